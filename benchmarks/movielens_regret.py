@@ -1,0 +1,97 @@
+"""Regret of the search on MovieLens 100K: what it found against the best of all operations.
+
+For each configuration, embedding_dim and seed the search runs as in the main job. Then each
+operation is searched alone, so that it gets MLPs of its own, trained alone, and judged on the test
+split. The regret is the test RMSE of the found function minus the smallest of the five, so it
+counts the noise of the test split, and of the trainings, against the search.
+
+    python benchmarks/movielens_regret.py --data movielens --jobs 2
+"""
+
+import argparse
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import product
+
+import torch
+
+from nasp.core.loop import Run
+from sif.baselines.bias import fit_biases
+from sif.data import load, split
+from sif.metrics import errors
+from sif.operations import OPERATIONS
+from sif.pipeline import Data, Found, SearchOptions, find
+from sif.prepared import Ratings
+
+CONFIGS = {
+    "default": SearchOptions(),
+    "paper": SearchOptions(
+        biases=False, penalty="norm", weight_decay=1e-5, learning_rate=0.05, gradient_clip=5.0
+    ),
+}
+Row = tuple[str, int, int, str, float, str, float, float, dict[str, float]]
+
+
+def measure(task: tuple[str, str, int, int]) -> Row:
+    """One cell of the table."""
+    source, config, dim, seed = task
+    torch.set_num_threads(1)
+    parts = split(load(source), seed=seed)
+    data = Data.of(parts.train, parts.valid)
+    test = Ratings.of(parts.test, data.encoder, data.scale)
+
+    def judged(found: Found) -> float:
+        return errors(found.model.rate(test), test, data.scale)["rmse"]
+
+    options = replace(CONFIGS[config], embedding_dim=dim)
+    found = find(data, options, seed, Run())
+    one = replace(options, restarts=1, finalists=1)
+    each = {name: judged(find(data, one, seed, Run(), (name,))) for name in OPERATIONS}
+    best = min(each, key=lambda name: each[name])
+    biases = fit_biases(data.train, data.valid, sum(data.encoder.sizes), data.scale)
+    trivial = errors(biases[test.rows].sum(0), test, data.scale)["rmse"]
+    name = found.candidates[0].operation
+    return config, dim, seed, name, judged(found), best, each[best], trivial, each
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="movielens")
+    parser.add_argument("--configs", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
+    parser.add_argument("--embedding_dim", type=int, nargs="+", default=[2, 8])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--jobs", type=int, default=2, help="processes, of one thread each")
+    arguments = parser.parse_args()
+    cells = product(arguments.configs, arguments.embedding_dim, arguments.seeds)
+    tasks = [(arguments.data, *cell) for cell in cells]
+    print(
+        "| config | embedding_dim | seed | found | test RMSE | best | test RMSE | regret | biases |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    groups: dict[tuple[str, int], list[Row]] = {}
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for row in pool.map(measure, tasks):
+            config, dim, seed, name, ours, best, theirs, trivial, each = row
+            groups.setdefault((config, dim), []).append(row)
+            print(
+                f"| {config} | {dim} | {seed} | {name} | {ours:.4f} | {best} | {theirs:.4f} "
+                f"| {ours - theirs:+.4f} | {trivial:.4f} |"
+                + "  <!-- "
+                + ", ".join(f"{k} {v:.4f}" for k, v in each.items())
+                + " -->",
+                flush=True,
+            )
+    print("\n| config | embedding_dim | mean test RMSE | mean regret | largest | biases |")
+    print("|---|---|---|---|---|---|")
+    for (config, dim), rows in groups.items():
+        regrets = [row[4] - row[6] for row in rows]
+        print(
+            f"| {config} | {dim} | {statistics.mean(row[4] for row in rows):.4f} "
+            f"| {statistics.mean(regrets):+.4f} | {max(regrets):+.4f} "
+            f"| {statistics.mean(row[7] for row in rows):.4f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

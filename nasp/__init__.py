@@ -1,0 +1,1 @@
+"""Neural architecture search by proximal iterations: the core, its strategies and its spaces."""

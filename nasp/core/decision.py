@@ -1,0 +1,47 @@
+"""A decision: the one form that every architecture choice of the toolkit has."""
+
+from dataclasses import dataclass
+
+from nasp.core.errors import NaspError
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A node that sums its candidates: `node = Σ_{e,k} A[e,k] · op_k(input_e)`.
+
+    Attributes:
+        name: Unique in its space; no dot (it names a parameter).
+        sources: Names of the edges, the inputs that the node may take.
+        operations: Names of the operations that an edge may carry.
+        cost: Number of parameters of each operation, the `p_k` of the complexity regulariser.
+        keep: Number of edges that the constraint C1 keeps, each with one operation.
+
+    Raises:
+        NaspError: A name is empty or repeated, a cost is missing or negative, or `keep` is not
+            between 1 and the number of edges.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    operations: tuple[str, ...]
+    cost: tuple[float, ...]
+    keep: int = 1
+
+    def __post_init__(self) -> None:
+        for what, names in (("sources", self.sources), ("operations", self.operations)):
+            if not names or len(set(names)) != len(names):
+                raise NaspError(f"decision {self.name!r}: {what} {names} must be distinct names")
+        if len(self.cost) != len(self.operations) or min(self.cost) < 0:
+            raise NaspError(
+                f"decision {self.name!r}: cost {self.cost} must hold a number >= 0 "
+                f"for each of {self.operations}"
+            )
+        if not 1 <= self.keep <= len(self.sources):
+            raise NaspError(
+                f"decision {self.name!r}: keep={self.keep} must be 1 to {len(self.sources)}"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(edges, operations)`, the shape of the decision's `A`."""
+        return len(self.sources), len(self.operations)

@@ -1,0 +1,74 @@
+"""Where a run took place: device, versions, commit and memory."""
+
+import platform
+import resource
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasp.core.errors import NaspError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of `--device`: auto takes the GPU where there is one.
+
+    Raises:
+        NaspError: The name is unknown, or the device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise NaspError(f"unknown device {name!r}: auto, cpu, cuda, cuda:1 or mps") from error
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(device.type, 0)
+    if (device.index or 0) >= count:
+        raise NaspError(f"{name} was asked for, but torch sees no such device: use --device cpu")
+    return device
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Versions, the commit of the checkout (None without one) and the device's name."""
+    try:
+        own = version("nasp")
+    except PackageNotFoundError:
+        own = "0+unknown"
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "nasp": own}
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"device": name, "versions": versions, "commit": _commit()}
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held, in units of 10⁶ bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if not (Path(git("rev-parse", "--show-toplevel")) / "nasp" / "core").is_dir():
+            return None  # installed inside somebody else's checkout
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,5 @@
+"""The one exception that commands turn into a line and exit code 2."""
+
+
+class NaspError(ValueError):
+    """A mistake in what the user gave: the message says what is wrong, where, and what to do."""

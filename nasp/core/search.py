@@ -1,0 +1,138 @@
+"""The bilevel loop of one-shot strategies and the trial loop of samplers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasp.core.decision import Decision
+from nasp.core.genotype import Choices
+from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+from nasp.core.step import descend
+from nasp.strategies.base import Strategy
+from nasp.strategies.sampler import Sampler
+
+Pairs = Iterable[tuple[Any, Any]]  # (training batch, validation batch)
+
+
+def search(
+    name: str,
+    strategy: Strategy,
+    optimizer: torch.optim.Optimizer,
+    pairs: Callable[[], Pairs],
+    evaluate: Callable[[Relaxation], Metrics],
+    *,
+    epochs: int,
+    monitor: str,
+    generator: torch.Generator,
+    run: Run,
+    warm_up: int = 0,
+    gradient_clip: float | None = None,
+    max_seconds: float | None = None,
+) -> Outcome:
+    """Alternate architecture and weight steps (NASP, Algorithm 2; DARTS, Algorithm 1).
+
+    Each epoch ends with the genotype of that moment, evaluated as the discrete network that it
+    names; `Outcome.best` is the JSON text of the one with the smallest `monitor`.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        strategy: Holds the space and its architecture.
+        optimizer: Steps on the space's weights.
+        pairs: Starts an epoch: a training batch and a validation batch for each step.
+        evaluate: Metrics of the discrete network on validation data.
+        epochs: Number of epochs, the warm-up included.
+        monitor: The metric to minimise, one of `evaluate`'s.
+        generator: What `pairs` draws from; checkpointed.
+        run: Checkpoint, progress and log.
+        warm_up: First epochs in which only weights take steps.
+        gradient_clip: Largest norm of the weights' gradient; None does not clip.
+        max_seconds: Time budget.
+    """
+    space = strategy.space
+    weights = space.weights()
+
+    def epoch(position: int) -> Metrics:
+        space.train()
+        losses = []
+        for train, valid in pairs():
+            if position >= warm_up:
+                strategy.architecture_step(
+                    partial(_loss, space, train), partial(_loss, space, valid)
+                )
+            loss = space(train, strategy.weight_relaxation())
+            descend(loss, weights, optimizer, gradient_clip)
+            space.constrain()
+            losses.append(loss.detach())
+        space.eval()
+        metrics = {"train/loss": float(torch.stack(losses).mean())}
+        metrics |= evaluate(Relaxation.one_path(strategy.projection(), strategy.device))
+        for decision in space.decisions:
+            metrics |= _weights_by_name(decision, strategy.architecture.weights[decision.name])
+        return metrics
+
+    return run_epochs(
+        name,
+        epoch,
+        epochs=epochs,
+        state={
+            "space": space,
+            "strategy": strategy,
+            "optimizer": optimizer,
+            "generator": generator,
+        },
+        monitor=monitor,
+        snapshot=lambda: strategy.genotype().to_json(),
+        run=run,
+        max_seconds=max_seconds,
+    )
+
+
+def run_trials(
+    sampler: Sampler, evaluate: Callable[[int, Choices], float], trials: int
+) -> list[tuple[float, Choices]]:
+    """Ask a sampler for architectures, evaluate each, and tell it the score.
+
+    A resumed run asks for the same architectures again; what `evaluate` trains comes back from
+    the checkpoint, so that neither the sampler nor this loop has a state to save.
+
+    Args:
+        sampler: Proposes architectures.
+        evaluate: Returns the score to minimise, given the trial's position and choices.
+        trials: Number of architectures.
+
+    Returns:
+        Scores and choices in the order of the trials.
+    """
+    results = []
+    for position in range(trials):
+        choices = sampler.ask()
+        score = evaluate(position, choices)
+        sampler.tell(choices, score)
+        results.append((score, choices))
+    return results
+
+
+def _loss(
+    space: SearchSpace,
+    batch: Any,
+    relaxation: Relaxation,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    if weights is None:
+        loss: Tensor = space(batch, relaxation)
+        return loss
+    return torch.func.functional_call(space, dict(weights), (batch, relaxation))  # type: ignore[no-any-return]
+
+
+def _weights_by_name(decision: Decision, a: Tensor) -> Metrics:
+    """`arch/<decision>/<operation>`, with the edge between them where there are several."""
+    return {
+        "/".join(("arch", decision.name, *((source,) if len(decision.sources) > 1 else ()), k)): v
+        for source, row in zip(decision.sources, a.tolist(), strict=True)
+        for k, v in zip(decision.operations, row, strict=True)
+    }

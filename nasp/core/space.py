@@ -1,0 +1,43 @@
+"""What a search space promises to the strategies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+
+
+class SearchSpace(nn.Module, ABC):
+    """A network with undecided nodes.
+
+    Its parameters are of two kinds, and each is of exactly one: those that `architecture()` yields
+    are continuous architecture, trained on validation data beside `A`; the rest are weights,
+    trained on training data.
+    """
+
+    name: str
+    decisions: tuple[Decision, ...]
+
+    @abstractmethod
+    def forward(self, batch: Any, relaxation: Relaxation) -> Tensor:
+        """The mean loss of a batch under a relaxation, a scalar: all that a strategy needs."""
+
+    @abstractmethod
+    def genotype(self, choices: dict[str, tuple[tuple[str, str], ...]]) -> Genotype:
+        """Complete choices of each decision with the space's continuous architecture."""
+
+    def architecture(self) -> Iterator[nn.Parameter]:
+        """Parameters that are continuous architecture; none by default."""
+        return iter(())
+
+    def weights(self) -> list[nn.Parameter]:
+        """Parameters that are weights."""
+        architecture = {id(p) for p in self.architecture()}
+        return [p for p in self.parameters() if id(p) not in architecture]
+
+    def constrain(self) -> None:
+        """Project the weights onto the space's constraints, in place; called after each step."""

@@ -1,0 +1,134 @@
+"""MLflow tracking that never fails a run and hardly slows it.
+
+Importing MLflow and opening a store takes seconds of Python, which would stop a training loop of
+small tensor operations for as long. So a child process does it (`nasp.core.tracking_worker`), and
+this side only writes JSON lines to it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+SECONDS_TO_FINISH = 60.0
+
+
+def tracking_uri(option: str | None) -> str:
+    """The store: `--tracking`, else MLFLOW_TRACKING_URI, else a SQLite file in this folder."""
+    return option or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+
+
+class Tracker:
+    """One MLflow run, as a context manager.
+
+    Nothing that goes wrong with the store reaches the caller: a line on standard error says so.
+
+    Args:
+        uri: MLflow's address; `none` tracks nothing.
+        experiment: Name of the experiment.
+        run_name: Name of the run.
+        params: What the run was called with; few, so that tables stay readable.
+        tags: What describes it.
+        run_file: Where the run's id is kept: a resumed run goes on as the same one.
+        minimize: Metrics whose smallest value is logged beside them, as `best/<name>`.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        experiment: str,
+        run_name: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        run_file: Path,
+        minimize: Collection[str] = (),
+    ) -> None:
+        self._worker: subprocess.Popen[str] | None = None
+        self._uri = uri
+        self._start = {
+            "uri": uri,
+            "experiment": experiment,
+            "run_name": run_name,
+            "params": {key: str(value) for key, value in params.items()},
+            "tags": dict(tags),
+            "run_file": str(run_file.absolute()),
+            "minimize": list(minimize),
+        }
+
+    def __enter__(self) -> Self:
+        if self._uri != "none":
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "nasp.core.tracking_worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,  # an interrupt is for the run, which tells the worker
+            )
+            self._send("start", **self._start)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._worker is None or self._worker.stdin is None:
+            return
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        status = "FINISHED" if kind is None else "KILLED" if interrupted else "FAILED"
+        self._send("end", status=status)
+        try:
+            self._worker.stdin.close()
+            self._worker.wait(SECONDS_TO_FINISH)
+        except (OSError, subprocess.TimeoutExpired):
+            self._worker.kill()
+            warnings.warn(f"{self._uri} does not answer: tracking is incomplete", stacklevel=2)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log metrics of a step; returns at once. Values that are not finite are left out."""
+        self._send("log", metrics=dict(metrics), step=step, time=int(time.time() * 1000))
+
+    def artifact(self, path: Path) -> None:
+        """Store a file with the run."""
+        self._send("artifact", path=str(path.absolute()))
+
+    def model(
+        self, code: Path, artifacts: Mapping[str, Path], inputs: pd.DataFrame, outputs: np.ndarray
+    ) -> None:
+        """Store a pyfunc model, defined by a file of code, so that nothing is pickled.
+
+        Args:
+            code: A file that calls `mlflow.models.set_model`.
+            artifacts: Files that the model reads.
+            inputs: Example rows, for the signature.
+            outputs: What the model predicts for them.
+        """
+        self._send(
+            "model",
+            code=str(code.absolute()),
+            artifacts={name: str(path.absolute()) for name, path in artifacts.items()},
+            inputs={name: column.tolist() for name, column in inputs.items()},
+            outputs=outputs.tolist(),
+        )
+
+    def _send(self, what: str, **content: Any) -> None:
+        if self._worker is None or self._worker.stdin is None:
+            return
+        try:
+            self._worker.stdin.write(json.dumps({"do": what, **content}) + "\n")
+            self._worker.stdin.flush()
+        except OSError:
+            warnings.warn(f"tracking in {self._uri} has stopped", stacklevel=3)
+            self._worker = None

@@ -1,0 +1,160 @@
+"""The process that speaks to MLflow for `nasp.core.tracking`: JSON lines in, calls out."""
+
+import json
+import logging
+import math
+import os
+import queue
+import sys
+import threading
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+SECONDS_BETWEEN_FLUSHES = 2.0
+METRICS_A_CALL = 1000  # MLflow's limit
+LONGEST_VALUE = 500  # of a parameter, MLflow's limit is larger in new versions
+
+
+class Worker:
+    """Carries out the messages of one run, in order."""
+
+    def __init__(self) -> None:
+        # An unreachable server is found out in seconds, not in MLflow's minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        logging.disable(logging.WARNING)
+        warnings.simplefilter("ignore")
+        self.pending: list[tuple[str, float, int, int]] = []
+        self.known: dict[str, dict[int, float]] = {}
+        self.resumed = False
+
+    def start(self, message: dict[str, Any]) -> None:
+        import mlflow
+
+        mlflow.set_tracking_uri(message["uri"])
+        self.mlflow, self.client = mlflow, mlflow.MlflowClient()
+        run_file = Path(message["run_file"])
+        self.minimize = set(message["minimize"])
+        self.run_id = self._earlier(run_file)
+        if self.run_id is None:
+            experiment = self._experiment(message["uri"], message["experiment"])
+            run = self.client.create_run(experiment, run_name=message["run_name"])
+            self.run_id = run.info.run_id
+        else:
+            self.resumed = True
+            self.client.update_run(self.run_id, status="RUNNING")
+        run_file.write_text(self.run_id, encoding="utf-8")
+        entities = mlflow.entities
+        self.client.log_batch(
+            self.run_id,
+            params=[
+                entities.Param(key, value[:LONGEST_VALUE])
+                for key, value in message["params"].items()
+            ],
+            tags=[entities.RunTag(key, value) for key, value in message["tags"].items()],
+        )
+
+    def log(self, message: dict[str, Any]) -> None:
+        step, moment = message["step"], message["time"]
+        for key, value in message["metrics"].items():
+            known = self._known(key)
+            if step in known or not math.isfinite(value):
+                continue
+            best = min(known.values(), default=math.inf)
+            known[step] = value
+            self.pending.append((key, value, moment, step))
+            if key in self.minimize and value < best:
+                self.pending.append((f"best/{key}", value, moment, step))
+
+    def flush(self) -> None:
+        """Send the metrics that wait."""
+        for start in range(0, len(self.pending), METRICS_A_CALL):
+            part = self.pending[start : start + METRICS_A_CALL]
+            metrics = [self.mlflow.entities.Metric(*metric) for metric in part]
+            self.client.log_batch(self.run_id, metrics=metrics)
+        self.pending = []
+
+    def artifact(self, message: dict[str, Any]) -> None:
+        self.client.log_artifact(self.run_id, message["path"])
+
+    def model(self, message: dict[str, Any]) -> None:
+        import pandas as pd
+
+        own = f"nasp=={version('nasp')}"
+        with self.mlflow.start_run(run_id=self.run_id):
+            self.mlflow.pyfunc.log_model(
+                name="model",
+                python_model=message["code"],
+                artifacts=message["artifacts"],
+                signature=self.mlflow.models.infer_signature(
+                    pd.DataFrame(message["inputs"]), pd.Series(message["outputs"])
+                ),
+                pip_requirements=[own],
+            )
+        self.client.update_run(self.run_id, status="RUNNING")
+
+    def end(self, message: dict[str, Any]) -> None:
+        self.flush()
+        self.client.set_terminated(self.run_id, status=message["status"])
+
+    def _earlier(self, run_file: Path) -> str | None:
+        """The run that is resumed, if the store has it."""
+        if not run_file.exists():
+            return None
+        run_id = run_file.read_text(encoding="utf-8").strip()
+        try:
+            self.client.get_run(run_id)
+        except self.mlflow.exceptions.MlflowException:
+            return None
+        return run_id
+
+    def _experiment(self, uri: str, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            identifier: str = found.experiment_id
+            return identifier
+        location = None
+        if uri.startswith("sqlite:///"):
+            # Beside the database, wherever the run was started from.
+            folder = Path(uri.removeprefix("sqlite:///")).absolute().parent
+            location = (folder / "mlartifacts" / name).as_uri()
+        created: str = self.client.create_experiment(name, artifact_location=location)
+        return created
+
+    def _known(self, key: str) -> dict[int, float]:
+        if key not in self.known:
+            history = self.client.get_metric_history(self.run_id, key) if self.resumed else []
+            self.known[key] = {metric.step: metric.value for metric in history}
+        return self.known[key]
+
+
+def main() -> None:
+    """Read messages until the other side ends; one line tells if the store fails."""
+    messages: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            messages.put(json.loads(line))
+        messages.put({"do": "end", "status": "KILLED"})  # heeded only if no other end came
+
+    threading.Thread(target=read, daemon=True).start()
+    worker, message, flushed = Worker(), {"do": ""}, time.monotonic()
+    try:
+        while message["do"] != "end":
+            if time.monotonic() - flushed >= SECONDS_BETWEEN_FLUSHES:
+                worker.flush()
+                flushed = time.monotonic()
+            try:
+                message = messages.get(timeout=SECONDS_BETWEEN_FLUSHES)
+            except queue.Empty:
+                continue
+            getattr(worker, message["do"])(message)
+    except Exception as error:  # whatever the store does, the run goes on
+        print(f"warning: tracking has stopped: {str(error).splitlines()[0]}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The registry of strategies: a new one is a file here and a line below."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from nasp.core.space import SearchSpace
+from nasp.strategies.base import Strategy, StrategyOptions
+from nasp.strategies.darts import DARTS
+from nasp.strategies.nasp import NASP
+from nasp.strategies.sampler import Random, Sampler
+
+ONE_SHOT: dict[str, Callable[[SearchSpace, torch.Generator, StrategyOptions], Strategy]] = {
+    "nasp": NASP,
+    "darts": DARTS,
+    "darts2": partial(DARTS, order=2),
+}
+SAMPLERS: dict[str, type[Sampler]] = {"random": Random}
+
+__all__ = ["ONE_SHOT", "SAMPLERS", "Sampler", "Strategy", "StrategyOptions"]

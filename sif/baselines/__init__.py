@@ -1,0 +1,1 @@
+"""Models that the found function is compared with."""

@@ -1,0 +1,25 @@
+"""Ratings in, whatever their format: read, checked, split and encoded."""
+
+from sif.data.check import check_frame
+from sif.data.columns import Columns, entities, parse_columns
+from sif.data.encode import Encoder
+from sif.data.fetch import load, locate
+from sif.data.split import Splits, given, split
+from sif.data.synthetic import Synthetic, synthetic
+from sif.data.table import read_table
+
+__all__ = [
+    "Columns",
+    "Encoder",
+    "Splits",
+    "Synthetic",
+    "check_frame",
+    "entities",
+    "given",
+    "load",
+    "locate",
+    "parse_columns",
+    "read_table",
+    "split",
+    "synthetic",
+]

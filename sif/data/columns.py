@@ -1,0 +1,137 @@
+"""Which column of a table holds what: given by the user, or found by its usual names."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import shorten
+
+import pandas as pd
+
+from nasp.core.errors import NaspError
+from nasp.core.nearest import nearest
+
+# Names in use, the best first, in lower case, without punctuation and without a final "id".
+USUAL_NAMES = {
+    "user": ("user", "users", "u", "reviewer", "customer", "member"),
+    "item": ("item", "i", "movie", "product", "asin", "book", "isbn", "artist", "song", "business"),
+    "rating": ("rating", "ratings", "stars", "score", "overall", "value", "count", "cnt", "weight"),
+    "timestamp": ("timestamp", "time", "unixreviewtime", "ts", "datetime", "date"),
+}
+ROLES = (*USUAL_NAMES, "context")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The table's names of the columns; one that is None is found by its usual names.
+
+    Attributes:
+        user: Column of user ids.
+        item: Column of item ids.
+        rating: Column of ratings or counts.
+        timestamp: Column of times; a table may lack it.
+        contexts: Further entity columns (where, when, with whom); none is found by itself.
+
+    Raises:
+        NaspError: Two roles share a column, or a context bears the canonical name of a role.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    rating: str | None = None
+    timestamp: str | None = None
+    contexts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that no column has two roles and no context a canonical name."""
+        for name in self.given:
+            if self.given.count(name) > 1:
+                raise NaspError(f"--columns: column {name!r} has two roles; give it one")
+        for name in self.contexts:
+            if name in USUAL_NAMES:
+                raise NaspError(
+                    f"--columns: a context cannot be called {name!r}; rename the column"
+                )
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The canonical names of the entity columns: user, item, then the contexts."""
+        return ("user", "item", *self.contexts)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The columns that are named, whatever their role."""
+        named = (self.user, self.item, self.rating, self.timestamp, *self.contexts)
+        return tuple(name for name in named if name is not None)
+
+
+def entities(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the entity columns of a checked frame: all but `rating` and `timestamp`."""
+    return tuple(name for name in frame.columns if name not in ("rating", "timestamp"))
+
+
+def parse_columns(text: str | None) -> Columns:
+    """Parse the value of `--columns`.
+
+    Args:
+        text: For example `user=uid,item=iid,context=city,context=weekday`; None names nothing.
+
+    Raises:
+        NaspError: A part is not `role=column`, or a role is unknown or given twice.
+    """
+    named: dict[str, str] = {}
+    contexts: list[str] = []
+    for part in text.split(",") if text else ():
+        role, equals, name = (piece.strip() for piece in part.partition("="))
+        if not (role and equals and name):
+            raise NaspError(f"--columns: {part!r} is not of the form role=column")
+        if role not in ROLES:
+            hint = nearest(role, ROLES)
+            raise NaspError(f"--columns: unknown role {role!r}{hint}; roles: {', '.join(ROLES)}")
+        if role in named:
+            raise NaspError(f"--columns: {role} is given twice; only context can be repeated")
+        if role == "context":
+            contexts.append(name)
+        else:
+            named[role] = name
+    return Columns(**named, contexts=tuple(contexts))
+
+
+def find_columns(names: Sequence[str], columns: Columns, source: str) -> dict[str, str]:
+    """Find the wanted columns in a table.
+
+    Args:
+        names: All columns of the table.
+        columns: What the user said about them.
+        source: The table's name, for messages.
+
+    Returns:
+        The table's name of each canonical column: entities, `rating`, `timestamp` if there is one.
+
+    Raises:
+        NaspError: A column is missing or appears twice.
+    """
+    listed = shorten(", ".join(names), 200, placeholder=" …")
+    free = [name for name in names if name not in columns.given]
+    found: dict[str, str] = {}
+    for role, usual in USUAL_NAMES.items():
+        matches = [name for stem in usual for name in free if _stem(name) == stem]
+        if given := getattr(columns, role):
+            found[role] = given
+        elif matches:
+            found[role] = matches[0]
+        elif role != "timestamp":
+            raise NaspError(
+                f"{source}: no {role} column among its columns: {listed}; "
+                f"name it with --columns {role}=NAME"
+            )
+    found.update({name: name for name in columns.contexts})
+    for name in found.values():
+        if names.count(name) != 1:
+            fault = "appears twice" if name in names else f"is not there{nearest(name, names)}"
+            raise NaspError(f"{source}: column {name!r} {fault}; its columns: {listed}")
+    order = (*columns.entities, "rating", "timestamp")
+    return {name: found[name] for name in order if name in found}
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower().removesuffix("id")

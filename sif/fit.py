@@ -1,0 +1,114 @@
+"""Trains one interaction function alone, from fresh embeddings and a fresh head."""
+
+from dataclasses import dataclass
+
+import torch
+
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype
+from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.step import descend
+from sif.metrics import errors, predict
+from sif.model import only_path, stand_alone
+from sif.prepared import Ratings, Scale
+from sif.space import InteractionSpace, SpaceOptions
+
+MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
+
+
+@dataclass
+class TrainOptions(SpaceOptions):
+    """How weights are trained.
+
+    Attributes:
+        learning_rate: Adagrad's step size for embeddings, biases and heads.
+        batch_size: Ratings in a batch.
+        patience: Epochs without a better validation RMSE after which training alone stops.
+        gradient_clip: Largest norm of the weights' gradient; none if null.
+    """
+
+    learning_rate: float = 0.1
+    batch_size: int = 512
+    patience: int = 5
+    gradient_clip: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("learning_rate", "batch_size", "patience"):
+            if not getattr(self, name) > 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if self.gradient_clip is not None and not self.gradient_clip > 0:
+            raise NaspError(f"gradient_clip is {self.gradient_clip}; it must be above 0, or null")
+
+
+def adagrad(groups: list[dict[str, object]], options: TrainOptions) -> torch.optim.Optimizer:
+    """Adagrad over parameter groups, in one kernel where torch has it for the device."""
+    return torch.optim.Adagrad(groups, lr=options.learning_rate, fused=True)
+
+
+def train_alone(
+    name: str,
+    genotype: Genotype,
+    train: Ratings,
+    valid: Ratings,
+    scale: Scale,
+    sizes: tuple[int, ...],
+    options: TrainOptions,
+    *,
+    epochs: int,
+    frozen: bool,
+    generator: torch.Generator,
+    run: Run,
+) -> tuple[InteractionSpace, Outcome]:
+    """Train a genotype's network until validation RMSE stops improving.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        genotype: The operation and the MLPs.
+        train: What the weights are trained on.
+        valid: What stops the training.
+        scale: Turns standardised units into rating units.
+        sizes: Number of ids of each entity.
+        options: How to train.
+        epochs: Epochs at most.
+        frozen: Keep the MLPs as they were found, as in the paper; or train them on.
+        generator: Source of start values and batches.
+        run: Checkpoint, progress and log.
+
+    Returns:
+        The network with the weights of its best epoch, and how the training went.
+    """
+    network = stand_alone(genotype, sizes, options, generator).to(train.ratings.device)
+    path = only_path(network)
+    mlps = [] if frozen else list(network.architecture())
+    weights = network.weights()
+    optimizer = adagrad(
+        [{"params": weights}, {"params": mlps, "lr": MLP_RATE * options.learning_rate}], options
+    )
+
+    def epoch(position: int) -> Metrics:
+        losses = []
+        for batch in train.batches(options.batch_size, generator):
+            loss = network(batch, path)
+            descend(loss, [*weights, *mlps], optimizer, options.gradient_clip)
+            network.constrain()
+            losses.append(loss.detach())
+        judged = errors(predict(network, path, valid.rows), valid, scale)
+        return {
+            "train/loss": float(torch.stack(losses).mean()),
+            "valid/rmse": judged["rmse"],
+            "valid/mae": judged["mae"],
+        }
+
+    outcome = run_epochs(
+        name,
+        epoch,
+        epochs=epochs,
+        state={"network": network, "optimizer": optimizer, "generator": generator},
+        monitor="valid/rmse",
+        snapshot=lambda: {key: value.clone() for key, value in network.state_dict().items()},
+        run=run,
+        patience=options.patience,
+    )
+    network.load_state_dict(outcome.best)
+    return network, outcome

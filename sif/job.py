@@ -1,0 +1,161 @@
+"""What `sif.search` and `sif.train` share: a run's folder, its tracking and its report."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.command import RunOptions, prepare_output
+from nasp.core.config import differences, flatten, to_yaml
+from nasp.core.environment import describe, peak_memory_mb, resolve_device
+from nasp.core.files import write_text
+from nasp.core.loop import Run
+from nasp.core.progress import Progress
+from nasp.core.tracking import Tracker, tracking_uri
+from sif import report
+from sif.baselines.bias import fit_biases
+from sif.config import SearchConfig, TrainConfig
+from sif.data import Splits
+from sif.metrics import errors
+from sif.pipeline import Data, Found
+from sif.prepared import Ratings
+
+Find = Callable[[Data, Run], Found]
+ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
+MAIN_PARAMS = ("data", "seed", "embedding_dim")  # shown even where they are the defaults
+
+
+def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> dict[str, Any]:
+    """Load, find, judge on the test split, and write everything down.
+
+    Args:
+        config: All options.
+        strategy: Its name for the records.
+        find: Sees training and validation ratings, and returns what it found.
+
+    Returns:
+        The content of `result.json`.
+
+    Raises:
+        NaspError: A mistake in the options or the data, before any long work.
+    """
+    start = time.perf_counter()
+    device = resolve_device(config.device)
+    splits = config.load(config.seed)
+    folder = prepare_output(config, f"sif-{Path(config.data).stem}-{strategy}-seed{config.seed}")
+    digest = _digest(splits)
+    identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
+    checkpoint = Checkpoint(
+        folder / "checkpoint.pt", {**identity, "ratings": digest}, resume=config.resume
+    )
+    write_text(folder / "config.yaml", to_yaml(config))
+    environment = describe(device)
+    data = Data.of(splits.train, splits.valid, device)
+    params = {k: v for k, v in flatten(config).items() if k in MAIN_PARAMS}
+    params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+    with Tracker(
+        tracking_uri(config.tracking),
+        experiment=f"sif/{Path(config.data).stem}",
+        run_name=f"{strategy} seed={config.seed}",
+        params=params,
+        tags={
+            "strategy": strategy,
+            "space": "sif",
+            "data_sha256": digest,
+            "commit": str(environment["commit"]),
+            "device": environment["device"],
+            **{f"version.{k}": v for k, v in environment["versions"].items()},
+        },
+        minimize=("valid/rmse", "search/valid/rmse"),
+        run_file=folder / "mlflow_run_id",
+    ) as tracker:
+        run = Run(checkpoint, Progress(config.quiet), tracker.log)
+        began = time.perf_counter()
+        found = find(data, run)
+        seconds = time.perf_counter() - began
+        found.model.save(folder / "model.pt")
+        _track(found, tracker, splits.valid, folder / "model.pt")
+        table, metrics = _judge(found, data, splits)
+        search_seconds = sum(history[-1]["time/seconds"] for history in found.searches)
+        metrics["model/parameters"] = sum(p.numel() for p in found.model.network.parameters())
+        result = {
+            "task": "sif",
+            "data": config.data,
+            "strategy": strategy,
+            "seed": config.seed,
+            "genotype": json.loads(found.model.genotype.to_json()),
+            "metrics": metrics,
+            "seconds": {
+                "search": search_seconds,
+                "train": seconds - search_seconds,
+                "total": time.perf_counter() - start,
+            },
+            "peak_memory_mb": peak_memory_mb(),
+            **environment,
+        }
+        files = report.write(folder, found, result)
+        tracker.log({**metrics, "time/search_s": search_seconds}, 0)
+        for file in [folder / "config.yaml", *files]:
+            tracker.artifact(file)
+    if not config.quiet:
+        report.show(table, found, result, folder)
+    return result
+
+
+def _judge(
+    found: Found, data: Data, splits: Splits
+) -> tuple[list[report.Judged], dict[str, float]]:
+    """The found function beside the trivial models; the only place that sees test ratings."""
+    scale, rows = data.scale, sum(data.encoder.sizes)
+    test = Ratings.of(splits.test, data.encoder, scale, data.train.ratings.device)
+    biases = fit_biases(data.train, data.valid, rows, scale)
+    models: dict[str, Callable[[Ratings], torch.Tensor]] = {
+        "global mean": lambda ratings: torch.zeros_like(ratings.ratings),
+        "biases": lambda ratings: biases[ratings.rows].sum(0),
+        "found": found.model.rate,
+    }
+    table = []
+    for name, rate in models.items():
+        valid_error = errors(rate(data.valid), data.valid, scale)
+        test_error = errors(rate(test), test, scale)
+        table.append(
+            report.Judged(name, valid_error["rmse"], test_error["rmse"], test_error["mae"])
+        )
+    everything = pd.concat([splits.train["rating"], splits.valid["rating"], splits.test["rating"]])
+    mean, bias, ours = table
+    return table, {
+        "valid/rmse": ours.valid_rmse,
+        "test/rmse": ours.test_rmse,
+        "test/mae": ours.test_mae,
+        # As in the paper's tables: in units of the deviation of all ratings, test included.
+        "test/rmse_standardized": ours.test_rmse / float(everything.std(ddof=0)),
+        "test/rmse_global_mean": mean.test_rmse,
+        "test/rmse_biases": bias.test_rmse,
+        "test/unseen_ratings": float(len(test.unseen)),
+    }
+
+
+def _track(found: Found, tracker: Tracker, valid: pd.DataFrame, path: Path) -> None:
+    for step, metrics in enumerate(found.candidates[0].history):
+        tracker.log({k: v for k, v in metrics.items() if not k.startswith("time/")}, step)
+    inputs = valid[list(found.model.encoder.columns)].head(5)
+    tracker.model(
+        code=Path(__file__).with_name("serving.py"),
+        artifacts={"model": path},
+        inputs=inputs,
+        outputs=found.model.predict(inputs),
+    )
+
+
+def _digest(splits: Splits) -> str:
+    """SHA-256 of the ratings as they were split."""
+    digest = hashlib.sha256()
+    for frame in (splits.train, splits.valid, splits.test):
+        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""Errors of predictions, in rating units."""
+
+import torch
+from torch import Tensor
+
+from nasp.core.relaxation import Relaxation
+from sif.prepared import Ratings, Scale
+from sif.space import InteractionSpace
+
+CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
+
+
+@torch.no_grad()
+def predict(space: InteractionSpace, relaxation: Relaxation, rows: Tensor) -> Tensor:
+    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`."""
+    parts = [space.rate(chunk, relaxation)[0] for chunk in rows.split(CHUNK, dim=1)]
+    return torch.cat(parts) if parts else rows.new_zeros(0, dtype=torch.float32)
+
+
+def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
+    """`rmse` and `mae` in rating units, ratings of unseen ids included.
+
+    Args:
+        predictions: Standardised, `(ratings,)`, for `data.rows`; the mean stands for `data.unseen`.
+        data: The true ratings.
+        scale: Turns standardised units into rating units.
+    """
+    residuals = torch.cat([predictions - data.ratings, data.unseen]).double()
+    return {
+        "rmse": float(residuals.square().mean().sqrt()) * scale.std,
+        "mae": float(residuals.abs().mean()) * scale.std,
+    }

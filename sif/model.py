@@ -1,0 +1,165 @@
+"""A found interaction function with its trained weights: predicts and recommends."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+from nasp.core.files import write_atomic
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+from sif.data import Encoder
+from sif.metrics import predict
+from sif.prepared import Ratings, Scale, table_rows
+from sif.space import DECISION, InteractionSpace, SpaceOptions
+
+VERSION = 1
+
+
+def stand_alone(
+    genotype: Genotype, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
+) -> InteractionSpace:
+    """The network of a genotype: its one operation, its MLPs, fresh embeddings and head.
+
+    Raises:
+        NaspError: The genotype is of another space or another number of entities.
+    """
+    pairs = genotype.choices.get(DECISION, ())
+    if genotype.space != InteractionSpace.name or len(pairs) != 1:
+        raise NaspError(
+            f"this is no genotype of an interaction function, but of {genotype.space!r}"
+        )
+    network = InteractionSpace(sizes, options, generator, (pairs[0][1],))
+    mlps = {name: torch.tensor(values) for name, values in genotype.continuous.items()}
+    try:
+        network.transform.load_state_dict(mlps)
+    except (RuntimeError, TypeError) as error:
+        raise NaspError(
+            f"the genotype's MLPs do not fit {len(sizes)} entities: search on a table with the "
+            "same entity columns"
+        ) from error
+    return network
+
+
+def only_path(network: InteractionSpace) -> Relaxation:
+    """The relaxation of a network with one operation."""
+    return Relaxation.one_path({DECISION: torch.ones(1, 1)}, network.table.device)
+
+
+class InteractionModel:
+    """A trained stand-alone network with the ids and the scale of its ratings.
+
+    Attributes:
+        genotype: What was found.
+        network: The trained network, with one operation.
+        encoder: Ids of the training split.
+        scale: From standardised units to rating units.
+        rated: Positions of the users and items of the training ratings, int32 `(2, ratings)`.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        network: InteractionSpace,
+        encoder: Encoder,
+        scale: Scale,
+        rated: Tensor,
+    ) -> None:
+        self.genotype, self.network = genotype, network
+        self.encoder, self.scale, self.rated = encoder, scale, rated
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Ratings, in rating units, of a table with the entity columns.
+
+        A row with an id that training did not have is predicted by the global mean.
+
+        Returns:
+            Float64 `(ratings,)`.
+        """
+        positions = self.encoder.transform(frame)
+        known = (positions >= 0).all(dim=1)
+        rows = table_rows(positions[known], self.encoder.sizes).to(self.network.table.device)
+        ratings = torch.zeros(len(positions))
+        ratings[known] = predict(self.network, only_path(self.network), rows).cpu()
+        return (ratings.double() * self.scale.std + self.scale.mean).numpy()
+
+    def rate(self, data: Ratings) -> torch.Tensor:
+        """Standardised predictions `(ratings,)` for `data.rows`."""
+        return predict(self.network, only_path(self.network), data.rows)
+
+    def recommend(
+        self, user: Any, n: int = 10, *, context: Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """The items with the highest predicted ratings, without those that the user has rated.
+
+        Args:
+            user: The user's id.
+            n: Number of items.
+            context: A value for each further entity column, where the model has any.
+
+        Returns:
+            Columns `item` and `rating`, best first; fewer than `n` rows if there are fewer items.
+
+        Raises:
+            NaspError: Training had no such user, or a context column is missing.
+        """
+        users, items, *_ = self.encoder.ids
+        user_column, item_column, *others = self.encoder.columns
+        if user not in users:
+            raise NaspError(
+                f"user {user!r} has no rating in the training data: ask for one who has"
+            )
+        if missing := [name for name in others if name not in (context or {})]:
+            raise NaspError(f"the model needs a context: context={{{missing[0]!r}: ...}}")
+        rated = self.rated[1, self.rated[0] == users.get_loc(user)].tolist()
+        frame = pd.DataFrame({item_column: items.delete(rated)})
+        frame[user_column] = user
+        for name in others:
+            frame[name] = (context or {})[name]
+        frame["rating"] = self.predict(frame)
+        best = frame.nlargest(n, "rating")[[item_column, "rating"]]
+        return best.reset_index(drop=True)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model to one file, atomically, without code in it."""
+        options = {k: getattr(self.network.options, k) for k in SpaceOptions.__dataclass_fields__}
+        body = {
+            "version": VERSION,
+            "genotype": self.genotype.to_json(),
+            "options": options,
+            "network": self.network.state_dict(),
+            "encoder": self.encoder.state_dict(),
+            "scale": [self.scale.mean, self.scale.std],
+            "rated": self.rated,
+        }
+        write_atomic(Path(path), lambda file: torch.save(body, file))
+
+    @classmethod
+    def load(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
+        """Read what `save` wrote; nothing in the file can run.
+
+        Raises:
+            NaspError: The file is missing, damaged or of another version.
+        """
+        try:
+            body = torch.load(path, map_location=device, weights_only=True)
+            if body["version"] != VERSION:
+                raise NaspError(f"{path}: model version {body['version']}, this reads {VERSION}")
+            genotype = Genotype.from_json(body["genotype"], str(path))
+            encoder = Encoder.from_state_dict(body["encoder"])
+            options = SpaceOptions(**body["options"])
+            network = stand_alone(genotype, encoder.sizes, options, torch.Generator()).to(device)
+            network.load_state_dict(body["network"])
+            return cls(genotype, network, encoder, Scale(*body["scale"]), body["rated"].cpu())
+        except NaspError:
+            raise
+        except FileNotFoundError as error:
+            raise NaspError(f"{path}: no such model file") from error
+        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise NaspError(f"{path}: not a model file, or damaged") from error

@@ -1,0 +1,300 @@
+"""The main job: propose interaction functions, train the best of them alone, settle on one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pandas as pd
+import torch
+
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Choices, Genotype
+from nasp.core.loop import Metrics, Run
+from nasp.core.relaxation import Relaxation
+from nasp.core.search import run_trials, search
+from nasp.core.seeding import generator
+from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from sif.data import Encoder
+from sif.fit import TrainOptions, adagrad, train_alone
+from sif.metrics import errors, predict
+from sif.model import InteractionModel
+from sif.operations import OPERATIONS
+from sif.prepared import Ratings, Scale, offsets
+from sif.space import DECISION, SOURCE, InteractionSpace
+
+
+@dataclass
+class SearchOptions(TrainOptions):
+    """How the interaction function is searched.
+
+    Attributes:
+        strategy: nasp, darts, darts2 (second order) or random.
+        epochs: Epochs of each search.
+        warm_up: First epochs of a search in which only weights take steps.
+        restarts: Searches, each from another operation; validation chooses among what they find.
+        finalists: Different functions found that are trained alone at most.
+        trials: Architectures that a sampler such as random tries.
+        train_epochs: Epochs at most when a function is trained alone.
+        architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
+        eta: Weight of the complexity regulariser, which prefers functions of few parameters.
+    """
+
+    strategy: str = "nasp"
+    epochs: int = 20
+    warm_up: int = 3
+    restarts: int = 5
+    finalists: int = 3
+    trials: int = 1
+    train_epochs: int = 100
+    architecture_learning_rate: float = 3e-4
+    eta: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = [*ONE_SHOT, *SAMPLERS]
+        if self.strategy not in known:
+            raise NaspError(f"unknown strategy {self.strategy!r}; there are {', '.join(known)}")
+        for name in (
+            "epochs",
+            "restarts",
+            "finalists",
+            "trials",
+            "train_epochs",
+            "architecture_learning_rate",
+        ):
+            if not getattr(self, name) > 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("warm_up", "eta"):
+            if not getattr(self, name) >= 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a search may see: training and validation ratings, never test ratings."""
+
+    encoder: Encoder
+    scale: Scale
+    train: Ratings
+    valid: Ratings
+
+    @classmethod
+    def of(
+        cls, train: pd.DataFrame, valid: pd.DataFrame, device: torch.device | str = "cpu"
+    ) -> Self:
+        """Encode and standardise by the training split."""
+        encoder, scale = Encoder.fit(train), Scale.fit(train["rating"])
+        parts = (Ratings.of(frame, encoder, scale, device) for frame in (train, valid))
+        return cls(encoder, scale, *parts)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A function trained alone.
+
+    Attributes:
+        genotype: Its operation and MLPs.
+        frozen: Whether the MLPs were kept as they were found.
+        network: Its network, with the weights of the best epoch.
+        history: Metrics of each epoch.
+        valid_rmse: The best epoch's, in rating units.
+    """
+
+    genotype: Genotype
+    frozen: bool
+    network: InteractionSpace
+    history: list[Metrics]
+    valid_rmse: float
+
+    @property
+    def operation(self) -> str:
+        """Name of the operation."""
+        return self.genotype.choices[DECISION][0][1]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the main job found.
+
+    Attributes:
+        model: The winner.
+        candidates: All functions trained alone, best first by validation.
+        searches: Metrics by epoch of each restart, the one that found the winner first; empty for
+            a sampler.
+    """
+
+    model: InteractionModel
+    candidates: list[Candidate]
+    searches: list[list[Metrics]]
+
+
+def find(
+    data: Data,
+    options: SearchOptions,
+    seed: int,
+    run: Run,
+    operations: tuple[str, ...] = tuple(OPERATIONS),
+) -> Found:
+    """Search, train what was found alone, and choose by validation.
+
+    Args:
+        data: Training and validation ratings.
+        options: How to search and train.
+        seed: Fixes everything that is drawn at random.
+        run: Checkpoint, progress and log.
+        operations: The candidates.
+    """
+    if options.strategy in SAMPLERS:
+        return _by_trials(data, options, seed, run, operations)
+    proposals = [
+        search_from(restart, data, options, seed, run, operations)
+        for restart in range(options.restarts)
+    ]
+    proposals.sort(key=lambda proposal: proposal[1])
+    distinct: dict[str, tuple[Genotype, list[Metrics]]] = {}
+    for genotype, _, history in proposals:
+        distinct.setdefault(str(genotype), (genotype, history))
+    finalists = list(distinct.values())[: options.finalists]
+    genotypes = [genotype for genotype, _ in finalists]
+    found = settle(genotypes, data, options, options.train_epochs, seed, run)
+    winner = str(found.model.genotype)
+    searches = [distinct[winner][1]] + [h for _, _, h in proposals if h is not distinct[winner][1]]
+    return replace(found, searches=searches)
+
+
+def settle(
+    genotypes: list[Genotype], data: Data, options: TrainOptions, epochs: int, seed: int, run: Run
+) -> Found:
+    """Train each genotype alone, with its MLPs frozen and trained on; validation chooses."""
+    both = [_both_ways(genotype, data, options, epochs, seed, run) for genotype in genotypes]
+    return _choose([candidate for ways in both for candidate in ways], data)
+
+
+def _choose(candidates: list[Candidate], data: Data) -> Found:
+    ranked = sorted(candidates, key=lambda candidate: candidate.valid_rmse)
+    best = ranked[0]
+    rated = (data.train.rows.cpu() - offsets(data.encoder.sizes)[:, None])[:2].int()
+    model = InteractionModel(best.genotype, best.network, data.encoder, data.scale, rated)
+    return Found(model, ranked, [])
+
+
+def search_from(
+    restart: int,
+    data: Data,
+    options: SearchOptions,
+    seed: int,
+    run: Run,
+    operations: tuple[str, ...] = tuple(OPERATIONS),
+) -> tuple[Genotype, float, list[Metrics]]:
+    """One search: the genotype of its best epoch, that epoch's validation RMSE, and the history.
+
+    Restarts begin at different operations. The MLPs and embeddings of one-path search grow around
+    the path that runs, and where they begin decides much of what a single search finds.
+    """
+    random = generator(seed, "search", restart)
+    space = InteractionSpace(data.encoder.sizes, options, random, operations)
+    space.to(data.train.ratings.device)
+    strategy = ONE_SHOT[options.strategy](
+        space,
+        random,
+        StrategyOptions(
+            learning_rate=options.architecture_learning_rate,
+            eta=options.eta,
+            weight_learning_rate=options.learning_rate,
+        ),
+    )
+    order = torch.randperm(len(operations), generator=generator(seed, "order")).tolist()
+    first = operations[order[restart % len(order)]]
+    strategy.begin_at({DECISION: ((SOURCE, first),)})
+    steps = -(-len(data.train.ratings) // options.batch_size)
+
+    def evaluate(relaxation: Relaxation) -> Metrics:
+        predictions = predict(space, relaxation, data.valid.rows)
+        return {"valid/rmse": errors(predictions, data.valid, data.scale)["rmse"]}
+
+    outcome = search(
+        f"search {restart + 1} of {options.restarts}",
+        strategy,
+        adagrad([{"params": space.weights()}], options),
+        lambda: zip(
+            data.train.batches(options.batch_size, random),
+            data.valid.batches(options.batch_size, random, steps),
+            strict=True,
+        ),
+        evaluate,
+        epochs=options.epochs,
+        monitor="valid/rmse",
+        generator=random,
+        run=replace(run, log=_shifted(run, restart * options.epochs)),
+        warm_up=options.warm_up,
+        gradient_clip=options.gradient_clip,
+    )
+    best = outcome.history[outcome.best_epoch]["valid/rmse"]
+    return Genotype.from_json(outcome.best), best, outcome.history
+
+
+def _by_trials(
+    data: Data, options: SearchOptions, seed: int, run: Run, operations: tuple[str, ...]
+) -> Found:
+    """Train what a sampler asks for; each trial has fresh MLPs."""
+    random = generator(seed, "trials")
+    template = InteractionSpace(data.encoder.sizes, options, random, operations)
+    sampler = SAMPLERS[options.strategy](template.decisions, random)
+
+    def genotype(position: int, choices: Choices) -> Genotype:
+        fresh = generator(seed, "mlps", position)
+        return InteractionSpace(data.encoder.sizes, options, fresh).genotype(choices)
+
+    candidates: list[Candidate] = []
+
+    def evaluate(position: int, choices: Choices) -> float:
+        label = f"trial {position + 1}: "
+        both = _both_ways(
+            genotype(position, choices), data, options, options.train_epochs, seed, run, label
+        )
+        candidates.extend(both)
+        return min(candidate.valid_rmse for candidate in both)
+
+    run_trials(sampler, evaluate, options.trials)
+    return _choose(candidates, data)
+
+
+def _both_ways(
+    genotype: Genotype,
+    data: Data,
+    options: TrainOptions,
+    epochs: int,
+    seed: int,
+    run: Run,
+    label: str = "",
+) -> list[Candidate]:
+    candidates = []
+    for frozen in (True, False):
+        operation = genotype.choices[DECISION][0][1]
+        name = f"{label}train {operation}, MLPs {'frozen' if frozen else 'trained on'}"
+        network, outcome = train_alone(
+            name,
+            genotype,
+            data.train,
+            data.valid,
+            data.scale,
+            data.encoder.sizes,
+            options,
+            epochs=epochs,
+            frozen=frozen,
+            generator=generator(seed, name),
+            run=replace(run, log=lambda metrics, step: None),
+        )
+        rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
+        candidates.append(Candidate(genotype, frozen, network, outcome.history, rmse))
+    return candidates
+
+
+def _shifted(run: Run, offset: int) -> Callable[[Metrics, int], None]:
+    """Logs the epochs of a restart after those of the restarts before it, as `search/...`."""
+
+    def log(metrics: Metrics, step: int) -> None:
+        named = {k if k.startswith("arch/") else f"search/{k}": v for k, v in metrics.items()}
+        run.log(named, offset + step)
+
+    return log

@@ -1,0 +1,83 @@
+"""Splits of a rating table as tensors: table rows and standardised ratings."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from sif.data import Encoder
+from sif.space import Batch
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Standardises ratings by the training split: `(rating − mean) / std`.
+
+    Attributes:
+        mean: Global mean of the training ratings, in rating units.
+        std: Their standard deviation.
+    """
+
+    mean: float
+    std: float
+
+    @classmethod
+    def fit(cls, ratings: pd.Series) -> Self:
+        return cls(float(ratings.mean()), float(ratings.std(ddof=0)) or 1.0)
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Ratings that a model is trained on or judged by.
+
+    Attributes:
+        rows: Table rows of the ratings whose ids are all in the training split,
+            `(entities, ratings)`, int64.
+        ratings: Their standardised ratings, `(ratings,)`.
+        unseen: Standardised ratings of the others, which the global mean predicts.
+    """
+
+    rows: Tensor
+    ratings: Tensor
+    unseen: Tensor
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, encoder: Encoder, scale: Scale, device: torch.device | str = "cpu"
+    ) -> Self:
+        """Encode a frame with a rating column."""
+        positions = encoder.transform(frame)
+        values = torch.tensor(frame["rating"].to_numpy(), dtype=torch.float64)
+        values = ((values - scale.mean) / scale.std).float()
+        known = (positions >= 0).all(dim=1)
+        rows = table_rows(positions[known], encoder.sizes)
+        return cls(rows.to(device), values[known].to(device), values[~known].to(device))
+
+    def batches(
+        self, size: int, generator: torch.Generator, steps: int | None = None
+    ) -> Iterator[Batch]:
+        """Shuffled batches; reshuffled as often as `steps` asks for, one pass if None.
+
+        The last batch of a pass is smaller where `size` does not divide the ratings.
+        """
+        total = len(self.ratings)
+        left = -(-total // size) if steps is None else steps
+        while left > 0:
+            order = torch.randperm(total, generator=generator).to(self.ratings.device)
+            rows, ratings = self.rows[:, order], self.ratings[order]
+            for start in range(0, total, size)[:left]:
+                yield rows[:, start : start + size], ratings[start : start + size]
+            left -= -(-total // size)
+
+
+def offsets(sizes: tuple[int, ...]) -> Tensor:
+    """The table row of each entity's first id, `(entities,)`."""
+    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
+
+
+def table_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Positions `(ratings, entities)` in vocabularies to table rows `(entities, ratings)`."""
+    return (positions + offsets(sizes)).T.contiguous()

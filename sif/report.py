@@ -1,0 +1,126 @@
+"""What a run leaves behind for people: files, pictures and a table."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from nasp.core import plots
+from nasp.core.files import write_text
+from sif.pipeline import Candidate, Found
+from sif.space import DECISION, InteractionSpace
+
+NEGLIGIBLE = 0.002  # rating-scale share of an RMSE under which two models are called equal
+
+
+@dataclass
+class Judged:
+    """One row of the final table; errors in rating units."""
+
+    name: str
+    valid_rmse: float
+    test_rmse: float
+    test_mae: float
+
+
+def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
+    """Write genotype, result, model and pictures into a run's folder.
+
+    Returns:
+        The files for a tracker; the model is apart.
+
+    Raises:
+        OSError: A file cannot be written; those written before are whole.
+    """
+    files = [folder / name for name in ("genotype.json", "result.json", "training.png")]
+    found.model.genotype.save(files[0])
+    write_text(files[1], json.dumps(result, indent=1) + "\n")
+    plots.curves(
+        {label(c): c.history for c in found.candidates},
+        {"train/loss": "training loss", "valid/rmse": "validation RMSE (rating units)"},
+        files[2],
+        "Functions trained alone",
+    )
+    files.append(folder / "function.png")
+    draw_function(found.model.network, found.candidates[0].operation, files[-1])
+    if found.searches:
+        files.append(folder / "search.png")
+        prefix = f"arch/{DECISION}/"
+        history = found.searches[0]
+        names = [key.removeprefix(prefix) for key in history[0] if key.startswith(prefix)]
+        plots.weights(
+            names,
+            [[epoch[prefix + name] for epoch in history] for name in names],
+            files[-1],
+            "Weight of each operation in the search that found the function",
+        )
+    return files
+
+
+def label(candidate: Candidate) -> str:
+    """How a function trained alone is called in tables and pictures."""
+    return f"{candidate.operation}, MLPs {'frozen' if candidate.frozen else 'trained on'}"
+
+
+def draw_function(network: InteractionSpace, operation: str, path: Path) -> None:
+    """Draw each entity's element-wise transform over the range of its embeddings."""
+    figure = plots.new_figure(6, 4)
+    axes = figure.subplots()
+    dim = network.options.embedding_dim
+    tables = network.table.detach()[:, :dim].cpu().split(list(network.sizes))
+    spread = 3 * max(float(table.std()) for table in tables)
+    x = torch.linspace(-spread, spread, 200)
+    with torch.no_grad():
+        y = network.transform.cpu()(x.repeat(len(tables), 1))
+    names = ["user", "item", *(f"context {i}" for i in range(1, len(tables) - 1))]
+    for position, (name, values) in enumerate(zip(names, y, strict=True)):
+        axes.plot(x, values, label=name, **plots.style(position))
+    axes.plot(x, x, color="0.7", linewidth=0.8, label="identity")
+    axes.set_xlabel("element of an embedding")
+    axes.set_ylabel("transformed")
+    axes.set_title(f"head · {operation}(transformed embeddings)")
+    axes.legend(frameon=False)
+    plots.save(figure, path)
+
+
+def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path) -> None:
+    """Print the table, what it means and where the files are."""
+    console = Console()
+    metrics = result["metrics"]
+    candidates = Table(title="functions trained alone, best first", title_justify="left")
+    for column in ("function", "epochs", "validation RMSE"):
+        candidates.add_column(column, justify="left" if column == "function" else "right")
+    for candidate in found.candidates:
+        epochs = str(len(candidate.history))
+        candidates.add_row(label(candidate), epochs, f"{candidate.valid_rmse:.4f}")
+    console.print(candidates)
+    final = Table(title="errors in rating units", title_justify="left")
+    for column in ("model", "validation RMSE", "test RMSE", "test MAE"):
+        final.add_column(column, justify="left" if column == "model" else "right")
+    for row in table:
+        name = f"found: {found.candidates[0].operation}" if row.name == "found" else row.name
+        errors = (row.valid_rmse, row.test_rmse, row.test_mae)
+        final.add_row(name, *(f"{error:.4f}" for error in errors))
+    console.print(final)
+    gain = metrics["test/rmse_biases"] - metrics["test/rmse"]
+    share = gain / metrics["test/rmse_biases"]
+    if abs(share) < NEGLIGIBLE:
+        verdict = "no better than biases alone"
+    else:
+        verdict = f"{abs(share):.1%} {'below' if gain > 0 else 'ABOVE'} that of biases alone"
+    console.print(f"test RMSE of the found function is {verdict}")
+    if unseen := int(metrics["test/unseen_ratings"]):
+        console.print(
+            f"{unseen} test ratings have an id without training ratings: predicted by the mean"
+        )
+    seconds = result["seconds"]
+    console.print(
+        f"{seconds['total']:.0f} s (search {seconds['search']:.0f}, training {seconds['train']:.0f}), "
+        f"{result['peak_memory_mb']:.0f} MB; in {folder}: "
+        + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
+        soft_wrap=True,
+    )

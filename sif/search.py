@@ -1,0 +1,25 @@
+"""`python -m sif.search`: find the interaction function of a table of ratings."""
+
+from collections.abc import Sequence
+
+from nasp.core.command import run_command
+from nasp.core.config import parse
+from sif.config import SearchConfig
+from sif.job import run_job
+from sif.pipeline import find
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Search, train what was found alone, and report; raises `NaspError` on a user's mistake."""
+    config = parse(
+        SearchConfig,
+        argv,
+        program="python -m sif.search",
+        space="sif",
+        description="Find the interaction function that fits a table of ratings.",
+    )
+    run_job(config, config.strategy, lambda data, run: find(data, config, config.seed, run))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,182 @@
+"""What every strategy promises, over the registry and the toy spaces."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.genotype import Genotype, projection_of
+from nasp.core.loop import Metrics, Outcome, Run
+from nasp.core.relaxation import Relaxation
+from nasp.core.search import _loss, run_trials, search
+from nasp.core.space import SearchSpace
+from nasp.strategies import ONE_SHOT, SAMPLERS, Strategy, StrategyOptions
+from tests.nasp.toys import TOYS
+
+every_strategy = pytest.mark.parametrize("name", ONE_SHOT)
+every_sampler = pytest.mark.parametrize("name", SAMPLERS)
+every_space = pytest.mark.parametrize("kind", TOYS)
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+def made(name: str, kind: str, seed: int = 0) -> tuple[Strategy, torch.Generator]:
+    generator = torch.Generator().manual_seed(seed)
+    space = TOYS[kind](generator)
+    return ONE_SHOT[name](space, generator, StrategyOptions(learning_rate=0.01)), generator
+
+
+def ran(name: str, kind: str, seed: int = 0, path: Path | None = None, stop: int = 9) -> Outcome:
+    """Four epochs of three steps; `stop` raises in that epoch, as a kill would."""
+    strategy, generator = made(name, kind, seed)
+    space = strategy.space
+    judge = next(space.batches(torch.Generator().manual_seed(99)))
+    epochs = 0
+
+    def pairs() -> Any:
+        nonlocal epochs
+        epochs += 1
+        batches = space.batches(generator)
+        for step in range(3):
+            if epochs == stop and step == 2:
+                raise Killed
+            yield next(batches), next(batches)
+
+    def evaluate(relaxation: Relaxation) -> Metrics:
+        return {"valid/loss": float(space(judge, relaxation).detach())}
+
+    checkpoint = Checkpoint(path, {"strategy": name}, resume=True)
+    write = checkpoint.put
+    checkpoint.put = lambda section, state, **_: write(section, state, now=True)  # type: ignore[method-assign]
+    return search(
+        "search",
+        strategy,
+        torch.optim.Adagrad(space.weights(), lr=0.05),
+        pairs,
+        evaluate,
+        epochs=4,
+        warm_up=1,
+        monitor="valid/loss",
+        generator=generator,
+        run=Run(checkpoint),
+    )
+
+
+def without_time(outcome: Outcome) -> list[Metrics]:
+    return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in outcome.history]
+
+
+@every_strategy
+@every_space
+def test_same_seed_same_search(name: str, kind: str) -> None:
+    first, second = ran(name, kind), ran(name, kind)
+    assert first.best == second.best
+    assert without_time(first) == without_time(second)
+    assert without_time(first) != without_time(ran(name, kind, seed=1))
+
+
+@every_strategy
+@every_space
+@pytest.mark.parametrize("stop", [1, 3])
+def test_resumed_is_uninterrupted(name: str, kind: str, stop: int, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        ran(name, kind, path=path, stop=stop)
+    resumed, whole = ran(name, kind, path=path), ran(name, kind)
+    assert resumed.best == whole.best
+    assert without_time(resumed) == without_time(whole)
+    assert without_time(ran(name, kind, path=path, stop=1)) == without_time(whole)
+
+
+@every_strategy
+@every_space
+def test_genotype_is_the_projection(name: str, kind: str) -> None:
+    strategy, _ = made(name, kind)
+    genotype = Genotype.from_json(strategy.genotype().to_json())
+    projection = projection_of(strategy.space.decisions, genotype.choices)
+    for decision in strategy.space.decisions:
+        kept = projection[decision.name]
+        assert torch.equal(kept, strategy.projection()[decision.name])
+        assert kept.sum(1).max() == 1
+        assert kept.sum() == decision.keep
+
+
+@every_strategy
+@every_space
+def test_each_tensor_has_one_owner(name: str, kind: str) -> None:
+    strategy, generator = made(name, kind)
+    space = strategy.space
+    weights = {id(p) for p in space.weights()}
+    architecture = {id(p) for p in strategy.parameters}
+    assert not weights & architecture
+    assert {id(p) for p in space.parameters()} <= weights | architecture
+    batches = space.batches(generator)
+    before = [p.detach().clone() for p in space.weights()]
+    a = {n: v.detach().clone() for n, v in strategy.architecture.values().items()}
+    train, valid = (partial(_loss, space, next(batches)) for _ in range(2))
+    strategy.architecture_step(train, valid)
+    assert all(torch.equal(p, q) for p, q in zip(space.weights(), before, strict=True))
+    assert any(not torch.equal(v, a[n]) for n, v in strategy.architecture.values().items())
+
+
+@every_strategy
+def test_begin_at_starts_there(name: str) -> None:
+    strategy, _ = made(name, "cnn")
+    choices = {
+        d.name: tuple((s, d.operations[2]) for s in d.sources[:2]) for d in strategy.space.decisions
+    }
+    strategy.begin_at(choices, margin=0.2)
+    assert strategy.genotype().choices == choices
+
+
+def test_nasp_keeps_a_in_the_unit_interval() -> None:
+    generator = torch.Generator().manual_seed(0)
+    space = TOYS["cf"](generator)
+    strategy = ONE_SHOT["nasp"](space, generator, StrategyOptions(learning_rate=0.4))
+    batches = space.batches(generator)
+    for _ in range(8):
+        loss = partial(_loss, space, next(batches))
+        strategy.architecture_step(loss, loss)
+        (a,) = strategy.architecture.values().values()
+        assert a.min() >= 0
+        assert a.max() <= 1
+
+
+def test_eta_prefers_operations_of_few_parameters() -> None:
+    def weight_of_convolutions(eta: float) -> float:
+        generator = torch.Generator().manual_seed(3)
+        space: SearchSpace = TOYS["cnn"](generator)
+        options = StrategyOptions(learning_rate=0.02, eta=eta)
+        strategy = ONE_SHOT["nasp"](space, generator, options)
+        batches = space.batches(generator)
+        for _ in range(40):
+            loss = partial(_loss, space, next(batches))
+            strategy.architecture_step(loss, loss)
+        return sum(float(a[:, 1].sum().detach()) for a in strategy.architecture.values().values())
+
+    free, priced = weight_of_convolutions(0.0), weight_of_convolutions(1.0)
+    assert priced < free - 0.1
+
+
+@every_sampler
+@every_space
+def test_a_sampler_asks_for_valid_genotypes_by_its_seed(name: str, kind: str) -> None:
+    space = TOYS[kind](torch.Generator().manual_seed(0))
+
+    def asked(seed: int) -> list[Any]:
+        sampler = SAMPLERS[name](space.decisions, torch.Generator().manual_seed(seed))
+        return run_trials(sampler, lambda position, choices: float(position), 12)
+
+    first = asked(0)
+    assert first == asked(0)
+    assert first != asked(1)
+    assert [score for score, _ in first] == [float(i) for i in range(12)]
+    for _, choices in first:
+        for decision in space.decisions:
+            kept = projection_of(space.decisions, choices)[decision.name]
+            assert kept.sum() == decision.keep

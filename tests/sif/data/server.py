@@ -1,0 +1,57 @@
+"""A small web server that serves one file, in ranges if asked, and can misbehave."""
+
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import TracebackType
+from typing import Self
+
+
+@dataclass
+class Served:
+    """What the server sends, and what it was asked for.
+
+    Attributes:
+        content: The file.
+        ranges: Whether it can resume.
+        break_after: Bytes after which it breaks off; None: never.
+        asked: The Range header of each request, "" without one.
+    """
+
+    content: bytes
+    ranges: bool = True
+    break_after: int | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        served = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked = self.headers.get("Range", "")
+                served.asked.append(asked)
+                start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
+                if not served.ranges:
+                    start = 0
+                body = served.content[start:]
+                self.send_response(206 if start else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: served.break_after])
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/small.zip"
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.server.shutdown()
+        self.server.server_close()

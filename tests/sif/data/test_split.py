@@ -1,0 +1,101 @@
+"""Splits are disjoint, complete, repeatable."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import given as hypothesis_given
+from hypothesis import strategies as st
+
+from nasp.core.errors import NaspError
+from sif.data.split import Splits, given, split
+
+
+def parts(splits: Splits) -> list[pd.DataFrame]:
+    return [splits.train, splits.valid, splits.test]
+
+
+def keys(splits: Splits) -> list[set[tuple[int, int]]]:
+    return [set(zip(part["user"], part["item"], strict=True)) for part in parts(splits)]
+
+
+@hypothesis_given(st.integers(0, 2**32), st.sampled_from(["random", "time"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+def test_a_split_is_a_partition(frame: pd.DataFrame, seed: int, by: str) -> None:
+    splits = split(frame, by=by, seed=seed)  # type: ignore[arg-type]
+    assert [len(part) for part in parts(splits)] == [20, 10, 10]
+    whole = pd.concat(parts(splits)).sort_values(["user", "item"], ignore_index=True)
+    pd.testing.assert_frame_equal(whole, frame)
+
+
+def test_a_seed_fixes_a_split_and_nothing_else_does(frame: pd.DataFrame) -> None:
+    first = split(frame, seed=3)
+    np.random.seed(1)
+    expected = np.random.random()
+    np.random.seed(1)
+    again = split(frame, seed=3)
+    for one, two in zip(parts(first), parts(again), strict=True):
+        pd.testing.assert_frame_equal(one, two)
+    assert np.random.random() == expected
+    assert keys(first) != keys(split(frame, seed=4))
+
+
+def test_time_splits_old_from_new(frame: pd.DataFrame) -> None:
+    train, valid, test = parts(split(frame, by="time", seed=0))
+    assert train["timestamp"].max() < valid["timestamp"].min()
+    assert valid["timestamp"].max() < test["timestamp"].min()
+
+
+def test_equal_times_keep_the_order_of_rows(frame: pd.DataFrame) -> None:
+    tied = frame.assign(timestamp=[1] * 30 + [0] * 10)
+    train = split(tied, by="time", seed=0).train
+    pd.testing.assert_frame_equal(train[:10], tied[30:].reset_index(drop=True))
+    pd.testing.assert_frame_equal(train[10:].reset_index(drop=True), tied[:10])
+
+
+@pytest.mark.parametrize(
+    "fractions",
+    [(0.5, 0.5, 0.0), (0.5, 0.4, 0.2), (1.5, -0.25, -0.25), (0.5, 0.5), (0.98, 0.01, 0.01)],
+)
+def test_bad_fractions(frame: pd.DataFrame, fractions: tuple[float, float, float]) -> None:
+    with pytest.raises(NaspError, match="fractions") as caught:
+        split(frame, fractions=fractions, seed=0)
+    assert str(fractions) in str(caught.value)
+
+
+def test_bad_splits_by_time(frame: pd.DataFrame) -> None:
+    with pytest.raises(NaspError, match="--columns timestamp="):
+        split(frame.drop(columns="timestamp"), by="time", seed=0)
+    with pytest.raises(NaspError, match="equal"):
+        split(frame.assign(timestamp=0), by="time", seed=0)
+    with pytest.raises(NaspError, match="'user'"):
+        split(frame, by="user", seed=0)  # type: ignore[arg-type]
+
+
+def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
+    train, valid, test = frame[:20], frame[20:30], frame[30:]
+    splits = given(train, valid, test, seed=0)
+    assert splits.train is train
+    assert splits.valid is valid
+    assert splits.test is test
+
+
+def test_validation_is_carved_from_training(frame: pd.DataFrame) -> None:
+    splits = given(frame[:20], None, frame[20:], seed=0)
+    assert [len(part) for part in parts(splits)] == [15, 5, 20]
+    train, valid, _ = keys(splits)
+    assert not train & valid
+    assert keys(given(frame[:20], None, frame[20:], seed=0)) == keys(splits)
+    assert keys(given(frame[:20], None, frame[20:], seed=1)) != keys(splits)
+
+
+def test_bad_given_splits(frame: pd.DataFrame) -> None:
+    with pytest.raises(NaspError, match="test ratings have columns user, item, city"):
+        given(frame, None, frame.assign(city=1)[["user", "item", "city", "rating"]], seed=0)
+    with pytest.raises(NaspError, match="no test ratings"):
+        given(frame, None, frame[:0], seed=0)
+    for fraction in (0.0, 1.0, -1.0):
+        with pytest.raises(NaspError, match=str(fraction)):
+            given(frame[:20], None, frame[20:], fraction=fraction, seed=0)
+    with pytest.warns(UserWarning, match="5 test ratings are in training too"):
+        given(frame[:20], frame[20:30], frame[15:], seed=0)

@@ -1,0 +1,128 @@
+"""A found model predicts, recommends, and survives its file; the estimator wraps it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype
+from sif import InteractionModel, InteractionSearch
+from sif.data import Synthetic, synthetic
+from sif.model import stand_alone
+from sif.space import SpaceOptions
+
+FAST = {"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3}
+
+
+def ratings(text_ids: bool = False) -> pd.DataFrame:
+    frame = synthetic(Synthetic(users=30, items=20, ratings=400), seed=0)
+    return frame.assign(user="u" + frame["user"].astype(str)) if text_ids else frame
+
+
+@pytest.fixture(scope="module")
+def fitted() -> InteractionSearch:
+    return InteractionSearch(**FAST).fit(ratings(text_ids=True))
+
+
+def test_fit_predict(fitted: InteractionSearch) -> None:
+    predicted = fitted.predict(["u1", "u2", "stranger"], [3, 4, 5])
+    assert predicted.shape == (3,)
+    assert predicted[2] == pytest.approx(fitted.model_.scale.mean)
+    assert np.isfinite(predicted).all()
+    assert isinstance(fitted.genotype_, Genotype)
+    assert 0 < fitted.valid_rmse_ < 2
+
+
+def test_recommend_leaves_out_what_was_rated(fitted: InteractionSearch) -> None:
+    best = fitted.recommend("u1", 5)
+    assert list(best.columns) == ["item", "rating"]
+    assert best["rating"].is_monotonic_decreasing
+    users, items = fitted.model_.encoder.ids
+    position = users.get_loc("u1")
+    rated = fitted.model_.rated[1, fitted.model_.rated[0] == position].tolist()
+    assert rated
+    assert not set(items[rated]) & set(best["item"])
+    everything = fitted.recommend("u1", 999)
+    assert len(everything) == len(items) - len(rated)
+    expected = fitted.predict(["u1"] * len(everything), list(everything["item"]))
+    assert np.allclose(everything["rating"], expected)
+
+
+def test_recommend_to_a_stranger_says_so(fitted: InteractionSearch) -> None:
+    with pytest.raises(NaspError, match="'nobody'"):
+        fitted.recommend("nobody")
+
+
+def test_save_and_load(fitted: InteractionSearch, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    fitted.save(path)
+    again = InteractionSearch.load(path)
+    users, items = ["u1", "u5", "u9"], [0, 1, 2]
+    assert np.array_equal(again.predict(users, items), fitted.predict(users, items))
+    assert again.genotype_ == fitted.genotype_
+    pd.testing.assert_frame_equal(again.recommend("u1", 3), fitted.recommend("u1", 3))
+    assert again.embedding_dim == 2
+
+
+@pytest.mark.parametrize("keep", [0, 10, 2000])
+def test_a_damaged_model_file_is_named(
+    fitted: InteractionSearch, tmp_path: Path, keep: int
+) -> None:
+    path = tmp_path / "model.pt"
+    fitted.save(path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(NaspError, match=r"model\.pt: not a model file"):
+        InteractionModel.load(path)
+
+
+def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NaspError, match=r"nowhere\.pt: no such model"):
+        InteractionModel.load(tmp_path / "nowhere.pt")
+
+
+def test_estimator_conventions() -> None:
+    estimator = InteractionSearch(embedding_dim=3, random_state=7)
+    assert clone(estimator).get_params() == estimator.get_params()
+    assert estimator.get_params()["embedding_dim"] == 3
+    estimator.set_params(embedding_dim=0)
+    with pytest.raises(NaspError, match="embedding_dim is 0"):
+        estimator.fit(ratings())
+    with pytest.raises(NotFittedError):
+        InteractionSearch().predict([1], [1])
+
+
+def test_ratings_may_come_apart_and_a_seed_repeats() -> None:
+    frame = ratings()
+    together = InteractionSearch(**FAST).fit(frame)
+    apart = InteractionSearch(**FAST).fit(frame[["user", "item"]], frame["rating"].to_numpy())
+    assert together.genotype_ == apart.genotype_
+    assert together.valid_rmse_ == apart.valid_rmse_
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.drop(columns="rating"), "rating"),
+        (lambda f: f.assign(rating=float("nan")), "rating"),
+        (lambda f: f.assign(user=1), "user"),
+        (lambda f: f.head(0), "the table given"),
+    ],
+)
+def test_a_bad_table_is_refused(change: object, message: str) -> None:
+    with pytest.raises(NaspError, match=message):
+        InteractionSearch(**FAST).fit(change(ratings()))  # type: ignore[operator]
+
+
+def test_a_genotype_of_another_space_is_refused() -> None:
+    options = SpaceOptions(embedding_dim=2)
+    cnn = Genotype("cnn", {"normal": (("in", "skip"), ("in2", "skip"))})
+    with pytest.raises(NaspError, match="'cnn'"):
+        stand_alone(cnn, (3, 3), options, torch.Generator())
+    two = InteractionSearch(**FAST).fit(ratings()).genotype_
+    with pytest.raises(NaspError, match="3 entities"):
+        stand_alone(two, (3, 3, 3), options, torch.Generator())

@@ -1,0 +1,78 @@
+"""Batches cover the ratings; statistics come from the training split alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sif.baselines.bias import fit_biases
+from sif.data import Encoder
+from sif.metrics import errors, predict
+from sif.prepared import Ratings, Scale
+
+TRAIN = pd.DataFrame({"user": [7, 7, 9, 9], "item": list("abab"), "rating": [1.0, 2.0, 3.0, 6.0]})
+TEST = pd.DataFrame({"user": [9, 5, 7], "item": ["b", "a", "z"], "rating": [100.0, 3.0, 5.0]})
+
+
+def prepared() -> tuple[Ratings, Ratings, Scale, Encoder]:
+    encoder, scale = Encoder.fit(TRAIN), Scale.fit(TRAIN["rating"])
+    train, test = (Ratings.of(frame, encoder, scale) for frame in (TRAIN, TEST))
+    return train, test, scale, encoder
+
+
+def test_scale_is_that_of_training() -> None:
+    train, _, scale, _ = prepared()
+    assert (scale.mean, scale.std) == (3.0, pytest.approx(np.std([1, 2, 3, 6])))
+    assert float(train.ratings.mean()) == pytest.approx(0, abs=1e-6)
+    assert float(train.ratings.std(correction=0)) == pytest.approx(1, abs=1e-6)
+
+
+def test_unseen_ids_are_predicted_by_the_mean() -> None:
+    _, test, scale, _ = prepared()
+    assert test.rows.tolist() == [[1], [3]]
+    assert (test.unseen * scale.std + scale.mean).tolist() == pytest.approx([3.0, 5.0])
+    predictions = test.ratings.clone()  # right on the one that is known
+    expected = np.sqrt((0 + 0 + 4) / 3)
+    assert errors(predictions, test, scale)["rmse"] == pytest.approx(expected, rel=1e-5)
+    assert errors(predictions, test, scale)["mae"] == pytest.approx(2 / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 9])
+def test_a_pass_has_each_rating_once(size: int) -> None:
+    train, _, _, _ = prepared()
+    batches = list(train.batches(size, torch.Generator().manual_seed(0)))
+    assert len(batches) == -(-4 // size)
+    seen = torch.cat([rows for rows, _ in batches], dim=1)
+    assert sorted(map(tuple, seen.T.tolist())) == sorted(map(tuple, train.rows.T.tolist()))
+
+
+def test_steps_reshuffle_as_often_as_needed() -> None:
+    train, _, _, _ = prepared()
+    batches = list(train.batches(3, torch.Generator().manual_seed(0), steps=5))
+    assert [len(ratings) for _, ratings in batches] == [3, 1, 3, 1, 3]
+
+
+def test_biases_recover_an_additive_table() -> None:
+    rng = np.random.default_rng(0)
+    users, items = rng.normal(size=40), rng.normal(size=30)
+    grid = pd.DataFrame([(u, i) for u in range(40) for i in range(30)], columns=["user", "item"])
+    grid["rating"] = 3 + users[grid["user"]] + items[grid["item"]]
+    order = rng.permutation(len(grid))
+    parts = grid.iloc[order[:600]], grid.iloc[order[600:900]], grid.iloc[order[900:]]
+    encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0]["rating"])
+    train, valid, test = (Ratings.of(part, encoder, scale) for part in parts)
+    fitted = fit_biases(train, valid, 70, scale)
+    assert errors(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
+
+
+def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sif import metrics
+    from sif.model import only_path
+    from sif.space import InteractionSpace, SpaceOptions
+
+    space = InteractionSpace((5, 5), SpaceOptions(), torch.Generator().manual_seed(0), ("max",))
+    rows = torch.randint(5, (2, 30), generator=torch.Generator().manual_seed(0))
+    whole = predict(space, only_path(space), rows)
+    monkeypatch.setattr(metrics, "CHUNK", 7)
+    assert torch.allclose(predict(space, only_path(space), rows), whole)
+    assert predict(space, only_path(space), rows[:, :0]).shape == (0,)
