@@ -59,9 +59,8 @@ def main() -> None:
         ours = sum(row[2] for row in of) / len(of)
         truth = sum(row[3] for row in of) / len(of)
         worst = max(row[2] / row[3] for row in of)
-        print(
-            f"| {name} | {passed} of {len(of)} | {counts} | {ours:.4f} | {truth:.4f} | {worst:.3f} |"
-        )
+        score = f"{passed} of {len(of)}"
+        print(f"| {name} | {score} | {counts} | {ours:.4f} | {truth:.4f} | {worst:.3f} |")
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         tracker.log({**metrics, "time/search_s": search_seconds}, 0)
         for file in [folder / "config.yaml", *files]:
             tracker.artifact(file)
-    if not config.quiet:
-        report.show(table, found, result, folder)
+        if not config.quiet:
+            report.show(table, found, result, folder)
     return result
 
 

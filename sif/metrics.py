@@ -13,7 +13,7 @@ CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split'
 @torch.no_grad()
 def predict(space: InteractionSpace, relaxation: Relaxation, rows: Tensor) -> Tensor:
     """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`."""
-    parts = [space.rate(chunk, relaxation)[0] for chunk in rows.split(CHUNK, dim=1)]
+    parts = [space.rate(chunk, relaxation)[0] for chunk in torch.split(rows, CHUNK, dim=1)]
     return torch.cat(parts) if parts else rows.new_zeros(0, dtype=torch.float32)
 
 

@@ -1,6 +1,6 @@
 """The main job: propose interaction functions, train the best of them alone, settle on one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -290,10 +290,10 @@ def _both_ways(
     return candidates
 
 
-def _shifted(run: Run, offset: int) -> Callable[[Metrics, int], None]:
+def _shifted(run: Run, offset: int) -> Callable[[Mapping[str, float], int], None]:
     """Logs the epochs of a restart after those of the restarts before it, as `search/...`."""
 
-    def log(metrics: Metrics, step: int) -> None:
+    def log(metrics: Mapping[str, float], step: int) -> None:
         named = {k if k.startswith("arch/") else f"search/{k}": v for k, v in metrics.items()}
         run.log(named, offset + step)
 

@@ -71,7 +71,7 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     figure = plots.new_figure(6, 4)
     axes = figure.subplots()
     dim = network.options.embedding_dim
-    tables = network.table.detach()[:, :dim].cpu().split(list(network.sizes))
+    tables = torch.split(network.table.detach()[:, :dim].cpu(), list(network.sizes))
     spread = 3 * max(float(table.std()) for table in tables)
     x = torch.linspace(-spread, spread, 200)
     with torch.no_grad():
@@ -119,7 +119,8 @@ def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path
         )
     seconds = result["seconds"]
     console.print(
-        f"{seconds['total']:.0f} s (search {seconds['search']:.0f}, training {seconds['train']:.0f}), "
+        f"{seconds['total']:.0f} s "
+        f"(search {seconds['search']:.0f}, training {seconds['train']:.0f}), "
         f"{result['peak_memory_mb']:.0f} MB; in {folder}: "
         + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
         soft_wrap=True,

@@ -122,13 +122,14 @@ class InteractionSpace(SearchSpace):
         looked_up = self.table.index_select(0, rows.flatten()).view(
             *rows.shape, self.table.shape[1]
         )
-        embeddings, *biases = looked_up.split(dim, dim=-1)
+        embeddings, *biases = torch.split(looked_up, dim, dim=-1)
         flat = embeddings.reshape(len(self.sizes), -1)
         parts = self.transform(flat).view(len(self.sizes), -1, dim).unbind()
 
         def run(edge: int, operation: int) -> Tensor:
             name = self.operations[operation]
-            return OPERATIONS[name](parts) @ self.heads[name]
+            value: Tensor = OPERATIONS[name](parts) @ self.heads[name]
+            return value
 
         rating = relaxation.mix(DECISION, run)
         if biases:
@@ -140,7 +141,7 @@ class InteractionSpace(SearchSpace):
         rows, ratings = batch
         rating, looked_up = self.rate(rows, relaxation)
         residual = rating - ratings
-        loss = residual.dot(residual) / len(ratings)
+        loss: Tensor = residual.dot(residual) / len(ratings)
         if self.options.penalty == "norm":
             penalty = torch.linalg.vector_norm(looked_up, dim=(1, 2)).sum()
         else:

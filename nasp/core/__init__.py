@@ -1,0 +1,1 @@
+"""Decisions, projections, the one-path gradient, and the loops: all that spaces share."""

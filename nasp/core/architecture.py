@@ -58,7 +58,7 @@ class Architecture(nn.Module):
         chosen = self.weights if values is None else values
         named = {d.name: chosen[d.name] + self.get_buffer(f"tie_{d.name}") for d in self.decisions}
         flat = torch.cat([a.flatten() for a in named.values()]).cpu()
-        parts = flat.split([a.numel() for a in named.values()])
+        parts = torch.split(flat, [a.numel() for a in named.values()])
         return {
             d.name: prox_c1(part.view(d.shape), d.keep)
             for d, part in zip(self.decisions, parts, strict=True)

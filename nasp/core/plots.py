@@ -1,8 +1,9 @@
 """Pictures of a run: curves by epoch, and the weights of the operations."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasp.core.files import write_atomic
 
@@ -26,7 +27,7 @@ def save(figure: "Figure", path: Path) -> None:
     write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def style(position: int) -> dict[str, str]:
+def style(position: int) -> dict[str, Any]:
     """Colour and line style of the line at a position."""
     return {
         "color": COLOURS[position % len(COLOURS)],
@@ -100,7 +101,7 @@ def weights(
     axes.set_xlabel("epoch")
     axes.set_ylabel("weight A")
     axes.grid(color="0.9")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     save(figure, path)
 
 
@@ -108,6 +109,6 @@ def _apart(heights: Sequence[float], gap: float) -> list[float]:
     """Heights moved up as little as keeps labels `gap` apart, in their order."""
     moved = list(heights)
     order = sorted(range(len(moved)), key=moved.__getitem__)
-    for below, above in zip(order, order[1:], strict=False):
+    for below, above in pairwise(order):
         moved[above] = max(moved[above], moved[below] + gap)
     return moved

@@ -90,8 +90,8 @@ class _Lines:
     def _print(self) -> None:
         now = time.monotonic()
         left = (now - self.began) / (self.done - self.start) * (self.total - self.done)
-        line = f"{self.name}  {self.done}/{self.total}  {_text(self.latest)}  at most {left:.0f} s left"
-        print(line, file=sys.stderr, flush=True)
+        done = f"{self.name}  {self.done}/{self.total}  {_text(self.latest)}"
+        print(f"{done}  at most {left:.0f} s left", file=sys.stderr, flush=True)
         self.printed, self.pending = now, False
 
 

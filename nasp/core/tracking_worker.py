@@ -1,5 +1,6 @@
 """The process that speaks to MLflow for `nasp.core.tracking`: JSON lines in, calls out."""
 
+import importlib
 import json
 import logging
 import math
@@ -25,6 +26,7 @@ class Worker:
         # An unreachable server is found out in seconds, not in MLflow's minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
         self.pending: list[tuple[str, float, int, int]] = []
@@ -38,14 +40,15 @@ class Worker:
         self.mlflow, self.client = mlflow, mlflow.MlflowClient()
         run_file = Path(message["run_file"])
         self.minimize = set(message["minimize"])
-        self.run_id = self._earlier(run_file)
-        if self.run_id is None:
+        earlier = self._earlier(run_file)
+        self.resumed = earlier is not None
+        if earlier is None:
             experiment = self._experiment(message["uri"], message["experiment"])
             run = self.client.create_run(experiment, run_name=message["run_name"])
-            self.run_id = run.info.run_id
+            earlier = run.info.run_id
         else:
-            self.resumed = True
-            self.client.update_run(self.run_id, status="RUNNING")
+            self.client.update_run(earlier, status="RUNNING")
+        self.run_id: str = earlier
         run_file.write_text(self.run_id, encoding="utf-8")
         entities = mlflow.entities
         self.client.log_batch(
@@ -56,6 +59,9 @@ class Worker:
             ],
             tags=[entities.RunTag(key, value) for key, value in message["tags"].items()],
         )
+        # A model's code will want these; the run is busy now, and would wait for them at its end.
+        for name in ("mlflow.pyfunc", "pandas", "torch"):
+            importlib.import_module(name)
 
     def log(self, message: dict[str, Any]) -> None:
         step, moment = message["step"], message["time"]

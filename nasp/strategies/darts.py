@@ -9,6 +9,7 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
+Gradients = tuple[Tensor | None, ...]
 FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the gradient's norm
 
 
@@ -45,7 +46,7 @@ class DARTS(Strategy):
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         if self.order == 1:
             loss = valid_loss(self._relaxation())
-            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+            gradients: Gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         elif self.hessian == "exact":
             loss, gradients = self._unrolled_exactly(train_loss, valid_loss)
         else:
@@ -76,16 +77,14 @@ class DARTS(Strategy):
         rate = self.options.weight_learning_rate
         return {n: w - rate * g for (n, w), g in zip(weights.items(), gradients, strict=True)}
 
-    def _unrolled_exactly(
-        self, train_loss: Loss, valid_loss: Loss
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _unrolled_exactly(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
         ahead = self._step(self._weights(), train_loss, differentiable=True)
         loss = valid_loss(self._relaxation(), ahead)
         return loss, torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
     def _unrolled_by_difference(
         self, train_loss: Loss, valid_loss: Loss
-    ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    ) -> tuple[Tensor, Gradients]:
         weights = {n: w.detach().requires_grad_() for n, w in self._weights().items()}
         ahead = self._step(weights, train_loss, differentiable=False)
         ahead = {n: w.detach().requires_grad_() for n, w in ahead.items()}

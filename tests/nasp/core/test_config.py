@@ -1,0 +1,125 @@
+"""Configuration: file, then command line; each mistake is one line that names the key."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import yaml
+
+from nasp.core.config import differences, flatten, parse, to_yaml
+from nasp.core.errors import NaspError
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A section.
+
+    Attributes:
+        items: A number whose name is also a method of mappings.
+    """
+
+    items: int = 4
+
+
+@dataclass
+class Schema:
+    """Options.
+
+    Attributes:
+        embedding_dim: Length of an embedding.
+        rate: Step size.
+        split: How to split.
+        output: A folder.
+        fractions: Shares.
+        resume: Go on.
+        inner: A section.
+    """
+
+    embedding_dim: int = 8
+    rate: float | None = None
+    split: Literal["random", "time"] = "random"
+    output: Path | None = None
+    fractions: tuple[float, float] = (0.5, 0.5)
+    resume: bool = False
+    inner: Inner = Inner()
+
+
+def parsed(*argv: str) -> Schema:
+    return parse(Schema, argv, program="program", space="sif", description="Does.")
+
+
+def test_defaults_file_and_options_in_that_order(tmp_path: Path) -> None:
+    assert parsed() == Schema()
+    file = tmp_path / "config.yaml"
+    file.write_text("embedding_dim: 3\nrate: 1e-3\ninner: {items: 5}\nfractions: [0.2, 0.8]\n")
+    config = parsed("--config", str(file), "--embedding-dim", "2", "--output", "x/y")
+    assert config == Schema(2, 1e-3, "random", Path("x/y"), (0.2, 0.8), False, Inner(5))
+    assert parsed("--inner.items=7").inner == Inner(7)
+
+
+def test_a_truth_value_needs_no_value() -> None:
+    assert parsed("--resume").resume
+    assert parsed("--resume", "--embedding_dim", "2").resume
+    assert not parsed("--resume", "false").resume
+
+
+def test_yaml_comes_back(tmp_path: Path) -> None:
+    config = Schema(3, 0.5, "time", Path("out"), (0.1, 0.9), True, Inner(9))
+    (tmp_path / "config.yaml").write_text(to_yaml(config))
+    assert parsed("--config", str(tmp_path / "config.yaml")) == config
+    assert yaml.safe_load(to_yaml(config))["output"] == "out"
+
+
+def test_flat_views() -> None:
+    config = Schema(embedding_dim=3, inner=Inner(5))
+    assert flatten(config)["inner.items"] == 5
+    assert differences(config) == {"embedding_dim": 3, "inner.items": 5}
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        (["--embeding_dim", "3"], ["--embeding_dim", "did you mean 'embedding_dim'"]),
+        (["--embedding_dim", "abc"], ["embedding_dim", "abc", "int"]),
+        (["--split", "rand"], ["split", "rand", "time"]),
+        (["--inner.itms", "3"], ["--inner.itms", "'inner.items'"]),
+        (["--embedding_dim"], ["embedding_dim"]),
+        (["stray"], ["stray"]),
+        (["--config", "smok"], ["'smok'", "did you mean 'smoke'", "paper"]),
+    ],
+)
+def test_a_wrong_option_is_named(argv: list[str], parts: list[str]) -> None:
+    with pytest.raises(NaspError) as caught:
+        parsed(*argv)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("embeding_dim: 3", ["'embeding_dim'", "did you mean 'embedding_dim'"]),
+        ("embedding_dim: abc", ["embedding_dim", "abc"]),
+        ("inner: {itms: 3}", ["'inner.itms'", "inner.items"]),
+        ("- 1", ["not a mapping"]),
+        ("a: [", ["not a YAML file"]),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_file(tmp_path: Path, text: str, parts: list[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(NaspError) as caught:
+        parsed("--config", str(file))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(part in message for part in ["mine.yaml", *parts]), message
+
+
+def test_help_shows_types_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parsed("--help")
+    assert caught.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Length of an embedding. (type: int, default: 8)" in shown

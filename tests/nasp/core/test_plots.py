@@ -1,0 +1,25 @@
+"""Pictures are written whole, and their labels do not overlap."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from nasp.core import plots
+
+
+def test_pictures_are_png(tmp_path: Path) -> None:
+    history = [{"valid/rmse": 1.0 / (i + 1), "train/loss": 2.0} for i in range(4)]
+    plots.curves({"a": history, "b": history}, {"valid/rmse": "RMSE"}, tmp_path / "c.png", "t")
+    plots.weights(["x", "y"], [[0.5, 0.6], [0.5, 0.6]], tmp_path / "w.png", "t")
+    for path in tmp_path.iterdir():
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("heights", [[0.5] * 12, [0.1, 0.9, 0.11], [0.3]])
+def test_labels_keep_apart_in_their_order(heights: list[float]) -> None:
+    moved = plots._apart(heights, 0.05)
+    ordered = sorted(moved)
+    assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(ordered))
+    assert [moved.index(h) for h in ordered] == sorted(range(len(heights)), key=heights.__getitem__)

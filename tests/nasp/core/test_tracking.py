@@ -1,0 +1,132 @@
+"""Tracking records a run in MLflow, resumes it, and never fails it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nasp.core.tracking import Tracker, tracking_uri
+
+CODE = """
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel
+
+class Doubler(PythonModel):
+    def predict(self, context, model_input, params=None):
+        return 2.0 * model_input["x"]
+
+set_model(Doubler())
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
+    return Tracker(
+        uri or f"sqlite:///{store / 'mlflow.db'}",
+        experiment="sif/test",
+        run_name=run,
+        params={"dim": 8, "long": "x" * 9000},
+        tags={"strategy": "nasp"},
+        run_file=store / f"{run}.id",
+        minimize=("valid/rmse",),
+    )
+
+
+def client(store: Path) -> Any:
+    import mlflow
+
+    return mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def test_a_run_is_recorded(store: Path) -> None:
+    (store / "file.txt").write_text("content")
+    (store / "model.py").write_text(CODE)
+    with tracker(store, "first") as run:
+        for step, rmse in enumerate([0.9, 0.7, 0.8]):
+            run.log({"valid/rmse": rmse, "train/loss": float("nan")}, step)
+        run.artifact(store / "file.txt")
+        run.model(store / "model.py", {}, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+    found = client(store).get_run((store / "first.id").read_text())
+    assert found.info.status == "FINISHED"
+    assert found.info.run_name == "first"
+    assert found.data.params["dim"] == "8"
+    assert found.data.tags["strategy"] == "nasp"
+    assert found.data.metrics == {"valid/rmse": 0.8, "best/valid/rmse": 0.7}
+    history = client(store).get_metric_history(found.info.run_id, "valid/rmse")
+    assert [(m.step, m.value) for m in history] == [(0, 0.9), (1, 0.7), (2, 0.8)]
+    artifacts = Path(found.info.artifact_uri.removeprefix("file://"))
+    assert artifacts.is_relative_to(store)
+    assert (artifacts / "file.txt").read_text() == "content"
+
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
+    (model,) = client(store).search_logged_models([found.info.experiment_id])
+    loaded = mlflow.pyfunc.load_model(model.model_uri)
+    assert loaded.predict(pd.DataFrame({"x": [3.0]})).tolist() == [6.0]
+    assert loaded.metadata.signature is not None
+
+
+def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), tracker(store, "second") as run:
+        run.log({"valid/rmse": 0.5}, 0)
+        run.log({"valid/rmse": 0.6}, 1)
+        raise KeyboardInterrupt
+    first = (store / "second.id").read_text()
+    assert client(store).get_run(first).info.status == "KILLED"
+    with tracker(store, "second") as run:
+        for step, rmse in enumerate([0.5, 0.6, 0.55, 0.4]):
+            run.log({"valid/rmse": rmse}, step)
+    assert (store / "second.id").read_text() == first
+    history = client(store).get_metric_history(first, "valid/rmse")
+    assert [(m.step, m.value) for m in history] == [(0, 0.5), (1, 0.6), (2, 0.55), (3, 0.4)]
+    best = client(store).get_metric_history(first, "best/valid/rmse")
+    assert [(m.step, m.value) for m in best] == [(0, 0.5), (3, 0.4)]
+
+
+def test_an_error_marks_the_run(store: Path) -> None:
+    with pytest.raises(ValueError, match="bug"), tracker(store, "third"):
+        raise ValueError("bug")
+    assert client(store).get_run((store / "third.id").read_text()).info.status == "FAILED"
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////dev/null/mlflow.db"])
+def test_a_failing_store_only_warns(
+    store: Path, uri: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with tracker(store, "fourth", uri) as run:
+        run.log({"valid/rmse": 0.5}, 0)
+    assert "warning: tracking has stopped" in capfd.readouterr().err
+
+
+def test_none_tracks_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    with tracker(store, "fifth", "none") as run:
+        run.log({"valid/rmse": 0.5}, 0)
+        run.artifact(store / "nothing")
+    assert not (store / "fifth.id").exists()
+
+
+def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri(None) == "sqlite:///mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server")
+    assert tracking_uri(None) == "http://server"
+    assert tracking_uri("none") == "none"

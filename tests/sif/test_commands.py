@@ -1,0 +1,211 @@
+"""The commands, as a user runs them: results, records, mistakes and kills."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from nasp.core.errors import NaspError
+from sif import InteractionModel, search, train
+from sif.data import Synthetic, synthetic
+
+FAST = [
+    *("--embedding_dim", "2", "--epochs", "3", "--warm_up", "1", "--restarts", "2"),
+    *("--train_epochs", "3", "--tracking", "none"),
+]
+
+
+@pytest.fixture(scope="module")
+def ratings() -> pd.DataFrame:
+    return synthetic(Synthetic(users=60, items=40, ratings=1500), seed=0)
+
+
+@pytest.fixture
+def table(ratings: pd.DataFrame, tmp_path: Path) -> Path:
+    path = tmp_path / "ratings.csv"
+    ratings.to_csv(path, index=False)
+    return path
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result
+
+
+def test_a_search_leaves_its_records(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    search.main(["--data", str(table), "--output", str(output), *FAST])
+    assert {path.name for path in output.iterdir()} == {
+        *("checkpoint.pt", "config.yaml", "function.png", "genotype.json", "model.pt"),
+        *("result.json", "search.png", "training.png"),
+    }
+    result = result_of(output)
+    assert {"task", "data", "strategy", "seed", "genotype", "metrics", "seconds"} <= set(result)
+    assert {"peak_memory_mb", "device", "versions", "commit"} <= set(result)
+    metrics = result["metrics"]
+    assert 0 < metrics["test/mae"] < metrics["test/rmse"] < 3
+    shown = capsys.readouterr().out
+    assert "global mean" in shown
+    assert "biases" in shown
+    assert f"{metrics['test/rmse']:.4f}" in shown
+    model = InteractionModel.load(output / "model.pt")
+    assert model.genotype.to_json() == (output / "genotype.json").read_text()
+
+
+def test_the_written_configuration_repeats_the_run(table: Path, tmp_path: Path) -> None:
+    search.main(["--data", str(table), "--output", str(tmp_path / "a"), *FAST, "--quiet"])
+    again = ["--config", str(tmp_path / "a" / "config.yaml"), "--output", str(tmp_path / "b")]
+    search.main(again)
+    first, second = result_of(tmp_path / "a"), result_of(tmp_path / "b")
+    assert first["metrics"] == second["metrics"]
+    assert first["genotype"] == second["genotype"]
+
+
+def test_a_genotype_is_trained_again(table: Path, tmp_path: Path) -> None:
+    search.main(["--data", str(table), "--output", str(tmp_path / "a"), *FAST, "--quiet"])
+    genotype = tmp_path / "a" / "genotype.json"
+    options = ["--embedding_dim", "2", "--epochs", "2", "--tracking", "none", "--quiet"]
+    output = ["--output", str(tmp_path / "b"), "--data", str(table)]
+    train.main(["--genotype", str(genotype), *output, *options])
+    assert result_of(tmp_path / "b")["genotype"] == json.loads(genotype.read_text())
+
+
+def test_given_splits_and_splits_by_time(ratings: pd.DataFrame, tmp_path: Path) -> None:
+    timed = ratings.assign(timestamp=range(len(ratings)))
+    timed.to_parquet(tmp_path / "all.parquet")
+    run = ["--output", str(tmp_path / "time"), *FAST, "--quiet"]
+    search.main(["--data", str(tmp_path / "all.parquet"), "--split", "time", *run])
+    parts = {"train": ratings[:900], "test": ratings[900:]}
+    for name, part in parts.items():
+        part.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    run = ["--output", str(tmp_path / "given"), *FAST, "--quiet"]
+    test_data = ["--test_data", str(tmp_path / "test.tsv")]
+    search.main(["--data", str(tmp_path / "train.tsv"), *test_data, *run])
+    assert result_of(tmp_path / "given")["metrics"]["test/rmse"] > 0
+
+
+def test_synthetic_ratings_by_options(tmp_path: Path) -> None:
+    planted = ["--synthetic.operation", "max", "--synthetic.ratings", "900"]
+    output = ["--output", str(tmp_path / "run"), "--quiet"]
+    search.main(["--data", "synthetic", *planted, *output, *FAST])
+    assert "operation: max" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+BAD: dict[str, tuple[Change, str]] = {
+    "empty": (lambda f: f.head(0), "ratings.csv"),
+    "no item": (lambda f: f.drop(columns="item"), "item"),
+    "text": (lambda f: f.assign(rating=["good", *f["rating"][1:]]), "line 2"),
+    "nan": (lambda f: f.assign(rating=[float("nan"), *f["rating"][1:]]), "line 2"),
+    "infinite": (lambda f: f.assign(rating=[float("inf"), *f["rating"][1:]]), "line 2"),
+    "one user": (lambda f: f.assign(user=1).drop_duplicates(["user", "item"]), "user"),
+    "one item": (lambda f: f.assign(item=1).drop_duplicates(["user", "item"]), "item"),
+    "constant": (lambda f: f.assign(rating=3.0), "rating"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_ratings_stop_before_anything_is_written(
+    name: str, ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    change, part = BAD[name]
+    change(ratings).to_csv(tmp_path / "ratings.csv", index=False)
+    with pytest.raises(NaspError) as caught:
+        search.main(["--data", str(tmp_path / "ratings.csv"), "--output", str(tmp_path / "r")])
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "r").exists()
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sif.search", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["--data", "movilens"], "movielens"),
+        (["--strategy", "nsap"], "nasp"),
+        (["--embeding_dim", "3"], "embedding_dim"),
+        (["--device", "cuda:77"], "--device cpu"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], part: str) -> None:
+    done = run_command(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert part in done.stderr
+
+
+def test_duplicates_are_said_and_a_full_disk_is_one_line(
+    ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "ratings.csv"
+    pd.concat([ratings, ratings.head(5)]).to_csv(path, index=False)
+    limited = f"ulimit -f 40; exec {sys.executable} -m sif.search"  # 40 KB a file
+    arguments = ["--data", str(path), "--output", str(tmp_path / "run"), *FAST]
+    done = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; {limited} {' '.join(arguments)}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "warning: " in done.stderr  # the rows that came twice
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert [p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")] == []
+
+
+def test_another_configuration_is_not_resumed(table: Path, tmp_path: Path) -> None:
+    run = ["--data", str(table), "--output", str(tmp_path / "run"), *FAST, "--quiet"]
+    search.main(run)
+    before = (tmp_path / "run" / "result.json").read_bytes()
+    with pytest.raises(NaspError, match="weight_decay was 0.05, now 0.5"):
+        search.main([*run, "--resume", "--weight_decay", "0.5"])
+    with pytest.raises(NaspError, match="holds a run"):
+        search.main(run)
+    assert (tmp_path / "run" / "result.json").read_bytes() == before
+
+
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(
+    table: Path, tmp_path: Path
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    arguments = ["--data", str(table), *FAST, "--quiet", "--epochs", "30", "--train_epochs", "30"]
+    start = time.monotonic()
+    done = run_command(*arguments, "--output", str(whole))
+    assert done.returncode == 0, done.stderr
+    seconds = time.monotonic() - start
+    command = [sys.executable, "-m", "sif.search", *arguments, "--output", str(killed), "--resume"]
+    # Ten moments spread over a whole run, start-up included; each resumed run dies in turn.
+    for moment in range(1, 11):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(seconds * (0.35 + 0.06 * moment))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = run_command(*arguments, "--output", str(killed), "--resume")
+    assert done.returncode == 0, done.stderr
+    first, second = result_of(whole), result_of(killed)
+    assert first["genotype"] == second["genotype"]
+    assert first["metrics"] == second["metrics"]
+
+
+@pytest.mark.skipif(not os.environ.get("NASP_DATA"), reason="NASP_DATA names no data folder")
+def test_the_smoke_configuration_runs_on_movielens(tmp_path: Path) -> None:
+    search.main(["--config", "smoke", "--output", str(tmp_path / "run"), "--tracking", "none"])
+    result = result_of(tmp_path / "run")
+    assert result["metrics"]["test/rmse"] < 1.05
