@@ -17,12 +17,10 @@ from itertools import product
 import torch
 
 from nasp.core.loop import Run
-from sif.baselines.bias import fit_biases
 from sif.data import load, split
 from sif.metrics import errors
 from sif.operations import OPERATIONS
 from sif.pipeline import Data, Found, SearchOptions, find
-from sif.prepared import Ratings
 
 CONFIGS = {
     "default": SearchOptions(),
@@ -39,7 +37,7 @@ def measure(task: tuple[str, str, int, int]) -> Row:
     torch.set_num_threads(1)
     parts = split(load(source), seed=seed)
     data = Data.of(parts.train, parts.valid)
-    test = Ratings.of(parts.test, data.encoder, data.scale)
+    test = data.judge(parts.test)
 
     def judged(found: Found) -> float:
         return errors(found.model.rate(test), test, data.scale)["rmse"]
@@ -49,8 +47,7 @@ def measure(task: tuple[str, str, int, int]) -> Row:
     one = replace(options, restarts=1, finalists=1)
     each = {name: judged(find(data, one, seed, Run(), (name,))) for name in OPERATIONS}
     best = min(each, key=lambda name: each[name])
-    biases = fit_biases(data.train, data.valid, sum(data.encoder.sizes), data.scale)
-    trivial = errors(biases[test.rows].sum(0), test, data.scale)["rmse"]
+    trivial = errors(data.biases[test.rows].sum(0), test, data.scale)["rmse"]
     name = found.candidates[0].operation
     return config, dim, seed, name, judged(found), best, each[best], trivial, each
 

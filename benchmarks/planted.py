@@ -18,7 +18,6 @@ from sif.data import Synthetic, split, synthetic
 from sif.metrics import errors
 from sif.operations import OPERATIONS
 from sif.pipeline import Data, Found, SearchOptions, find
-from sif.prepared import Ratings
 
 TOLERANCE = 1.01
 
@@ -29,7 +28,7 @@ def measure(task: tuple[str, int]) -> tuple[str, str, float, float]:
     torch.set_num_threads(1)
     parts = split(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
     data = Data.of(parts.train, parts.valid)
-    test = Ratings.of(parts.test, data.encoder, data.scale)
+    test = data.judge(parts.test)
 
     def judged(found: Found) -> float:
         return errors(found.model.rate(test), test, data.scale)["rmse"]

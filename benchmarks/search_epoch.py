@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from nasp.core.loop import Run
 from nasp.core.proximal import prox_c1
-from sif.data import Encoder, load, split
+from sif.data import load, split
 from sif.operations import OPERATIONS, width
 from sif.pipeline import Data, SearchOptions, search_from
-from sif.prepared import Ratings, Scale
 
 ROUNDS, EPOCHS = 7, 3
 
@@ -110,9 +109,7 @@ def main() -> None:
     parser.add_argument("--embedding_dim", type=int, nargs="+", default=[2, 8])
     arguments = parser.parse_args()
     parts = split(load(arguments.data), seed=1)
-    encoder, scale = Encoder.fit(parts.train), Scale.fit(parts.train["rating"])
-    train, valid = (Ratings.of(part, encoder, scale) for part in (parts.train, parts.valid))
-    data = Data(encoder, scale, train, valid)
+    data = Data.of(parts.train, parts.valid)
     print(
         f"median of {ROUNDS} times {EPOCHS} epochs, alternating, {torch.get_num_threads()} threads"
     )

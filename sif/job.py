@@ -19,7 +19,6 @@ from nasp.core.loop import Run
 from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
 from sif import report
-from sif.baselines.bias import fit_biases
 from sif.config import SearchConfig, TrainConfig
 from sif.data import Splits
 from sif.metrics import errors
@@ -112,30 +111,27 @@ def _judge(
     found: Found, data: Data, splits: Splits
 ) -> tuple[list[report.Judged], dict[str, float]]:
     """The found function beside the trivial models; the only place that sees test ratings."""
-    scale, rows = data.scale, sum(data.encoder.sizes)
-    test = Ratings.of(splits.test, data.encoder, scale, data.train.ratings.device)
-    biases = fit_biases(data.train, data.valid, rows, scale)
+    scale, test = data.scale, data.judge(splits.test)
     models: dict[str, Callable[[Ratings], torch.Tensor]] = {
-        "global mean": lambda ratings: torch.zeros_like(ratings.ratings),
-        "biases": lambda ratings: biases[ratings.rows].sum(0),
+        "biases": lambda ratings: data.biases[ratings.rows].sum(0),
         "found": found.model.rate,
     }
-    table = []
+    mean = (splits.valid["rating"] - scale.mean, splits.test["rating"] - scale.mean)
+    valid_error, test_error = (float(residuals.pow(2).mean() ** 0.5) for residuals in mean)
+    table = [report.Judged("global mean", valid_error, test_error, float(mean[1].abs().mean()))]
     for name, rate in models.items():
-        valid_error = errors(rate(data.valid), data.valid, scale)
-        test_error = errors(rate(test), test, scale)
-        table.append(
-            report.Judged(name, valid_error["rmse"], test_error["rmse"], test_error["mae"])
-        )
+        on_valid = errors(rate(data.valid), data.valid, scale)
+        on_test = errors(rate(test), test, scale)
+        table.append(report.Judged(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
     everything = pd.concat([splits.train["rating"], splits.valid["rating"], splits.test["rating"]])
-    mean, bias, ours = table
+    trivial, bias, ours = table
     return table, {
         "valid/rmse": ours.valid_rmse,
         "test/rmse": ours.test_rmse,
         "test/mae": ours.test_mae,
         # As in the paper's tables: in units of the deviation of all ratings, test included.
         "test/rmse_standardized": ours.test_rmse / float(everything.std(ddof=0)),
-        "test/rmse_global_mean": mean.test_rmse,
+        "test/rmse_global_mean": trivial.test_rmse,
         "test/rmse_biases": bias.test_rmse,
         "test/unseen_ratings": float(len(test.unseen)),
     }

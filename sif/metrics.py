@@ -21,7 +21,7 @@ def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]
     """`rmse` and `mae` in rating units, ratings of unseen ids included.
 
     Args:
-        predictions: Standardised, `(ratings,)`, for `data.rows`; the mean stands for `data.unseen`.
+        predictions: Standardised, `(ratings,)`, for `data.rows`.
         data: The true ratings.
         scale: Turns standardised units into rating units.
     """

@@ -16,7 +16,7 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from sif.data import Encoder
 from sif.metrics import predict
-from sif.prepared import Ratings, Scale, table_rows
+from sif.prepared import Ratings, Scale, known_biases, table_rows
 from sif.space import DECISION, InteractionSpace, SpaceOptions
 
 VERSION = 1
@@ -60,6 +60,7 @@ class InteractionModel:
         network: The trained network, with one operation.
         encoder: Ids of the training split.
         scale: From standardised units to rating units.
+        biases: Standardised bias of each table row, which predicts where an id is unseen.
         rated: Positions of the users and items of the training ratings, int32 `(2, ratings)`.
     """
 
@@ -69,15 +70,18 @@ class InteractionModel:
         network: InteractionSpace,
         encoder: Encoder,
         scale: Scale,
+        biases: Tensor,
         rated: Tensor,
     ) -> None:
         self.genotype, self.network = genotype, network
-        self.encoder, self.scale, self.rated = encoder, scale, rated
+        self.encoder, self.scale = encoder, scale
+        self.biases, self.rated = biases, rated
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Ratings, in rating units, of a table with the entity columns.
 
-        A row with an id that training did not have is predicted by the global mean.
+        An id that training did not have counts as an average one: where all are unseen, the
+        rating is the global mean, else the mean plus the biases of the ids that are known.
 
         Returns:
             Float64 `(ratings,)`.
@@ -85,7 +89,7 @@ class InteractionModel:
         positions = self.encoder.transform(frame)
         known = (positions >= 0).all(dim=1)
         rows = table_rows(positions[known], self.encoder.sizes).to(self.network.table.device)
-        ratings = torch.zeros(len(positions))
+        ratings = known_biases(positions, self.encoder.sizes, self.biases)
         ratings[known] = predict(self.network, only_path(self.network), rows).cpu()
         return (ratings.double() * self.scale.std + self.scale.mean).numpy()
 
@@ -136,6 +140,7 @@ class InteractionModel:
             "network": self.network.state_dict(),
             "encoder": self.encoder.state_dict(),
             "scale": [self.scale.mean, self.scale.std],
+            "biases": self.biases,
             "rated": self.rated,
         }
         write_atomic(Path(path), lambda file: torch.save(body, file))
@@ -156,7 +161,8 @@ class InteractionModel:
             options = SpaceOptions(**body["options"])
             network = stand_alone(genotype, encoder.sizes, options, torch.Generator()).to(device)
             network.load_state_dict(body["network"])
-            return cls(genotype, network, encoder, Scale(*body["scale"]), body["rated"].cpu())
+            scale, tables = Scale(*body["scale"]), (body["biases"].cpu(), body["rated"].cpu())
+            return cls(genotype, network, encoder, scale, *tables)
         except NaspError:
             raise
         except FileNotFoundError as error:

@@ -6,6 +6,7 @@ from typing import Self
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
@@ -14,6 +15,7 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from sif.baselines.bias import fit_biases
 from sif.data import Encoder
 from sif.fit import TrainOptions, adagrad, train_alone
 from sif.metrics import errors, predict
@@ -71,10 +73,20 @@ class SearchOptions(TrainOptions):
 
 @dataclass(frozen=True)
 class Data:
-    """What a search may see: training and validation ratings, never test ratings."""
+    """What a search may see: training and validation ratings, never test ratings.
+
+    Attributes:
+        encoder: Ids of the training split.
+        scale: Mean and deviation of the training split.
+        biases: The trivial model, a standardised bias for each table row; it predicts ratings of
+            unseen ids.
+        train: Ratings that weights are trained on.
+        valid: Ratings that architectures are trained, and chosen, on.
+    """
 
     encoder: Encoder
     scale: Scale
+    biases: Tensor
     train: Ratings
     valid: Ratings
 
@@ -84,8 +96,16 @@ class Data:
     ) -> Self:
         """Encode and standardise by the training split."""
         encoder, scale = Encoder.fit(train), Scale.fit(train["rating"])
-        parts = (Ratings.of(frame, encoder, scale, device) for frame in (train, valid))
-        return cls(encoder, scale, *parts)
+        fit_on = Ratings.of(train, encoder, scale, device=device)
+        checked_on = Ratings.of(valid, encoder, scale, device=device)
+        biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
+        return cls(
+            encoder, scale, biases, fit_on, Ratings.of(valid, encoder, scale, biases, device)
+        )
+
+    def judge(self, frame: pd.DataFrame) -> Ratings:
+        """Encode ratings that were kept apart, test ratings for example."""
+        return Ratings.of(frame, self.encoder, self.scale, self.biases, self.train.ratings.device)
 
 
 @dataclass(frozen=True)
@@ -174,7 +194,9 @@ def _choose(candidates: list[Candidate], data: Data) -> Found:
     ranked = sorted(candidates, key=lambda candidate: candidate.valid_rmse)
     best = ranked[0]
     rated = (data.train.rows.cpu() - offsets(data.encoder.sizes)[:, None])[:2].int()
-    model = InteractionModel(best.genotype, best.network, data.encoder, data.scale, rated)
+    model = InteractionModel(
+        best.genotype, best.network, data.encoder, data.scale, data.biases.cpu(), rated
+    )
     return Found(model, ranked, [])
 
 

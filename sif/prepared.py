@@ -37,7 +37,9 @@ class Ratings:
         rows: Table rows of the ratings whose ids are all in the training split,
             `(entities, ratings)`, int64.
         ratings: Their standardised ratings, `(ratings,)`.
-        unseen: Standardised ratings of the others, which the global mean predicts.
+        unseen: Residuals of the others, in standardised units: an id that training did not have
+            counts as an average one, so the global mean predicts them, plus the biases of those
+            of their ids that are known.
     """
 
     rows: Tensor
@@ -46,15 +48,31 @@ class Ratings:
 
     @classmethod
     def of(
-        cls, frame: pd.DataFrame, encoder: Encoder, scale: Scale, device: torch.device | str = "cpu"
+        cls,
+        frame: pd.DataFrame,
+        encoder: Encoder,
+        scale: Scale,
+        biases: Tensor | None = None,
+        device: torch.device | str = "cpu",
     ) -> Self:
-        """Encode a frame with a rating column."""
+        """Encode a frame with a rating column.
+
+        Args:
+            frame: The ratings.
+            encoder: Ids of the training split.
+            scale: Mean and deviation of the training split.
+            biases: Standardised bias of each table row, zero if None.
+            device: Where the tensors go.
+        """
         positions = encoder.transform(frame)
         values = torch.tensor(frame["rating"].to_numpy(), dtype=torch.float64)
         values = ((values - scale.mean) / scale.std).float()
         known = (positions >= 0).all(dim=1)
         rows = table_rows(positions[known], encoder.sizes)
-        return cls(rows.to(device), values[known].to(device), values[~known].to(device))
+        unseen = values[~known]
+        if biases is not None:
+            unseen = unseen - known_biases(positions[~known], encoder.sizes, biases.cpu())
+        return cls(rows.to(device), values[known].to(device), unseen.to(device))
 
     def batches(
         self, size: int, generator: torch.Generator, steps: int | None = None
@@ -81,3 +99,15 @@ def offsets(sizes: tuple[int, ...]) -> Tensor:
 def table_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
     """Positions `(ratings, entities)` in vocabularies to table rows `(entities, ratings)`."""
     return (positions + offsets(sizes)).T.contiguous()
+
+
+def known_biases(positions: Tensor, sizes: tuple[int, ...], biases: Tensor) -> Tensor:
+    """Sum of the biases of the ids that are known, `(ratings,)`.
+
+    Args:
+        positions: Positions in the vocabularies, -1 for an unseen id, `(ratings, entities)`.
+        sizes: Number of ids of each entity.
+        biases: Bias of each table row.
+    """
+    known = positions >= 0
+    return torch.where(known, biases[positions.clamp(min=0) + offsets(sizes)], 0.0).sum(dim=1)

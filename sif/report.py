@@ -115,7 +115,8 @@ def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path
     console.print(f"test RMSE of the found function is {verdict}")
     if unseen := int(metrics["test/unseen_ratings"]):
         console.print(
-            f"{unseen} test ratings have an id without training ratings: predicted by the mean"
+            f"{unseen} test ratings have an id unseen in training: predicted by the global mean "
+            "and the biases of the ids that are known"
         )
     seconds = result["seconds"]
     console.print(

@@ -174,16 +174,14 @@ def test_another_configuration_is_not_resumed(table: Path, tmp_path: Path) -> No
     run = ["--data", str(table), "--output", str(tmp_path / "run"), *FAST, "--quiet"]
     search.main(run)
     before = (tmp_path / "run" / "result.json").read_bytes()
-    with pytest.raises(NaspError, match="weight_decay was 0.05, now 0.5"):
+    with pytest.raises(NaspError, match=r"weight_decay was 0\.05, now 0\.5"):
         search.main([*run, "--resume", "--weight_decay", "0.5"])
     with pytest.raises(NaspError, match="holds a run"):
         search.main(run)
     assert (tmp_path / "run" / "result.json").read_bytes() == before
 
 
-def test_killed_at_random_moments_and_resumed_it_ends_the_same(
-    table: Path, tmp_path: Path
-) -> None:
+def test_killed_at_random_moments_and_resumed_it_ends_the_same(table: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ["--data", str(table), *FAST, "--quiet", "--epochs", "30", "--train_epochs", "30"]
     start = time.monotonic()

@@ -30,9 +30,12 @@ def fitted() -> InteractionSearch:
 
 
 def test_fit_predict(fitted: InteractionSearch) -> None:
-    predicted = fitted.predict(["u1", "u2", "stranger"], [3, 4, 5])
-    assert predicted.shape == (3,)
-    assert predicted[2] == pytest.approx(fitted.model_.scale.mean)
+    predicted = fitted.predict(["u1", "u2", "stranger", "stranger"], [3, 4, 5, 999])
+    assert predicted.shape == (4,)
+    scale, item = fitted.model_.scale, fitted.model_.encoder.ids[1].get_loc(5)
+    bias = fitted.model_.biases[fitted.model_.encoder.sizes[0] + item]
+    assert predicted[2] == pytest.approx(scale.mean + scale.std * float(bias), rel=1e-6)
+    assert predicted[3] == pytest.approx(scale.mean)
     assert np.isfinite(predicted).all()
     assert isinstance(fitted.genotype_, Genotype)
     assert 0 < fitted.valid_rmse_ < 2
@@ -109,7 +112,7 @@ def test_ratings_may_come_apart_and_a_seed_repeats() -> None:
     [
         (lambda f: f.drop(columns="rating"), "rating"),
         (lambda f: f.assign(rating=float("nan")), "rating"),
-        (lambda f: f.assign(user=1), "user"),
+        (lambda f: f.assign(user=1).drop_duplicates(["user", "item"]), "user"),
         (lambda f: f.head(0), "the table given"),
     ],
 )

@@ -12,7 +12,6 @@ from sif.data import Splits, Synthetic, split, synthetic
 from sif.fit import TrainOptions
 from sif.metrics import errors
 from sif.pipeline import Data, Found, SearchOptions, find, settle
-from sif.prepared import Ratings
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, train_epochs=4)
 
@@ -77,7 +76,7 @@ def test_three_entities_are_searched_by_the_same_code() -> None:
 def test_the_planted_function_is_found(operation: str) -> None:
     parts = planted(operation, seed=3, ratings=4000)
     data, options = data_of(parts), SearchOptions(weight_decay=0.01, embedding_dim=4)
-    test = Ratings.of(parts.test, data.encoder, data.scale)
+    test = data.judge(parts.test)
 
     def rmse(found: Found) -> float:
         return errors(found.model.rate(test), test, data.scale)["rmse"]

@@ -37,6 +37,15 @@ def test_unseen_ids_are_predicted_by_the_mean() -> None:
     assert errors(predictions, test, scale)["mae"] == pytest.approx(2 / 3, rel=1e-5)
 
 
+def test_an_unseen_id_counts_as_an_average_one() -> None:
+    _, _, scale, encoder = prepared()
+    biases = torch.tensor([10.0, 20.0, 0.25, 0.5])  # users 7 and 9, items a and b
+    test = Ratings.of(TEST, encoder, scale, biases)
+    raw = (torch.tensor([3.0, 5.0]) - scale.mean) / scale.std
+    # user 5 is unseen, item a is not; user 7 is known, item z is not
+    assert test.unseen.tolist() == pytest.approx((raw - torch.tensor([0.25, 10.0])).tolist())
+
+
 @pytest.mark.parametrize("size", [1, 3, 4, 9])
 def test_a_pass_has_each_rating_once(size: int) -> None:
     train, _, _, _ = prepared()
