@@ -27,6 +27,8 @@ from sif.prepared import Ratings
 
 Find = Callable[[Data, Run], Found]
 ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
+# Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.
+SMALL = 1 << 13
 MAIN_PARAMS = ("data", "seed", "embedding_dim")  # shown even where they are the defaults
 
 
@@ -46,6 +48,8 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     """
     start = time.perf_counter()
     device = resolve_device(config.device)
+    if config.batch_size * config.embedding_dim <= SMALL:
+        torch.set_num_threads(1)
     splits = config.load(config.seed)
     folder = prepare_output(config, f"sif-{Path(config.data).stem}-{strategy}-seed{config.seed}")
     digest = _digest(splits)

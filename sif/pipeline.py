@@ -34,7 +34,7 @@ class SearchOptions(TrainOptions):
         epochs: Epochs of each search.
         warm_up: First epochs of a search in which only weights take steps.
         restarts: Searches, each from another operation; validation chooses among what they find.
-        finalists: Different functions found that are trained alone at most.
+        finalists: Best of the functions that the searches find, which are trained alone.
         trials: Architectures that a sampler such as random tries.
         train_epochs: Epochs at most when a function is trained alone.
         architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
@@ -45,7 +45,7 @@ class SearchOptions(TrainOptions):
     epochs: int = 20
     warm_up: int = 3
     restarts: int = 5
-    finalists: int = 3
+    finalists: int = 5
     trials: int = 1
     train_epochs: int = 100
     architecture_learning_rate: float = 3e-4
@@ -113,6 +113,7 @@ class Candidate:
     """A function trained alone.
 
     Attributes:
+        origin: The search or trial that it comes from.
         genotype: Its operation and MLPs.
         frozen: Whether the MLPs were kept as they were found.
         network: Its network, with the weights of the best epoch.
@@ -120,6 +121,7 @@ class Candidate:
         valid_rmse: The best epoch's, in rating units.
     """
 
+    origin: str
     genotype: Genotype
     frozen: bool
     network: InteractionSpace
@@ -130,6 +132,11 @@ class Candidate:
     def operation(self) -> str:
         """Name of the operation."""
         return self.genotype.choices[DECISION][0][1]
+
+    @property
+    def name(self) -> str:
+        """How it is called in tables and pictures."""
+        return _name(self.origin, self.genotype, self.frozen)
 
 
 @dataclass(frozen=True)
@@ -166,27 +173,40 @@ def find(
     """
     if options.strategy in SAMPLERS:
         return _by_trials(data, options, seed, run, operations)
-    proposals = [
-        search_from(restart, data, options, seed, run, operations)
+    searches = {
+        f"search {restart + 1}": search_from(restart, data, options, seed, run, operations)
         for restart in range(options.restarts)
-    ]
-    proposals.sort(key=lambda proposal: proposal[1])
-    distinct: dict[str, tuple[Genotype, list[Metrics]]] = {}
-    for genotype, _, history in proposals:
-        distinct.setdefault(str(genotype), (genotype, history))
-    finalists = list(distinct.values())[: options.finalists]
-    genotypes = [genotype for genotype, _ in finalists]
-    found = settle(genotypes, data, options, options.train_epochs, seed, run)
-    winner = str(found.model.genotype)
-    searches = [distinct[winner][1]] + [h for _, _, h in proposals if h is not distinct[winner][1]]
-    return replace(found, searches=searches)
+    }
+    ranked = sorted(searches, key=lambda name: searches[name][1])
+    finalists = {name: searches[name][0] for name in ranked[: options.finalists]}
+    found = settle(finalists, data, options, options.train_epochs, seed, run)
+    winner = found.candidates[0].origin
+    ranked.sort(key=lambda name: name != winner)
+    return replace(found, searches=[searches[name][2] for name in ranked])
 
 
 def settle(
-    genotypes: list[Genotype], data: Data, options: TrainOptions, epochs: int, seed: int, run: Run
+    genotypes: Mapping[str, Genotype],
+    data: Data,
+    options: TrainOptions,
+    epochs: int,
+    seed: int,
+    run: Run,
 ) -> Found:
-    """Train each genotype alone, with its MLPs frozen and trained on; validation chooses."""
-    both = [_both_ways(genotype, data, options, epochs, seed, run) for genotype in genotypes]
+    """Train genotypes alone, each with its MLPs frozen and trained on; validation chooses.
+
+    Args:
+        genotypes: By where they come from.
+        data: Training and validation ratings.
+        options: How to train.
+        epochs: Epochs at most of each training.
+        seed: Fixes everything that is drawn at random.
+        run: Checkpoint, progress and log.
+    """
+    both = [
+        _both_ways(origin, genotype, data, options, epochs, seed, run)
+        for origin, genotype in genotypes.items()
+    ]
     return _choose([candidate for ways in both for candidate in ways], data)
 
 
@@ -270,10 +290,8 @@ def _by_trials(
     candidates: list[Candidate] = []
 
     def evaluate(position: int, choices: Choices) -> float:
-        label = f"trial {position + 1}: "
-        both = _both_ways(
-            genotype(position, choices), data, options, options.train_epochs, seed, run, label
-        )
+        made, origin = genotype(position, choices), f"trial {position + 1}"
+        both = _both_ways(origin, made, data, options, options.train_epochs, seed, run)
         candidates.extend(both)
         return min(candidate.valid_rmse for candidate in both)
 
@@ -282,20 +300,19 @@ def _by_trials(
 
 
 def _both_ways(
+    origin: str,
     genotype: Genotype,
     data: Data,
     options: TrainOptions,
     epochs: int,
     seed: int,
     run: Run,
-    label: str = "",
 ) -> list[Candidate]:
     candidates = []
     for frozen in (True, False):
-        operation = genotype.choices[DECISION][0][1]
-        name = f"{label}train {operation}, MLPs {'frozen' if frozen else 'trained on'}"
+        name = _name(origin, genotype, frozen)
         network, outcome = train_alone(
-            name,
+            f"train {name}",
             genotype,
             data.train,
             data.valid,
@@ -308,8 +325,13 @@ def _both_ways(
             run=replace(run, log=lambda metrics, step: None),
         )
         rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
-        candidates.append(Candidate(genotype, frozen, network, outcome.history, rmse))
+        candidates.append(Candidate(origin, genotype, frozen, network, outcome.history, rmse))
     return candidates
+
+
+def _name(origin: str, genotype: Genotype, frozen: bool) -> str:
+    operation = genotype.choices[DECISION][0][1]
+    return f"{operation} of {origin}, MLPs {'frozen' if frozen else 'trained on'}"
 
 
 def _shifted(run: Run, offset: int) -> Callable[[Mapping[str, float], int], None]:

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from nasp.core import plots
 from nasp.core.files import write_text
-from sif.pipeline import Candidate, Found
+from sif.pipeline import Found
 from sif.space import DECISION, InteractionSpace
 
+SHOWN = 5  # functions in the picture and the table
 NEGLIGIBLE = 0.002  # rating-scale share of an RMSE under which two models are called equal
 
 
@@ -40,10 +41,10 @@ def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
     found.model.genotype.save(files[0])
     write_text(files[1], json.dumps(result, indent=1) + "\n")
     plots.curves(
-        {label(c): c.history for c in found.candidates},
+        {c.name: c.history for c in found.candidates[:SHOWN]},
         {"train/loss": "training loss", "valid/rmse": "validation RMSE (rating units)"},
         files[2],
-        "Functions trained alone",
+        "Best of the functions trained alone",
     )
     files.append(folder / "function.png")
     draw_function(found.model.network, found.candidates[0].operation, files[-1])
@@ -59,11 +60,6 @@ def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
             "Weight of each operation in the search that found the function",
         )
     return files
-
-
-def label(candidate: Candidate) -> str:
-    """How a function trained alone is called in tables and pictures."""
-    return f"{candidate.operation}, MLPs {'frozen' if candidate.frozen else 'trained on'}"
 
 
 def draw_function(network: InteractionSpace, operation: str, path: Path) -> None:
@@ -91,12 +87,12 @@ def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path
     """Print the table, what it means and where the files are."""
     console = Console()
     metrics = result["metrics"]
-    candidates = Table(title="functions trained alone, best first", title_justify="left")
+    candidates = Table(title="best of the functions trained alone", title_justify="left")
     for column in ("function", "epochs", "validation RMSE"):
         candidates.add_column(column, justify="left" if column == "function" else "right")
-    for candidate in found.candidates:
+    for candidate in found.candidates[:SHOWN]:
         epochs = str(len(candidate.history))
-        candidates.add_row(label(candidate), epochs, f"{candidate.valid_rmse:.4f}")
+        candidates.add_row(candidate.name, epochs, f"{candidate.valid_rmse:.4f}")
     console.print(candidates)
     final = Table(title="errors in rating units", title_justify="left")
     for column in ("model", "validation RMSE", "test RMSE", "test MAE"):

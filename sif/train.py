@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     run_job(
         config,
         "train",
-        lambda data, run: settle([genotype], data, config, config.epochs, config.seed, run),
+        lambda data, run: settle(
+            {config.genotype.name: genotype}, data, config, config.epochs, config.seed, run
+        ),
     )
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from nasp.core.tracking import Tracker, tracking_uri
 
+# MLflow and what it builds on warn of their own; the run itself only sends lines to a process.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 CODE = """
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
@@ -45,7 +48,6 @@ def client(store: Path) -> Any:
     return mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:mlflow", "ignore::FutureWarning:mlflow")
 def test_a_run_is_recorded(store: Path) -> None:
     (store / "file.txt").write_text("content")
     (store / "model.py").write_text(CODE)
