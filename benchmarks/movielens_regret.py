@@ -20,7 +20,9 @@ from nasp.core.loop import Run
 from sif.data import load, split
 from sif.metrics import errors
 from sif.operations import OPERATIONS
-from sif.pipeline import Data, Found, SearchOptions, find
+from sif.options import SearchOptions
+from sif.pipeline import Found, find
+from sif.visible import Data
 
 CONFIGS = {
     "default": SearchOptions(),

@@ -22,7 +22,9 @@ from nasp.core.loop import Run
 from nasp.core.proximal import prox_c1
 from sif.data import load, split
 from sif.operations import OPERATIONS, width
-from sif.pipeline import Data, SearchOptions, search_from
+from sif.options import SearchOptions
+from sif.pipeline import search_from
+from sif.visible import Data
 
 ROUNDS, EPOCHS = 7, 3
 

@@ -10,7 +10,7 @@ from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
 from sif.data import Splits, Synthetic, given, load, parse_columns, split, synthetic
 from sif.fit import TrainOptions
-from sif.pipeline import SearchOptions
+from sif.options import SearchOptions
 
 
 @dataclass

@@ -17,7 +17,9 @@ from nasp.core.loop import Run
 from nasp.core.progress import Progress
 from sif.data import check_frame
 from sif.model import InteractionModel
-from sif.pipeline import Data, SearchOptions, find
+from sif.options import SearchOptions
+from sif.pipeline import find
+from sif.visible import Data
 
 
 @dataclass(eq=False)

@@ -21,9 +21,11 @@ from nasp.core.tracking import Tracker, tracking_uri
 from sif import report
 from sif.config import SearchConfig, TrainConfig
 from sif.data import Splits
+from sif.data.card import all_cards
 from sif.metrics import errors
-from sif.pipeline import Data, Found
+from sif.pipeline import Found
 from sif.prepared import Ratings
+from sif.visible import Data
 
 Find = Callable[[Data, Run], Found]
 ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
@@ -51,7 +53,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
     splits = config.load(config.seed)
-    folder = prepare_output(config, f"sif-{Path(config.data).stem}-{strategy}-seed{config.seed}")
+    folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
     digest = _digest(splits)
     identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
     checkpoint = Checkpoint(
@@ -64,7 +66,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
     with Tracker(
         tracking_uri(config.tracking),
-        experiment=f"sif/{Path(config.data).stem}",
+        experiment=f"sif/{_name(config.data)}",
         run_name=f"{strategy} seed={config.seed}",
         params=params,
         tags={
@@ -103,7 +105,8 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
             **environment,
         }
         files = report.write(folder, found, result)
-        tracker.log({**metrics, "time/search_s": search_seconds}, 0)
+        at_the_end = {k: v for k, v in metrics.items() if not k.startswith("valid/")}
+        tracker.log({**at_the_end, "time/search_s": search_seconds}, 0)
         for file in [folder / "config.yaml", *files]:
             tracker.artifact(file)
         if not config.quiet:
@@ -151,6 +154,12 @@ def _track(found: Found, tracker: Tracker, valid: pd.DataFrame, path: Path) -> N
         inputs=inputs,
         outputs=found.model.predict(inputs),
     )
+
+
+def _name(data: str) -> str:
+    """The data set's own name, whatever alias or path it was given by."""
+    cards = all_cards()
+    return cards[data].name if data in cards else Path(data).stem
 
 
 def _digest(splits: Splits) -> str:

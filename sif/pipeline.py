@@ -2,110 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
 
-import pandas as pd
 import torch
-from torch import Tensor
 
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.loop import Metrics, Run
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
-from sif.baselines.bias import fit_biases
-from sif.data import Encoder
 from sif.fit import TrainOptions, adagrad, train_alone
 from sif.metrics import errors, predict
 from sif.model import InteractionModel
 from sif.operations import OPERATIONS
-from sif.prepared import Ratings, Scale, offsets
+from sif.options import SearchOptions
+from sif.prepared import offsets
 from sif.space import DECISION, SOURCE, InteractionSpace
-
-
-@dataclass
-class SearchOptions(TrainOptions):
-    """How the interaction function is searched.
-
-    Attributes:
-        strategy: nasp, darts, darts2 (second order) or random.
-        epochs: Epochs of each search.
-        warm_up: First epochs of a search in which only weights take steps.
-        restarts: Searches, each from another operation; validation chooses among what they find.
-        finalists: Best of the functions that the searches find, which are trained alone.
-        trials: Architectures that a sampler such as random tries.
-        train_epochs: Epochs at most when a function is trained alone.
-        architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
-        eta: Weight of the complexity regulariser, which prefers functions of few parameters.
-    """
-
-    strategy: str = "nasp"
-    epochs: int = 20
-    warm_up: int = 3
-    restarts: int = 5
-    finalists: int = 5
-    trials: int = 1
-    train_epochs: int = 100
-    architecture_learning_rate: float = 3e-4
-    eta: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        known = [*ONE_SHOT, *SAMPLERS]
-        if self.strategy not in known:
-            raise NaspError(f"unknown strategy {self.strategy!r}; there are {', '.join(known)}")
-        for name in (
-            "epochs",
-            "restarts",
-            "finalists",
-            "trials",
-            "train_epochs",
-            "architecture_learning_rate",
-        ):
-            if not getattr(self, name) > 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("warm_up", "eta"):
-            if not getattr(self, name) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a search may see: training and validation ratings, never test ratings.
-
-    Attributes:
-        encoder: Ids of the training split.
-        scale: Mean and deviation of the training split.
-        biases: The trivial model, a standardised bias for each table row; it predicts ratings of
-            unseen ids.
-        train: Ratings that weights are trained on.
-        valid: Ratings that architectures are trained, and chosen, on.
-    """
-
-    encoder: Encoder
-    scale: Scale
-    biases: Tensor
-    train: Ratings
-    valid: Ratings
-
-    @classmethod
-    def of(
-        cls, train: pd.DataFrame, valid: pd.DataFrame, device: torch.device | str = "cpu"
-    ) -> Self:
-        """Encode and standardise by the training split."""
-        encoder, scale = Encoder.fit(train), Scale.fit(train["rating"])
-        fit_on = Ratings.of(train, encoder, scale, device=device)
-        checked_on = Ratings.of(valid, encoder, scale, device=device)
-        biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
-        return cls(
-            encoder, scale, biases, fit_on, Ratings.of(valid, encoder, scale, biases, device)
-        )
-
-    def judge(self, frame: pd.DataFrame) -> Ratings:
-        """Encode ratings that were kept apart, test ratings for example."""
-        return Ratings.of(frame, self.encoder, self.scale, self.biases, self.train.ratings.device)
+from sif.visible import Data
 
 
 @dataclass(frozen=True)

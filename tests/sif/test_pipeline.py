@@ -11,7 +11,9 @@ from nasp.strategies import ONE_SHOT, SAMPLERS
 from sif.data import Splits, Synthetic, split, synthetic
 from sif.fit import TrainOptions
 from sif.metrics import errors
-from sif.pipeline import Data, Found, SearchOptions, find, settle
+from sif.options import SearchOptions
+from sif.pipeline import Found, find, settle
+from sif.visible import Data
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, train_epochs=4)
 

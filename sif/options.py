@@ -1,0 +1,53 @@
+"""The options of the main job, those of the space and of training included."""
+
+from dataclasses import dataclass
+
+from nasp.core.errors import NaspError
+from nasp.strategies import ONE_SHOT, SAMPLERS
+from sif.fit import TrainOptions
+
+
+@dataclass
+class SearchOptions(TrainOptions):
+    """How the interaction function is searched.
+
+    Attributes:
+        strategy: nasp, darts, darts2 (second order) or random.
+        epochs: Epochs of each search.
+        warm_up: First epochs of a search in which only weights take steps.
+        restarts: Searches, each from another operation; validation chooses among what they find.
+        finalists: Best of the functions that the searches find, which are trained alone.
+        trials: Architectures that a sampler such as random tries.
+        train_epochs: Epochs at most when a function is trained alone.
+        architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
+        eta: Weight of the complexity regulariser, which prefers functions of few parameters.
+    """
+
+    strategy: str = "nasp"
+    epochs: int = 20
+    warm_up: int = 3
+    restarts: int = 5
+    finalists: int = 5
+    trials: int = 1
+    train_epochs: int = 100
+    architecture_learning_rate: float = 3e-4
+    eta: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = [*ONE_SHOT, *SAMPLERS]
+        if self.strategy not in known:
+            raise NaspError(f"unknown strategy {self.strategy!r}; there are {', '.join(known)}")
+        for name in (
+            "epochs",
+            "restarts",
+            "finalists",
+            "trials",
+            "train_epochs",
+            "architecture_learning_rate",
+        ):
+            if not getattr(self, name) > 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("warm_up", "eta"):
+            if not getattr(self, name) >= 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
