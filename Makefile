@@ -27,4 +27,4 @@ lint: .venv/installed-dev
 	touch $@ .venv/installed
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

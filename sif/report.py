@@ -15,7 +15,7 @@ from sif.pipeline import Found
 from sif.space import DECISION, InteractionSpace
 
 SHOWN = 5  # functions in the picture and the table
-NEGLIGIBLE = 0.002  # rating-scale share of an RMSE under which two models are called equal
+NEGLIGIBLE = 0.002  # share of an RMSE up to which a gain is called none
 
 
 @dataclass
@@ -102,13 +102,17 @@ def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path
         errors = (row.valid_rmse, row.test_rmse, row.test_mae)
         final.add_row(name, *(f"{error:.4f}" for error in errors))
     console.print(final)
-    gain = metrics["test/rmse_biases"] - metrics["test/rmse"]
-    share = gain / metrics["test/rmse_biases"]
-    if abs(share) < NEGLIGIBLE:
-        verdict = "no better than biases alone"
+    trivial = min(table[:-1], key=lambda row: row.test_rmse)
+    share = 1 - table[-1].test_rmse / trivial.test_rmse
+    if share > NEGLIGIBLE:
+        console.print(
+            f"test RMSE of the found function is {share:.1%} below that of {trivial.name}"
+        )
     else:
-        verdict = f"{abs(share):.1%} {'below' if gain > 0 else 'ABOVE'} that of biases alone"
-    console.print(f"test RMSE of the found function is {verdict}")
+        console.print(
+            f"the found function is no better than {trivial.name}: the ratings may hold no "
+            "interaction; a smaller --learning_rate or a larger --weight_decay may help"
+        )
     if unseen := int(metrics["test/unseen_ratings"]):
         console.print(
             f"{unseen} test ratings have an id unseen in training: predicted by the global mean "

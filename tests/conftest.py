@@ -1,7 +1,21 @@
 """What all tests share."""
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # A slow or busy machine is no failure.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """The folder of real data sets: NASP_DATA, else `shared/data` beside the checkout."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NASP_DATA") or beside)
+    if not (folder / "ml-100k" / "u.data").is_file():
+        pytest.skip(f"no ml-100k/u.data in {folder}; set NASP_DATA")
+    return folder

@@ -8,9 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from nasp.core.errors import NaspError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -41,7 +44,12 @@ def describe(device: torch.device) -> dict[str, Any]:
         own = version("nasp")
     except PackageNotFoundError:
         own = "0+unknown"
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "nasp": own}
+    versions = {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "nasp": own,
+    }
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {"device": name, "versions": versions, "commit": _commit()}
 
@@ -63,12 +71,13 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        # Without optional locks a run never stands in the way of somebody's `git commit`.
+        command = ["git", "--no-optional-locks", "-C", str(CHECKOUT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        if not (Path(git("rev-parse", "--show-toplevel")) / "nasp" / "core").is_dir():
-            return None  # installed inside somebody else's checkout
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != CHECKOUT:
+            return None  # installed in a folder of another checkout
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -28,8 +28,9 @@ def find_config(name: str, space: str) -> Path:
     Raises:
         NaspError: There is no such file and no such name.
     """
-    if Path(name).is_file():
-        return Path(name)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
     known = {path.stem: path for path in sorted(resource(f"configs/{space}").glob("*.yaml"))}
     if name not in known:
         raise NaspError(

@@ -1,21 +1,8 @@
-"""Real data where there is some, and small tables."""
-
-import os
-from pathlib import Path
+"""Small tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
-
-
-@pytest.fixture
-def data_dir() -> Path:
-    """The folder of real data sets: NASP_DATA, else `shared/data` beside the checkout."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("NASP_DATA") or beside)
-    if not (folder / "ml-100k" / "u.data").is_file():
-        pytest.skip(f"no ml-100k/u.data in {folder}; set NASP_DATA")
-    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""A file is the old one or the new one, never half of one."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from nasp.core.files import write_atomic, write_text
+
+
+def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "σ and η\n")
+    assert path.read_bytes() == "σ and η\n".encode()
+    write_atomic(path, lambda file: file.write(b"\x00second"))
+    assert path.read_bytes() == b"\x00second"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_file_before_it(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "file"
+    write_text(path, "before")
+
+    def write(file: BinaryIO) -> None:
+        file.write(b"half of")
+        assert path.read_text() == "before"
+        raise error
+
+    with pytest.raises(error):
+        write_atomic(path, write)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "missing" / "file", "text")
+    assert not list(tmp_path.iterdir())
