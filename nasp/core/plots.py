@@ -1,7 +1,6 @@
 """Pictures of a run: curves by epoch, and the weights of the operations."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by colour-blind readers; line styles tell twice as many.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":", "-.")
+LABEL_GAP = 0.055  # between the names of lines, of the height of the axes
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -78,37 +78,61 @@ def weights(
         values: Weights of each operation, by epoch.
         path: The PNG to write.
         title: Of the picture.
+
+    Raises:
+        OSError: The picture cannot be written.
     """
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
     axes.set_title(title, fontsize="medium")
     last = len(values[0])
+    marker = "o" if last == 1 else None  # a line of one point would not be seen
     for position, row in enumerate(values):
-        axes.plot(range(1, last + 1), row, **style(position))
+        axes.plot(range(1, last + 1), row, marker=marker, clip_on=False, **style(position))
     low, high = axes.get_ylim()
-    for position, height in zip(
-        range(len(names)), _apart([row[-1] for row in values], 0.05 * (high - low)), strict=True
-    ):
+    heights = _apart([row[-1] for row in values], LABEL_GAP * (high - low), low, high)
+    for position, (name, height) in enumerate(zip(names, heights, strict=True)):
         axes.annotate(
-            names[position],
+            name,
             (last, values[position][-1]),
-            (last + 0.03 * last, height),
+            (1.04, (height - low) / (high - low)),
+            textcoords="axes fraction",
             color=style(position)["color"],
             va="center",
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.7,
+                "relpos": (0, 0.5),
+                "shrinkA": 0,
+                "shrinkB": 2,
+                **style(position),
+            },
             annotation_clip=False,
         )
-    axes.set_xlim(1, last * 1.2)
+    axes.set_ylim(low, high)
+    axes.set_xlim(1 if last > 1 else 0, last)
     axes.set_xlabel("epoch")
     axes.set_ylabel("weight A")
     axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     save(figure, path)
 
 
-def _apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights moved up as little as keeps labels `gap` apart, in their order."""
+def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Heights moved so that labels are `gap` apart, in their order, and within the axes.
+
+    They are pushed up from the lowest; those that then stand above `high` are pushed down again.
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    gap = min(gap, (high - low) / max(len(heights) - 1, 1))
     moved = list(heights)
-    order = sorted(range(len(moved)), key=moved.__getitem__)
-    for below, above in pairwise(order):
-        moved[above] = max(moved[above], moved[below] + gap)
+    floor = low
+    for position in order:
+        moved[position] = floor = max(moved[position], floor)
+        floor += gap
+    ceiling = high
+    for position in reversed(order):
+        moved[position] = ceiling = min(moved[position], ceiling)
+        ceiling -= gap
     return moved

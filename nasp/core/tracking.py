@@ -5,6 +5,7 @@ small tensor operations for as long. So a child process does it (`nasp.core.trac
 this side only writes JSON lines to it.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -67,14 +68,17 @@ class Tracker:
 
     def __enter__(self) -> Self:
         if self._uri != "none":
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "nasp.core.tracking_worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                start_new_session=True,  # an interrupt is for the run, which tells the worker
-            )
+            try:
+                self._worker = subprocess.Popen(
+                    [sys.executable, "-m", "nasp.core.tracking_worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    start_new_session=True,  # an interrupt is for the run, which tells the worker
+                )
+            except OSError as error:
+                warnings.warn(f"tracking cannot start: {error}", stacklevel=2)
             self._send("start", **self._start)
         return self
 
@@ -84,21 +88,23 @@ class Tracker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._worker is None or self._worker.stdin is None:
-            return
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
         status = "FINISHED" if kind is None else "KILLED" if interrupted else "FAILED"
         self._send("end", status=status)
+        if self._worker is None:
+            return
         try:
-            self._worker.stdin.close()
             self._worker.wait(SECONDS_TO_FINISH)
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             self._worker.kill()
+            self._worker.wait()
             warnings.warn(f"{self._uri} does not answer: tracking is incomplete", stacklevel=2)
+        self._stop()
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         """Log metrics of a step; returns at once. Values that are not finite are left out."""
-        self._send("log", metrics=dict(metrics), step=step, time=int(time.time() * 1000))
+        values = {name: float(value) for name, value in metrics.items()}
+        self._send("log", metrics=values, step=step, time=int(time.time() * 1000))
 
     def artifact(self, path: Path) -> None:
         """Store a file with the run."""
@@ -127,8 +133,16 @@ class Tracker:
         if self._worker is None or self._worker.stdin is None:
             return
         try:
-            self._worker.stdin.write(json.dumps({"do": what, **content}) + "\n")
+            self._worker.stdin.write(json.dumps({"do": what, **content}, default=str) + "\n")
             self._worker.stdin.flush()
         except OSError:
             warnings.warn(f"tracking in {self._uri} has stopped", stacklevel=3)
-            self._worker = None
+            self._stop()
+
+    def _stop(self) -> None:
+        """Let go of the worker, which has ended."""
+        if self._worker is not None and self._worker.stdin is not None:
+            with contextlib.suppress(OSError):  # what a dead worker has not read
+                self._worker.stdin.close()
+            self._worker.wait()
+        self._worker = None

@@ -1,21 +1,25 @@
 """The process that speaks to MLflow for `nasp.core.tracking`: JSON lines in, calls out."""
 
+import contextlib
 import importlib
 import json
 import logging
 import math
 import os
 import queue
+import sqlite3
 import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 SECONDS_BETWEEN_FLUSHES = 2.0
 METRICS_A_CALL = 1000  # MLflow's limit
+SQLITE = "sqlite:///"
 LONGEST_VALUE = 500  # of a parameter, MLflow's limit is larger in new versions
 
 
@@ -37,17 +41,18 @@ class Worker:
         import mlflow
 
         mlflow.set_tracking_uri(message["uri"])
-        self.mlflow, self.client = mlflow, mlflow.MlflowClient()
         run_file = Path(message["run_file"])
         self.minimize = set(message["minimize"])
-        earlier = self._earlier(run_file)
-        self.resumed = earlier is not None
-        if earlier is None:
-            experiment = self._experiment(message["uri"], message["experiment"])
-            run = self.client.create_run(experiment, run_name=message["run_name"])
-            earlier = run.info.run_id
-        else:
-            self.client.update_run(earlier, status="RUNNING")
+        with _alone(message["uri"]):
+            self.mlflow, self.client = mlflow, mlflow.MlflowClient()
+            earlier = self._earlier(run_file)
+            self.resumed = earlier is not None
+            if earlier is None:
+                experiment = self._experiment(message["uri"], message["experiment"])
+                run = self.client.create_run(experiment, run_name=message["run_name"])
+                earlier = run.info.run_id
+            else:
+                self.client.update_run(earlier, status="RUNNING")
         self.run_id: str = earlier
         run_file.write_text(self.run_id, encoding="utf-8")
         entities = mlflow.entities
@@ -103,8 +108,10 @@ class Worker:
         self.client.update_run(self.run_id, status="RUNNING")
 
     def end(self, message: dict[str, Any]) -> None:
-        self.flush()
-        self.client.set_terminated(self.run_id, status=message["status"])
+        try:
+            self.flush()
+        finally:
+            self.client.set_terminated(self.run_id, status=message["status"])
 
     def _earlier(self, run_file: Path) -> str | None:
         """The run that is resumed, if the store has it."""
@@ -112,10 +119,10 @@ class Worker:
             return None
         run_id = run_file.read_text(encoding="utf-8").strip()
         try:
-            self.client.get_run(run_id)
+            found = self.client.get_run(run_id)
         except self.mlflow.exceptions.MlflowException:
             return None
-        return run_id
+        return run_id if found.info.lifecycle_stage == "active" else None
 
     def _experiment(self, uri: str, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
@@ -123,11 +130,17 @@ class Worker:
             identifier: str = found.experiment_id
             return identifier
         location = None
-        if uri.startswith("sqlite:///"):
+        if uri.startswith(SQLITE):
             # Beside the database, wherever the run was started from.
-            folder = Path(uri.removeprefix("sqlite:///")).absolute().parent
+            folder = Path(uri.removeprefix(SQLITE)).absolute().parent
             location = (folder / "mlartifacts" / name).as_uri()
-        created: str = self.client.create_experiment(name, artifact_location=location)
+        try:
+            created: str = self.client.create_experiment(name, artifact_location=location)
+        except self.mlflow.exceptions.MlflowException:
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            created = found.experiment_id  # another run was faster
         return created
 
     def _known(self, key: str) -> dict[int, float]:
@@ -135,6 +148,19 @@ class Worker:
             history = self.client.get_metric_history(self.run_id, key) if self.resumed else []
             self.known[key] = {metric.step: metric.value for metric in history}
         return self.known[key]
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Runs that start together on a new SQLite file make its tables one after the other."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    path = Path(f"{uri.removeprefix(SQLITE)}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")  # a lock that ends with the process, on every system
+        yield
 
 
 def main() -> None:
@@ -147,20 +173,27 @@ def main() -> None:
         messages.put({"do": "end", "status": "KILLED"})  # heeded only if no other end came
 
     threading.Thread(target=read, daemon=True).start()
-    worker, message, flushed = Worker(), {"do": ""}, time.monotonic()
-    try:
-        while message["do"] != "end":
+    worker, message, flushed, warned = Worker(), {"do": ""}, time.monotonic(), False
+    while message["do"] != "end":
+        try:
             if time.monotonic() - flushed >= SECONDS_BETWEEN_FLUSHES:
-                worker.flush()
                 flushed = time.monotonic()
-            try:
-                message = messages.get(timeout=SECONDS_BETWEEN_FLUSHES)
-            except queue.Empty:
-                continue
+                worker.flush()
+            message = messages.get(timeout=SECONDS_BETWEEN_FLUSHES)
             getattr(worker, message["do"])(message)
-    except Exception as error:  # whatever the store does, the run goes on
-        print(f"warning: tracking has stopped: {str(error).splitlines()[0]}", file=sys.stderr)
+        except queue.Empty:
+            continue
+        except Exception as error:  # whatever the store does, the run goes on
+            if not warned:
+                what = "has stopped" if message["do"] == "start" else "is incomplete"
+                line = next(iter(str(error).splitlines()), repr(error))
+                print(f"warning: tracking {what}: {line}", file=sys.stderr)
+            warned = True
+            if message["do"] == "start":
+                return
 
 
 if __name__ == "__main__":
     main()
+    sys.stderr.flush()
+    os._exit(0)  # all is written; taking the interpreter down lasts seconds, and the run waits

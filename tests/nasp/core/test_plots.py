@@ -17,9 +17,10 @@ def test_pictures_are_png(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("heights", [[0.5] * 12, [0.1, 0.9, 0.11], [0.3]])
+@pytest.mark.parametrize("heights", [[0.5] * 12, [1.0] * 12, [0.0] * 3, [0.1, 0.9, 0.11], [0.3]])
 def test_labels_keep_apart_in_their_order(heights: list[float]) -> None:
-    moved = plots._apart(heights, 0.05)
+    moved = plots._apart(heights, 0.05, 0.0, 1.0)
     ordered = sorted(moved)
+    assert ordered[0] >= -1e-9 and ordered[-1] <= 1 + 1e-9
     assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(ordered))
     assert [moved.index(h) for h in ordered] == sorted(range(len(heights)), key=heights.__getitem__)

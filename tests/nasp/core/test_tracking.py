@@ -1,5 +1,6 @@
 """Tracking records a run in MLflow, resumes it, and never fails it."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from nasp.core.tracking import Tracker, tracking_uri
 # MLflow and what it builds on warn of their own; the run itself only sends lines to a process.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+TOGETHER = ("together-1", "together-2")
 CODE = """
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
@@ -27,7 +29,11 @@ set_model(Doubler())
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
+    folder = tmp_path_factory.mktemp("store")
+    with contextlib.ExitStack() as together:  # making its tables is slow, and done once
+        for run in TOGETHER:
+            together.enter_context(tracker(folder, run))
+    return folder
 
 
 def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
@@ -46,6 +52,11 @@ def client(store: Path) -> Any:
     import mlflow
 
     return mlflow.MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
+
+
+def test_runs_that_start_together_share_a_new_store(store: Path) -> None:
+    runs = [client(store).get_run((store / f"{run}.id").read_text()) for run in TOGETHER]
+    assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
 
 
 def test_a_run_is_recorded(store: Path) -> None:
@@ -94,10 +105,15 @@ def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
     assert [(m.step, m.value) for m in best] == [(0, 0.5), (3, 0.4)]
 
 
-def test_an_error_marks_the_run(store: Path) -> None:
+def test_an_error_marks_the_run_and_a_deleted_run_is_not_resumed(store: Path) -> None:
     with pytest.raises(ValueError, match="bug"), tracker(store, "third"):
         raise ValueError("bug")
-    assert client(store).get_run((store / "third.id").read_text()).info.status == "FAILED"
+    first = (store / "third.id").read_text()
+    assert client(store).get_run(first).info.status == "FAILED"
+    client(store).delete_run(first)
+    with tracker(store, "third"):
+        pass
+    assert (store / "third.id").read_text() != first
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "sqlite:////dev/null/mlflow.db"])
@@ -107,6 +123,25 @@ def test_a_failing_store_only_warns(
     with tracker(store, "fourth", uri) as run:
         run.log({"valid/rmse": 0.5}, 0)
     assert "warning: tracking has stopped" in capfd.readouterr().err
+
+
+def test_a_store_that_fails_early_does_not_fail_a_long_run(store: Path) -> None:
+    with tracker(store, "long", "sqlite:////dev/null/mlflow.db") as run:
+        worker = run._worker
+        assert worker is not None
+        worker.wait(30)
+        # The end is the first that meets the closed pipe.
+    assert not (store / "long.id").exists()
+
+
+def test_what_fails_costs_only_itself(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with tracker(store, "part") as run:
+        run.artifact(store / "nothing")
+        run.log({"valid/rmse": np.float32(0.5)}, 0)
+    assert "warning: tracking is incomplete" in capfd.readouterr().err
+    found = client(store).get_run((store / "part.id").read_text())
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics["valid/rmse"] == 0.5
 
 
 def test_none_tracks_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
