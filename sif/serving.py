@@ -7,14 +7,14 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from sif.model import InteractionModel
-
 
 class Recommender(PythonModel):
     """Predicts ratings of a table with the entity columns, `user` and `item` for example."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the artifact `model`, which `InteractionModel.save` wrote."""
+        from sif.model import InteractionModel  # here, so that logging the model needs no torch
+
         self.model = InteractionModel.load(context.artifacts["model"])
 
     def predict(

@@ -30,6 +30,7 @@ class Worker:
         # An unreachable server is found out in seconds, not in MLflow's minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
@@ -64,8 +65,8 @@ class Worker:
             ],
             tags=[entities.RunTag(key, value) for key, value in message["tags"].items()],
         )
-        # A model's code will want these; the run is busy now, and would wait for them at its end.
-        for name in ("mlflow.pyfunc", "pandas", "torch"):
+        # Wanted for the model: the run is busy now, and would wait for them at its end.
+        for name in ("mlflow.pyfunc", "pandas"):
             importlib.import_module(name)
 
     def log(self, message: dict[str, Any]) -> None:
