@@ -10,8 +10,8 @@ from nasp.core.loop import Metrics, Outcome, Run, run_epochs
 from nasp.core.step import descend
 from sif.metrics import errors, predict
 from sif.model import only_path, stand_alone
-from sif.prepared import Ratings, Scale
 from sif.space import InteractionSpace, SpaceOptions
+from sif.visible import Data
 
 MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
 
@@ -49,10 +49,7 @@ def adagrad(groups: list[dict[str, object]], options: TrainOptions) -> torch.opt
 def train_alone(
     name: str,
     genotype: Genotype,
-    train: Ratings,
-    valid: Ratings,
-    scale: Scale,
-    sizes: tuple[int, ...],
+    data: Data,
     options: TrainOptions,
     *,
     epochs: int,
@@ -65,10 +62,7 @@ def train_alone(
     Args:
         name: The phase's name in the checkpoint.
         genotype: The operation and the MLPs.
-        train: What the weights are trained on.
-        valid: What stops the training.
-        scale: Turns standardised units into rating units.
-        sizes: Number of ids of each entity.
+        data: Training ratings for the weights; validation ratings stop the training.
         options: How to train.
         epochs: Epochs at most.
         frozen: Keep the MLPs as they were found, as in the paper; or train them on.
@@ -78,7 +72,8 @@ def train_alone(
     Returns:
         The network with the weights of its best epoch, and how the training went.
     """
-    network = stand_alone(genotype, sizes, options, generator).to(train.ratings.device)
+    network = stand_alone(genotype, data.encoder.sizes, options, generator)
+    network.to(data.train.ratings.device)
     path = only_path(network)
     mlps = [] if frozen else list(network.architecture())
     weights = network.weights()
@@ -88,12 +83,12 @@ def train_alone(
 
     def epoch(position: int) -> Metrics:
         losses = []
-        for batch in train.batches(options.batch_size, generator):
+        for batch in data.train.batches(options.batch_size, generator):
             loss = network(batch, path)
             descend(loss, [*weights, *mlps], optimizer, options.gradient_clip)
             network.constrain()
             losses.append(loss.detach())
-        judged = errors(predict(network, path, valid.rows), valid, scale)
+        judged = errors(predict(network, path, data.valid.rows), data.valid, data.scale)
         return {
             "train/loss": float(torch.stack(losses).mean()),
             "valid/rmse": judged["rmse"],

@@ -227,10 +227,7 @@ def _both_ways(
         network, outcome = train_alone(
             f"train {name}",
             genotype,
-            data.train,
-            data.valid,
-            data.scale,
-            data.encoder.sizes,
+            data,
             options,
             epochs=epochs,
             frozen=frozen,

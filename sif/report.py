@@ -71,7 +71,7 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     spread = 3 * max(float(table.std()) for table in tables)
     x = torch.linspace(-spread, spread, 200)
     with torch.no_grad():
-        y = network.transform.cpu()(x.repeat(len(tables), 1))
+        y = network.transform(x.repeat(len(tables), 1).to(network.table.device)).cpu()
     names = ["user", "item", *(f"context {i}" for i in range(1, len(tables) - 1))]
     for position, (name, values) in enumerate(zip(names, y, strict=True)):
         axes.plot(x, values, label=name, **plots.style(position))
