@@ -1,15 +1,18 @@
 """Does the search find a planted interaction function?
 
-Synthetic ratings are made by each operation in turn, with several seeds. The search passes a seed
-if the test RMSE of the function that it found, trained alone, is at most 1 % above that of the
-planted operation, searched and trained alone in the same way.
+Synthetic ratings are made by each operation in turn, with several seeds. Two measures, both on test
+ratings. A seed passes as an operation if the operation that the search names, searched and trained
+alone, errs at most 1 % more than the planted one, searched and trained alone in the same way. It
+passes as a function, which is stricter, if the trained function itself does: where the planted
+operation is named, that compares two trainings of one operation.
 
     python benchmarks/planted.py --jobs 2
 """
 
 import argparse
+import statistics
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -24,8 +27,18 @@ from sif.visible import Data
 TOLERANCE = 1.01
 
 
-def measure(task: tuple[str, int]) -> tuple[str, str, float, float]:
-    """Planted and found operation, and the test RMSE of each."""
+@dataclass
+class Measured:
+    """Operations and test RMSEs of one seed."""
+
+    planted: str
+    named: str
+    found_rmse: float
+    named_rmse: float
+    planted_rmse: float
+
+
+def measure(task: tuple[str, int]) -> Measured:
     planted, seed = task
     torch.set_num_threads(1)
     parts = split(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
@@ -35,11 +48,15 @@ def measure(task: tuple[str, int]) -> tuple[str, str, float, float]:
     def judged(found: Found) -> float:
         return errors(found.model.rate(test), test, data.scale)["rmse"]
 
+    def alone(operation: str) -> float:
+        one = replace(options, restarts=1, finalists=1)
+        return judged(find(data, one, seed, Run(), (operation,)))
+
     options = SearchOptions()
     found = find(data, options, seed, Run())
-    one = replace(options, restarts=1, finalists=1)
-    truth = find(data, one, seed, Run(), (planted,))
-    return planted, found.candidates[0].operation, judged(found), judged(truth)
+    named, truth = found.candidates[0].operation, alone(planted)
+    named_rmse = truth if named == planted else alone(named)
+    return Measured(planted, named, judged(found), named_rmse, truth)
 
 
 def main() -> None:
@@ -50,18 +67,27 @@ def main() -> None:
     tasks = [(name, seed) for name in OPERATIONS for seed in range(1, arguments.seeds + 1)]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         rows = list(pool.map(measure, tasks))
-    print("| planted | within 1 % | found | mean test RMSE, found | planted | worst ratio |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| planted | operation within 1 % | function within 1 % | named |"
+        " mean test RMSE, found | named alone | planted alone | worst ratio of the function |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for name in OPERATIONS:
-        of = [row for row in rows if row[0] == name]
-        passed = sum(ours <= TOLERANCE * truth for _, _, ours, truth in of)
-        found = [row[1] for row in of]
-        counts = ", ".join(f"{k} {found.count(k)}" for k in OPERATIONS if k in found)
-        ours = sum(row[2] for row in of) / len(of)
-        truth = sum(row[3] for row in of) / len(of)
-        worst = max(row[2] / row[3] for row in of)
-        score = f"{passed} of {len(of)}"
-        print(f"| {name} | {score} | {counts} | {ours:.4f} | {truth:.4f} | {worst:.3f} |")
+        of = [row for row in rows if row.planted == name]
+        by_operation = sum(r.named_rmse <= TOLERANCE * r.planted_rmse for r in of)
+        by_function = sum(r.found_rmse <= TOLERANCE * r.planted_rmse for r in of)
+        named = [row.named for row in of]
+        counts = ", ".join(f"{k} {named.count(k)}" for k in OPERATIONS if k in named)
+        means = (
+            statistics.mean(getattr(r, key) for r in of)
+            for key in ("found_rmse", "named_rmse", "planted_rmse")
+        )
+        worst = max(r.found_rmse / r.planted_rmse for r in of)
+        print(
+            f"| {name} | {by_operation} of {len(of)} | {by_function} of {len(of)} | {counts} | "
+            + " | ".join(f"{mean:.4f}" for mean in means)
+            + f" | {worst:.3f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -81,14 +81,13 @@ class Ratings:
 
         The last batch of a pass is smaller where `size` does not divide the ratings.
         """
-        total = len(self.ratings)
-        left = -(-total // size) if steps is None else steps
+        left = -(-len(self.ratings) // size) if steps is None else steps
         while left > 0:
-            order = torch.randperm(total, generator=generator).to(self.ratings.device)
-            rows, ratings = self.rows[:, order], self.ratings[order]
-            for start in range(0, total, size)[:left]:
-                yield rows[:, start : start + size], ratings[start : start + size]
-            left -= -(-total // size)
+            order = torch.randperm(len(self.ratings), generator=generator)
+            parts = torch.split(order.to(self.ratings.device), size)[:left]
+            for part in parts:
+                yield self.rows.index_select(1, part), self.ratings.index_select(0, part)
+            left -= len(parts)
 
 
 def offsets(sizes: tuple[int, ...]) -> Tensor:

@@ -122,18 +122,20 @@ class InteractionSpace(SearchSpace):
         looked_up = self.table.index_select(0, rows.flatten()).view(
             *rows.shape, self.table.shape[1]
         )
-        embeddings, *biases = torch.split(looked_up, dim, dim=-1)
+        embeddings, bias = looked_up, None
+        if self.options.biases:
+            embeddings, bias = torch.split(looked_up, [dim, 1], dim=-1)
         flat = embeddings.reshape(len(self.sizes), -1)
         parts = self.transform(flat).view(len(self.sizes), -1, dim).unbind()
 
         def run(edge: int, operation: int) -> Tensor:
             name = self.operations[operation]
-            value: Tensor = OPERATIONS[name](parts) @ self.heads[name]
+            value: Tensor = OPERATIONS[name](parts).mv(self.heads[name])
             return value
 
         rating = relaxation.mix(DECISION, run)
-        if biases:
-            rating = rating + biases[0].sum((0, 2)) + self.bias
+        if bias is not None:
+            rating = rating + bias.sum((0, 2)) + self.bias
         return rating, looked_up
 
     def forward(self, batch: Batch, relaxation: Relaxation) -> Tensor:

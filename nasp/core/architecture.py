@@ -32,14 +32,13 @@ class Architecture(nn.Module):
         for decision in self.decisions:
             noise = torch.randn(decision.shape, generator=generator)
             self.weights[decision.name] = nn.Parameter(mean + std * noise)
-            # Weights that were clipped to the same bound are ordered by this, not by position:
-            # the first operation is often skip_connect.
-            self.register_buffer(
-                f"tie_{decision.name}", 1e-6 * torch.rand(decision.shape, generator=generator)
-            )
             self.register_buffer(
                 f"cost_{decision.name}", torch.tensor(decision.cost, dtype=torch.float32)
             )
+        self._sizes = [a.numel() for a in self.weights.values()]
+        # Weights that were clipped to the same bound are ordered by this, not by position: the
+        # first operation is often skip_connect.
+        self.ties = nn.Buffer(1e-6 * torch.rand(sum(self._sizes), generator=generator))
 
     def values(self) -> dict[str, Tensor]:
         """`A` of each decision, `(edges, operations)`, as trainable parameters."""
@@ -56,9 +55,8 @@ class Architecture(nn.Module):
             One-hot rows `(edges, operations)`, on the host: one copy from the device in all.
         """
         chosen = self.weights if values is None else values
-        named = {d.name: chosen[d.name] + self.get_buffer(f"tie_{d.name}") for d in self.decisions}
-        flat = torch.cat([a.flatten() for a in named.values()]).cpu()
-        parts = torch.split(flat, [a.numel() for a in named.values()])
+        flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
+        parts = torch.split((flat + self.ties).cpu(), self._sizes)
         return {
             d.name: prox_c1(part.view(d.shape), d.keep)
             for d, part in zip(self.decisions, parts, strict=True)

@@ -1,6 +1,7 @@
 """One optimiser step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -24,5 +25,21 @@ def descend(
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     if gradient_clip is not None:
-        nn.utils.clip_grad_norm_(parameters, gradient_clip)
+        present = [gradient for gradient in gradients if gradient is not None]
+        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in present]))
+        scale = (gradient_clip / norm).clamp_(max=1.0)
+        for gradient in present:
+            gradient.mul_(scale)
     optimizer.step()
+
+
+@contextmanager
+def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Keep parameters out of autograd: what only they need is neither recorded nor saved."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

@@ -59,6 +59,7 @@ class Strategy(ABC):
         self.options = options
         self.architecture = Architecture(space.decisions, generator).to(self.device)
         self.parameters = [*self.architecture.values().values(), *space.architecture()]
+        self.weights = space.weights()
         self.optimizer = torch.optim.Adam(
             self.parameters,
             lr=options.learning_rate,

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.core.step import frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
 Gradients = tuple[Tensor | None, ...]
@@ -45,7 +46,8 @@ class DARTS(Strategy):
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         if self.order == 1:
-            loss = valid_loss(self._relaxation())
+            with frozen(self.weights):
+                loss = valid_loss(self._relaxation())
             gradients: Gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         elif self.hessian == "exact":
             loss, gradients = self._unrolled_exactly(train_loss, valid_loss)
@@ -61,7 +63,7 @@ class DARTS(Strategy):
         return Relaxation.dense(self._softmax())
 
     def _weights(self) -> dict[str, Tensor]:
-        of_weights = {id(p) for p in self.space.weights()}
+        of_weights = {id(p) for p in self.weights}
         return {n: p for n, p in self.space.named_parameters() if id(p) in of_weights}
 
     def _step(

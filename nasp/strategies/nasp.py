@@ -9,6 +9,7 @@ from nasp.core.genotype import Choices
 from nasp.core.proximal import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.core.step import frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
 
@@ -31,7 +32,8 @@ class NASP(Strategy):
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         point = self._path.probed()
-        loss = valid_loss(point)
+        with frozen(self.weights):
+            loss = valid_loss(point)
         objective = loss
         if self.options.eta:
             objective = loss + self.options.eta * self.architecture.complexity(point.weights)
