@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
-from sif.data import Splits, Synthetic, given, load, parse_columns, split, synthetic
+from sif.data import Splits, Synthetic, Table, given, load, parse_columns, split, synthetic
+from sif.data.card import all_cards
 from sif.fit import TrainOptions
 from sif.options import SearchOptions
 
@@ -22,6 +21,8 @@ class DataOptions:
         data_dir: Folder that holds data sets; NASP_DATA if null.
         columns: Names of a table's columns, user=uid,item=iid,rating=stars for example; with
             context=name for each further entity.
+        rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the
+            data set's card says if null.
         split: random, or time: the oldest ratings train, the newest test.
         split_fractions: Shares of training, validation and test.
         valid_data: Validation ratings of a given split; drawn from the training ratings if null.
@@ -32,6 +33,7 @@ class DataOptions:
     data: str = "movielens"
     data_dir: Path | None = None
     columns: str | None = None
+    rating_transform: Literal["none", "log"] | None = None
     split: Literal["random", "time"] = "random"
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     valid_data: Path | None = None
@@ -46,16 +48,25 @@ class DataOptions:
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data beside it: give both, or none")
-        frame = self._read(self.data, seed)
+        table = self._read(self.data, seed)
         if self.test_data is None:
-            return split(frame, by=self.split, fractions=self.split_fractions, seed=seed)
+            return split(table, by=self.split, fractions=self.split_fractions, seed=seed)
         valid = None if self.valid_data is None else self._read(str(self.valid_data), seed)
-        return given(frame, valid, self._read(str(self.test_data), seed), seed=seed)
+        return given(table, valid, self._read(str(self.test_data), seed), seed=seed)
 
-    def _read(self, name: str, seed: int) -> pd.DataFrame:
+    def _read(self, name: str, seed: int) -> Table:
         if name == "synthetic":
-            return synthetic(self.synthetic, seed=seed)
-        return load(name, data_dir=self.data_dir, columns=parse_columns(self.columns))
+            return Table.of(synthetic(self.synthetic, seed=seed))
+        columns, transform = self.columns, self.rating_transform
+        if name != self.data and (card := all_cards().get(self.data)) is not None:
+            # The other parts of a given split are as the training ratings are.
+            columns, transform = columns or card.columns, transform or card.rating_transform
+        return load(
+            name,
+            data_dir=self.data_dir,
+            columns=None if columns is None else parse_columns(columns),
+            transform=transform,
+        )
 
 
 @dataclass

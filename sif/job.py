@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import torch
 
 from nasp.core.checkpoint import Checkpoint
@@ -20,7 +20,7 @@ from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
 from sif import report
 from sif.config import SearchConfig, TrainConfig
-from sif.data import Splits
+from sif.data import Splits, Table
 from sif.data.card import all_cards
 from sif.metrics import errors
 from sif.pipeline import Found
@@ -123,31 +123,44 @@ def _judge(
         "biases": lambda ratings: data.biases[ratings.rows].sum(0),
         "found": found.model.rate,
     }
-    mean = (splits.valid["rating"] - scale.mean, splits.test["rating"] - scale.mean)
-    valid_error, test_error = (float(residuals.pow(2).mean() ** 0.5) for residuals in mean)
-    table = [report.Judged("global mean", valid_error, test_error, float(mean[1].abs().mean()))]
+    by_mean = _moment([splits.test], lambda r: np.abs(r - scale.mean))
+    valid_error, test_error = (_deviation([s], scale.mean) for s in (splits.valid, splits.test))
+    table = [report.Judged("global mean", valid_error, test_error, by_mean)]
     for name, rate in models.items():
         on_valid = errors(rate(data.valid), data.valid, scale)
         on_test = errors(rate(test), test, scale)
         table.append(report.Judged(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
-    everything = pd.concat([splits.train["rating"], splits.valid["rating"], splits.test["rating"]])
+    everything = [splits.train, splits.valid, splits.test]
+    deviation = _deviation(everything, _moment(everything, lambda r: r))
     trivial, bias, ours = table
     return table, {
         "valid/rmse": ours.valid_rmse,
         "test/rmse": ours.test_rmse,
         "test/mae": ours.test_mae,
         # As in the paper's tables: in units of the deviation of all ratings, test included.
-        "test/rmse_standardized": ours.test_rmse / float(everything.std(ddof=0)),
+        "test/rmse_standardized": ours.test_rmse / deviation,
         "test/rmse_global_mean": trivial.test_rmse,
         "test/rmse_biases": bias.test_rmse,
         "test/unseen_ratings": float(len(test.unseen)),
     }
 
 
-def _track(found: Found, tracker: Tracker, valid: pd.DataFrame, path: Path) -> None:
+def _moment(tables: list[Table], power: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Mean over all ratings of what `power` makes of them."""
+    sums = [power(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
+    return float(sum(sums)) / sum(map(len, tables))
+
+
+def _deviation(tables: list[Table], center: float) -> float:
+    """Root of the mean squared distance of all ratings from `center`."""
+    return float(_moment(tables, lambda r: np.square(r - center)) ** 0.5)
+
+
+def _track(found: Found, tracker: Tracker, valid: Table, path: Path) -> None:
     for step, metrics in enumerate(found.candidates[0].history):
         tracker.log({k: v for k, v in metrics.items() if not k.startswith("time/")}, step)
-    inputs = valid[list(found.model.encoder.columns)].head(5)
+    first = next(valid.blocks()).frame()
+    inputs = first[list(found.model.encoder.columns)].head(5)
     tracker.model(
         code=Path(__file__).with_name("serving.py"),
         artifacts={"model": path},
@@ -165,6 +178,10 @@ def _name(data: str) -> str:
 def _digest(splits: Splits) -> str:
     """SHA-256 of the ratings as they were split."""
     digest = hashlib.sha256()
-    for frame in (splits.train, splits.valid, splits.test):
-        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    for table in (splits.train, splits.valid, splits.test):
+        digest.update(repr((table.columns, [ids.to_list() for ids in table.ids])).encode())
+        for block in table.blocks():
+            for entity in range(len(table.columns)):
+                digest.update(block.code(entity).tobytes())
+            digest.update(block.ratings.tobytes())
     return digest.hexdigest()
