@@ -53,6 +53,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
     splits = config.load(config.seed)
+    read = time.perf_counter() - start
     folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
     digest = _digest(splits)
     identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
@@ -61,7 +62,9 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     )
     write_text(folder / "config.yaml", to_yaml(config))
     environment = describe(device)
+    began = time.perf_counter()
     data = Data.of(splits.train, splits.valid, device)
+    prepared = time.perf_counter() - began
     params = {k: v for k, v in flatten(config).items() if k in MAIN_PARAMS}
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
     with Tracker(
@@ -97,6 +100,8 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
             "genotype": json.loads(found.model.genotype.to_json()),
             "metrics": metrics,
             "seconds": {
+                "read": read,
+                "prepare": prepared,
                 "search": search_seconds,
                 "train": seconds - search_seconds,
                 "total": time.perf_counter() - start,

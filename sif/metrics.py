@@ -13,8 +13,12 @@ CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split'
 @torch.no_grad()
 def predict(space: InteractionSpace, relaxation: Relaxation, rows: Tensor) -> Tensor:
     """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`."""
-    parts = [space.rate(chunk, relaxation)[0] for chunk in torch.split(rows, CHUNK, dim=1)]
-    return torch.cat(parts) if parts else rows.new_zeros(0, dtype=torch.float32)
+    # Written in place: results of the chunks, kept between their temporaries, would hold memory.
+    ratings = torch.empty(rows.shape[1], device=rows.device)
+    for start in range(0, len(ratings), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        ratings[chunk] = space.rate(rows[:, chunk], relaxation)[0]
+    return ratings
 
 
 def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:

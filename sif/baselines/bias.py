@@ -38,8 +38,10 @@ def biases(train: Ratings, rows: int, damping: float) -> Tensor:
 
 def predict(bias: Tensor, data: Ratings) -> Tensor:
     """Standardised ratings `(ratings,)` of `data.rows` by biases of the table's rows `(rows,)`."""
-    parts = [_sum(bias, at) for _, at in _chunks(data)]
-    return torch.cat(parts) if parts else bias[:0]
+    ratings = torch.empty_like(data.ratings)
+    for part, (_, at) in zip(torch.split(ratings, CHUNK), _chunks(data), strict=True):
+        part[:] = _sum(bias, at)
+    return ratings
 
 
 def fit_biases(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> Tensor:

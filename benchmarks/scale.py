@@ -1,0 +1,147 @@
+"""Time and memory of a search by the number of ratings, 1 to 100 million.
+
+For each number, made-up ratings of distinct pairs are written chunk by chunk to a parquet or csv
+file, and `python -m sif.search` runs on it in a process of its own, with one thread: one restart,
+two epochs of search, one epoch of training alone, batches of 8192. The numbers of users and items
+stay the same, so that what grows is the ratings alone.
+
+    python benchmarks/scale.py --ratings 1e6 1e7 1e8
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as parquet
+
+from nasp.core import plots
+from nasp.core.files import write_text
+
+USERS, ITEMS, DIM, NOISE = 100_000, 20_000, 4, 0.5
+CHUNK = 1 << 20
+EPOCHS = 2
+OPTIONS = [
+    *("--restarts", "1", "--finalists", "1", "--warm_up", "0", "--batch_size", "8192"),
+    *("--epochs", str(EPOCHS), "--train_epochs", "1", "--tracking", "none", "--device", "cpu"),
+]
+RESULTS = Path(__file__).parent / "results"
+Row = dict[str, float]
+
+
+def chunks(ratings: int, seed: int) -> Iterator[pa.Table]:
+    """Ratings of distinct pairs, by a planted product of embeddings with noise."""
+    random = np.random.default_rng(seed)
+    users, items = (random.uniform(-1, 1, (count, DIM)) for count in (USERS, ITEMS))
+    pairs = USERS * ITEMS
+    step = int(pairs * (math.sqrt(5) - 1) / 2)  # walks over all pairs in steps of the golden ratio
+    while math.gcd(step, pairs) > 1:
+        step += 1
+    for start in range(0, ratings, CHUNK):
+        pair = np.arange(start, min(start + CHUNK, ratings)) * step % pairs
+        user, item = np.divmod(pair, ITEMS)
+        noise = NOISE * random.standard_normal(len(pair))
+        rating = 3.5 + (users[user] * items[item]).sum(1) + noise
+        yield pa.table({"user": user, "item": item, "rating": rating.astype(np.float32)})
+
+
+def make(path: Path, ratings: int, seed: int) -> None:
+    parts = chunks(ratings, seed)
+    first = next(parts)
+    writer = arrow_csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter
+    with writer(path, first.schema) as file:
+        file.write_table(first)
+        for part in parts:
+            file.write_table(part)
+
+
+def measure(ratings: int, kind: str, folder: Path) -> Row:
+    """One line of the table; what it writes on the way is removed."""
+    table, output = folder / f"ratings.{kind}", folder / "run"
+    make(table, ratings, seed=1)
+    size = table.stat().st_size
+    command = [sys.executable, "-m", "sif.search", "--data", str(table), "--output", str(output)]
+    # XDG_CACHE_HOME: the columns of a large table become files there.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder)}
+    subprocess.run([*command, *OPTIONS], env=environment, check=True, stdout=subprocess.DEVNULL)
+    result = json.loads((output / "result.json").read_text())
+    seconds = result["seconds"]
+    return {
+        "ratings": ratings,
+        "file": size / 1e6,
+        "read": seconds["read"],
+        "prepare": seconds["prepare"],
+        "epoch": seconds["search"] / EPOCHS,
+        "total": seconds["total"],
+        "memory": result["peak_memory_mb"],
+        "rmse": result["metrics"]["test/rmse"],
+        "biases": result["metrics"]["test/rmse_biases"],
+    }
+
+
+def markdown(rows: list[Row], kind: str) -> str:
+    lines = [
+        f"| ratings | {kind}, MB | read and split, s | prepare, s | search epoch, s "
+        "| whole job, s | peak memory, MB | test RMSE (biases) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['ratings']:.0e} | {row['file']:.0f} | {row['read']:.1f} "
+            f"| {row['prepare']:.1f} | {row['epoch']:.1f} | {row['total']:.0f} "
+            f"| {row['memory']:.0f} | {row['rmse']:.3f} ({row['biases']:.3f}) |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """Log-log: seconds by ratings beside a line of slope 1, and peak memory by ratings."""
+    figure = plots.new_figure(10, 4)
+    left, right = figure.subplots(1, 2)
+    ratings = [row["ratings"] for row in rows]
+    names = {"read": "read and split", "prepare": "prepare", "epoch": "search epoch"}
+    for position, (key, name) in enumerate(names.items()):
+        left.plot(ratings, [row[key] for row in rows], "o", label=name, **plots.style(position))
+    linear = [rows[0]["epoch"] * count / ratings[0] for count in ratings]
+    left.plot(ratings, linear, color="0.7", linewidth=0.8, label="linear in the ratings")
+    left.set_ylabel("seconds, one thread")
+    right.plot(ratings, [row["memory"] for row in rows], "o", **plots.style(0))
+    right.set_ylabel("peak memory, MB")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("ratings")
+        axes.grid(color="0.9")
+    left.legend(frameon=False, fontsize="small")
+    figure.suptitle("A search by the number of ratings")
+    plots.save(figure, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ratings", type=float, nargs="+", default=[1e6, 1e7])
+    parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
+    parser.add_argument("--folder", type=Path, help="for temporary files, a few GB")
+    parser.add_argument("--save", action="store_true", help="write results/scale.md and .png")
+    arguments = parser.parse_args()
+    rows = []
+    for count in map(int, arguments.ratings):
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            rows.append(measure(count, arguments.format, Path(folder)))
+        print(markdown(rows[-1:], arguments.format).splitlines()[-1], file=sys.stderr, flush=True)
+    print(markdown(rows, arguments.format))
+    if arguments.save:
+        write_text(RESULTS / "scale.md", markdown(rows, arguments.format))
+        draw(rows, RESULTS / "scale.png")
+
+
+if __name__ == "__main__":
+    main()
