@@ -70,7 +70,8 @@ def plain_epoch(data: Data, options: SearchOptions) -> Callable[[], None]:
     weights = [p for p in model.parameters() if id(p) not in known]
     slow = torch.optim.Adam(architecture, lr=options.architecture_learning_rate)
     fast = torch.optim.Adagrad(weights, lr=options.learning_rate)
-    train, valid = ((d.rows[0], d.rows[1] - users, d.ratings) for d in (data.train, data.valid))
+    parts = [(*d.rows.long(), d.ratings) for d in (data.train, data.valid)]
+    train, valid = ((user, item - users, rating) for user, item, rating in parts)
     size = options.batch_size
 
     def epoch() -> None:

@@ -1,8 +1,8 @@
 """What the commands can be told about their ratings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
@@ -40,6 +40,17 @@ class DataOptions:
     test_data: Path | None = None
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
+    def resolved(self) -> Self:
+        """These options, with what the data set's card says where nothing is given."""
+        if (card := all_cards().get(self.data)) is None:
+            return self
+        transform = None if card.rating_transform == "none" else card.rating_transform
+        return replace(
+            self,
+            columns=self.columns or card.columns,
+            rating_transform=self.rating_transform or transform,
+        )
+
     def load(self, seed: int) -> Splits:
         """Read, check and split the ratings.
 
@@ -48,24 +59,21 @@ class DataOptions:
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data beside it: give both, or none")
-        table = self._read(self.data, seed)
+        options = self.resolved()
+        table = options._read(self.data, seed)
         if self.test_data is None:
             return split(table, by=self.split, fractions=self.split_fractions, seed=seed)
-        valid = None if self.valid_data is None else self._read(str(self.valid_data), seed)
-        return given(table, valid, self._read(str(self.test_data), seed), seed=seed)
+        valid = None if self.valid_data is None else options._read(str(self.valid_data), seed)
+        return given(table, valid, options._read(str(self.test_data), seed), seed=seed)
 
     def _read(self, name: str, seed: int) -> Table:
         if name == "synthetic":
             return Table.of(synthetic(self.synthetic, seed=seed))
-        columns, transform = self.columns, self.rating_transform
-        if name != self.data and (card := all_cards().get(self.data)) is not None:
-            # The other parts of a given split are as the training ratings are.
-            columns, transform = columns or card.columns, transform or card.rating_transform
         return load(
             name,
             data_dir=self.data_dir,
-            columns=None if columns is None else parse_columns(columns),
-            transform=transform,
+            columns=None if self.columns is None else parse_columns(self.columns),
+            transform=self.rating_transform,
         )
 
 

@@ -49,6 +49,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         NaspError: A mistake in the options or the data, before any long work.
     """
     start = time.perf_counter()
+    config = config.resolved()
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)

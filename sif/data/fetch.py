@@ -45,9 +45,9 @@ def load(
     path = locate(name_or_path, data_dir, say)
     if (card := all_cards().get(name_or_path)) is not None:
         columns = columns or parse_columns(card.columns)
-        if transform is None and card.rating_transform == "log":
-            say(f"{card.title}: ratings are log(1 + count); --rating_transform none keeps counts")
         transform = transform or card.rating_transform
+        if transform == card.rating_transform == "log":
+            say(f"{card.title}: ratings are log(1 + count); --rating_transform none keeps counts")
     return read_table(path, columns, transform or "none")
 
 

@@ -54,7 +54,8 @@ class Spool:
         """All values; a writable map of the file, if there is one."""
         if self.file is None:
             return np.concatenate([np.empty(0, self.dtype), *self.blocks])
-        return np.memmap(self.file, self.dtype, mode="r+")
+        with self.file:  # the map does not need it
+            return np.memmap(self.file, self.dtype, mode="r+")
 
     def _spill(self) -> None:
         folder = cache_folder()

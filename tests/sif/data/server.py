@@ -33,6 +33,9 @@ class Served:
                 start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
                 if not served.ranges:
                     start = 0
+                if start and start >= len(served.content):
+                    self.send_error(416)
+                    return
                 body = served.content[start:]
                 self.send_response(206 if start else 200)
                 self.send_header("Content-Length", str(len(body)))

