@@ -161,9 +161,9 @@ class Check:
     def _add_times(self, column: pd.Series) -> None:
         """Gather times; without a column of that name given, one that holds none is left out."""
         times, dated = _times(column)
-        if times.isna().any() or self.dated not in (None, dated):
+        wrong = ~times.abs().lt(np.inf) | (self.dated not in (None, dated))
+        if wrong.any():
             if self.columns.timestamp is not None:
-                wrong = times.isna() if times.isna().any() else times.notna()
                 raise NaspError(
                     f"{self._place(column, wrong)}: neither a number nor an ISO date; "
                     "correct it or leave timestamp out of --columns"
