@@ -65,6 +65,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     environment = describe(device)
     began = time.perf_counter()
     data = Data.of(splits.train, splits.valid, device)
+    splits.train.rest()  # the three are parts of one table, which is not needed for long
     prepared = time.perf_counter() - began
     params = {k: v for k, v in flatten(config).items() if k in MAIN_PARAMS}
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}

@@ -10,6 +10,7 @@ from torch import Tensor
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices
 from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.losses import Losses
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.core.step import descend
@@ -58,7 +59,7 @@ def search(
 
     def epoch(position: int) -> Metrics:
         space.train()
-        losses = []
+        losses = Losses()
         for train, valid in pairs():
             if position >= warm_up:
                 strategy.architecture_step(
@@ -67,9 +68,9 @@ def search(
             loss = space(train, strategy.weight_relaxation())
             descend(loss, weights, optimizer, gradient_clip)
             space.constrain()
-            losses.append(loss.detach())
+            losses.append(loss)
         space.eval()
-        metrics = {"train/loss": float(torch.stack(losses).mean())}
+        metrics = {"train/loss": losses.mean()}
         metrics |= evaluate(Relaxation.one_path(strategy.projection(), strategy.device))
         for decision in space.decisions:
             metrics |= _weights_by_name(decision, strategy.architecture.weights[decision.name])

@@ -1,5 +1,6 @@
 """Ratings as columns of numbers, in memory or, where there are many, in temporary files."""
 
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
@@ -141,6 +142,13 @@ class Table:
     def moments(self) -> np.ndarray | None:
         """The times of these ratings, float64 `(ratings,)`."""
         return None if self.times is None else self._of(self.times)
+
+    def rest(self) -> None:
+        """Give the memory of columns in files back; they are read again where they are needed."""
+        for column in (*self.codes, self.values, self.times):
+            file = column.base if isinstance(column, np.memmap) else None
+            if isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                file.madvise(mmap.MADV_DONTNEED)
 
     def frame(self) -> pd.DataFrame:
         """A frame with the entity columns, `rating` and, where there are times, `timestamp`."""

@@ -60,6 +60,8 @@ def test_a_table_in_files_is_the_table_in_memory(
     table = check_frame(frame)
     assert isinstance(table.codes[0], np.memmap)
     pd.testing.assert_frame_equal(table.frame(), expected.frame())
+    table.rest()
+    pd.testing.assert_frame_equal(table.frame(), expected.frame())
 
 
 def test_parts_of_parts_and_blocks(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,24 @@
+"""The mean of an epoch's losses."""
+
+import math
+
+import pytest
+import torch
+
+from nasp.core import losses
+from nasp.core.losses import Losses
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 11])
+def test_the_mean_is_that_of_a_stack(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(losses, "FIRST", 4)
+    values = list(torch.rand(count, generator=torch.Generator().manual_seed(0)).requires_grad_())
+    gathered = Losses()
+    for value in values:
+        gathered.append(value)
+    assert gathered.mean() == float(torch.stack(values).mean())
+    assert not gathered.values.requires_grad
+
+
+def test_none_have_no_mean() -> None:
+    assert math.isnan(Losses().mean())
