@@ -16,7 +16,7 @@ def test_the_mean_is_that_of_a_stack(monkeypatch: pytest.MonkeyPatch, count: int
     gathered = Losses()
     for value in values:
         gathered.append(value)
-    assert gathered.mean() == float(torch.stack(values).mean())
+    assert gathered.mean() == float(torch.stack(values).mean().detach())
     assert not gathered.values.requires_grad
 
 
