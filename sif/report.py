@@ -67,11 +67,13 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     figure = plots.new_figure(6, 4)
     axes = figure.subplots()
     dim = network.options.embedding_dim
-    tables = torch.split(network.table.detach()[:, :dim].cpu(), list(network.sizes))
+    tables = torch.split(
+        network.embeddings.table.detach()[:, :dim].cpu(), list(network.embeddings.sizes)
+    )
     spread = 3 * max(float(table.std()) for table in tables)
     x = torch.linspace(-spread, spread, 200)
     with torch.no_grad():
-        y = network.transform(x.repeat(len(tables), 1).to(network.table.device)).cpu()
+        y = network.transform(x.repeat(len(tables), 1).to(network.embeddings.table.device)).cpu()
     names = ["user", "item", *(f"context {i}" for i in range(1, len(tables) - 1))]
     for position, (name, values) in enumerate(zip(names, y, strict=True)):
         axes.plot(x, values, label=name, **plots.style(position))
