@@ -21,6 +21,8 @@ from sif.prepared import offsets
 from sif.space import DECISION, SOURCE, InteractionSpace
 from sif.visible import Data
 
+FEW = 10  # weights of functions that are tracked as curves
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -248,10 +250,15 @@ def _name(origin: str, genotype: Genotype, frozen: bool) -> str:
 
 
 def _shifted(run: Run, offset: int) -> Callable[[Mapping[str, float], int], None]:
-    """Logs the epochs of a restart after those of the restarts before it, as `search/...`."""
+    """Logs the epochs of a restart after those of the restarts before it, as `search/...`.
+
+    The weights of the functions are curves of their own only where they are few: nobody compares
+    runs by fifty of them.
+    """
 
     def log(metrics: Mapping[str, float], step: int) -> None:
-        named = {k if k.startswith("arch/") else f"search/{k}": v for k, v in metrics.items()}
-        run.log(named, offset + step)
+        weights = {k: v for k, v in metrics.items() if k.startswith("arch/")}
+        others = {f"search/{k}": v for k, v in metrics.items() if k not in weights}
+        run.log(others | (weights if len(weights) <= FEW else {}), offset + step)
 
     return log

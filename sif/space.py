@@ -1,6 +1,7 @@
 """The interaction space of SIF (arXiv 1906.12091), and, with one function, the found model."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,8 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from sif.elementwise import ElementwiseMLP
 from sif.embeddings import Batch, Embeddings, SpaceOptions, penalised
-from sif.operations import OPERATIONS, Function, functions
+from sif.operations import OPERATIONS, functions
+from sif.probe import GroupedProbe
 from sif.rater import Rater
 
 DECISION = "interaction"
@@ -68,7 +70,8 @@ class InteractionSpace(SearchSpace, Rater):
         self.heads = nn.Parameter(signs * used / widths[:, None].sqrt())
         self.decisions = (Decision(DECISION, (SOURCE,), candidates, tuple(widths.tolist())),)
         self._path = Relaxation.one_path({DECISION: torch.eye(1, len(candidates))})
-        self._groups = _groups(self.functions) if len(candidates) > len(OPERATIONS) else []
+        many = len(candidates) > len(OPERATIONS)
+        self._grouped = GroupedProbe(self.functions) if many else None
 
     def architecture(self) -> Iterator[nn.Parameter]:
         return self.transform.parameters()
@@ -98,10 +101,10 @@ class InteractionSpace(SearchSpace, Rater):
             met = self.functions[candidate](parts)
             return met.mv(self.heads[candidate, : met.shape[1]])
 
-        def probe(gradient: Tensor) -> Tensor:
-            return self._probe(gradient, parts)
-
-        rating = (relaxation or self._path).mix(DECISION, run, probe if self._groups else None)
+        probe = None
+        if self._grouped is not None:
+            probe = partial(self._grouped, embeddings=parts, heads=self.heads)
+        rating = (relaxation or self._path).mix(DECISION, run, probe)
         return (rating if bias is None else rating + bias), looked_up
 
     def forward(self, batch: Batch, relaxation: Relaxation | None = None) -> Tensor:
@@ -115,30 +118,3 @@ class InteractionSpace(SearchSpace, Rater):
         """Scale each head to ‖w‖₂ <= 1 (paper, §4.2)."""
         norms = torch.linalg.vector_norm(self.heads, dim=1, keepdim=True)
         self.heads.div_(norms.clamp_(min=1.0))
-
-    def _probe(self, gradient: Tensor, parts: tuple[Tensor, ...]) -> Tensor:
-        """⟨gradient, candidate⟩ for all candidates, `(1, candidates)`, in few large products.
-
-        Inner functions are shared, and candidates with the same last operation are evaluated
-        together.
-        """
-        inner = dict[Function, Tensor]()
-
-        def value(part: int | Function) -> Tensor:
-            return parts[part] if isinstance(part, int) else part(parts, inner)
-
-        found = gradient.new_empty(1, len(self.functions))
-        for operation, members in self._groups:
-            columns = zip(*(self.functions[k].parts for k in members), strict=True)
-            met = OPERATIONS[operation]([torch.stack([*map(value, c)]) for c in columns])
-            sums = gradient.matmul(met)  # (members, width)
-            found[0, members] = (sums * self.heads[members, : sums.shape[1]]).sum(1)
-        return found
-
-
-def _groups(candidates: list[Function]) -> list[tuple[str, list[int]]]:
-    """Positions of the candidates by their last operation and number of parts."""
-    groups: dict[tuple[str, int], list[int]] = {}
-    for position, function in enumerate(candidates):
-        groups.setdefault((function.operation, len(function.parts)), []).append(position)
-    return [(operation, members) for (operation, _), members in groups.items()]
