@@ -52,7 +52,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
-    splits = config.load(config.seed)
+    splits = config.splits(config.seed)
     folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
     digest = _digest(splits)
     identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}

@@ -10,11 +10,13 @@ from nasp.strategies.base import Strategy, StrategyOptions
 from nasp.strategies.darts import DARTS
 from nasp.strategies.nasp import NASP
 from nasp.strategies.sampler import Random, Sampler
+from nasp.strategies.single_level import SingleLevel
 
 ONE_SHOT: dict[str, Callable[[SearchSpace, torch.Generator, StrategyOptions], Strategy]] = {
     "nasp": NASP,
     "darts": DARTS,
     "darts2": partial(DARTS, order=2),
+    "single_level": SingleLevel,
 }
 SAMPLERS: dict[str, type[Sampler]] = {"random": Random}
 
