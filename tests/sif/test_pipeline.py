@@ -15,7 +15,7 @@ from sif.options import SearchOptions
 from sif.pipeline import Found, find, settle
 from sif.visible import Data
 
-SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, train_epochs=4)
+SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 
 
 def planted(operation: str = "multiply", seed: int = 0, ratings: int = 3000) -> Splits:
