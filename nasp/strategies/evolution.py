@@ -9,9 +9,10 @@ import torch
 from nasp.core.decision import Decision
 from nasp.strategies.sampler import SPREAD, Proposal, Random, Sampler
 
-# The paper has 100 and 25 for 20000 trials. Here trials are tens,.
-POPULATION = 6
-TOURNAMENT = 2
+# The paper has 100 and 25 for 20000 trials (§3.3). Trials here are tens or a few hundred: a
+# small population leaves some of them to children, and needs a large tournament lest it drift.
+POPULATION = 8
+TOURNAMENT = 6
 
 
 class Evolution(Sampler):

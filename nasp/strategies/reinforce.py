@@ -9,8 +9,9 @@ from nasp.core.decision import Decision
 from nasp.strategies.sampler import SPREAD, Proposal, Sampler, named
 
 LEARNING_RATE = 0.5  # of logits; controllers of published searches take thousands of smaller steps
+MEAN_RATE = 0.1  # of means, in units of SPREAD: their gradients are not bounded, as a logit's are
 MOMENTUM = 0.9  # of the moving averages: they see about the last ten trials
-ENTROPY = 0.01  # weight of the bonus, beside advantages of order 1
+ENTROPY = 0.05  # weight of the bonus, beside advantages of order 1
 
 
 class Reinforce(Sampler):
@@ -55,11 +56,14 @@ class Reinforce(Sampler):
     def tell(self, proposal: Proposal, score: float) -> None:
         advantage = self._advantage(score)
         objective = advantage * self.log_probability(proposal) + ENTROPY * self._entropy()
-        parameters = [*self.edges.values(), *self.operations.values(), self.mean]
-        gradients = torch.autograd.grad(objective, parameters, materialize_grads=True)
+        logits = [*self.edges.values(), *self.operations.values()]
+        *gradients, of_mean = torch.autograd.grad(
+            objective, [*logits, self.mean], materialize_grads=True
+        )
         with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
+            for parameter, gradient in zip(logits, gradients, strict=True):
                 parameter += LEARNING_RATE * gradient
+            self.mean += MEAN_RATE * of_mean
 
     def log_probability(self, proposal: Proposal) -> Tensor:
         """`log p(proposal)`, up to a constant for the density of offsets, a scalar.

@@ -9,9 +9,10 @@ import torch
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices
 
-# Standard deviation of the offsets that samplers try, in the parameters' own units: a few tenths of
-# a network's start values, which are of order 1.
-SPREAD = 0.3
+# Standard deviation of the offsets that samplers try, in the parameters' own units. Start values of
+# a network are of order 1. On MovieLens 100K functions with random offsets of 0.1 are as good as
+# fresh ones, with some better; at 0.3 and above most are worse.
+SPREAD = 0.1
 
 
 @dataclass(frozen=True)
