@@ -6,12 +6,12 @@ from functools import partial
 
 import torch
 
-from nasp.core.genotype import Choices, Genotype
+from nasp.core.genotype import Genotype
 from nasp.core.loop import Metrics, Run
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
-from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
 from sif.fit import TrainOptions, adagrad, train_alone
 from sif.metrics import errors, predict
 from sif.model import InteractionModel
@@ -196,19 +196,23 @@ def search_from(
 def _by_trials(
     data: Data, options: SearchOptions, seed: int, run: Run, functions: tuple[str, ...] | None
 ) -> Found:
-    """Train what a sampler asks for; each trial has fresh MLPs."""
+    """Train what a sampler asks for; each trial has fresh MLPs, or offsets from the first ones."""
     random = generator(seed, "trials")
     template = InteractionSpace(data.encoder.sizes, options, random, functions)
-    sampler = SAMPLERS[options.strategy](template.decisions, random)
+    continuous = sum(p.numel() for p in template.architecture())
+    sampler = SAMPLERS[options.strategy](template.decisions, random, continuous)
 
-    def genotype(position: int, choices: Choices) -> Genotype:
-        fresh = generator(seed, "mlps", position)
-        return InteractionSpace(data.encoder.sizes, options, fresh).genotype(choices)
+    def genotype(position: int, proposal: Proposal) -> Genotype:
+        start = generator(seed, "mlps", 0 if proposal.offsets else position)
+        space = InteractionSpace(data.encoder.sizes, options, start)
+        if proposal.offsets:
+            space.move(proposal.offsets)
+        return space.genotype(proposal.choices)
 
     candidates: list[Candidate] = []
 
-    def evaluate(position: int, choices: Choices) -> float:
-        made, origin = genotype(position, choices), f"trial {position + 1}"
+    def evaluate(position: int, proposal: Proposal) -> float:
+        made, origin = genotype(position, proposal), f"trial {position + 1}"
         both = _both_ways(origin, made, data, options, options.train_epochs, seed, run)
         candidates.extend(both)
         return min(candidate.valid_rmse for candidate in both)
