@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
-from sif.data import Splits, Synthetic, given, load, parse_columns, split, synthetic
+from sif.data import Splits, Synthetic, Table, given, load, parse_columns, split, synthetic
+from sif.data.card import all_cards
 from sif.fit import TrainOptions
 from sif.options import SearchOptions
 
@@ -21,6 +20,8 @@ class RatingOptions:
         data_dir: Folder that holds data sets; NASP_DATA if null.
         columns: Names of a table's columns, user=uid,item=iid,rating=stars for example; with
             context=name for each further entity.
+        rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the
+            data set's card says if null.
         split: random, or time: the oldest ratings train, the newest test.
         split_fractions: Shares of training, validation and test.
         synthetic: What `--data synthetic` plants.
@@ -28,6 +29,7 @@ class RatingOptions:
 
     data_dir: Path | None = None
     columns: str | None = None
+    rating_transform: Literal["none", "log"] | None = None
     split: Literal["random", "time"] = "random"
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
@@ -42,11 +44,25 @@ class RatingOptions:
             self.read(name, seed), by=self.split, fractions=self.split_fractions, seed=seed
         )
 
-    def read(self, name: str, seed: int) -> pd.DataFrame:
-        """Read and check the ratings of a data set or file."""
+    def read(self, name: str, seed: int, like: str | None = None) -> Table:
+        """Read and check the ratings of a data set or file.
+
+        Args:
+            name: A name in datasets/, a path, or synthetic.
+            seed: Of synthetic ratings.
+            like: A data set whose columns and transform the file shares.
+        """
         if name == "synthetic":
-            return synthetic(self.synthetic, seed=seed)
-        return load(name, data_dir=self.data_dir, columns=parse_columns(self.columns))
+            return Table.of(synthetic(self.synthetic, seed=seed))
+        columns, transform = self.columns, self.rating_transform
+        if like is not None and (card := all_cards().get(like)) is not None:
+            columns, transform = columns or card.columns, transform or card.rating_transform
+        return load(
+            name,
+            data_dir=self.data_dir,
+            columns=None if columns is None else parse_columns(columns),
+            transform=transform,
+        )
 
 
 @dataclass
@@ -71,11 +87,14 @@ class DataOptions(RatingOptions):
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data beside it: give both, or none")
-        if self.test_data is None:
-            return self.load(self.data, seed)
         train = self.read(self.data, seed)
-        valid = None if self.valid_data is None else self.read(str(self.valid_data), seed)
-        return given(train, valid, self.read(str(self.test_data), seed), seed=seed)
+        if self.test_data is None:
+            return split(train, by=self.split, fractions=self.split_fractions, seed=seed)
+        valid = None
+        if self.valid_data is not None:
+            valid = self.read(str(self.valid_data), seed, like=self.data)
+        test = self.read(str(self.test_data), seed, like=self.data)
+        return given(train, valid, test, seed=seed)
 
 
 @dataclass

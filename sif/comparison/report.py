@@ -130,8 +130,8 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
             axes.plot(seconds, rmse, drawstyle="steps-post", label=label, **plots.style(position))
             axes.plot(seconds[-1], rmse[-1], "o", color=plots.style(position)["color"])
             shown.append(rmse[-1])
-        for rmse in trivial:
-            axes.axhline(rmse, color="0.7", linewidth=0.8)
+        for level in trivial:
+            axes.axhline(level, color="0.7", linewidth=0.8)
         axes.set_xscale("log")
         axes.set_xlabel("wall time, s (one thread)")
         axes.set_title(title, fontsize="medium")

@@ -66,9 +66,7 @@ def test_every_method_has_a_cell_for_each_seed(done: tuple[Path, dict[str, Any]]
     assert (folder / "synthetic.png").stat().st_size > 10_000
 
 
-def test_two_processes_measure_the_same(
-    done: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_two_processes_measure_the_same(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     assert compare(tmp_path, jobs="2") == done[1]
 
 
