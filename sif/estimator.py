@@ -60,20 +60,20 @@ class InteractionSearch(SearchOptions, BaseEstimator):  # type: ignore[misc]
         """
         self.__post_init__()  # set_params does not check
         device = resolve_device(self.device)
-        frame = check_frame(X if y is None else X.assign(rating=np.asarray(y)))
+        table = check_frame(X if y is None else X.assign(rating=np.asarray(y)))
         if valid is None:
             if not 0 < self.valid_fraction < 1:
                 raise NaspError(
                     f"valid_fraction is {self.valid_fraction}; it must be within 0 and 1"
                 )
-            order = np.random.default_rng(self.random_state).permutation(len(frame))
-            count = max(1, round(self.valid_fraction * len(frame)))
-            train, valid = frame.iloc[order[count:]], frame.iloc[order[:count]]
+            order = np.random.default_rng(self.random_state).permutation(len(table))
+            count = max(1, round(self.valid_fraction * len(table)))
+            train, checked = table.take(order[count:]), table.take(order[:count])
         else:
-            train, valid = frame, check_frame(valid, "the validation table")
+            train, checked = table, check_frame(valid, "the validation table")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = Run(progress=Progress(quiet=not self.verbose))
-        found = find(Data.of(train, valid, device), options, self.random_state, run)
+        found = find(Data.of(train, checked, device), options, self.random_state, run)
         self._take(found.model)
         self.valid_rmse_ = found.candidates[0].valid_rmse
         return self

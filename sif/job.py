@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import torch
 
 from nasp.core.checkpoint import Checkpoint
@@ -20,8 +20,9 @@ from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
 from sif import report
 from sif.config import SearchConfig, TrainConfig
-from sif.data import Splits
+from sif.data import Splits, Table
 from sif.data.card import all_cards
+from sif.data.split import average
 from sif.metrics import errors
 from sif.pipeline import Found
 from sif.prepared import Ratings
@@ -52,7 +53,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
-    splits = config.load(config.seed)
+    splits = config.splits(config.seed)
     folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
     digest = _digest(splits)
     identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
@@ -123,31 +124,34 @@ def _judge(
         "biases": lambda ratings: data.biases[ratings.rows].sum(0),
         "found": found.model.rate,
     }
-    mean = (splits.valid["rating"] - scale.mean, splits.test["rating"] - scale.mean)
-    valid_error, test_error = (float(residuals.pow(2).mean() ** 0.5) for residuals in mean)
-    table = [report.Judged("global mean", valid_error, test_error, float(mean[1].abs().mean()))]
+    valid_rmse, test_rmse = (
+        average([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5
+        for part in (splits.valid, splits.test)
+    )
+    mae = average([splits.test], lambda ratings: np.abs(ratings - scale.mean))
+    table = [report.Judged("global mean", valid_rmse, test_rmse, mae)]
     for name, rate in models.items():
         on_valid = errors(rate(data.valid), data.valid, scale)
         on_test = errors(rate(test), test, scale)
         table.append(report.Judged(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
-    everything = pd.concat([splits.train["rating"], splits.valid["rating"], splits.test["rating"]])
     trivial, bias, ours = table
     return table, {
         "valid/rmse": ours.valid_rmse,
         "test/rmse": ours.test_rmse,
         "test/mae": ours.test_mae,
         # As in the paper's tables: in units of the deviation of all ratings, test included.
-        "test/rmse_standardized": ours.test_rmse / float(everything.std(ddof=0)),
+        "test/rmse_standardized": ours.test_rmse / splits.deviation(),
         "test/rmse_global_mean": trivial.test_rmse,
         "test/rmse_biases": bias.test_rmse,
         "test/unseen_ratings": float(len(test.unseen)),
     }
 
 
-def _track(found: Found, tracker: Tracker, valid: pd.DataFrame, path: Path) -> None:
+def _track(found: Found, tracker: Tracker, valid: Table, path: Path) -> None:
     for step, metrics in enumerate(found.candidates[0].history):
         tracker.log({k: v for k, v in metrics.items() if not k.startswith("time/")}, step)
-    inputs = valid[list(found.model.encoder.columns)].head(5)
+    first = next(valid.blocks()).frame()
+    inputs = first[list(found.model.encoder.columns)].head(5)
     tracker.model(
         code=Path(__file__).with_name("serving.py"),
         artifacts={"model": path},
@@ -165,6 +169,10 @@ def _name(data: str) -> str:
 def _digest(splits: Splits) -> str:
     """SHA-256 of the ratings as they were split."""
     digest = hashlib.sha256()
-    for frame in (splits.train, splits.valid, splits.test):
-        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    for table in (splits.train, splits.valid, splits.test):
+        digest.update(repr((table.columns, [ids.to_list() for ids in table.ids])).encode())
+        for block in table.blocks():
+            for entity in range(len(table.columns)):
+                digest.update(block.code(entity).tobytes())
+            digest.update(block.ratings.tobytes())
     return digest.hexdigest()

@@ -1,19 +1,24 @@
 """Errors of predictions, in rating units."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from nasp.core.relaxation import Relaxation
 from sif.prepared import Ratings, Scale
-from sif.space import InteractionSpace
 
 CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
 
 
 @torch.no_grad()
-def predict(space: InteractionSpace, relaxation: Relaxation, rows: Tensor) -> Tensor:
-    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`."""
-    parts = [space.rate(chunk, relaxation)[0] for chunk in torch.split(rows, CHUNK, dim=1)]
+def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
+
+    Args:
+        rate: Predicts ratings of rows, as `Rater.rate` does.
+        rows: What to predict.
+    """
+    parts = [rate(chunk)[0] for chunk in torch.split(rows, CHUNK, dim=1)]
     return torch.cat(parts) if parts else rows.new_zeros(0, dtype=torch.float32)
 
 

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Self
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from sif.baselines.bias import fit_biases
-from sif.data import Encoder
+from sif.data import Encoder, Table
 from sif.prepared import Ratings, Scale
 
 
@@ -32,18 +31,16 @@ class Data:
     valid: Ratings
 
     @classmethod
-    def of(
-        cls, train: pd.DataFrame, valid: pd.DataFrame, device: torch.device | str = "cpu"
-    ) -> Self:
+    def of(cls, train: Table, valid: Table, device: torch.device | str = "cpu") -> Self:
         """Encode and standardise by the training split."""
-        encoder, scale = Encoder.fit(train), Scale.fit(train["rating"])
+        encoder, scale = Encoder.fit(train), Scale.fit(train.ratings)
         fit_on = Ratings.of(train, encoder, scale, device=device)
         checked_on = Ratings.of(valid, encoder, scale, device=device)
         biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
-        return cls(
-            encoder, scale, biases, fit_on, Ratings.of(valid, encoder, scale, biases, device)
-        )
+        if len(checked_on.unseen):
+            checked_on = Ratings.of(valid, encoder, scale, biases, device)
+        return cls(encoder, scale, biases, fit_on, checked_on)
 
-    def judge(self, frame: pd.DataFrame) -> Ratings:
+    def judge(self, table: Table) -> Ratings:
         """Encode ratings that were kept apart, test ratings for example."""
-        return Ratings.of(frame, self.encoder, self.scale, self.biases, self.train.ratings.device)
+        return Ratings.of(table, self.encoder, self.scale, self.biases, self.train.ratings.device)

@@ -13,12 +13,14 @@ from nasp.strategies.exhaustive import Exhaustive
 from nasp.strategies.nasp import NASP
 from nasp.strategies.reinforce import Reinforce
 from nasp.strategies.sampler import Proposal, Random, Sampler
+from nasp.strategies.single_level import SingleLevel
 from nasp.strategies.tpe import TPE
 
 ONE_SHOT: dict[str, Callable[[SearchSpace, torch.Generator, StrategyOptions], Strategy]] = {
     "nasp": NASP,
     "darts": DARTS,
     "darts2": partial(DARTS, order=2),
+    "single_level": SingleLevel,
 }
 SAMPLERS: dict[str, type[Sampler]] = {
     "random": Random,

@@ -1,5 +1,7 @@
 """The trivial model: a global mean and damped biases, in closed form."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from sif.prepared import Ratings, Scale
 
 DAMPINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0)
 SWEEPS = 10
+CHUNK = 1 << 16  # ratings at once: what is computed of them stays in the processor's cache
 
 
 def biases(train: Ratings, rows: int, damping: float) -> Tensor:
@@ -24,14 +27,32 @@ def biases(train: Ratings, rows: int, damping: float) -> Tensor:
     bias = torch.zeros(rows, device=train.ratings.device)
     counts = [torch.bincount(r, minlength=rows).float() for r in train.rows]
     for _ in range(SWEEPS):
-        for entity, count in zip(train.rows, counts, strict=True):
-            residual = train.ratings - bias[train.rows].sum(0) + bias[entity]
-            total = torch.zeros_like(bias).index_add_(0, entity, residual)
+        for entity, count in enumerate(counts):
+            total = torch.zeros_like(bias)
+            for ratings, at in _chunks(train):
+                residual = ratings - _sum(bias, at) + bias[at[entity]]
+                total.index_add_(0, at[entity], residual)
             bias = torch.where(count > 0, total / (count + damping).clamp(min=1.0), bias)
     return bias
+
+
+def predict(bias: Tensor, data: Ratings) -> Tensor:
+    """Standardised ratings `(ratings,)` of `data.rows` by biases of the table's rows `(rows,)`."""
+    parts = [_sum(bias, at) for _, at in _chunks(data)]
+    return torch.cat(parts) if parts else bias[:0]
 
 
 def fit_biases(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> Tensor:
     """The biases whose damping has the smallest validation RMSE, `(rows,)`."""
     fitted = [biases(train, rows, damping) for damping in DAMPINGS]
-    return min(fitted, key=lambda b: errors(b[valid.rows].sum(0), valid, scale)["rmse"])
+    return min(fitted, key=lambda b: errors(predict(b, valid), valid, scale)["rmse"])
+
+
+def _chunks(data: Ratings) -> Iterator[tuple[Tensor, Tensor]]:
+    """Ratings and their rows, `(chunk,)` and `(entities, chunk)`."""
+    return zip(torch.split(data.ratings, CHUNK), torch.split(data.rows, CHUNK, dim=1), strict=True)
+
+
+def _sum(bias: Tensor, at: Tensor) -> Tensor:
+    """Sum over entities of the biases at the rows `(entities, ratings)`."""
+    return bias.index_select(0, at.flatten()).view(at.shape).sum(0)

@@ -1,10 +1,11 @@
 """Ratings in, whatever their format: read, checked, split and encoded."""
 
 from sif.data.check import check_frame
-from sif.data.columns import Columns, entities, parse_columns
+from sif.data.columns import Columns, parse_columns
 from sif.data.encode import Encoder
 from sif.data.fetch import load, locate
 from sif.data.split import Splits, given, split
+from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic
 from sif.data.table import read_table
 
@@ -13,8 +14,8 @@ __all__ = [
     "Encoder",
     "Splits",
     "Synthetic",
+    "Table",
     "check_frame",
-    "entities",
     "given",
     "load",
     "locate",

@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from http import HTTPStatus
 from pathlib import Path
+from typing import IO, BinaryIO
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from rich.console import Console
@@ -18,6 +20,7 @@ from nasp.core.errors import NaspError
 from nasp.core.files import write_atomic
 from sif.data.card import Archive, Member, Package
 
+BLOCK = 1 << 20  # bytes
 TIMEOUT = 10.0  # seconds without an answer, after which a server counts as out of reach
 
 
@@ -39,9 +42,9 @@ def from_web(archive: Archive, folder: Path) -> Path:
     """
     part = folder / f"{archive.name}.part"
     have = part.stat().st_size if part.exists() else 0
-    if have < archive.bytes:
+    if archive.bytes is None or have < archive.bytes:
         _receive(archive.url, part, have)
-    if part.stat().st_size != archive.bytes or _md5(part) != archive.md5:
+    if archive.bytes not in (None, part.stat().st_size) or archive.md5 not in (None, _md5(part)):
         part.unlink()
         raise _damaged(part)
     ratings = _extract(part, archive.member, folder)
@@ -53,7 +56,13 @@ def _receive(url: str, part: Path, have: int) -> None:
     """Append what is missing after `have` bytes, or write all where the server cannot resume."""
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     console = Console(stderr=True)
-    with urlopen(request, timeout=TIMEOUT) as response:
+    try:
+        response = urlopen(request, timeout=TIMEOUT)
+    except HTTPError as error:
+        if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing
+        raise
+    with response:
         mode = "ab" if response.status == HTTPStatus.PARTIAL_CONTENT else "wb"
         total = int(response.headers["Content-Length"] or 0)
         progress = wrap_file(
@@ -103,18 +112,27 @@ def _extract(archive: Path, member: Member, folder: Path) -> Path:
 
     No other member is touched and no path in the archive is used, so none can lead elsewhere.
     """
+    ratings = folder / member.name
     try:
         with zipfile.ZipFile(archive) as file, file.open(member.path) as stream:
-            data = stream.read(member.bytes + 1)  # a larger one is wrong, however large it is
+            write_atomic(ratings, lambda out: _copy(stream, out, member))
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as error:
         archive.unlink()
         raise _damaged(archive) from error
-    if hashlib.sha256(data).hexdigest() != member.sha256:
-        archive.unlink()
-        raise _damaged(archive)
-    ratings = folder / member.name
-    write_atomic(ratings, lambda file: file.write(data))
     return ratings
+
+
+def _copy(stream: IO[bytes], out: BinaryIO, member: Member) -> None:
+    """Write what the member must be; raises EOFError as soon as it is known to be another."""
+    digest, size = hashlib.sha256(), 0
+    while block := stream.read(BLOCK):
+        size += len(block)
+        if member.bytes is not None and size > member.bytes:
+            raise EOFError(f"{member.path} is larger than it must be")
+        digest.update(block)
+        out.write(block)
+    if member.sha256 not in (None, digest.hexdigest()):
+        raise EOFError(f"{member.path} is another file")
 
 
 def _md5(path: Path) -> str:

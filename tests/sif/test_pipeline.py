@@ -106,7 +106,7 @@ def test_three_entities_are_searched_by_the_same_code() -> None:
     parts = split(frame, seed=0)
     found = find(data_of(parts), SMALL, 1, Run())
     assert found.model.encoder.columns == ("user", "item", "daytime")
-    assert len(found.model.predict(parts.test)) == len(parts.test)
+    assert len(found.model.predict(parts.test.frame())) == len(parts.test)
 
 
 @pytest.mark.parametrize("operation", ["plus", "multiply"])

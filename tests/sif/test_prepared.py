@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sif.baselines.bias import fit_biases
-from sif.data import Encoder
+from sif.data import Encoder, Table
 from sif.metrics import errors, predict
 from sif.prepared import Ratings, Scale
 
@@ -15,8 +15,9 @@ TEST = pd.DataFrame({"user": [9, 5, 7], "item": ["b", "a", "z"], "rating": [100.
 
 
 def prepared() -> tuple[Ratings, Ratings, Scale, Encoder]:
-    encoder, scale = Encoder.fit(TRAIN), Scale.fit(TRAIN["rating"])
-    train, test = (Ratings.of(frame, encoder, scale) for frame in (TRAIN, TEST))
+    tables = [Table.of(frame) for frame in (TRAIN, TEST)]
+    encoder, scale = Encoder.fit(tables[0]), Scale.fit(tables[0].ratings)
+    train, test = (Ratings.of(table, encoder, scale) for table in tables)
     return train, test, scale, encoder
 
 
@@ -40,7 +41,7 @@ def test_unseen_ids_are_predicted_by_the_mean() -> None:
 def test_an_unseen_id_counts_as_an_average_one() -> None:
     _, _, scale, encoder = prepared()
     biases = torch.tensor([10.0, 20.0, 0.25, 0.5])  # users 7 and 9, items a and b
-    test = Ratings.of(TEST, encoder, scale, biases)
+    test = Ratings.of(Table.of(TEST), encoder, scale, biases)
     raw = (torch.tensor([3.0, 5.0]) - scale.mean) / scale.std
     # user 5 is unseen, item a is not; user 7 is known, item z is not
     assert test.unseen.tolist() == pytest.approx((raw - torch.tensor([0.25, 10.0])).tolist())
@@ -67,8 +68,9 @@ def test_biases_recover_an_additive_table() -> None:
     grid = pd.DataFrame([(u, i) for u in range(40) for i in range(30)], columns=["user", "item"])
     grid["rating"] = 3 + users[grid["user"]] + items[grid["item"]]
     order = rng.permutation(len(grid))
-    parts = grid.iloc[order[:600]], grid.iloc[order[600:900]], grid.iloc[order[900:]]
-    encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0]["rating"])
+    table = Table.of(grid)
+    parts = [table.take(rows) for rows in np.split(order, (600, 900))]
+    encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0].ratings)
     train, valid, test = (Ratings.of(part, encoder, scale) for part in parts)
     fitted = fit_biases(train, valid, 70, scale)
     assert errors(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
@@ -76,12 +78,12 @@ def test_biases_recover_an_additive_table() -> None:
 
 def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from sif import metrics
-    from sif.model import only_path
-    from sif.space import InteractionSpace, SpaceOptions
+    from sif.embeddings import SpaceOptions
+    from sif.space import InteractionSpace
 
     space = InteractionSpace((5, 5), SpaceOptions(), torch.Generator().manual_seed(0), ("max",))
     rows = torch.randint(5, (2, 30), generator=torch.Generator().manual_seed(0))
-    whole = predict(space, only_path(space), rows)
+    whole = predict(space.rate, rows)
     monkeypatch.setattr(metrics, "CHUNK", 7)
-    assert torch.allclose(predict(space, only_path(space), rows), whole)
-    assert predict(space, only_path(space), rows[:, :0]).shape == (0,)
+    assert torch.allclose(predict(space.rate, rows), whole)
+    assert predict(space.rate, rows[:, :0]).shape == (0,)

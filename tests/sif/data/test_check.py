@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 
 from nasp.core.errors import NaspError
-from sif.data.check import check_frame
+from sif.data import check
 from sif.data.columns import Columns
+
+
+def check_frame(frame: pd.DataFrame, columns: Columns | None = None) -> pd.DataFrame:
+    return check.check_frame(frame, columns=columns).frame()
 
 
 def fault(frame: pd.DataFrame, columns: Columns | None = None) -> str:
     with pytest.raises(NaspError) as caught:
-        check_frame(frame, columns=columns)
+        check_frame(frame, columns)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -104,7 +108,7 @@ def test_contexts_make_pairs_distinct(frame: pd.DataFrame) -> None:
     both = pd.concat([frame.assign(city="A"), frame.assign(city="B")])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(check_frame(both, columns=Columns(contexts=("city",)))) == 80
+        assert len(check_frame(both, Columns(contexts=("city",)))) == 80
 
 
 def test_times(frame: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nasp.core.errors import NaspError
 from sif.data.encode import Encoder
+from sif.data.store import Table
 
 INTEGERS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=30)
 TEXTS = st.lists(st.text(max_size=5), min_size=1, max_size=30)
@@ -25,7 +26,7 @@ def table(users: list[int] | list[str], items: list[int] | list[str]) -> pd.Data
 @given(INTEGERS | TEXTS, INTEGERS | TEXTS)
 def test_positions_lead_back_to_ids(users: list[int], items: list[int]) -> None:
     frame = table(users, items)
-    encoder = Encoder.fit(frame)
+    encoder = Encoder.fit(Table.of(frame))
     positions = encoder.transform(frame)
     assert positions.shape == (len(frame), 2)
     assert positions.dtype == torch.int64
@@ -39,7 +40,7 @@ def test_positions_lead_back_to_ids(users: list[int], items: list[int]) -> None:
 @given(INTEGERS | TEXTS, INTEGERS | TEXTS)
 def test_state_survives_a_safe_load(users: list[int], items: list[int]) -> None:
     frame = table(users, items)
-    encoder = Encoder.fit(frame)
+    encoder = Encoder.fit(Table.of(frame))
     file = io.BytesIO()
     torch.save(encoder.state_dict(), file)
     file.seek(0)
@@ -66,7 +67,7 @@ def test_state_survives_a_safe_load(users: list[int], items: list[int]) -> None:
     ],
 )
 def test_unseen_ids_and_other_types(known: list[int], asked: object, expected: list[int]) -> None:
-    encoder = Encoder.fit(table(known, known))
+    encoder = Encoder.fit(Table.of(table(known, known)))
     query = pd.DataFrame({"user": asked, "item": known})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -74,17 +75,17 @@ def test_unseen_ids_and_other_types(known: list[int], asked: object, expected: l
 
 
 def test_order_of_training_rows_does_not_matter(frame: pd.DataFrame) -> None:
-    shuffled = Encoder.fit(frame.sample(frac=1, random_state=0))
-    assert shuffled.state_dict() == Encoder.fit(frame).state_dict()
+    shuffled = Encoder.fit(Table.of(frame.sample(frac=1, random_state=0)))
+    assert shuffled.state_dict() == Encoder.fit(Table.of(frame)).state_dict()
 
 
 def test_contexts_are_encoded(frame: pd.DataFrame) -> None:
     frame.insert(2, "city", ["A", "B"] * 20)
-    encoder = Encoder.fit(frame)
+    encoder = Encoder.fit(Table.of(frame))
     assert encoder.columns == ("user", "item", "city")
     assert encoder.sizes == (5, 8, 2)
 
 
 def test_a_missing_column_is_named(frame: pd.DataFrame) -> None:
     with pytest.raises(NaspError, match="no column 'item'"):
-        Encoder.fit(frame).transform(frame[["user"]])
+        Encoder.fit(Table.of(frame)).transform(frame[["user"]])

@@ -132,14 +132,15 @@ def test_data_on_disk_is_used(
     assert not world.served.asked
 
 
-def test_wrong_data_on_disk(world: World) -> None:
+def test_another_copy_on_disk_is_used_and_named(world: World) -> None:
     folder = world.root / "data"
     assert "data_dir" in world.fault(data_dir=folder)
     folder.mkdir()
-    (folder / "u.data").write_bytes(RATINGS[1:])
-    message = world.fault(data_dir=folder)
-    assert str(folder / "u.data") in message
-    assert "sha256" in message
+    (folder / "u.data").write_bytes(RATINGS[10:])
+    assert world.locate(data_dir=folder) == folder / "u.data"
+    (line,) = world.said
+    assert str(folder / "u.data") in line
+    assert "not the official file (its sha256 differs)" in line
 
 
 def test_download_once(world: World) -> None:

@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 
 from nasp.core.errors import NaspError
 from sif.data.split import Splits, given, split
+from sif.data.store import Table
 
 
 def parts(splits: Splits) -> list[pd.DataFrame]:
-    return [splits.train, splits.valid, splits.test]
+    return [part.frame() for part in (splits.train, splits.valid, splits.test)]
+
+
+def tables(*frames: pd.DataFrame) -> list[Table]:
+    return [Table.of(frame) for frame in frames]
 
 
 def keys(splits: Splits) -> list[set[tuple[int, int]]]:
@@ -48,7 +53,7 @@ def test_time_splits_old_from_new(frame: pd.DataFrame) -> None:
 
 def test_equal_times_keep_the_order_of_rows(frame: pd.DataFrame) -> None:
     tied = frame.assign(timestamp=[1] * 30 + [0] * 10)
-    train = split(tied, by="time", seed=0).train
+    train = split(tied, by="time", seed=0).train.frame()
     pd.testing.assert_frame_equal(train[:10], tied[30:].reset_index(drop=True))
     pd.testing.assert_frame_equal(train[10:].reset_index(drop=True), tied[:10])
 
@@ -73,7 +78,7 @@ def test_bad_splits_by_time(frame: pd.DataFrame) -> None:
 
 
 def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
-    train, valid, test = frame[:20], frame[20:30], frame[30:]
+    train, valid, test = tables(frame[:20], frame[20:30], frame[30:])
     splits = given(train, valid, test, seed=0)
     assert splits.train is train
     assert splits.valid is valid
@@ -81,21 +86,24 @@ def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
 
 
 def test_validation_is_carved_from_training(frame: pd.DataFrame) -> None:
-    splits = given(frame[:20], None, frame[20:], seed=0)
+    whole, test = tables(frame[:20], frame[20:])
+    splits = given(whole, None, test, seed=0)
     assert [len(part) for part in parts(splits)] == [15, 5, 20]
     train, valid, _ = keys(splits)
     assert not train & valid
-    assert keys(given(frame[:20], None, frame[20:], seed=0)) == keys(splits)
-    assert keys(given(frame[:20], None, frame[20:], seed=1)) != keys(splits)
+    assert keys(given(whole, None, test, seed=0)) == keys(splits)
+    assert keys(given(whole, None, test, seed=1)) != keys(splits)
 
 
 def test_bad_given_splits(frame: pd.DataFrame) -> None:
+    train, test = tables(frame[:20], frame[15:])
+    (city,) = tables(frame.assign(city=1)[["user", "item", "city", "rating"]])
     with pytest.raises(NaspError, match="test ratings have columns user, item, city"):
-        given(frame, None, frame.assign(city=1)[["user", "item", "city", "rating"]], seed=0)
+        given(train, None, city, seed=0)
     with pytest.raises(NaspError, match="no test ratings"):
-        given(frame, None, frame[:0], seed=0)
+        given(train, None, test.take(np.arange(0)), seed=0)
     for fraction in (0.0, 1.0, -1.0):
         with pytest.raises(NaspError, match=str(fraction)):
-            given(frame[:20], None, frame[20:], fraction=fraction, seed=0)
+            given(train, None, test, fraction=fraction, seed=0)
     with pytest.warns(UserWarning, match="5 test ratings are in training too"):
-        given(frame[:20], frame[20:30], frame[15:], seed=0)
+        given(train, *tables(frame[20:30]), test, seed=0)

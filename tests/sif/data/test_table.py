@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from nasp.core.errors import NaspError
-from sif.data.table import Columns, parse_columns, read_table
+from sif.data import table
+from sif.data.columns import Columns, parse_columns
 
 ROWS = [f"{u},{i},{1 + (u + i) % 5},{100 - i}" for u in range(3) for i in range(4)]
 CSV = "\n".join(["user,item,rating,timestamp", *ROWS]) + "\n"
@@ -18,6 +19,10 @@ def write(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_bytes(text.encode())
     return path
+
+
+def read_table(path: Path, columns: Columns | None = None) -> pd.DataFrame:
+    return table.read_table(path, columns).frame()
 
 
 def fault(path: Path, columns: Columns | None = None) -> str:

@@ -1,0 +1,183 @@
+"""Ratings as columns of numbers, in memory or, where there are many, in temporary files."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Self, cast
+
+import numpy as np
+import pandas as pd
+
+from nasp.core.errors import NaspError
+from sif.data.columns import entities
+
+IN_MEMORY = 1 << 25  # bytes of a column up to which it stays in memory
+BLOCK = 1 << 20  # rows that are worked on at once
+
+
+def cache_folder() -> Path:
+    """The user's cache: data sets that were downloaded, and columns that memory should not hold."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasp"
+
+
+class Spool:
+    """A column that grows block by block: in memory at first, then in a temporary file.
+
+    The file has no name where the system allows it, so that nothing is left of it when the process
+    ends, however it ends.
+
+    Args:
+        dtype: Of its values.
+    """
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self.dtype = np.dtype(dtype)
+        self.blocks: list[np.ndarray] = []
+        self.bytes = 0
+        self.file: IO[bytes] | None = None
+
+    def append(self, values: np.ndarray) -> None:
+        """Add values at the end.
+
+        Raises:
+            NaspError: The cache cannot be written, or its disk is full.
+        """
+        block = np.ascontiguousarray(values, self.dtype)
+        self.blocks.append(block)
+        self.bytes += block.nbytes
+        if self.file is not None or self.bytes > IN_MEMORY:
+            self._spill()
+
+    def finish(self) -> np.ndarray:
+        """All values; a writable map of the file, if there is one."""
+        if self.file is None:
+            return np.concatenate([np.empty(0, self.dtype), *self.blocks])
+        return np.memmap(self.file, self.dtype, mode="r+")
+
+    def _spill(self) -> None:
+        folder = cache_folder()
+        try:
+            if self.file is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (lives on)
+            for block in self.blocks:
+                self.file.write(block.data)
+            self.file.flush()
+        except OSError as error:
+            raise NaspError(
+                f"{folder}: a large table needs temporary files there ({error.strerror}); "
+                "make room, or set XDG_CACHE_HOME to a folder on another disk"
+            ) from error
+        self.blocks.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Checked ratings, or a part of them.
+
+    Attributes:
+        columns: The entity columns: user, item, then the contexts.
+        ids: Each entity column's ids, sorted.
+        codes: Positions in `ids`, int32 `(stored,)` for each entity column.
+        values: The ratings, float32 `(stored,)`.
+        times: Numbers as the table has them, or microseconds of UTC, float64 `(stored,)`.
+        dated: Whether `times` are microseconds.
+        rows: Which of the stored ratings these are, in their order, int32 `(ratings,)`; None: all.
+    """
+
+    columns: tuple[str, ...]
+    ids: tuple[pd.Index, ...]
+    codes: tuple[np.ndarray, ...]
+    values: np.ndarray
+    times: np.ndarray | None = None
+    dated: bool = False
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values if self.rows is None else self.rows)
+
+    @classmethod
+    def of(cls, ratings: Self | pd.DataFrame) -> Self:
+        """Columns of a frame that is known to be right, as `frame` gives it; a table as it is."""
+        if isinstance(ratings, cls):
+            return ratings
+        frame = cast(pd.DataFrame, ratings)
+        columns = entities(frame)
+        ids = tuple(pd.Index(frame[name].unique()).sort_values() for name in columns)
+        codes = tuple(
+            known.get_indexer(pd.Index(frame[name])).astype(np.int32)
+            for name, known in zip(columns, ids, strict=True)
+        )
+        times = frame.get("timestamp")
+        dated = times is not None and not pd.api.types.is_numeric_dtype(times.dtype)
+        if times is not None and dated:
+            times = times.dt.tz_localize(None).astype("datetime64[us]").astype(np.int64)
+        return cls(
+            columns,
+            ids,
+            codes,
+            frame["rating"].to_numpy(np.float32),
+            None if times is None else times.to_numpy(np.float64),
+            dated,
+        )
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The ratings at `rows`, in that order; no rating is copied."""
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
+
+    def code(self, entity: int) -> np.ndarray:
+        """Positions of these ratings' ids, int32 `(ratings,)`."""
+        return self._of(self.codes[entity])
+
+    @property
+    def ratings(self) -> np.ndarray:
+        """The ratings, float32 `(ratings,)`."""
+        return self._of(self.values)
+
+    @property
+    def moments(self) -> np.ndarray | None:
+        """The times of these ratings, float64 `(ratings,)`."""
+        return None if self.times is None else self._of(self.times)
+
+    def frame(self) -> pd.DataFrame:
+        """A frame with the entity columns, `rating` and, where there are times, `timestamp`."""
+        columns = {
+            name: ids.take(self.code(entity))
+            for entity, (name, ids) in enumerate(zip(self.columns, self.ids, strict=True))
+        }
+        frame = pd.DataFrame(columns).assign(rating=self.ratings.astype(np.float64))
+        if (moments := self.moments) is not None:
+            if self.dated:
+                frame["timestamp"] = pd.to_datetime(moments.astype(np.int64), unit="us", utc=True)
+            else:
+                whole = bool(np.all(moments == np.floor(moments)))
+                frame["timestamp"] = moments.astype(np.int64) if whole else moments
+        return frame
+
+    def blocks(self) -> Iterator[Self]:
+        """These ratings in parts of `BLOCK`, in order; nothing if there are none."""
+        for start in range(0, len(self), BLOCK):
+            stop = min(start + BLOCK, len(self))
+            yield self.take(np.arange(start, stop, dtype=np.int32))
+
+    def keys(self, codes: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
+        """A number for each rating, equal where all entities are equal, int64 `(ratings,)`.
+
+        Args:
+            codes: Positions in `ids`, if not those of these ratings.
+        """
+        first, *others = codes or tuple(map(self.code, range(len(self.columns))))
+        key, size = first.astype(np.int64), len(self.ids[0])
+        for code, ids in zip(others, self.ids[1:], strict=True):
+            if size * len(ids) >= 2**63:  # rather than overflow, number the keys that there are
+                distinct, key = np.unique(key, return_inverse=True)
+                size = len(distinct)
+            key *= len(ids)
+            key += code
+            size *= len(ids)
+        return key
+
+    def _of(self, column: np.ndarray) -> np.ndarray:
+        return column if self.rows is None else column[self.rows]
