@@ -19,8 +19,8 @@ class SearchOptions(TrainOptions):
         restarts: Searches, each from another operation; validation chooses among what they find.
         finalists: Best of the functions that the searches find, which are trained alone.
         trials: Functions that random, exhaustive, reinforce, tpe and evolution try. The default
-            takes about as long as nasp's search with the default options: on MovieLens 100K that
-            is the time of 8 to 12 trials.
+            gives them the time of nasp's search, by default options: on MovieLens 100K its
+            searches and trainings take as long as 11 to 12 trials of random.
         train_epochs: Epochs at most when a function is trained alone.
         architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
         eta: Weight of the complexity regulariser, which prefers functions of few parameters.

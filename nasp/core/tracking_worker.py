@@ -31,6 +31,8 @@ class Worker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # Where tqdm is installed, MLflow draws bars over the run's own.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")

@@ -9,8 +9,8 @@ import torch
 from nasp.core.decision import Decision
 from nasp.strategies.sampler import SPREAD, Proposal, Random, Sampler
 
-# The paper has 100 and 25 for 20000 trials (§3.3). Trials here are tens or a few hundred: a
-# small population leaves some of them to children, and needs a large tournament lest it drift.
+# The paper has 100 and 25, and trains 20000 models. Trials here are tens or a few hundred: a small
+# population leaves some of them to children, and needs a large tournament lest it drift.
 POPULATION = 8
 TOURNAMENT = 6
 

@@ -19,9 +19,9 @@ class Reinforce(Sampler):
 
     For each decision it has a logit for each edge and for each operation on each edge. The kept
     edges are the `keep` largest of logit + Gumbel noise, which is a draw without replacement with
-    probabilities proportional to `exp(logit)` (Kool et al., ICML 2019, §2.3); each kept edge then
-    draws its operation. The continuous architecture, if the space has any, is normal with a mean
-    that is learned and a fixed deviation `SPREAD` (Williams, 1992, §6).
+    probabilities proportional to `exp(logit)` (Kool et al., ICML 2019, arXiv 1903.06059); each
+    kept edge then draws its operation. The continuous architecture, if the space has any, is
+    normal with a mean that is learned and a fixed deviation `SPREAD` (Williams, 1992).
 
     The advantage is the moving average of the scores minus the score, divided by the moving root
     mean square of that difference, so that the unit of the score does not matter. The bonus is the

@@ -59,14 +59,16 @@ def test_runs_that_start_together_share_a_new_store(store: Path) -> None:
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
 
 
-def test_a_run_is_recorded(store: Path) -> None:
+def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (store / "file.txt").write_text("content")
     (store / "model.py").write_text(CODE)
     with tracker(store, "first") as run:
         for step, rmse in enumerate([0.9, 0.7, 0.8]):
             run.log({"valid/rmse": rmse, "train/loss": float("nan")}, step)
         run.artifact(store / "file.txt")
-        run.model(store / "model.py", {}, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+        files = {"file": store / "file.txt"}
+        run.model(store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+    assert "it/s" not in capfd.readouterr().err
     found = client(store).get_run((store / "first.id").read_text())
     assert found.info.status == "FINISHED"
     assert found.info.run_name == "first"
