@@ -12,8 +12,9 @@ class SearchOptions(TrainOptions):
     """How the interaction function is searched.
 
     Attributes:
-        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each function it tries
-            alone: random, exhaustive, reinforce, tpe (Bayesian optimisation) or evolution.
+        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each
+            function it tries alone: random, exhaustive, reinforce, tpe (Bayesian optimisation) or
+            evolution.
         epochs: Epochs of each search.
         warm_up: First epochs of a search in which only weights take steps.
         restarts: Searches, each from another operation; validation chooses among what they find.
