@@ -1,8 +1,9 @@
 """What the fixed models share: embeddings, biases, and the number of entities that they take."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
+from math import sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -35,6 +36,9 @@ class Baseline(Rater):
     biases: ClassVar[bool | None] = None
     """Whether it has biases, if that is part of the model; None leaves it to the options."""
 
+    tower_rate: ClassVar[float] = 0.1
+    """Learning rate of the hidden layers, of that of embeddings and biases."""
+
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__()
         sizes = data.encoder.sizes
@@ -66,9 +70,28 @@ class Baseline(Rater):
     def meet(self, embeddings: Tensor) -> Tensor:
         """Ratings without biases, `(ratings,)`, of embeddings `(entities, ratings, dim)`."""
 
-    def tower(self) -> Iterator[nn.Parameter]:
-        """Parameters of hidden layers, which take smaller steps than the rest; none by default."""
-        return iter(())
+    def tower(self) -> list[nn.Parameter]:
+        """Parameters of hidden layers and their heads, which take smaller steps than the rest."""
+        layers = [module for module in self.modules() if isinstance(module, nn.Linear)]
+        return [parameter for layer in layers for parameter in layer.parameters()]
+
+
+def product(embeddings: Tensor) -> Tensor:
+    """The inner product of N embeddings, `Σ_f Π_n e_n[f] / √dim`.
+
+    The factor is no part of the formulas: embeddings can be larger by as much. With it a product
+    has a head of norm 1, as the interaction space's operations have, so that one `weight_decay`
+    suits both and any `embedding_dim`.
+
+    Args:
+        embeddings: `(entities, ratings, dim)`.
+
+    Returns:
+        `(ratings,)`.
+    """
+    first, *others = embeddings
+    joined: Tensor = reduce(torch.mul, others, first)
+    return joined.sum(-1) / sqrt(first.shape[-1])
 
 
 @torch.no_grad()

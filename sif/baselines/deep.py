@@ -1,13 +1,13 @@
 """Models with hidden layers: Wide & Deep, and neural collaborative filtering."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from sif.baselines.base import Baseline
+from sif.baselines.base import Baseline, into_ball
 from sif.embeddings import SpaceOptions
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 
 
 def tower(inputs: int, widths: tuple[int, ...], generator: torch.Generator) -> nn.Sequential:
-    """Hidden layers with ReLU, `(ratings, inputs)` to `(ratings, widths[-1])`."""
+    """Hidden layers with ReLU and a linear one, `(ratings, inputs)` to `(ratings, 1)`."""
     layers: list[nn.Module] = []
     for width in widths:
         layers += [layer(inputs, width, generator), nn.ReLU()]
         inputs = width
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, layer(inputs, 1, generator))
 
 
 def side_by_side(embeddings: Tensor) -> Tensor:
@@ -50,23 +50,19 @@ class DeepWide(Baseline):
         dim = options.embedding_dim
         inputs = len(data.encoder.sizes) * dim
         self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
-        self.head = layer(dim, 1, generator)
 
     def meet(self, embeddings: Tensor) -> Tensor:
-        rated: Tensor = self.head(self.deep(side_by_side(embeddings)))
+        rated: Tensor = self.deep(side_by_side(embeddings))
         return rated.squeeze(1)
-
-    def tower(self) -> Iterator[nn.Parameter]:
-        yield from self.deep.parameters()
-        yield from self.head.parameters()
 
 
 class NCF(Baseline):
     """Neural matrix factorisation (He et al., 2017, §3.4), with a squared loss on ratings.
 
-    A product of embeddings beside hidden layers over others, and one head over both. As in the
-    paper each half has embeddings of its own (the table's are twice as long), and its layers
-    halve down to `embedding_dim`.
+    A product of embeddings beside hidden layers over others, and one head over both (eq. 12), whose
+    half for the product obeys ‖w‖₂ <= 1 as the interaction space's heads do. As in the paper each
+    half has embeddings of its own (the table's are twice as long), and the layers halve down to
+    `embedding_dim`.
     """
 
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
@@ -74,19 +70,15 @@ class NCF(Baseline):
         dim = options.embedding_dim
         inputs = len(data.encoder.sizes) * dim
         self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
-        self.head = layer(2 * dim, 1, generator)
-        with torch.no_grad():  # the product's half starts as matrix factorisation
-            self.head.weight[:, :dim] = 1.0
+        self.head = nn.Parameter(torch.full((dim,), 1 / sqrt(dim)))
 
     def table_options(self) -> SpaceOptions:
         return replace(self.options, embedding_dim=2 * self.options.embedding_dim)
 
     def meet(self, embeddings: Tensor) -> Tensor:
         generalised, deep = embeddings.chunk(2, dim=-1)
-        both = torch.cat([generalised.prod(0), self.deep(side_by_side(deep))], dim=1)
-        rated: Tensor = self.head(both)
-        return rated.squeeze(1)
+        from_layers: Tensor = self.deep(side_by_side(deep))
+        return generalised.prod(0).mv(self.head) + from_layers.squeeze(1)
 
-    def tower(self) -> Iterator[nn.Parameter]:
-        yield from self.deep.parameters()
-        yield from self.head.parameters()
+    def constrain(self) -> None:
+        into_ball(self.head[None])

@@ -1,11 +1,12 @@
 """Inner products, and the single operations of the interaction space without its MLPs."""
 
+from math import sqrt
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from sif.baselines.base import Baseline, into_ball
+from sif.baselines.base import Baseline, into_ball, product
 from sif.embeddings import SpaceOptions
 from sif.operations import OPERATIONS, Function
 
@@ -17,7 +18,7 @@ class CP(Baseline):
     """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, eq. 3.2)."""
 
     def meet(self, embeddings: Tensor) -> Tensor:
-        return OPERATIONS["multiply"](embeddings.unbind()).sum(-1)
+        return product(embeddings)
 
 
 class MF(CP):
@@ -45,7 +46,7 @@ class Joined(Baseline):
         width = function.width(options.embedding_dim)
         # Heads of one sign would make the mean of maxima a constant, which the biases have already.
         signs = 1.0 - 2.0 * (torch.arange(width) % 2)
-        self.head = nn.Parameter(signs / width**0.5)
+        self.head = nn.Parameter(signs / sqrt(width))
 
     def meet(self, embeddings: Tensor) -> Tensor:
         return OPERATIONS[self.operation](embeddings.unbind()).mv(self.head)

@@ -1,6 +1,10 @@
-"""Factorisation machines, of order two and three."""
+"""Factorisation machines, of order two and three.
+
+Their interactions are divided by √dim, for the reason that `product` gives.
+"""
 
 from dataclasses import replace
+from math import sqrt
 
 from torch import Tensor
 
@@ -43,7 +47,7 @@ class FM(Baseline):
     biases = True
 
     def meet(self, embeddings: Tensor) -> Tensor:
-        return pairs(embeddings)
+        return pairs(embeddings) / sqrt(self.options.embedding_dim)
 
 
 class HOFM(Baseline):
@@ -60,4 +64,4 @@ class HOFM(Baseline):
 
     def meet(self, embeddings: Tensor) -> Tensor:
         second, third = embeddings.chunk(2, dim=-1)
-        return pairs(second) + triples(third)
+        return (pairs(second) + triples(third)) / sqrt(self.options.embedding_dim)

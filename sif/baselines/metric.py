@@ -1,5 +1,6 @@
 """Collaborative metric learning, as a regression of ratings."""
 
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class CML(Baseline):
-    """The nearer, the better: `c − ‖u − v‖²` with ‖u‖, ‖v‖ <= 1 (Hsieh et al., 2017, §3).
+    """The nearer, the better: `c − ‖u − v‖² / √dim` with ‖u‖, ‖v‖ <= 1 (Hsieh et al., 2017, §3).
 
-    The paper ranks items by the distance; a rating needs the constant c beside it.
+    The paper ranks items by the distance; a rating needs the constant c beside it. The distance is
+    divided by √dim, for the reason that `product` gives.
     """
 
     most = 2
@@ -26,7 +28,8 @@ class CML(Baseline):
 
     def meet(self, embeddings: Tensor) -> Tensor:
         user, item = embeddings
-        return self.constant - (user - item).square().sum(-1)
+        distance = (user - item).square().sum(-1) / sqrt(self.embeddings.dim)
+        return torch.sub(self.constant, distance)
 
     def constrain(self) -> None:
         into_ball(self.embeddings.table[:, : self.embeddings.dim])

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from functools import reduce
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +13,9 @@ from sif.embeddings import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data
+
+
+NOISE = 0.3  # norm of the start values of Tucker's core off its superdiagonal, which has 1
 
 
 class Multilinear(Baseline):
@@ -25,39 +29,18 @@ class Multilinear(Baseline):
         first, *others = embeddings
         dim = first.shape[1]
         # The outer products themselves, `(ratings, dim ** N)`, are never made.
-        left = first.mm(self.core().reshape(dim, -1))
+        left: Tensor = first.mm(self.core().reshape(dim, -1))
         for embedding in others:
-            left = left.view(len(embedding), dim, -1)
+            left = left.unflatten(1, (dim, -1))
             left = (embedding.unsqueeze(2) * left).sum(1)
         return left.squeeze(1)
 
 
-class Outer(Multilinear):
-    """The outer product and its linear head, `⟨W, u ⊗ v⟩` with ‖W‖ <= 1 (SIF, table 1).
-
-    Args:
-        data: As for all baselines.
-        options: As for all baselines.
-        generator: As for all baselines.
-    """
-
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
-        super().__init__(data, options, generator)
-        shape = (options.embedding_dim,) * len(data.encoder.sizes)
-        core = torch.randn(shape, generator=generator)
-        self.head = nn.Parameter(core / torch.linalg.vector_norm(core))
-
-    def core(self) -> Tensor:
-        return self.head
-
-    def constrain(self) -> None:
-        into_ball(self.head.view(1, -1))
-
-
 class Convolution(Multilinear):
-    """Circular convolution and its linear head, `⟨w, u ∗ v⟩` with ‖w‖₂ <= 1 (SIF, table 1).
+    """Circular convolution and its linear head, `⟨w, u ∗ v⟩ / √dim`, ‖w‖₂ <= 1 (SIF, table 1).
 
-    `(u ∗ v)_k = Σ_i u_i v_{(k - i) mod dim}`, so the core is `W[i, j] = w_{(i + j) mod dim}`.
+    `(u ∗ v)_k = Σ_i u_i v_{(k - i) mod dim}`: the core is `W[i, j] = w_{(i + j) mod dim} / √dim`,
+    whose norm is that of w.
     """
 
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
@@ -67,28 +50,55 @@ class Convolution(Multilinear):
         self.index: Tensor
         positions = reduce(torch.add, grid) % len(axis)
         self.register_buffer("index", positions, persistent=False)
-        head = torch.randn(len(axis), generator=generator)
-        self.head = nn.Parameter(head / torch.linalg.vector_norm(head))
+        # Starts as a product with one embedding permuted: a random head favours few frequencies.
+        self.head = nn.Parameter(torch.eye(1, len(axis)).squeeze(0))
 
     def core(self) -> Tensor:
-        return self.head[self.index]
+        return self.head[self.index] / sqrt(len(self.head))
 
     def constrain(self) -> None:
         into_ball(self.head[None])
 
 
-class Tucker(Multilinear):
-    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, eq. 4.2).
-
-    It starts near the CP decomposition: a superdiagonal of ones, plus small values elsewhere.
-    """
+class Cored(Multilinear):
+    """A trained core with ‖W‖ <= 1: embeddings, which are penalised, have the scale."""
 
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
-        dim, entities = options.embedding_dim, len(data.encoder.sizes)
-        core = options.embedding_std * torch.randn((dim,) * entities, generator=generator)
-        core[(torch.arange(dim),) * entities] += 1.0
-        self.trained = nn.Parameter(core)
+        self.trained = nn.Parameter(self.start(len(data.encoder.sizes), generator))
+
+    @abstractmethod
+    def start(self, entities: int, generator: torch.Generator) -> Tensor:
+        """The core to start at, `(dim,) * entities`."""
 
     def core(self) -> Tensor:
         return self.trained
+
+    def constrain(self) -> None:
+        into_ball(self.trained.view(1, -1))
+
+
+class Outer(Cored):
+    """The outer product and its linear head, `⟨W, u ⊗ v⟩` with ‖W‖ <= 1 (SIF, table 1)."""
+
+    most = 2
+
+    def start(self, entities: int, generator: torch.Generator) -> Tensor:
+        core = torch.randn((self.options.embedding_dim,) * entities, generator=generator)
+        return torch.div(core, torch.linalg.vector_norm(core))
+
+
+class Tucker(Cored):
+    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, eq. 4.1).
+
+    It starts near the CP decomposition: a superdiagonal, plus small values elsewhere.
+    """
+
+    least = 3
+
+    def start(self, entities: int, generator: torch.Generator) -> Tensor:
+        dim = self.options.embedding_dim
+        core = torch.randn((dim,) * entities, generator=generator)
+        core *= NOISE / torch.linalg.vector_norm(core)
+        core[(torch.arange(dim),) * entities] += 1 / sqrt(dim)
+        return torch.div(core, torch.linalg.vector_norm(core))

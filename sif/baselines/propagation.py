@@ -16,6 +16,13 @@ except ImportError:  # the extra `sparse` is not installed
 Backend = Literal["torch-sparse", "torch"]
 
 
+def distinct(rows: Tensor) -> Tensor:
+    """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
+    size = int(rows.max()) + 1
+    key: Tensor = torch.unique(rows[0] * size + rows[1])
+    return torch.stack([key // size, key % size])
+
+
 class Propagation(nn.Module):
     """Multiplies embeddings by one constant sparse matrix, forward and backward.
 
@@ -49,8 +56,9 @@ class Propagation(nn.Module):
         if backend == "torch-sparse" and SparseTensor is None:
             raise NaspError("torch-sparse is not installed: pip install nasp[sparse]")
         order = (row * shape[1] + column).argsort()
-        for name, values in (("row", row), ("column", column), ("value", value)):
-            self.register_buffer(name, values[order], persistent=False)
+        self.register_buffer("row", row[order], persistent=False)
+        self.register_buffer("column", column[order], persistent=False)
+        self.register_buffer("value", value[order], persistent=False)
         self.shape = shape
         self.backend = backend or ("torch-sparse" if SparseTensor is not None else "torch")
         self._ready: tuple[torch.device, Any] | None = None
@@ -76,9 +84,7 @@ class Propagation(nn.Module):
         order = (self.column * rows + self.row).argsort()
         return (
             _compressed(self.row, self.column, self.value, (rows, columns)),
-            _compressed(
-                self.column[order], self.row[order], self.value[order], (columns, rows)
-            ),
+            _compressed(self.column[order], self.row[order], self.value[order], (columns, rows)),
         )
 
 
@@ -100,10 +106,10 @@ class _Product(torch.autograd.Function):
         return matrix @ embeddings
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.transposed @ gradient, None, None
 
 
 def _product(embeddings: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
-    product: Tensor = _Product.apply(embeddings, matrix, transposed)
+    product: Tensor = _Product.apply(embeddings, matrix, transposed)  # type: ignore[no-untyped-call]
     return product

@@ -1,5 +1,7 @@
 """Trains a baseline as the found function is trained."""
 
+from typing import Any
+
 import torch
 
 from nasp.core.errors import NaspError
@@ -7,8 +9,10 @@ from nasp.core.loop import Outcome, Run
 from nasp.core.nearest import nearest
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
-from sif.fit import MLP_RATE, TrainOptions, fit
+from sif.fit import TrainOptions, fit
 from sif.visible import Data
+
+TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow what is penalised
 
 
 def train_baseline(
@@ -43,9 +47,13 @@ def train_baseline(
     model.to(data.train.ratings.device)
     tower = list(model.tower())
     slow = set(map(id, tower))
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in model.parameters() if id(p) not in slow]},
-        {"params": tower, "lr": MLP_RATE * options.learning_rate},
+        {
+            "params": tower,
+            "lr": model.tower_rate * options.learning_rate,
+            "weight_decay": TOWER_DECAY,
+        },
     ]
     outcome = fit(name, model, groups, data, options, epochs=epochs, generator=generator, run=run)
     return model, outcome
