@@ -28,12 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Compare searched interaction functions with fixed models and other searches.",
     )
-    for data in config.data:
-        config.load(data, config.seed)  # what is wrong with the data is said before any work
+    # What is wrong with the data is said before any work.
+    entities = {name: len(config.load(name, config.seed).train.columns) for name in config.data}
     folder = prepare_output(config, "sif-compare")
     write_text(folder / "config.yaml", to_yaml(config))
     place = describe(torch.device("cpu"))
-    groups = planned(config)
+    groups = planned(config, entities)
     with Tracker(
         tracking_uri(config.tracking),
         experiment="sif/compare",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,7 @@ from nasp.core.errors import NaspError
 from nasp.core.files import write_text
 from nasp.core.loop import Run
 from sif.comparison.config import CompareConfig
-from sif.comparison.methods import METHODS, TRIVIAL
+from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
 from sif.metrics import errors
@@ -103,15 +104,21 @@ class Cell:
         return folder / "cells" / f"{self.name.replace('/', '-')}{suffix}.json"
 
 
-def planned(config: CompareConfig) -> list[list[Cell]]:
-    """The cells, in groups that are tuned together: one method, data set and embedding_dim."""
+def planned(config: CompareConfig, entities: Mapping[str, int]) -> list[list[Cell]]:
+    """The cells, in groups that are tuned together: one method, data set and embedding_dim.
+
+    Args:
+        config: All options.
+        entities: How many columns of entities each data set has: methods that do not take as many
+            are left out.
+    """
     groups, identity = [], config.identity()
     seeds = range(config.seed, config.seed + config.seeds)
-    methods = config.methods or tuple(name for name in METHODS if name not in TRIVIAL)
     for data in config.data:
-        for method in (*TRIVIAL, *methods):
-            dims = (0,) if method in TRIVIAL else config.embedding_dims
-            groups += [[Cell(data, method, d, seed, identity) for seed in seeds] for d in dims]
+        for method in methods_of(entities[data]):
+            if method in TRIVIAL or not config.methods or method in config.methods:
+                dims = (0,) if method in TRIVIAL else config.embedding_dims
+                groups += [[Cell(data, method, d, seed, identity) for seed in seeds] for d in dims]
     return groups
 
 

@@ -19,7 +19,8 @@ class CompareConfig(RunOptions, RatingOptions):
 
     Attributes:
         data: Names in datasets/, or paths.
-        methods: What is compared; all if empty. The global mean and the biases always are.
+        methods: What is compared; all if empty. The global mean and the biases always are; methods
+            that do not take as many entities as a data set has are left out.
         embedding_dims: Lengths of an embedding.
         seeds: Number of splits, from `seed` on; each method sees the same ones.
         tuning_trials: Sets of hyper-parameters tried for each method, data set and length.

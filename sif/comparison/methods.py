@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from nasp.core.loop import Run
+from nasp.core.search import run_trials
 from nasp.core.seeding import generator
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal
+from nasp.strategies.sampler import Random
 from sif.baselines import BASELINES
-from sif.fit import fit
+from sif.baselines.general import DECISIONS, GeneralMLP
+from sif.baselines.train import fit_baseline, train_baseline
 from sif.metrics import predict
 from sif.options import SearchOptions
 from sif.pipeline import find
@@ -47,11 +50,37 @@ def _biases(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
 
 
 def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
-    random = generator(seed, name)
-    model = BASELINES[name](data, options, random).to(data.train.ratings.device)
-    groups = [{"params": list(model.parameters())}]
-    fit(name, model, groups, data, options, epochs=options.train_epochs, generator=random, run=run)
+    model, _ = train_baseline(
+        name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
+    )
     return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model))
+
+
+def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    """Random search over the layers of a general MLP."""
+    tried: list[tuple[float, GeneralMLP, str]] = []
+
+    def evaluate(position: int, proposal: Proposal) -> float:
+        random = generator(seed, "general", position)
+        layers = [pairs[0][1] for pairs in proposal.choices.values()]
+        widths = tuple(int(width) for width in layers if width != "0")
+        model = GeneralMLP(data, options, random, widths).to(data.train.ratings.device)
+        outcome = fit_baseline(
+            f"trial {position + 1}",
+            model,
+            data,
+            options,
+            epochs=options.train_epochs,
+            generator=random,
+            run=run,
+        )
+        rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
+        tried.append((rmse, model, "-".join(map(str, widths)) or "linear"))
+        return rmse
+
+    run_trials(Random(DECISIONS, generator(seed, "layers")), evaluate, options.trials)
+    _, model, widths = min(tried, key=lambda trial: trial[0])
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model), widths)
 
 
 def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
@@ -67,4 +96,10 @@ def _size(model: torch.nn.Module) -> int:
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}
 FIXED: dict[str, Method] = {name: partial(_baseline, name) for name in BASELINES}
 SEARCHED: dict[str, Method] = {name: partial(_search, name) for name in (*ONE_SHOT, *SAMPLERS)}
+SEARCHED["general_mlp"] = _general
 METHODS = TRIVIAL | FIXED | SEARCHED
+
+
+def methods_of(entities: int) -> list[str]:
+    """Names of the methods for ratings by so many entities, the trivial ones first."""
+    return [name for name in METHODS if name not in BASELINES or BASELINES[name].takes(entities)]

@@ -95,7 +95,7 @@ def test_resuming_measures_only_what_is_missing(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"methods": "naps"}, "'naps', did you mean 'nasp'"),
+        ({"methods": "naps"}, "'naps' .did you mean 'nasp'"),
         ({"seeds": "0"}, "seeds is 0"),
         ({"tune.learning_rate": "0.5,0.1"}, "tune.learning_rate"),
         ({"data": "nothing.csv"}, "nothing.csv"),
