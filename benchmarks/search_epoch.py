@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from nasp.core.loop import Run
 from nasp.core.proximal import prox_c1
 from sif.data import load, split
-from sif.operations import OPERATIONS, width
+from sif.operations import functions
 from sif.options import SearchOptions
 from sif.pipeline import search_from
 from sif.visible import Data
@@ -38,9 +38,9 @@ class Plain(nn.Module):
         self.user_mlp = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
         self.item_mlp = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
         self.heads = nn.ModuleDict(
-            {name: nn.Linear(width(name, 2, dim), 1, bias=False) for name in OPERATIONS}
+            {name: nn.Linear(f.width(dim), 1, bias=False) for name, f in functions(2).items()}
         )
-        self.a = nn.Parameter(0.5 + 1e-3 * torch.randn(1, len(OPERATIONS)))
+        self.a = nn.Parameter(0.5 + 1e-3 * torch.randn(1, len(self.heads)))
 
     def forward(self, user: Tensor, item: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         u, v = self.users(user), self.items(item)

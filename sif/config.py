@@ -13,11 +13,10 @@ from sif.options import SearchOptions
 
 
 @dataclass
-class DataOptions:
-    """Which ratings, and how they are split.
+class RatingOptions:
+    """How ratings are read and split.
 
     Attributes:
-        data: A name in datasets/, a path to csv, tsv, dat, parquet or inter, or synthetic.
         data_dir: Folder that holds data sets; NASP_DATA if null.
         columns: Names of a table's columns, user=uid,item=iid,rating=stars for example; with
             context=name for each further entity.
@@ -25,20 +24,60 @@ class DataOptions:
             data set's card says if null.
         split: random, or time: the oldest ratings train, the newest test.
         split_fractions: Shares of training, validation and test.
-        valid_data: Validation ratings of a given split; drawn from the training ratings if null.
-        test_data: Test ratings of a given split, of which `data` has the training ratings.
         synthetic: What `--data synthetic` plants.
     """
 
-    data: str = "movielens"
     data_dir: Path | None = None
     columns: str | None = None
     rating_transform: Literal["none", "log"] | None = None
     split: Literal["random", "time"] = "random"
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
+
+    def load(self, name: str, seed: int) -> Splits:
+        """Read, check and split the ratings of a data set or file.
+
+        Raises:
+            NaspError: Something is wrong with the data; the message says what and where.
+        """
+        return split(
+            self.read(name, seed), by=self.split, fractions=self.split_fractions, seed=seed
+        )
+
+    def read(self, name: str, seed: int, like: str | None = None) -> Table:
+        """Read and check the ratings of a data set or file.
+
+        Args:
+            name: A name in datasets/, a path, or synthetic.
+            seed: Of synthetic ratings.
+            like: A data set whose columns and transform the file shares.
+        """
+        if name == "synthetic":
+            return Table.of(synthetic(self.synthetic, seed=seed))
+        columns, transform = self.columns, self.rating_transform
+        if like is not None and (card := all_cards().get(like)) is not None:
+            columns, transform = columns or card.columns, transform or card.rating_transform
+        return load(
+            name,
+            data_dir=self.data_dir,
+            columns=None if columns is None else parse_columns(columns),
+            transform=transform,
+        )
+
+
+@dataclass
+class DataOptions(RatingOptions):
+    """Which ratings, and how they are split.
+
+    Attributes:
+        data: A name in datasets/, a path to csv, tsv, dat, parquet or inter, or synthetic.
+        valid_data: Validation ratings of a given split; drawn from the training ratings if null.
+        test_data: Test ratings of a given split, of which `data` has the training ratings.
+    """
+
+    data: str = "movielens"
     valid_data: Path | None = None
     test_data: Path | None = None
-    synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
     def resolved(self) -> Self:
         """These options, with what the data set's card says where nothing is given."""
@@ -51,7 +90,7 @@ class DataOptions:
             rating_transform=self.rating_transform or transform,
         )
 
-    def load(self, seed: int) -> Splits:
+    def splits(self, seed: int) -> Splits:
         """Read, check and split the ratings.
 
         Raises:
@@ -59,22 +98,14 @@ class DataOptions:
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data beside it: give both, or none")
-        options = self.resolved()
-        table = options._read(self.data, seed)
+        train = self.read(self.data, seed)
         if self.test_data is None:
-            return split(table, by=self.split, fractions=self.split_fractions, seed=seed)
-        valid = None if self.valid_data is None else options._read(str(self.valid_data), seed)
-        return given(table, valid, options._read(str(self.test_data), seed), seed=seed)
-
-    def _read(self, name: str, seed: int) -> Table:
-        if name == "synthetic":
-            return Table.of(synthetic(self.synthetic, seed=seed))
-        return load(
-            name,
-            data_dir=self.data_dir,
-            columns=None if self.columns is None else parse_columns(self.columns),
-            transform=self.rating_transform,
-        )
+            return split(train, by=self.split, fractions=self.split_fractions, seed=seed)
+        valid = None
+        if self.valid_data is not None:
+            valid = self.read(str(self.valid_data), seed, like=self.data)
+        test = self.read(str(self.test_data), seed, like=self.data)
+        return given(train, valid, test, seed=seed)
 
 
 @dataclass

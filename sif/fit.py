@@ -1,6 +1,7 @@
 """Trains one interaction function alone, from fresh embeddings and a fresh head."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -8,9 +9,11 @@ from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Metrics, Outcome, Run, run_epochs
 from nasp.core.step import descend
+from sif.embeddings import SpaceOptions
 from sif.metrics import errors, predict
-from sif.model import only_path, stand_alone
-from sif.space import InteractionSpace, SpaceOptions
+from sif.model import stand_alone
+from sif.rater import Rater
+from sif.space import InteractionSpace
 from sif.visible import Data
 
 MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
@@ -41,7 +44,7 @@ class TrainOptions(SpaceOptions):
             raise NaspError(f"gradient_clip is {self.gradient_clip}; it must be above 0, or null")
 
 
-def adagrad(groups: list[dict[str, object]], options: TrainOptions) -> torch.optim.Optimizer:
+def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:
     """Adagrad over parameter groups, in one kernel where torch has it for the device."""
     return torch.optim.Adagrad(groups, lr=options.learning_rate, fused=True)
 
@@ -74,21 +77,51 @@ def train_alone(
     """
     network = stand_alone(genotype, data.encoder.sizes, options, generator)
     network.to(data.train.ratings.device)
-    path = only_path(network)
     mlps = [] if frozen else list(network.architecture())
-    weights = network.weights()
-    optimizer = adagrad(
-        [{"params": weights}, {"params": mlps, "lr": MLP_RATE * options.learning_rate}], options
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": network.weights()},
+        {"params": mlps, "lr": MLP_RATE * options.learning_rate},
+    ]
+    outcome = fit(name, network, groups, data, options, epochs=epochs, generator=generator, run=run)
+    return network, outcome
+
+
+def fit(
+    name: str,
+    model: Rater,
+    groups: list[dict[str, Any]],
+    data: Data,
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: Run,
+) -> Outcome:
+    """Train a model until validation RMSE stops improving; it ends with its best epoch's weights.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        model: What to train, on the data's device.
+        groups: The optimiser's parameter groups; other parameters stay as they are.
+        data: Training ratings for the weights; validation ratings stop the training.
+        options: How to train.
+        epochs: Epochs at most.
+        generator: Source of the batches, and of all else that the model draws.
+        run: Checkpoint, progress and log.
+    """
+    trained = [parameter for group in groups for parameter in group["params"]]
+    optimizer = adagrad(groups, options)
 
     def epoch(position: int) -> Metrics:
         losses = []
+        model.train()
         for batch in data.train.batches(options.batch_size, generator):
-            loss = network(batch, path)
-            descend(loss, [*weights, *mlps], optimizer, options.gradient_clip)
-            network.constrain()
+            loss = model(batch)
+            descend(loss, trained, optimizer, options.gradient_clip)
+            model.constrain()
             losses.append(loss.detach())
-        judged = errors(predict(network, path, data.valid.rows), data.valid, data.scale)
+        model.eval()
+        judged = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
         return {
             "train/loss": float(torch.stack(losses).mean()),
             "valid/rmse": judged["rmse"],
@@ -99,11 +132,11 @@ def train_alone(
         name,
         epoch,
         epochs=epochs,
-        state={"network": network, "optimizer": optimizer, "generator": generator},
+        state={"network": model, "optimizer": optimizer, "generator": generator},
         monitor="valid/rmse",
-        snapshot=lambda: {key: value.clone() for key, value in network.state_dict().items()},
+        snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
         run=run,
         patience=options.patience,
     )
-    network.load_state_dict(outcome.best)
-    return network, outcome
+    model.load_state_dict(outcome.best)
+    return outcome

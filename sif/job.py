@@ -22,6 +22,7 @@ from sif import report
 from sif.config import SearchConfig, TrainConfig
 from sif.data import Splits, Table
 from sif.data.card import all_cards
+from sif.data.split import average
 from sif.metrics import errors
 from sif.pipeline import Found
 from sif.prepared import Ratings
@@ -53,7 +54,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
-    splits = config.load(config.seed)
+    splits = config.splits(config.seed)
     read = time.perf_counter() - start
     folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
     digest = _digest(splits)
@@ -130,37 +131,27 @@ def _judge(
         "biases": lambda ratings: data.biases[ratings.rows].sum(0),
         "found": found.model.rate,
     }
-    by_mean = _moment([splits.test], lambda r: np.abs(r - scale.mean))
-    valid_error, test_error = (_deviation([s], scale.mean) for s in (splits.valid, splits.test))
-    table = [report.Judged("global mean", valid_error, test_error, by_mean)]
+    valid_rmse, test_rmse = (
+        average([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5
+        for part in (splits.valid, splits.test)
+    )
+    mae = average([splits.test], lambda ratings: np.abs(ratings - scale.mean))
+    table = [report.Judged("global mean", valid_rmse, test_rmse, mae)]
     for name, rate in models.items():
         on_valid = errors(rate(data.valid), data.valid, scale)
         on_test = errors(rate(test), test, scale)
         table.append(report.Judged(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
-    everything = [splits.train, splits.valid, splits.test]
-    deviation = _deviation(everything, _moment(everything, lambda r: r))
     trivial, bias, ours = table
     return table, {
         "valid/rmse": ours.valid_rmse,
         "test/rmse": ours.test_rmse,
         "test/mae": ours.test_mae,
         # As in the paper's tables: in units of the deviation of all ratings, test included.
-        "test/rmse_standardized": ours.test_rmse / deviation,
+        "test/rmse_standardized": ours.test_rmse / splits.deviation(),
         "test/rmse_global_mean": trivial.test_rmse,
         "test/rmse_biases": bias.test_rmse,
         "test/unseen_ratings": float(len(test.unseen)),
     }
-
-
-def _moment(tables: list[Table], power: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Mean over all ratings of what `power` makes of them."""
-    sums = [power(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
-    return float(sum(sums)) / sum(map(len, tables))
-
-
-def _deviation(tables: list[Table], center: float) -> float:
-    """Root of the mean squared distance of all ratings from `center`."""
-    return float(_moment(tables, lambda r: np.square(r - center)) ** 0.5)
 
 
 def _track(found: Found, tracker: Tracker, valid: Table, path: Path) -> None:

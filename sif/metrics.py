@@ -1,23 +1,28 @@
 """Errors of predictions, in rating units."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from nasp.core.relaxation import Relaxation
 from sif.prepared import Ratings, Scale
-from sif.space import InteractionSpace
 
 CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
 
 
 @torch.no_grad()
-def predict(space: InteractionSpace, relaxation: Relaxation, rows: Tensor) -> Tensor:
-    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`."""
+def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
+
+    Args:
+        rate: Predicts ratings of rows, as `Rater.rate` does.
+        rows: What to predict.
+    """
     # Written in place: results of the chunks, kept between their temporaries, would hold memory.
     ratings = torch.empty(rows.shape[1], device=rows.device)
     for start in range(0, len(ratings), CHUNK):
         chunk = slice(start, start + CHUNK)
-        ratings[chunk] = space.rate(rows[:, chunk], relaxation)[0]
+        ratings[chunk] = rate(rows[:, chunk])[0]
     return ratings
 
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from nasp.core.errors import NaspError
 from nasp.core.files import write_atomic
 from nasp.core.genotype import Genotype
-from nasp.core.relaxation import Relaxation
 from sif.data import Encoder
+from sif.embeddings import SpaceOptions
 from sif.metrics import predict
 from sif.prepared import Ratings, Scale, known_biases, table_rows
-from sif.space import DECISION, InteractionSpace, SpaceOptions
+from sif.space import DECISION, InteractionSpace
 
 VERSION = 1
 
@@ -45,11 +45,6 @@ def stand_alone(
             "same entity columns"
         ) from error
     return network
-
-
-def only_path(network: InteractionSpace) -> Relaxation:
-    """The relaxation of a network with one operation."""
-    return Relaxation.one_path({DECISION: torch.ones(1, 1)}, network.table.device)
 
 
 class InteractionModel:
@@ -88,14 +83,16 @@ class InteractionModel:
         """
         positions = self.encoder.transform(frame)
         known = (positions >= 0).all(dim=1)
-        rows = table_rows(positions[known], self.encoder.sizes).to(self.network.table.device)
+        rows = table_rows(positions[known], self.encoder.sizes).to(
+            self.network.embeddings.table.device
+        )
         ratings = known_biases(positions, self.encoder.sizes, self.biases)
-        ratings[known] = predict(self.network, only_path(self.network), rows).cpu()
+        ratings[known] = predict(self.network.rate, rows).cpu()
         return (ratings.double() * self.scale.std + self.scale.mean).numpy()
 
     def rate(self, data: Ratings) -> torch.Tensor:
         """Standardised predictions `(ratings,)` for `data.rows`."""
-        return predict(self.network, only_path(self.network), data.rows)
+        return predict(self.network.rate, data.rows)
 
     def recommend(
         self, user: Any, n: int = 10, *, context: Mapping[str, Any] | None = None

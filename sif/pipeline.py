@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
-from nasp.core.genotype import Choices, Genotype
+from nasp.core.genotype import Genotype
 from nasp.core.loop import Metrics, Run
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
-from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
 from sif.fit import TrainOptions, adagrad, train_alone
 from sif.metrics import errors, predict
 from sif.model import InteractionModel
@@ -19,6 +20,8 @@ from sif.options import SearchOptions
 from sif.prepared import offsets
 from sif.space import DECISION, SOURCE, InteractionSpace
 from sif.visible import Data
+
+FEW = 10  # weights of functions that are tracked as curves
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def find(
     options: SearchOptions,
     seed: int,
     run: Run,
-    operations: tuple[str, ...] = tuple(OPERATIONS),
+    functions: tuple[str, ...] | None = None,
 ) -> Found:
     """Search, train what was found alone, and choose by validation.
 
@@ -82,12 +85,12 @@ def find(
         options: How to search and train.
         seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
-        operations: The candidates.
+        functions: The candidates, names in `sif.operations.functions(N)`; all if None.
     """
     if options.strategy in SAMPLERS:
-        return _by_trials(data, options, seed, run, operations)
+        return _by_trials(data, options, seed, run, functions)
     searches = {
-        f"search {restart + 1}": search_from(restart, data, options, seed, run, operations)
+        f"search {restart + 1}": search_from(restart, data, options, seed, run, functions)
         for restart in range(options.restarts)
     }
     ranked = sorted(searches, key=lambda name: searches[name][1])
@@ -139,15 +142,15 @@ def search_from(
     options: SearchOptions,
     seed: int,
     run: Run,
-    operations: tuple[str, ...] = tuple(OPERATIONS),
+    functions: tuple[str, ...] | None = None,
 ) -> tuple[Genotype, float, list[Metrics]]:
     """One search: the genotype of its best epoch, that epoch's validation RMSE, and the history.
 
-    Restarts begin at different operations. The MLPs and embeddings of one-path search grow around
-    the path that runs, and where they begin decides much of what a single search finds.
+    Restarts begin at different simple operations. The MLPs and embeddings of one-path search grow
+    around the path that runs, and where they begin decides much of what a single search finds.
     """
     random = generator(seed, "search", restart)
-    space = InteractionSpace(data.encoder.sizes, options, random, operations)
+    space = InteractionSpace(data.encoder.sizes, options, random, functions)
     space.to(data.train.ratings.device)
     strategy = ONE_SHOT[options.strategy](
         space,
@@ -158,13 +161,15 @@ def search_from(
             weight_learning_rate=options.learning_rate,
         ),
     )
-    order = torch.randperm(len(operations), generator=generator(seed, "order")).tolist()
-    first = operations[order[restart % len(order)]]
+    (decision,) = space.decisions
+    simple = decision.operations[: len(OPERATIONS)]  # those of one operation come first
+    order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
+    first = simple[order[restart % len(order)]]
     strategy.begin_at({DECISION: ((SOURCE, first),)})
     steps = -(-len(data.train.ratings) // options.batch_size)
 
     def evaluate(relaxation: Relaxation) -> Metrics:
-        predictions = predict(space, relaxation, data.valid.rows)
+        predictions = predict(partial(space.rate, relaxation=relaxation), data.valid.rows)
         return {"valid/rmse": errors(predictions, data.valid, data.scale)["rmse"]}
 
     outcome = search(
@@ -189,21 +194,25 @@ def search_from(
 
 
 def _by_trials(
-    data: Data, options: SearchOptions, seed: int, run: Run, operations: tuple[str, ...]
+    data: Data, options: SearchOptions, seed: int, run: Run, functions: tuple[str, ...] | None
 ) -> Found:
-    """Train what a sampler asks for; each trial has fresh MLPs."""
+    """Train what a sampler asks for; each trial has fresh MLPs, or offsets from the first ones."""
     random = generator(seed, "trials")
-    template = InteractionSpace(data.encoder.sizes, options, random, operations)
-    sampler = SAMPLERS[options.strategy](template.decisions, random)
+    template = InteractionSpace(data.encoder.sizes, options, random, functions)
+    continuous = sum(p.numel() for p in template.architecture())
+    sampler = SAMPLERS[options.strategy](template.decisions, random, continuous)
 
-    def genotype(position: int, choices: Choices) -> Genotype:
-        fresh = generator(seed, "mlps", position)
-        return InteractionSpace(data.encoder.sizes, options, fresh).genotype(choices)
+    def genotype(position: int, proposal: Proposal) -> Genotype:
+        start = generator(seed, "mlps", 0 if proposal.offsets else position)
+        space = InteractionSpace(data.encoder.sizes, options, start)
+        if proposal.offsets:
+            space.move(proposal.offsets)
+        return space.genotype(proposal.choices)
 
     candidates: list[Candidate] = []
 
-    def evaluate(position: int, choices: Choices) -> float:
-        made, origin = genotype(position, choices), f"trial {position + 1}"
+    def evaluate(position: int, proposal: Proposal) -> float:
+        made, origin = genotype(position, proposal), f"trial {position + 1}"
         both = _both_ways(origin, made, data, options, options.train_epochs, seed, run)
         candidates.extend(both)
         return min(candidate.valid_rmse for candidate in both)
@@ -245,10 +254,15 @@ def _name(origin: str, genotype: Genotype, frozen: bool) -> str:
 
 
 def _shifted(run: Run, offset: int) -> Callable[[Mapping[str, float], int], None]:
-    """Logs the epochs of a restart after those of the restarts before it, as `search/...`."""
+    """Logs the epochs of a restart after those of the restarts before it, as `search/...`.
+
+    The weights of the functions are curves of their own only where they are few: nobody compares
+    runs by fifty of them.
+    """
 
     def log(metrics: Mapping[str, float], step: int) -> None:
-        named = {k if k.startswith("arch/") else f"search/{k}": v for k, v in metrics.items()}
-        run.log(named, offset + step)
+        weights = {k: v for k, v in metrics.items() if k.startswith("arch/")}
+        others = {f"search/{k}": v for k, v in metrics.items() if k not in weights}
+        run.log(others | (weights if len(weights) <= FEW else {}), offset + step)
 
     return log

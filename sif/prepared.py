@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sif.data import Encoder, Table
-from sif.space import Batch
+from sif.embeddings import Batch
 
 
 @dataclass(frozen=True)

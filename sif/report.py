@@ -15,6 +15,7 @@ from sif.pipeline import Found
 from sif.space import DECISION, InteractionSpace
 
 SHOWN = 5  # functions in the picture and the table
+DRAWN = 8  # weights in a picture
 NEGLIGIBLE = 0.002  # share of an RMSE up to which a gain is called none
 
 
@@ -53,11 +54,14 @@ def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
         prefix = f"arch/{DECISION}/"
         history = found.searches[0]
         names = [key.removeprefix(prefix) for key in history[0] if key.startswith(prefix)]
+        largest = sorted(names, key=lambda name: -history[-1][prefix + name])[:DRAWN]
+        drawn = [name for name in names if name in largest]
+        which = "each function" if len(names) <= DRAWN else f"the {DRAWN} largest of {len(names)}"
         plots.weights(
-            names,
-            [[epoch[prefix + name] for epoch in history] for name in names],
+            drawn,
+            [[epoch[prefix + name] for epoch in history] for name in drawn],
             files[-1],
-            "Weight of each operation in the search that found the function",
+            f"Weight of {which} in the search that found the best",
         )
     return files
 
@@ -67,18 +71,21 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     figure = plots.new_figure(6, 4)
     axes = figure.subplots()
     dim = network.options.embedding_dim
-    tables = torch.split(network.table.detach()[:, :dim].cpu(), list(network.sizes))
+    tables = torch.split(
+        network.embeddings.table.detach()[:, :dim].cpu(), list(network.embeddings.sizes)
+    )
     spread = 3 * max(float(table.std()) for table in tables)
     x = torch.linspace(-spread, spread, 200)
     with torch.no_grad():
-        y = network.transform(x.repeat(len(tables), 1).to(network.table.device)).cpu()
+        y = network.transform(x.repeat(len(tables), 1).to(network.embeddings.table.device)).cpu()
     names = ["user", "item", *(f"context {i}" for i in range(1, len(tables) - 1))]
     for position, (name, values) in enumerate(zip(names, y, strict=True)):
         axes.plot(x, values, label=name, **plots.style(position))
     axes.plot(x, x, color="0.7", linewidth=0.8, label="identity")
     axes.set_xlabel("element of an embedding")
     axes.set_ylabel("transformed")
-    axes.set_title(f"head · {operation}(transformed embeddings)")
+    parts = ", ".join(names)
+    axes.set_title(operation if "(" in operation else f"{operation}({parts})")
     axes.legend(frameon=False)
     plots.save(figure, path)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -31,8 +32,14 @@ class Data:
     valid: Ratings
 
     @classmethod
-    def of(cls, train: Table, valid: Table, device: torch.device | str = "cpu") -> Self:
-        """Encode and standardise by the training split."""
+    def of(
+        cls,
+        train: Table | pd.DataFrame,
+        valid: Table | pd.DataFrame,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """Encode and standardise checked ratings by the training split."""
+        train, valid = Table.of(train), Table.of(valid)
         encoder, scale = Encoder.fit(train), Scale.fit(train.ratings)
         fit_on = Ratings.of(train, encoder, scale, device=device)
         checked_on = Ratings.of(valid, encoder, scale, device=device)
@@ -41,6 +48,7 @@ class Data:
             checked_on = Ratings.of(valid, encoder, scale, biases, device)
         return cls(encoder, scale, biases, fit_on, checked_on)
 
-    def judge(self, table: Table) -> Ratings:
-        """Encode ratings that were kept apart, test ratings for example."""
-        return Ratings.of(table, self.encoder, self.scale, self.biases, self.train.ratings.device)
+    def judge(self, ratings: Table | pd.DataFrame) -> Ratings:
+        """Encode checked ratings that were kept apart, test ratings for example."""
+        table, device = Table.of(ratings), self.train.ratings.device
+        return Ratings.of(table, self.encoder, self.scale, self.biases, device)

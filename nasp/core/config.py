@@ -1,6 +1,7 @@
 """Typed configuration: a dataclass is the schema, YAML and the command line fill it."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -40,8 +41,9 @@ def parse(
     parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
     parser.add_argument("--config", default=None, help=f"YAML file, or a name in configs/{space}/")
     parser.add_class_arguments(cast(type, schema), None)
-    known = _keys(schema)
-    arguments = _flags(schema, argv)
+    defaults = _defaults(schema)
+    known = list(defaults)
+    arguments = _flags(defaults, argv)
     name = _option(arguments, "config")
     if name is not None:
         path = find_config(name, space)
@@ -90,31 +92,45 @@ def _plain(config: Any) -> dict[str, Any]:
     return {k: plain(v) for k, v in dataclasses.asdict(config).items()}
 
 
-def _keys(schema: Any, prefix: str = "") -> list[str]:
-    keys = []
+def _defaults(schema: Any, prefix: str = "") -> dict[str, Any]:
+    """Defaults by dotted key."""
+    defaults = {}
     for field in dataclasses.fields(schema):
-        keys.append(prefix + field.name)
-        if dataclasses.is_dataclass(field.default):
-            keys += _keys(field.default, f"{prefix}{field.name}.")
-    return keys
+        defaults[prefix + field.name] = default = _default(field)
+        if dataclasses.is_dataclass(default):
+            defaults |= _defaults(default, f"{prefix}{field.name}.")
+    return defaults
 
 
-def _flags(schema: Any, argv: Sequence[str] | None) -> list[str]:
-    """`--resume` means `--resume=true`, and `--batch-size` means `--batch_size`."""
-    import sys
+def _default(field: dataclasses.Field[Any]) -> Any:
+    factory = field.default_factory
+    return field.default if factory is dataclasses.MISSING else factory()
 
+
+def _flags(defaults: Mapping[str, Any], argv: Sequence[str] | None) -> list[str]:
+    """`--key=value` for every option, as the parser wants it.
+
+    `--resume` means `--resume=true`, `--batch-size` means `--batch_size`, and `--seeds 1,2` means
+    `--seeds=[1,2]`.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
-    truths = {f.name for f in dataclasses.fields(schema) if isinstance(f.default, bool)}
-    for i, argument in enumerate(given):
+    flags = []
+    while given:
+        argument = given.pop(0)
         if not argument.startswith("--"):
+            flags.append(argument)
             continue
         name, equals, value = argument[2:].partition("=")
         name = name.replace("-", "_")
-        alone = i + 1 == len(given) or given[i + 1].startswith("-")
-        if name in truths and not equals and alone:
-            equals, value = "=", "true"
-        given[i] = f"--{name}{equals}{value}"
-    return given
+        alone = not equals and (not given or given[0].startswith("-"))
+        if isinstance(defaults.get(name), bool) and alone:
+            value, equals = "true", "="
+        elif name in defaults and not equals and given and not given[0].startswith("--"):
+            value, equals = given.pop(0), "="
+        if isinstance(defaults.get(name), tuple) and not value.startswith(("[", "null")):
+            value = f"[{value}]"
+        flags.append(f"--{name}{equals}{value}")
+    return flags
 
 
 def _option(arguments: Sequence[str], name: str) -> str | None:
@@ -152,8 +168,8 @@ def _build(schema: type[Schema], values: Namespace) -> Schema:
     given = {}
     for field in dataclasses.fields(cast(Any, schema)):
         value = values[field.name]
-        if dataclasses.is_dataclass(field.default):
-            value = _build(type(field.default), value)
+        if dataclasses.is_dataclass(default := _default(field)) and value is not None:
+            value = _build(type(default), value)
         given[field.name] = tuple(value) if isinstance(value, list) else value
     return schema(**given)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Any, Self
 
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor
 
 Choice = tuple[int, int]  # (edge, operation), positions in the decision's lists
 Run = Callable[[int, int], Tensor]  # evaluates one candidate: (edge, operation) -> node-shaped
+Probe = Callable[[Tensor], Tensor]  # ∂L/∂node -> ∂L/∂A, (edges, operations)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Relaxation:
         """The same relaxation with weights that get no gradient."""
         return replace(self, weights={n: w.detach() for n, w in self.weights.items()})
 
-    def mix(self, name: str, run: Run) -> Tensor:
+    def mix(self, name: str, run: Run, probe: Probe | None = None) -> Tensor:
         """The node's value, `Σ A[e,k] · run(e, k)` over the active candidates.
 
         Args:
@@ -70,6 +73,8 @@ class Relaxation:
                 called once for each active candidate, and, where the weights of a discrete
                 relaxation need a gradient, once more for each of the others during the backward
                 pass, without autograd.
+            probe: Finds ⟨∂L/∂node, candidate⟩ of all candidates together, in place of those calls,
+                where a space can do that in fewer and larger kernels.
 
         Returns:
             The node's value, in the shape that `run` returns.
@@ -81,7 +86,10 @@ class Relaxation:
         value = _total(outputs.values())
         if not weights.requires_grad:
             return value
-        return _OnePath.apply(weights, value, run, {c: o.detach() for c, o in outputs.items()})  # type: ignore[no-any-return, no-untyped-call]
+        if probe is None:
+            known = {choice: output.detach() for choice, output in outputs.items()}
+            probe = partial(_each, run, known, weights.shape)
+        return _OnePath.apply(weights, value, probe)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:
@@ -91,36 +99,33 @@ def _total(terms: Iterable[Tensor]) -> Tensor:
     return first
 
 
+def _each(run: Run, known: Mapping[Choice, Tensor], shape: torch.Size, gradient: Tensor) -> Tensor:
+    """⟨∂L/∂node, candidate⟩, one candidate at a time: memory stays that of one output."""
+    flat = gradient.reshape(-1)
+    inner = []
+    for edge, operation in product(*map(range, shape)):
+        output = known.get((edge, operation))
+        if output is None:
+            output = run(edge, operation)
+        inner.append(torch.dot(flat, output.reshape(-1)))
+    return torch.stack(inner).view(shape)
+
+
 class _OnePath(torch.autograd.Function):
     """Identity on the node's value; its backward pass finds ∂L/∂A of every candidate.
 
     A candidate of weight zero passes no gradient to weights or inputs, so that all that is needed
-    of it is ∂L/∂A[e,k] = ⟨∂L/∂node, op_k(input_e)⟩. It is evaluated where ∂L/∂node is known, one
-    candidate at a time, and dropped: memory stays that of one path and one output.
+    of it is ∂L/∂A[e,k] = ⟨∂L/∂node, op_k(input_e)⟩. It is evaluated where ∂L/∂node is known,
+    without autograd, and dropped.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, weights: Tensor, value: Tensor, run: Run, outputs: dict[Choice, Tensor]
-    ) -> Tensor:
-        ctx.run, ctx.outputs = run, outputs
-        ctx.shape, ctx.dtype = weights.shape, weights.dtype
+    def forward(ctx: Any, weights: Tensor, value: Tensor, probe: Probe) -> Tensor:
+        ctx.probe, ctx.dtype = probe, weights.dtype
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         (grad,) = grads
-        edges, operations = ctx.shape
-
-        def output(edge: int, operation: int) -> Tensor:
-            known: Tensor | None = ctx.outputs.get((edge, operation))
-            return ctx.run(edge, operation) if known is None else known
-
         with torch.no_grad():
-            flat = grad.reshape(-1)
-            inner = [
-                torch.dot(flat, output(e, k).reshape(-1))
-                for e in range(edges)
-                for k in range(operations)
-            ]
-        return torch.stack(inner).view(ctx.shape).to(ctx.dtype), grad, None, None
+            return ctx.probe(grad).to(ctx.dtype), grad, None

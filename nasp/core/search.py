@@ -1,5 +1,6 @@
 """The bilevel loop of one-shot strategies and the trial loop of samplers."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -8,14 +9,14 @@ import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision
-from nasp.core.genotype import Choices
+from nasp.core.errors import NaspError
 from nasp.core.loop import Metrics, Outcome, Run, run_epochs
 from nasp.core.losses import Losses
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.core.step import descend
 from nasp.strategies.base import Strategy
-from nasp.strategies.sampler import Sampler
+from nasp.strategies.sampler import Proposal, Sampler
 
 Pairs = Iterable[tuple[Any, Any]]  # (training batch, validation batch)
 
@@ -94,8 +95,8 @@ def search(
 
 
 def run_trials(
-    sampler: Sampler, evaluate: Callable[[int, Choices], float], trials: int
-) -> list[tuple[float, Choices]]:
+    sampler: Sampler, evaluate: Callable[[int, Proposal], float], trials: int
+) -> list[tuple[float, Proposal]]:
     """Ask a sampler for architectures, evaluate each, and tell it the score.
 
     A resumed run asks for the same architectures again; what `evaluate` trains comes back from
@@ -103,18 +104,23 @@ def run_trials(
 
     Args:
         sampler: Proposes architectures.
-        evaluate: Returns the score to minimise, given the trial's position and choices.
+        evaluate: Returns the score to minimise, given the trial's position and proposal.
         trials: Number of architectures.
 
     Returns:
-        Scores and choices in the order of the trials.
+        Scores and proposals in the order of the trials.
+
+    Raises:
+        NaspError: A score is not finite.
     """
     results = []
     for position in range(trials):
-        choices = sampler.ask()
-        score = evaluate(position, choices)
-        sampler.tell(choices, score)
-        results.append((score, choices))
+        proposal = sampler.ask()
+        score = evaluate(position, proposal)
+        if not math.isfinite(score):
+            raise NaspError(f"trial {position + 1} has the score {score}: lower the learning rate")
+        sampler.tell(proposal, score)
+        results.append((score, proposal))
     return results
 
 

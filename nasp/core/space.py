@@ -1,12 +1,14 @@
 """What a search space promises to the strategies."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
+from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 
@@ -33,6 +35,27 @@ class SearchSpace(nn.Module, ABC):
     def architecture(self) -> Iterator[nn.Parameter]:
         """Parameters that are continuous architecture; none by default."""
         return iter(())
+
+    @torch.no_grad()
+    def move(self, offsets: Sequence[float]) -> None:
+        """Add a deviation to each number of the continuous architecture, in place.
+
+        Args:
+            offsets: One for each, in the parameters' units, flattened in the order of
+                `architecture()`.
+
+        Raises:
+            NaspError: There are more or fewer offsets than numbers.
+        """
+        parameters = list(self.architecture())
+        sizes = [p.numel() for p in parameters]
+        if len(offsets) != sum(sizes):
+            raise NaspError(
+                f"{len(offsets)} offsets for a continuous architecture of {sum(sizes)} numbers"
+            )
+        parts = torch.split(torch.tensor(offsets, dtype=torch.float64), sizes)
+        for parameter, part in zip(parameters, parts, strict=True):
+            parameter.add_(part.view_as(parameter).to(parameter))
 
     def weights(self) -> list[nn.Parameter]:
         """Parameters that are weights."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -105,6 +105,34 @@ class Tracker:
         """Log metrics of a step; returns at once. Values that are not finite are left out."""
         values = {name: float(value) for name, value in metrics.items()}
         self._send("log", metrics=values, step=step, time=int(time.time() * 1000))
+
+    def child(
+        self,
+        name: str,
+        *,
+        params: Mapping[str, Any],
+        tags: Mapping[str, str],
+        metrics: Mapping[str, float],
+        curves: Mapping[str, Sequence[float]],
+    ) -> None:
+        """Record a finished run nested in this one; one of this name that is there stays.
+
+        Args:
+            name: Of the nested run, unique in this one.
+            params: What it was called with.
+            tags: What describes it.
+            metrics: Its results.
+            curves: Values by step of its further metrics.
+        """
+        self._send(
+            "child",
+            run_name=name,
+            params={key: str(value) for key, value in params.items()},
+            tags=dict(tags),
+            metrics=dict(metrics),
+            curves={key: list(values) for key, values in curves.items()},
+            time=int(time.time() * 1000),
+        )
 
     def artifact(self, path: Path) -> None:
         """Store a file with the run."""

@@ -31,12 +31,15 @@ class Worker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # Where tqdm is installed, MLflow draws bars over the run's own.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
         self.pending: list[tuple[str, float, int, int]] = []
         self.known: dict[str, dict[int, float]] = {}
         self.resumed = False
+        self.children: set[str] | None = None
 
     def start(self, message: dict[str, Any]) -> None:
         import mlflow
@@ -48,23 +51,20 @@ class Worker:
             self.mlflow, self.client = mlflow, mlflow.MlflowClient()
             earlier = self._earlier(run_file)
             self.resumed = earlier is not None
+            self.experiment_id = self._experiment(message["uri"], message["experiment"])
             if earlier is None:
-                experiment = self._experiment(message["uri"], message["experiment"])
-                run = self.client.create_run(experiment, run_name=message["run_name"])
+                run = self.client.create_run(self.experiment_id, run_name=message["run_name"])
                 earlier = run.info.run_id
             else:
                 self.client.update_run(earlier, status="RUNNING")
         self.run_id: str = earlier
         run_file.write_text(self.run_id, encoding="utf-8")
-        entities = mlflow.entities
-        self.client.log_batch(
-            self.run_id,
-            params=[
-                entities.Param(key, value[:LONGEST_VALUE])
-                for key, value in message["params"].items()
-            ],
-            tags=[entities.RunTag(key, value) for key, value in message["tags"].items()],
-        )
+        params = self._params(message["params"])
+        if self.resumed:  # a parameter cannot change in MLflow
+            logged = self.client.get_run(self.run_id).data.params
+            params = [param for param in params if param.key not in logged]
+        tags = [mlflow.entities.RunTag(key, value) for key, value in message["tags"].items()]
+        self.client.log_batch(self.run_id, params=params, tags=tags)
         # Wanted for the model: the run is busy now, and would wait for them at its end.
         for name in ("mlflow.pyfunc", "pandas"):
             importlib.import_module(name)
@@ -88,6 +88,32 @@ class Worker:
             metrics = [self.mlflow.entities.Metric(*metric) for metric in part]
             self.client.log_batch(self.run_id, metrics=metrics)
         self.pending = []
+
+    def child(self, message: dict[str, Any]) -> None:
+        if self.children is None:
+            named = f"tags.mlflow.parentRunId = '{self.run_id}'"
+            found = self.client.search_runs([self.experiment_id], named) if self.resumed else []
+            self.children = {run.info.run_name for run in found}
+        if message["run_name"] in self.children:
+            return
+        tags = {**message["tags"], "mlflow.parentRunId": self.run_id}
+        run = self.client.create_run(
+            self.experiment_id, tags=tags, run_name=message["run_name"]
+        ).info.run_id
+        values = [(key, value, 0) for key, value in message["metrics"].items()]
+        for key, curve in message["curves"].items():
+            values += [(key, value, step) for step, value in enumerate(curve)]
+        metrics = [
+            self.mlflow.entities.Metric(key, value, message["time"], step)
+            for key, value, step in values
+            if math.isfinite(value)
+        ]
+        params = self._params(message["params"])
+        for start in range(0, max(len(metrics), 1), METRICS_A_CALL):
+            self.client.log_batch(run, metrics[start : start + METRICS_A_CALL], params)
+            params = []
+        self.client.set_terminated(run)
+        self.children.add(message["run_name"])
 
     def artifact(self, message: dict[str, Any]) -> None:
         self.client.log_artifact(self.run_id, message["path"])
@@ -113,6 +139,9 @@ class Worker:
             self.flush()
         finally:
             self.client.set_terminated(self.run_id, status=message["status"])
+
+    def _params(self, params: dict[str, str]) -> list[Any]:
+        return [self.mlflow.entities.Param(k, v[:LONGEST_VALUE]) for k, v in params.items()]
 
     def _earlier(self, run_file: Path) -> str | None:
         """The run that is resumed, if the store has it."""

@@ -8,14 +8,26 @@ import torch
 from nasp.core.space import SearchSpace
 from nasp.strategies.base import Strategy, StrategyOptions
 from nasp.strategies.darts import DARTS
+from nasp.strategies.evolution import Evolution
+from nasp.strategies.exhaustive import Exhaustive
 from nasp.strategies.nasp import NASP
-from nasp.strategies.sampler import Random, Sampler
+from nasp.strategies.reinforce import Reinforce
+from nasp.strategies.sampler import Proposal, Random, Sampler
+from nasp.strategies.single_level import SingleLevel
+from nasp.strategies.tpe import TPE
 
 ONE_SHOT: dict[str, Callable[[SearchSpace, torch.Generator, StrategyOptions], Strategy]] = {
     "nasp": NASP,
     "darts": DARTS,
     "darts2": partial(DARTS, order=2),
+    "single_level": SingleLevel,
 }
-SAMPLERS: dict[str, type[Sampler]] = {"random": Random}
+SAMPLERS: dict[str, type[Sampler]] = {
+    "random": Random,
+    "exhaustive": Exhaustive,
+    "reinforce": Reinforce,
+    "tpe": TPE,
+    "evolution": Evolution,
+}
 
-__all__ = ["ONE_SHOT", "SAMPLERS", "Sampler", "Strategy", "StrategyOptions"]
+__all__ = ["ONE_SHOT", "SAMPLERS", "Proposal", "Sampler", "Strategy", "StrategyOptions"]

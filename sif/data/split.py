@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,18 @@ class Splits:
     train: Table
     valid: Table
     test: Table
+
+    def deviation(self) -> float:
+        """Standard deviation of all ratings, in rating units: the unit of RMSE in papers."""
+        parts = (self.train, self.valid, self.test)
+        mean = average(parts, lambda ratings: ratings)
+        return math.sqrt(average(parts, lambda ratings: np.square(ratings - mean)))
+
+
+def average(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Mean over all ratings of what `of` makes of them, block by block."""
+    sums = [of(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
+    return float(sum(sums)) / sum(map(len, tables))
 
 
 def split(

@@ -9,7 +9,8 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from sif.space import InteractionSpace, SpaceOptions
+from sif.embeddings import SpaceOptions
+from sif.space import InteractionSpace
 
 
 class ToyCNN(SearchSpace):
@@ -116,9 +117,9 @@ class ToyCF(InteractionSpace):
         first = torch.tensor([0, 7, 13])
         while True:
             positions = torch.stack(
-                [torch.randint(size, (8,), generator=generator) for size in self.sizes]
+                [torch.randint(size, (8,), generator=generator) for size in self.embeddings.sizes]
             )
-            ratings = torch.randn(8, generator=generator, dtype=self.table.dtype)
+            ratings = torch.randn(8, generator=generator, dtype=self.heads.dtype)
             yield positions + first[:, None], ratings
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from nasp.core.errors import NaspError
+from nasp.strategies import SAMPLERS
 from sif import InteractionModel, search, train
 from sif.data import Synthetic, synthetic
 
@@ -99,6 +100,19 @@ def test_synthetic_ratings_by_options(tmp_path: Path) -> None:
     output = ["--output", str(tmp_path / "run"), "--quiet"]
     search.main(["--data", "synthetic", *planted, *output, *FAST])
     assert "operation: max" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("strategy", SAMPLERS)
+def test_a_rival_searches_by_the_same_command(
+    strategy: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = ["--output", str(tmp_path / "run"), "--tracking", "none", "--quiet"]
+    few = ["--trials", "3", "--train_epochs", "2", "--synthetic.ratings", "900"]
+    search.main(["--data", "synthetic", "--strategy", strategy, *few, *output])
+    result = result_of(tmp_path / "run")
+    assert result["strategy"] == strategy
+    assert result["metrics"]["test/rmse"] > 0
+    assert "optuna" not in "".join(capfd.readouterr())
 
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]

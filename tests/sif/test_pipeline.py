@@ -1,5 +1,6 @@
 """Searches find planted functions, repeat by their seed, and never see test ratings."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -8,14 +9,16 @@ import torch
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.loop import Run
 from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.strategies.tpe import RANGE
 from sif.data import Splits, Synthetic, split, synthetic
 from sif.fit import TrainOptions
 from sif.metrics import errors
+from sif.operations import OPERATIONS
 from sif.options import SearchOptions
 from sif.pipeline import Found, find, settle
 from sif.visible import Data
 
-SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, train_epochs=4)
+SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 
 
 def planted(operation: str = "multiply", seed: int = 0, ratings: int = 3000) -> Splits:
@@ -63,6 +66,38 @@ def test_a_random_search_tries_as_many_as_asked() -> None:
     found = find(data_of(planted()), options, 1, Run())
     assert len(found.candidates) == 10
     assert found.searches == []
+
+
+@pytest.mark.parametrize("strategy", SAMPLERS)
+def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
+    data, checkpoint = data_of(planted()), Checkpoint()
+    whole = replace(SMALL, strategy=strategy, trials=12, train_epochs=1)
+    find(data, replace(whole, trials=9), 1, Run(checkpoint))  # as far as it came
+    assert facts(find(data, whole, 1, Run(checkpoint))) == facts(find(data, whole, 1, Run()))
+
+
+def test_exhaustive_trials_are_all_operations_with_fresh_mlps() -> None:
+    options = replace(SMALL, strategy="exhaustive", trials=10, train_epochs=1)
+    found = find(data_of(planted()), options, 1, Run())
+    assert {c.operation for c in found.candidates} == set(OPERATIONS)
+    assert Counter(c.operation for c in found.candidates) == dict.fromkeys(OPERATIONS, 4)
+    assert len({c.genotype.to_json() for c in found.candidates}) == 10
+
+
+def test_offsets_are_deviations_from_one_start() -> None:
+    options = replace(SMALL, strategy="tpe", trials=6, train_epochs=1)
+    found = find(data_of(planted()), options, 1, Run())
+    mlps = torch.stack(
+        [
+            torch.cat([torch.tensor(v).flatten() for v in c.genotype.continuous.values()])
+            for c in found.candidates
+            if c.frozen
+        ]
+    )
+    assert mlps.shape == (6, 50)  # two MLPs of 8 + 8 + 8 + 1 numbers
+    apart = mlps.amax(0) - mlps.amin(0)
+    assert apart.min() > 0
+    assert apart.max() <= 2 * RANGE + 1e-6
 
 
 def test_three_entities_are_searched_by_the_same_code() -> None:

@@ -78,12 +78,12 @@ def test_biases_recover_an_additive_table() -> None:
 
 def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from sif import metrics
-    from sif.model import only_path
-    from sif.space import InteractionSpace, SpaceOptions
+    from sif.embeddings import SpaceOptions
+    from sif.space import InteractionSpace
 
     space = InteractionSpace((5, 5), SpaceOptions(), torch.Generator().manual_seed(0), ("max",))
     rows = torch.randint(5, (2, 30), generator=torch.Generator().manual_seed(0))
-    whole = predict(space, only_path(space), rows)
+    whole = predict(space.rate, rows)
     monkeypatch.setattr(metrics, "CHUNK", 7)
-    assert torch.allclose(predict(space, only_path(space), rows), whole)
-    assert predict(space, only_path(space), rows[:, :0]).shape == (0,)
+    assert torch.allclose(predict(space.rate, rows), whole)
+    assert predict(space.rate, rows[:, :0]).shape == (0,)

@@ -6,8 +6,9 @@ import torch
 from nasp.core.errors import NaspError
 from nasp.core.relaxation import Relaxation
 from sif.elementwise import ElementwiseMLP
-from sif.operations import OPERATIONS, width
-from sif.space import DECISION, InteractionSpace, SpaceOptions
+from sif.embeddings import SpaceOptions
+from sif.operations import OPERATIONS, functions
+from sif.space import DECISION, InteractionSpace
 
 SIZES = (5, 4, 3)
 
@@ -18,7 +19,7 @@ def made(**options: object) -> InteractionSpace:
 
 
 def path(operation: str) -> Relaxation:
-    row = [[float(name == operation) for name in OPERATIONS]]
+    row = [[float(name == operation) for name in functions(len(SIZES))]]
     return Relaxation.one_path({DECISION: torch.tensor(row)})
 
 
@@ -31,7 +32,10 @@ def tanh_mlp(mlp: ElementwiseMLP, entity: int, x: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("biases", [True, False])
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    "operation",
+    [*OPERATIONS, "max(plus(user,item),context)", "concat(multiply(item,context),user)"],
+)
 def test_a_rating_is_the_formula(operation: str, biases: bool) -> None:
     space = made(biases=biases)
     with torch.no_grad():
@@ -41,17 +45,22 @@ def test_a_rating_is_the_formula(operation: str, biases: bool) -> None:
     rows = (positions + torch.tensor([0, 5, 9])).T
     rating, _ = space.rate(rows, path(operation))
     for i, row in enumerate(rows.T):
-        vectors = [tanh_mlp(space.transform, n, space.table[r, :3]) for n, r in enumerate(row)]
+        vectors = [
+            tanh_mlp(space.transform, n, space.embeddings.table[r, :3]) for n, r in enumerate(row)
+        ]
         met = {
             "plus": sum(vectors),
             "multiply": vectors[0] * vectors[1] * vectors[2],
             "max": torch.stack(vectors).amax(0),
             "min": torch.stack(vectors).amin(0),
             "concat": torch.cat(vectors),
+            "max(plus(user,item),context)": torch.maximum(vectors[0] + vectors[1], vectors[2]),
+            "concat(multiply(item,context),user)": torch.cat([vectors[1] * vectors[2], vectors[0]]),
         }[operation]
-        expected = met @ space.heads[operation]
+        head = space.heads[list(functions(len(SIZES))).index(operation)]
+        expected = met @ head[: len(met)]
         if biases:
-            expected = expected + space.table[row, 3].sum() + space.bias
+            expected = expected + space.embeddings.table[row, 3].sum() + space.embeddings.bias
         assert float((rating[i] - expected).detach()) == pytest.approx(0, abs=1e-5)
 
 
@@ -67,7 +76,7 @@ def test_the_loss_is_mse_plus_the_penalty(penalty: str) -> None:
     space = made(penalty=penalty, weight_decay=0.7)
     rows, ratings = torch.tensor([[0, 1], [5, 6], [9, 9]]), torch.tensor([0.5, -1.0])
     rating, _ = space.rate(rows, path("max"))
-    looked_up = [space.table[entity] for entity in rows]
+    looked_up = [space.embeddings.table[entity] for entity in rows]
     if penalty == "norm":
         expected = sum(e.norm() for e in looked_up)
     else:
@@ -83,15 +92,36 @@ def test_heads_obey_the_norm_constraint() -> None:
     optimizer = torch.optim.SGD(space.weights(), lr=100.0)
     space((rows, ratings), path("concat")).backward()
     optimizer.step()
-    assert space.heads["concat"].norm() > 1
+    assert space.heads[4].norm() > 1
     space.constrain()
-    assert all(head.norm() <= 1 + 1e-6 for head in space.heads.values())
+    assert all(head.norm() <= 1 + 1e-6 for head in space.heads)
 
 
 def test_costs_are_counted_from_the_heads() -> None:
     (decision,) = made().decisions
-    assert decision.cost == tuple(float(width(name, 3, 3)) for name in OPERATIONS)
-    assert decision.cost[decision.operations.index("concat")] == 9
+    cost = dict(zip(decision.operations, decision.cost, strict=True))
+    assert [cost[name] for name in OPERATIONS] == [3, 3, 3, 3, 9]
+    assert cost["concat(plus(user,item),context)"] == 6
+    assert cost["plus(max(user,item),context)"] == 3
+
+
+def test_the_probe_of_all_functions_is_full_autograd() -> None:
+    space = made().double()
+    with torch.no_grad():
+        for parameter in space.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator())
+    rows, ratings = torch.tensor([[0, 1, 4], [5, 6, 6], [9, 9, 11]]), torch.tensor([0.5, -1.0, 2.0])
+    batch = rows, ratings.double()
+    point = path("min(multiply(user,context),item)").probed()
+    inputs = [point.weights[DECISION], *space.architecture()]
+    found = torch.autograd.grad(space(batch, point), inputs)
+    weights = point.weights[DECISION].detach().double().requires_grad_()
+    full = torch.autograd.grad(
+        space(batch, Relaxation.dense({DECISION: weights})), [weights, *inputs[1:]]
+    )
+    assert found[0].shape == (1, 53)
+    for one, other in zip(found, full, strict=True):
+        assert torch.allclose(one.double(), other, rtol=1e-6, atol=1e-9)
 
 
 def test_wrong_spaces_are_refused() -> None:

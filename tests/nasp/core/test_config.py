@@ -1,6 +1,6 @@
 """Configuration: file, then command line; each mistake is one line that names the key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,17 @@ class Inner:
 
 
 @dataclass
+class Mutable:
+    """A section that is not frozen.
+
+    Attributes:
+        count: A number.
+    """
+
+    count: int = 1
+
+
+@dataclass
 class Schema:
     """Options.
 
@@ -34,6 +45,7 @@ class Schema:
         fractions: Shares.
         resume: Go on.
         inner: A section.
+        other: Another, made anew for each configuration.
     """
 
     embedding_dim: int = 8
@@ -43,6 +55,7 @@ class Schema:
     fractions: tuple[float, float] = (0.5, 0.5)
     resume: bool = False
     inner: Inner = Inner()
+    other: Mutable = field(default_factory=Mutable)
 
 
 def parsed(*argv: str) -> Schema:
@@ -62,6 +75,20 @@ def test_a_truth_value_needs_no_value() -> None:
     assert parsed("--resume").resume
     assert parsed("--resume", "--embedding_dim", "2").resume
     assert not parsed("--resume", "false").resume
+
+
+def test_several_values_need_no_brackets() -> None:
+    for argv in (["--fractions", "0.2,0.8"], ["--fractions=0.2,0.8"], ["--fractions", "[0.2,0.8]"]):
+        assert parsed(*argv).fractions == (0.2, 0.8)
+
+
+def test_a_section_made_anew_is_filled_too(tmp_path: Path) -> None:
+    assert parsed("--other.count", "3").other == Mutable(3)
+    file = tmp_path / "config.yaml"
+    file.write_text("other: {count: 5}\n")
+    assert parsed("--config", str(file)).other == Mutable(5)
+    with pytest.raises(NaspError, match=r"other\.cuont"):
+        parsed("--other.cuont", "3")
 
 
 def test_yaml_comes_back(tmp_path: Path) -> None:

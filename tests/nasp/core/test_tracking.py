@@ -59,14 +59,16 @@ def test_runs_that_start_together_share_a_new_store(store: Path) -> None:
     assert [run.info.status for run in runs] == ["FINISHED", "FINISHED"]
 
 
-def test_a_run_is_recorded(store: Path) -> None:
+def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (store / "file.txt").write_text("content")
     (store / "model.py").write_text(CODE)
     with tracker(store, "first") as run:
         for step, rmse in enumerate([0.9, 0.7, 0.8]):
             run.log({"valid/rmse": rmse, "train/loss": float("nan")}, step)
         run.artifact(store / "file.txt")
-        run.model(store / "model.py", {}, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+        files = {"file": store / "file.txt"}
+        run.model(store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+    assert "it/s" not in capfd.readouterr().err
     found = client(store).get_run((store / "first.id").read_text())
     assert found.info.status == "FINISHED"
     assert found.info.run_name == "first"
@@ -103,6 +105,46 @@ def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
     assert [(m.step, m.value) for m in history] == [(0, 0.5), (1, 0.6), (2, 0.55), (3, 0.4)]
     best = client(store).get_metric_history(first, "best/valid/rmse")
     assert [(m.step, m.value) for m in best] == [(0, 0.5), (3, 0.4)]
+
+
+def test_nested_runs_are_recorded_once(store: Path) -> None:
+    def record(run: Tracker, name: str) -> None:
+        run.child(
+            name,
+            params={"method": name},
+            tags={"found": "max"},
+            metrics={"test/rmse": 0.9},
+            curves={"best/valid/rmse": [1.0, 0.9]},
+        )
+
+    with tracker(store, "parent") as run:
+        record(run, "a")
+    with tracker(store, "parent") as run:  # resumed
+        record(run, "a")
+        record(run, "b")
+    parent = client(store).get_run((store / "parent.id").read_text())
+    children = client(store).search_runs(
+        [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    )
+    assert sorted(run.info.run_name for run in children) == ["a", "b"]
+    assert {run.info.status for run in children} == {"FINISHED"}
+    assert children[0].data.metrics == {"test/rmse": 0.9, "best/valid/rmse": 0.9}
+    assert children[0].data.tags["found"] == "max"
+
+
+def test_an_option_that_changed_does_not_stop_tracking(
+    store: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with tracker(store, "changed"):
+        pass
+    again = tracker(store, "changed")
+    again._start["params"] = {"dim": "9", "new": "1"}
+    with again as run:
+        run.log({"valid/rmse": 0.5}, 0)
+    found = client(store).get_run((store / "changed.id").read_text())
+    assert found.data.metrics["valid/rmse"] == 0.5
+    assert (found.data.params["dim"], found.data.params["new"]) == ("8", "1")
+    assert capfd.readouterr().err == ""
 
 
 def test_an_error_marks_the_run_and_a_deleted_run_is_not_resumed(store: Path) -> None:

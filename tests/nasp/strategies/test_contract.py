@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from nasp.core.checkpoint import Checkpoint
-from nasp.core.genotype import Genotype, projection_of
+from nasp.core.decision import Decision
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype, choices_of, projection_of
 from nasp.core.loop import Metrics, Outcome, Run
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss, run_trials, search
 from nasp.core.space import SearchSpace
-from nasp.strategies import ONE_SHOT, SAMPLERS, Strategy, StrategyOptions
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, Strategy, StrategyOptions
 from tests.nasp.toys import TOYS
 
 every_strategy = pytest.mark.parametrize("name", ONE_SHOT)
@@ -165,18 +167,46 @@ def test_eta_prefers_operations_of_few_parameters() -> None:
 
 @every_sampler
 @every_space
-def test_a_sampler_asks_for_valid_genotypes_by_its_seed(name: str, kind: str) -> None:
-    space = TOYS[kind](torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("continuous", [0, 7])
+def test_a_sampler_asks_for_valid_architectures_by_its_seed(
+    name: str, kind: str, continuous: int
+) -> None:
+    decisions = TOYS[kind](torch.Generator().manual_seed(0)).decisions
 
-    def asked(seed: int) -> list[Any]:
-        sampler = SAMPLERS[name](space.decisions, torch.Generator().manual_seed(seed))
-        return run_trials(sampler, lambda position, choices: float(position), 12)
+    def asked(seed: int, trials: int) -> list[tuple[float, Proposal]]:
+        sampler = SAMPLERS[name](decisions, torch.Generator().manual_seed(seed), continuous)
+        return run_trials(sampler, lambda position, proposal: float(position % 5), trials)
 
-    first = asked(0)
-    assert first == asked(0)
-    assert first != asked(1)
-    assert [score for score, _ in first] == [float(i) for i in range(12)]
-    for _, choices in first:
-        for decision in space.decisions:
-            kept = projection_of(space.decisions, choices)[decision.name]
-            assert kept.sum() == decision.keep
+    first = asked(0, 20)
+    assert first == asked(0, 20)
+    assert first != asked(1, 20)
+    assert first[:13] == asked(0, 13)
+    assert [score for score, _ in first] == [float(i % 5) for i in range(20)]
+    for _, proposal in first:
+        assert choices_of(decisions, projection_of(decisions, proposal.choices)) == proposal.choices
+        assert len(proposal.offsets) in {0, continuous}
+        assert all(isinstance(offset, float) for offset in proposal.offsets)
+
+
+@every_sampler
+def test_a_sampler_draws_from_its_generator_only(name: str) -> None:
+    decisions = TOYS["cnn"](torch.Generator().manual_seed(0)).decisions
+    before = torch.get_rng_state()
+    sampler = SAMPLERS[name](decisions, torch.Generator().manual_seed(0), 2)
+    run_trials(sampler, lambda position, proposal: float(position), 12)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@every_sampler
+def test_a_sampler_stands_a_space_with_nothing_to_decide(name: str) -> None:
+    decisions = (Decision("only", ("a", "b"), ("op",), (0,), keep=2),)
+    sampler = SAMPLERS[name](decisions, torch.Generator().manual_seed(0))
+    results = run_trials(sampler, lambda position, proposal: 1.0, 12)
+    assert [p.choices for _, p in results] == [{"only": (("a", "op"), ("b", "op"))}] * 12
+
+
+def test_a_score_that_is_no_number_stops_the_trials() -> None:
+    decisions = TOYS["cnn"](torch.Generator().manual_seed(0)).decisions
+    sampler = SAMPLERS["random"](decisions, torch.Generator().manual_seed(0))
+    with pytest.raises(NaspError, match="trial 2 has the score nan"):
+        run_trials(sampler, lambda position, proposal: [1.0, float("nan")][position], 3)

@@ -1,0 +1,84 @@
+"""Models with hidden layers: Wide & Deep, and neural collaborative filtering."""
+
+from dataclasses import replace
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sif.baselines.base import Baseline, into_ball
+from sif.embeddings import SpaceOptions
+
+if TYPE_CHECKING:
+    from sif.visible import Data
+
+
+def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer with He's start values and no bias yet, drawn from the generator alone."""
+    linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu", generator=generator)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def tower(inputs: int, widths: tuple[int, ...], generator: torch.Generator) -> nn.Sequential:
+    """Hidden layers with ReLU and a linear one, `(ratings, inputs)` to `(ratings, 1)`."""
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [layer(inputs, width, generator), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, layer(inputs, 1, generator))
+
+
+def side_by_side(embeddings: Tensor) -> Tensor:
+    """Embeddings `(entities, ratings, dim)` of a rating in one row, `(ratings, entities · dim)`."""
+    return embeddings.transpose(0, 1).flatten(1)
+
+
+class DeepWide(Baseline):
+    """Wide & Deep (Cheng et al., 2016, §3): a linear model of the ids plus hidden layers.
+
+    The wide part of a table of ids is its biases. The deep part's layers halve from four times
+    `embedding_dim`, which is the paper's shape at the size of our embeddings.
+    """
+
+    biases = True
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        dim = options.embedding_dim
+        inputs = len(data.encoder.sizes) * dim
+        self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        rated: Tensor = self.deep(side_by_side(embeddings))
+        return rated.squeeze(1)
+
+
+class NCF(Baseline):
+    """Neural matrix factorisation (He et al., 2017, §3.4), with a squared loss on ratings.
+
+    A product of embeddings beside hidden layers over others, and one head over both (eq. 12), whose
+    half for the product obeys ‖w‖₂ <= 1 as the interaction space's heads do. As in the paper each
+    half has embeddings of its own (the table's are twice as long), and the layers halve down to
+    `embedding_dim`.
+    """
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        dim = options.embedding_dim
+        inputs = len(data.encoder.sizes) * dim
+        self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
+        self.head = nn.Parameter(torch.full((dim,), 1 / sqrt(dim)))
+
+    def table_options(self) -> SpaceOptions:
+        return replace(self.options, embedding_dim=2 * self.options.embedding_dim)
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        generalised, deep = embeddings.chunk(2, dim=-1)
+        from_layers: Tensor = self.deep(side_by_side(deep))
+        return generalised.prod(0).mv(self.head) + from_layers.squeeze(1)
+
+    def constrain(self) -> None:
+        into_ball(self.head[None])

@@ -1,0 +1,79 @@
+"""Inner products, and the single operations of the interaction space without its MLPs."""
+
+from math import sqrt
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sif.baselines.base import Baseline, into_ball, product
+from sif.embeddings import SpaceOptions
+from sif.operations import OPERATIONS, Function
+
+if TYPE_CHECKING:
+    from sif.visible import Data
+
+
+class CP(Baseline):
+    """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, eq. 3.2)."""
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        return product(embeddings)
+
+
+class MF(CP):
+    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables."""
+
+    most = 2
+    biases = False
+
+
+class BiasedMF(CP):
+    """Matrix factorisation with biases, `μ + b_u + b_i + ⟨u, v⟩` (Koren et al., 2009, eq. 4)."""
+
+    most = 2
+    biases = True
+
+
+class Joined(Baseline):
+    """One operation and its linear head, `⟨w, op(e_1, ..., e_N)⟩` with ‖w‖₂ <= 1 (SIF, §4.1)."""
+
+    operation: ClassVar[str]
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        function = Function(self.operation, tuple(range(len(data.encoder.sizes))))
+        width = function.width(options.embedding_dim)
+        # Heads of one sign would make the mean of maxima a constant, which the biases have already.
+        signs = 1.0 - 2.0 * (torch.arange(width) % 2)
+        self.head = nn.Parameter(signs / sqrt(width))
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        return OPERATIONS[self.operation](embeddings.unbind()).mv(self.head)
+
+    def constrain(self) -> None:
+        into_ball(self.head[None])
+
+
+class Plus(Joined):
+    """`⟨w, u + v⟩`: a bias for each entity, in several coordinates."""
+
+    operation = "plus"
+
+
+class Max(Joined):
+    """`⟨w, max(u, v)⟩`."""
+
+    operation = "max"
+
+
+class Min(Joined):
+    """`⟨w, min(u, v)⟩`."""
+
+    operation = "min"
+
+
+class Concat(Joined):
+    """`⟨w, [u; v]⟩`, as "plus" with a head for each entity."""
+
+    operation = "concat"

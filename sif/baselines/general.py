@@ -1,0 +1,48 @@
+"""A general approximator: an MLP over the embeddings, whose layers are searched."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nasp.core.decision import Decision
+from sif.baselines.base import Baseline
+from sif.baselines.deep import layer, side_by_side, tower
+from sif.embeddings import SpaceOptions
+
+if TYPE_CHECKING:
+    from sif.visible import Data
+
+LAYERS = 5
+WIDTHS = ("0", "2", "4", "8", "16")
+DECISIONS = tuple(
+    Decision(f"layer{i + 1}", ("input",), WIDTHS, tuple(map(float, WIDTHS))) for i in range(LAYERS)
+)
+"""The width of each hidden layer; a layer of width 0 is left out (SIF, "Gen-approx", §5.4)."""
+
+
+class GeneralMLP(Baseline):
+    """An MLP from all embeddings of a rating to the rating, which could approximate any function.
+
+    Args:
+        data: Number of ids.
+        options: Length and start values of embeddings, biases, penalty.
+        generator: Source of all start values.
+        widths: Hidden layers; none is a linear model.
+    """
+
+    def __init__(
+        self,
+        data: "Data",
+        options: SpaceOptions,
+        generator: torch.Generator,
+        widths: tuple[int, ...],
+    ) -> None:
+        super().__init__(data, options, generator)
+        inputs = len(data.encoder.sizes) * options.embedding_dim
+        self.deep = tower(inputs, widths, generator)
+        self.head = layer(widths[-1] if widths else inputs, 1, generator)
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        rated: Tensor = self.head(self.deep(side_by_side(embeddings)))
+        return rated.squeeze(1)

@@ -1,0 +1,67 @@
+"""Factorisation machines, of order two and three.
+
+Their interactions are divided by √dim, for the reason that `product` gives.
+"""
+
+from dataclasses import replace
+from math import sqrt
+
+from torch import Tensor
+
+from sif.baselines.base import Baseline
+from sif.embeddings import SpaceOptions
+
+
+def pairs(embeddings: Tensor) -> Tensor:
+    """`Σ_{i<j} ⟨e_i, e_j⟩` in linear time (Rendle, 2010, lemma 3.1).
+
+    Args:
+        embeddings: `(entities, ratings, dim)`.
+
+    Returns:
+        `(ratings,)`.
+    """
+    return (embeddings.sum(0).square() - embeddings.square().sum(0)).sum(-1) / 2
+
+
+def triples(embeddings: Tensor) -> Tensor:
+    """`Σ_{i<j<k} ⟨e_i, e_j, e_k⟩`: Newton's identity for the ANOVA kernel of degree three.
+
+    Args:
+        embeddings: `(entities, ratings, dim)`.
+
+    Returns:
+        `(ratings,)`.
+    """
+    one, square = embeddings.sum(0), embeddings.square()
+    two, three = square.sum(0), (square * embeddings).sum(0)
+    return (one * (one.square() - 3 * two) + 2 * three).sum(-1) / 6
+
+
+class FM(Baseline):
+    """Factorisation machine, `w_0 + Σ_i w_i + Σ_{i<j} ⟨e_i, e_j⟩` (Rendle, 2010, eq. 1).
+
+    Its features are the ids, so with two entities it is matrix factorisation with biases.
+    """
+
+    biases = True
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        return pairs(embeddings) / sqrt(self.options.embedding_dim)
+
+
+class HOFM(Baseline):
+    """Factorisation machine of order three (Blondel et al., 2016, eq. 3).
+
+    As in the paper, each order has embeddings of its own: the table's are twice as long.
+    """
+
+    least = 3
+    biases = True
+
+    def table_options(self) -> SpaceOptions:
+        return replace(self.options, embedding_dim=2 * self.options.embedding_dim)
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        second, third = embeddings.chunk(2, dim=-1)
+        return (pairs(second) + triples(third)) / sqrt(self.options.embedding_dim)

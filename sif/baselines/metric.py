@@ -1,0 +1,35 @@
+"""Collaborative metric learning, as a regression of ratings."""
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sif.baselines.base import Baseline, into_ball
+from sif.embeddings import SpaceOptions
+
+if TYPE_CHECKING:
+    from sif.visible import Data
+
+
+class CML(Baseline):
+    """The nearer, the better: `c − ‖u − v‖² / √dim` with ‖u‖, ‖v‖ <= 1 (Hsieh et al., 2017, §3).
+
+    The paper ranks items by the distance; a rating needs the constant c beside it. The distance is
+    divided by √dim, for the reason that `product` gives.
+    """
+
+    most = 2
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        self.constant = nn.Parameter(torch.zeros(()))
+
+    def meet(self, embeddings: Tensor) -> Tensor:
+        user, item = embeddings
+        distance = (user - item).square().sum(-1) / sqrt(self.embeddings.dim)
+        return torch.sub(self.constant, distance)
+
+    def constrain(self) -> None:
+        into_ball(self.embeddings.table[:, : self.embeddings.dim])

@@ -1,0 +1,115 @@
+"""Products of a constant sparse matrix and embeddings, by torch-sparse or by torch itself."""
+
+import warnings
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.errors import NaspError
+
+try:
+    from torch_sparse import SparseTensor
+except ImportError:  # the extra `sparse` is not installed
+    SparseTensor = None
+
+Backend = Literal["torch-sparse", "torch"]
+
+
+def distinct(rows: Tensor) -> Tensor:
+    """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
+    size = int(rows.max()) + 1
+    key: Tensor = torch.unique(rows[0] * size + rows[1])
+    return torch.stack([key // size, key % size])
+
+
+class Propagation(nn.Module):
+    """Multiplies embeddings by one constant sparse matrix, forward and backward.
+
+    Both backends compute the same sums; only the order of additions may differ.
+
+    Args:
+        row: Row of each entry, int64 `(entries,)`.
+        column: Column of each entry, int64 `(entries,)`. No pair occurs twice.
+        value: The entries, `(entries,)`.
+        shape: Rows and columns of the matrix.
+        backend: `torch-sparse` for `SparseTensor`, `torch` for torch's own compressed rows; None
+            takes torch-sparse where it is installed.
+
+    Raises:
+        NaspError: torch-sparse is asked for and not installed.
+    """
+
+    row: Tensor
+    column: Tensor
+    value: Tensor
+
+    def __init__(
+        self,
+        row: Tensor,
+        column: Tensor,
+        value: Tensor,
+        shape: tuple[int, int],
+        backend: Backend | None = None,
+    ) -> None:
+        super().__init__()
+        if backend == "torch-sparse" and SparseTensor is None:
+            raise NaspError("torch-sparse is not installed: pip install nasp[sparse]")
+        order = (row * shape[1] + column).argsort()
+        self.register_buffer("row", row[order], persistent=False)
+        self.register_buffer("column", column[order], persistent=False)
+        self.register_buffer("value", value[order], persistent=False)
+        self.shape = shape
+        self.backend = backend or ("torch-sparse" if SparseTensor is not None else "torch")
+        self._ready: tuple[torch.device, Any] | None = None
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """`(columns, any)` to `(rows, any)`."""
+        if self._ready is None or self._ready[0] != self.value.device:
+            made = self._sparse_tensor() if self.backend == "torch-sparse" else self._both_ways()
+            self._ready = self.value.device, made
+        matrix = self._ready[1]
+        if self.backend == "torch-sparse":
+            product: Tensor = matrix.matmul(embeddings)
+            return product
+        return _product(embeddings, *matrix)
+
+    def _sparse_tensor(self) -> Any:
+        return SparseTensor(
+            row=self.row, col=self.column, value=self.value, sparse_sizes=self.shape, is_sorted=True
+        )
+
+    def _both_ways(self) -> tuple[Tensor, Tensor]:
+        rows, columns = self.shape
+        order = (self.column * rows + self.row).argsort()
+        return (
+            _compressed(self.row, self.column, self.value, (rows, columns)),
+            _compressed(self.column[order], self.row[order], self.value[order], (columns, rows)),
+        )
+
+
+def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Compressed rows of sorted entries."""
+    starts = torch.zeros(shape[0] + 1, dtype=torch.int64, device=row.device)
+    starts[1:] = torch.bincount(row, minlength=shape[0]).cumsum(0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse")  # torch calls its sparse tensors a beta
+        return torch.sparse_csr_tensor(starts, column, value, shape)
+
+
+class _Product(torch.autograd.Function):
+    """Autograd's own backward pass transposes the matrix anew each time."""
+
+    @staticmethod
+    def forward(ctx: Any, embeddings: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return matrix @ embeddings
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.transposed @ gradient, None, None
+
+
+def _product(embeddings: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+    product: Tensor = _Product.apply(embeddings, matrix, transposed)  # type: ignore[no-untyped-call]
+    return product

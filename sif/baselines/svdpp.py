@@ -1,0 +1,46 @@
+"""SVD++: a user is also what the user has rated."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from sif.baselines.base import product
+from sif.baselines.fixed import BiasedMF
+from sif.baselines.propagation import Propagation, distinct
+from sif.embeddings import SpaceOptions
+
+if TYPE_CHECKING:
+    from sif.visible import Data
+
+
+class SVDpp(BiasedMF):
+    """`μ + b_u + b_i + ⟨v, u + |N(u)|^-1/2 Σ_{j∈N(u)} y_j⟩` (Koren, 2008, eq. 15).
+
+    N(u) are the items that the user rated in training, the rated item among them. The sums of all
+    users are made for each batch, as one sparse product, see `LightGCN` for its cost.
+    The penalty is on the sum, where the paper has one on each y_j.
+    """
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        users, items = data.encoder.sizes
+        user, item = distinct(data.train.rows)
+        rated = torch.bincount(user, minlength=users).float()
+        self.rated = Propagation(user, item - users, rated[user].rsqrt(), (users, items))
+        implicit = options.embedding_std * torch.randn(
+            items, options.embedding_dim, generator=generator
+        )
+        self.implicit = nn.Parameter(implicit)
+
+    def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions, and what was looked up: user, item, and the user's sum over N(u)."""
+        looked_up = self.embeddings.look_up(rows)
+        embeddings, bias = self.embeddings.parts(looked_up)
+        implicit = self.rated(self.implicit).index_select(0, rows[0])
+        user, item = embeddings
+        rating = product(torch.stack([user + implicit, item]))
+        padded = pad(implicit, (0, looked_up.shape[-1] - implicit.shape[-1]))
+        assert bias is not None  # they are part of the model
+        return rating + bias, torch.cat([looked_up, padded[None]])

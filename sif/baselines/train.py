@@ -1,0 +1,73 @@
+"""Trains a baseline as the found function is trained."""
+
+from typing import Any
+
+import torch
+
+from nasp.core.errors import NaspError
+from nasp.core.loop import Outcome, Run
+from nasp.core.nearest import nearest
+from sif.baselines import BASELINES
+from sif.baselines.base import Baseline
+from sif.fit import TrainOptions, fit
+from sif.visible import Data
+
+TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow what is penalised
+
+
+def train_baseline(
+    name: str,
+    data: Data,
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: Run,
+) -> tuple[Baseline, Outcome]:
+    """Train a baseline until validation RMSE stops improving.
+
+    Args:
+        name: One of `BASELINES`; the phase's name in the checkpoint too.
+        data: Training ratings for the weights; validation ratings stop the training.
+        options: How to train.
+        epochs: Epochs at most.
+        generator: Source of start values and batches.
+        run: Checkpoint, progress and log.
+
+    Returns:
+        The model with the weights of its best epoch, and how the training went.
+
+    Raises:
+        NaspError: There is no such baseline, or it does not take so many entities.
+    """
+    if name not in BASELINES:
+        hint, known = nearest(name, BASELINES), ", ".join(BASELINES)
+        raise NaspError(f"unknown baseline {name!r}{hint}; known are {known}")
+    model = BASELINES[name](data, options, generator)
+    model.to(data.train.ratings.device)
+    outcome = fit_baseline(name, model, data, options, epochs=epochs, generator=generator, run=run)
+    return model, outcome
+
+
+def fit_baseline(
+    name: str,
+    model: Baseline,
+    data: Data,
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: Run,
+) -> Outcome:
+    """Train a model that is made, with small steps for its hidden layers; see `train_baseline`."""
+    tower = list(model.tower())
+    slow = set(map(id, tower))
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in model.parameters() if id(p) not in slow]},
+        {
+            "params": tower,
+            "lr": model.tower_rate * options.learning_rate,
+            "weight_decay": TOWER_DECAY,
+        },
+    ]
+    return fit(name, model, groups, data, options, epochs=epochs, generator=generator, run=run)

@@ -1,0 +1,67 @@
+"""All options of `python -m sif.compare`."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nasp.core.command import RunOptions
+from nasp.core.config import flatten
+from nasp.core.errors import NaspError
+from nasp.core.nearest import nearest
+from sif.comparison.methods import METHODS, TRIVIAL
+from sif.comparison.tuning import Ranges
+from sif.config import RatingOptions
+from sif.options import SearchOptions
+
+
+@dataclass
+class CompareConfig(RunOptions, RatingOptions):
+    """All options of `python -m sif.compare`.
+
+    Attributes:
+        data: Names in datasets/, or paths.
+        methods: What is compared; all if empty. The global mean and the biases always are; methods
+            that do not take as many entities as a data set has are left out.
+        embedding_dims: Lengths of an embedding.
+        seeds: Number of splits, from `seed` on; each method sees the same ones.
+        tuning_trials: Sets of hyper-parameters tried for each method, data set and length.
+        tune: Bounds of the hyper-parameters.
+        search: Options of every method that are neither compared nor tuned.
+        jobs: Processes, of one thread each.
+    """
+
+    data: tuple[str, ...] = ("movielens",)
+    methods: tuple[str, ...] = ()
+    embedding_dims: tuple[int, ...] = (8,)
+    seeds: int = 5
+    tuning_trials: int = 12
+    tune: Ranges = Ranges()  # noqa: RUF009 (frozen)
+    search: SearchOptions = field(default_factory=SearchOptions)
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        for name in self.methods:
+            if name not in METHODS or name in TRIVIAL:
+                known = [method for method in METHODS if method not in TRIVIAL]
+                raise NaspError(
+                    f"unknown method {name!r}{nearest(name, known)}; there are {', '.join(known)}"
+                )
+        for name in ("seeds", "jobs"):
+            if getattr(self, name) < 1:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.tuning_trials < 0:
+            raise NaspError(f"tuning_trials is {self.tuning_trials}; it must be 0 or more")
+        for name in ("data", "embedding_dims"):
+            if not getattr(self, name):
+                raise NaspError(f"{name} is empty: name one or more")
+
+    def options(self, embedding_dim: int, tuned: dict[str, float]) -> SearchOptions:
+        """Options of one method on one data set."""
+        values: dict[str, Any] = dict(tuned)
+        return replace(self.search, embedding_dim=embedding_dim, **values)
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that a cell's result depends on, beside its own name."""
+        elsewhere = {*RunOptions.__dataclass_fields__, "data", "data_dir", "methods", "jobs"}
+        elsewhere |= {"embedding_dims", "seeds"}
+        kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
+        return {**kept, "tuned on seed": self.seed}

@@ -1,0 +1,105 @@
+"""What is compared: every method as one function of the data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from nasp.core.loop import Run
+from nasp.core.search import run_trials
+from nasp.core.seeding import generator
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal
+from nasp.strategies.sampler import Random
+from sif.baselines import BASELINES
+from sif.baselines.general import DECISIONS, GeneralMLP
+from sif.baselines.train import fit_baseline, train_baseline
+from sif.metrics import predict
+from sif.options import SearchOptions
+from sif.pipeline import find
+from sif.prepared import Ratings
+from sif.visible import Data
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained model.
+
+    Attributes:
+        rate: Standardised predictions `(ratings,)` for the rows of a split.
+        parameters: How many numbers it has learnt.
+        found: What the method found, if it searches.
+    """
+
+    rate: Callable[[Ratings], Tensor]
+    parameters: int
+    found: str = ""
+
+
+Method = Callable[[Data, SearchOptions, int, Run], Fitted]
+"""Trains on the data with a seed, watched through the run's progress."""
+
+
+def _mean(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    return Fitted(lambda ratings: torch.zeros_like(ratings.ratings), 1)
+
+
+def _biases(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    return Fitted(lambda ratings: data.biases[ratings.rows].sum(0), len(data.biases) + 1)
+
+
+def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    model, _ = train_baseline(
+        name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
+    )
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model))
+
+
+def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    """Random search over the layers of a general MLP."""
+    tried: list[tuple[float, GeneralMLP, str]] = []
+
+    def evaluate(position: int, proposal: Proposal) -> float:
+        random = generator(seed, "general", position)
+        layers = [pairs[0][1] for pairs in proposal.choices.values()]
+        widths = tuple(int(width) for width in layers if width != "0")
+        model = GeneralMLP(data, options, random, widths).to(data.train.ratings.device)
+        outcome = fit_baseline(
+            f"trial {position + 1}",
+            model,
+            data,
+            options,
+            epochs=options.train_epochs,
+            generator=random,
+            run=run,
+        )
+        rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
+        tried.append((rmse, model, "-".join(map(str, widths)) or "linear"))
+        return rmse
+
+    run_trials(Random(DECISIONS, generator(seed, "layers")), evaluate, options.trials)
+    _, model, widths = min(tried, key=lambda trial: trial[0])
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model), widths)
+
+
+def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    found = find(data, replace(options, strategy=strategy), seed, run)
+    model = found.model
+    return Fitted(model.rate, _size(model.network), found.candidates[0].operation)
+
+
+def _size(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}
+FIXED: dict[str, Method] = {name: partial(_baseline, name) for name in BASELINES}
+SEARCHED: dict[str, Method] = {name: partial(_search, name) for name in (*ONE_SHOT, *SAMPLERS)}
+SEARCHED["general_mlp"] = _general
+METHODS = TRIVIAL | FIXED | SEARCHED
+
+
+def methods_of(entities: int) -> list[str]:
+    """Names of the methods for ratings by so many entities, the trivial ones first."""
+    return [name for name in METHODS if name not in BASELINES or BASELINES[name].takes(entities)]

@@ -1,0 +1,146 @@
+"""The table and the pictures of a comparison."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy.stats import ttest_rel
+
+from nasp.core import plots
+from nasp.core.files import write_text
+from sif.comparison.cells import Cell
+from sif.comparison.methods import FIXED, SEARCHED, TRIVIAL
+
+DRAWN = 8  # lines in a panel
+
+Group = list[Cell]
+"""The cells of one method, data set and embedding_dim, one for each seed."""
+
+
+def write(folder: Path, groups: Sequence[Group], place: dict[str, Any]) -> list[Path]:
+    """Write `table.md` and a picture for each data set.
+
+    Args:
+        folder: The comparison's.
+        groups: All measured cells.
+        place: Device, versions and commit.
+
+    Returns:
+        The files.
+    """
+    files = [folder / "table.md"]
+    write_text(files[0], "\n".join(_document(groups, place)) + "\n")
+    for data in dict.fromkeys(group[0].data for group in groups):
+        files.append(folder / f"{Path(data).stem}.png")
+        _draw([group for group in groups if group[0].data == data], files[-1])
+    return files
+
+
+def _document(groups: Sequence[Group], place: dict[str, Any]) -> Iterator[str]:
+    yield "# Interaction functions and rating models side by side"
+    yield ""
+    versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
+    yield f"{place['device']}, one thread a method; {versions}; commit {place['commit']}."
+    yield (
+        "Test RMSE in rating units, mean ± standard deviation over the seeds, and standardised as "
+        "in the papers; p: paired t-test against the best other row. Hyper-parameters of every "
+        "method were tuned on validation ratings with the same number of trials."
+    )
+    for data in dict.fromkeys(group[0].data for group in groups):
+        rows = [group for group in groups if group[0].data == data]
+        ranked = sorted(rows, key=lambda g: (_mean(g, "test/rmse"), g[0].name))
+        yield ""
+        yield f"## {data}"
+        yield ""
+        yield (
+            "| method | dim | seeds | test RMSE | standardised | validation RMSE | p | s | "
+            "parameters | found |"
+        )
+        yield "|---|---|---|---|---|---|---|---|---|---|"
+        for group in ranked:
+            yield _row(group, ranked)
+
+
+def _row(group: Group, ranked: Sequence[Group]) -> str:
+    cell, good = group[0], _good(group)
+    if not good:
+        dim = cell.embedding_dim or ""
+        return f"| {cell.method} | {dim} | 0 | failed: {cell.failed} |" + " |" * 6
+    values = [c.metrics["test/rmse"] for c in good]
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    found = Counter(c.found for c in good if c.found)
+    others = next((g for g in ranked if g is not group and _good(g)), None)
+    return (
+        "| "
+        + " | ".join(
+            [
+                cell.method,
+                str(cell.embedding_dim or ""),
+                str(len(good)) + (f" of {len(group)}" if len(good) < len(group) else ""),
+                f"{statistics.mean(values):.4f}{spread}",
+                f"{_mean(group, 'test/rmse_standardized'):.4f}",
+                f"{_mean(group, 'valid/rmse'):.4f}",
+                _significance(group, others),
+                f"{statistics.mean(c.seconds for c in good):.1f}",
+                f"{statistics.mean(c.parameters for c in good):.0f}",
+                ", ".join(f"{name} {count}" for name, count in found.most_common()),
+            ]
+        )
+        + " |"
+    )
+
+
+def _significance(group: Group, other: Group | None) -> str:
+    """P of a paired t-test over the seeds that both have."""
+    if other is None:
+        return ""
+    theirs = {c.seed: c.metrics["test/rmse"] for c in _good(other)}
+    pairs = [(c.metrics["test/rmse"], theirs[c.seed]) for c in _good(group) if c.seed in theirs]
+    if len(pairs) < 2 or all(a == b for a, b in pairs):
+        return ""
+    return f"{ttest_rel(*zip(*pairs, strict=True)).pvalue:.3f}"
+
+
+def _good(group: Group) -> Group:
+    return [cell for cell in group if not cell.failed]
+
+
+def _mean(group: Group, metric: str) -> float:
+    return statistics.mean([c.metrics[metric] for c in _good(group)] or [float("inf")])
+
+
+def _draw(groups: Sequence[Group], path: Path) -> None:
+    """Validation RMSE against wall time: searches, and the best of the fixed models."""
+    figure = plots.new_figure(11, 4.5)
+    kinds = {"methods that search": SEARCHED, "fixed models": FIXED}
+    panels = figure.subplots(1, 2, sharey=True)
+    trivial = [_mean(g, "valid/rmse") for g in groups if g[0].method in TRIVIAL]
+    shown: list[float] = list(trivial)
+    dims = {group[0].embedding_dim for group in groups if group[0].embedding_dim}
+    for axes, (title, kind) in zip(panels, kinds.items(), strict=True):
+        drawn = [g for g in groups if g[0].method in kind and _good(g)]
+        drawn.sort(key=lambda g: _mean(g, "test/rmse"))
+        for position, group in enumerate(drawn[:DRAWN]):
+            good = sorted(_good(group), key=lambda c: c.metrics["valid/rmse"])
+            cell = good[len(good) // 2]
+            seconds, rmse = zip(*cell.curve, strict=True)
+            label = cell.method + (f", dim {cell.embedding_dim}" if len(dims) > 1 else "")
+            axes.plot(seconds, rmse, drawstyle="steps-post", label=label, **plots.style(position))
+            axes.plot(seconds[-1], rmse[-1], "o", color=plots.style(position)["color"])
+            shown.append(rmse[-1])
+        for level in trivial:
+            axes.axhline(level, color="0.7", linewidth=0.8)
+        axes.set_xscale("log")
+        axes.set_xlabel("wall time, s (one thread)")
+        axes.set_title(title, fontsize="medium")
+        axes.grid(color="0.9")
+        if drawn:
+            axes.legend(frameon=False, fontsize="x-small")
+    panels[0].set_ylabel("best validation RMSE so far (rating units)")
+    if shown:
+        low, high = min(shown), max(shown)
+        panels[0].set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
+    figure.suptitle(f"{Path(groups[0][0].data).stem}: the seed of median RMSE", fontsize="medium")
+    plots.save(figure, path)

@@ -1,0 +1,99 @@
+"""Embeddings and biases of all entities, and the loss that they are trained with."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.errors import NaspError
+
+Batch = tuple[Tensor, Tensor]
+"""Table rows `(entities, ratings)`, integers, and standardised ratings `(ratings,)`."""
+
+
+@dataclass
+class SpaceOptions:
+    """What an interaction function is made of.
+
+    Attributes:
+        embedding_dim: Length of an embedding.
+        embedding_std: Standard deviation of the embeddings' normal start values.
+        biases: Add a global bias and one for each user, item and other entity.
+        penalty: `squared` adds `weight_decay` times the mean over the batch of the squared norm of
+            a rating's embeddings and biases; `norm`, as the paper has it, adds `weight_decay`
+            times the sum of the Frobenius norms of the batch's embedding matrices, not squared.
+        weight_decay: Weight of the penalty, in units of squared standardised ratings.
+    """
+
+    embedding_dim: int = 8
+    embedding_std: float = 0.1
+    biases: bool = True
+    penalty: Literal["squared", "norm"] = "squared"
+    weight_decay: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("embedding_dim", "embedding_std"):
+            if not getattr(self, name) > 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not self.weight_decay >= 0:
+            raise NaspError(f"weight_decay is {self.weight_decay}; it must be 0 or more")
+
+
+class Embeddings(nn.Module):
+    """One table for the embeddings of all entities, the bias as its last column.
+
+    One gather and one scatter serve all entities.
+
+    Args:
+        sizes: Number of users, items, ...: N >= 2 numbers.
+        options: Length, start values, biases.
+        generator: Source of the start values.
+
+    Raises:
+        NaspError: Fewer than two entities.
+    """
+
+    def __init__(
+        self, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        if len(sizes) < 2:
+            raise NaspError(f"an interaction needs two entities or more, not {len(sizes)}")
+        self.sizes, self.dim = sizes, options.embedding_dim
+        table = options.embedding_std * torch.randn(sum(sizes), self.dim, generator=generator)
+        if options.biases:
+            table = torch.cat([table, torch.zeros(len(table), 1)], dim=1)
+            self.bias = nn.Parameter(torch.zeros(()))
+        self.table = nn.Parameter(table)
+
+    def look_up(self, rows: Tensor) -> Tensor:
+        """Rows of the table, `(entities, ratings)` to `(entities, ratings, dim + biases)`."""
+        # index_select rather than embedding: its backward pass is several times faster on a CPU.
+        looked_up = self.table.index_select(0, rows.flatten())
+        return looked_up.view(*rows.shape, self.table.shape[1])
+
+    def parts(self, looked_up: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Embeddings `(entities, ratings, dim)` and the sum of biases `(ratings,)`, if any."""
+        if self.table.shape[1] == self.dim:
+            return looked_up, None
+        embeddings, biases = torch.split(looked_up, [self.dim, 1], dim=-1)
+        return embeddings, biases.sum((0, 2)) + self.bias
+
+
+def penalised(rating: Tensor, looked_up: Tensor, truth: Tensor, options: SpaceOptions) -> Tensor:
+    """Mean squared error plus the embeddings' penalty (SIF, eq. 5), a scalar.
+
+    Args:
+        rating: Predictions, `(ratings,)`.
+        looked_up: What they were made of, `(entities, ratings, any)`.
+        truth: Standardised ratings, `(ratings,)`.
+        options: Kind and weight of the penalty.
+    """
+    residual = rating - truth
+    loss: Tensor = residual.dot(residual) / len(truth)
+    if options.penalty == "norm":
+        penalty = torch.linalg.vector_norm(looked_up, dim=(1, 2)).sum()
+    else:
+        penalty = looked_up.square().sum() / len(truth)
+    return torch.add(loss, penalty, alpha=options.weight_decay)

@@ -1,0 +1,153 @@
+"""Methods side by side: each cell once, the same in any number of processes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nasp.core.errors import NaspError
+from nasp.core.loop import Run
+from sif.compare import main
+from sif.comparison.config import CompareConfig
+from sif.comparison.methods import FIXED, METHODS, Fitted
+from sif.comparison.tuning import Ranges, Watched, tune
+from sif.config import RatingOptions
+from sif.data import Synthetic
+from sif.options import SearchOptions
+from sif.visible import Data
+
+SMALL = {
+    "data": "synthetic",
+    "synthetic.users": "60",
+    "synthetic.items": "50",
+    "synthetic.ratings": "900",
+    "embedding_dims": "2",
+    "seeds": "2",
+    "tuning_trials": "2",
+    "search.epochs": "2",
+    "search.warm_up": "1",
+    "search.restarts": "1",
+    "search.finalists": "1",
+    "search.trials": "1",
+    "search.train_epochs": "2",
+    "search.batch_size": "128",
+    "tracking": "none",
+    "quiet": "true",
+}
+
+
+def compare(folder: Path, **changed: str) -> dict[str, Any]:
+    """The cells by name, without their times."""
+    options = {**SMALL, "output": str(folder), "methods": "nasp,mf", **changed}
+    main([f"--{key}={value}" for key, value in options.items()])
+    cells = [json.loads(p.read_text()) for p in (folder / "cells").glob("*seed=?.json")]
+    for cell in cells:
+        cell["curve"] = [rmse for _, rmse in cell["curve"]]
+        del cell["seconds"]
+    return {f"{c['method']} {c['seed']}": c for c in cells}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("comparison")
+    return folder, compare(folder)
+
+
+def test_every_method_has_a_cell_for_each_seed(done: tuple[Path, dict[str, Any]]) -> None:
+    folder, cells = done
+    methods = ("global mean", "biases", "nasp", "mf")
+    assert set(cells) == {f"{method} {seed}" for method in methods for seed in (1, 2)}
+    table = (folder / "table.md").read_text()
+    assert all(f"| {method} |" in table for method in methods)
+    assert cells["nasp 1"]["found"]
+    assert cells["nasp 1"]["tuned"] == cells["nasp 2"]["tuned"]
+    assert set(cells["mf 1"]["tuned"]) == {"learning_rate", "weight_decay"}
+    assert (folder / "synthetic.png").stat().st_size > 10_000
+
+
+def test_two_processes_measure_the_same(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    assert compare(tmp_path, jobs="2") == done[1]
+
+
+def test_resuming_measures_only_what_is_missing(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    first = compare(tmp_path, seeds="1")
+    path = tmp_path / "cells" / "synthetic mf dim=2 seed=1.json"
+    body = json.loads(path.read_text())
+    body["metrics"]["test/rmse"] = 123.0
+    path.write_text(json.dumps(body))
+    with pytest.raises(NaspError, match="--resume"):
+        compare(tmp_path)
+    resumed = compare(tmp_path, resume="true")
+    assert resumed["mf 1"]["metrics"]["test/rmse"] == 123.0
+    assert resumed["nasp 1"] == first["nasp 1"]
+    assert resumed["mf 2"] == done[1]["mf 2"]
+    assert "123.0000" not in (done[0] / "table.md").read_text()
+    with pytest.raises(NaspError, match=r"search\.train_epochs.*another --output"):
+        compare(tmp_path, resume="true", **{"search.train_epochs": "1"})
+    path.write_text("{")
+    with pytest.raises(NaspError, match=r"mf dim=2 seed=1\.json: damaged"):
+        compare(tmp_path, resume="true")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"methods": "naps"}, "'naps' .did you mean 'nasp'"),
+        ({"seeds": "0"}, "seeds is 0"),
+        ({"tune.learning_rate": "0.5,0.1"}, "tune.learning_rate"),
+        ({"data": "nothing.csv"}, "nothing.csv"),
+    ],
+)
+def test_mistakes_are_found_before_any_work(
+    tmp_path: Path, changed: dict[str, str], message: str
+) -> None:
+    with pytest.raises(NaspError, match=message):
+        compare(tmp_path / "new", **changed)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_method_that_diverges_costs_only_its_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverged(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+        raise NaspError("lower the learning rate")
+
+    monkeypatch.setitem(METHODS, "mf", diverged)
+    cells = compare(tmp_path, methods="mf,biased_mf", seeds="1")
+    assert cells["mf 1"]["failed"] == "lower the learning rate"
+    assert cells["biased_mf 1"]["metrics"]
+    assert "failed: lower the learning rate" in (tmp_path / "table.md").read_text()
+
+
+def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
+    ratings = RatingOptions(synthetic=Synthetic(users=60, items=50, ratings=900))
+    splits = ratings.load("synthetic", 1)
+    data = Data.of(splits.train, splits.valid)
+    options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=1e-3)
+
+    def best(learning_rate: float, weight_decay: float) -> float:
+        watched = Watched()
+        chosen = SearchOptions(
+            train_epochs=3,
+            embedding_dim=2,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
+        FIXED["mf"](data, chosen, 1, Run(progress=watched))
+        return watched.best()[-1]
+
+    tuned = tune(FIXED["mf"], data, options, Ranges(), 6, 1)
+    assert best(**tuned) < best(1e-3, options.weight_decay)
+    assert tuned == tune(FIXED["mf"], data, options, Ranges(), 6, 1)
+    assert tune(FIXED["mf"], data, options, Ranges(), 0, 1) == {
+        "learning_rate": 1e-3,
+        "weight_decay": options.weight_decay,
+    }
+
+
+def test_all_methods_are_compared_unless_some_are_named() -> None:
+    assert CompareConfig().methods == ()
+    assert {"nasp", "darts", "darts2", "single_level", "random", "mf"} <= set(METHODS)
