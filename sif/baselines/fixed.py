@@ -22,10 +22,23 @@ class CP(Baseline):
 
 
 class MF(CP):
-    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables."""
+    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables.
+
+    One coordinate of all users and another of all items starts at √dim, the others near 0: against
+    it the other side learns its bias. From a start near 0 alone it ends at validation errors that
+    are one percent larger on MovieLens 100K.
+    """
 
     most = 2
     biases = False
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        dim, users = options.embedding_dim, data.encoder.sizes[0]
+        if dim > 1:
+            with torch.no_grad():
+                self.embeddings.table[:users, 0] += sqrt(dim)
+                self.embeddings.table[users:, 1] += sqrt(dim)
 
 
 class BiasedMF(CP):

@@ -53,7 +53,7 @@ class LightGCN(CP):
         looked_up = self.embeddings.look_up(rows)
         _, bias = self.embeddings.parts(looked_up)
         propagated = self.propagated().index_select(0, rows.flatten())
-        rating = self.meet(propagated.unflatten(0, rows.shape))
+        rating = self.meet(propagated.view(*rows.shape, self.embeddings.dim))
         return (rating if bias is None else rating + bias), looked_up
 
     def propagated(self) -> Tensor:

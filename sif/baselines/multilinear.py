@@ -31,7 +31,7 @@ class Multilinear(Baseline):
         # The outer products themselves, `(ratings, dim ** N)`, are never made.
         left: Tensor = first.mm(self.core().reshape(dim, -1))
         for embedding in others:
-            left = left.unflatten(1, (dim, -1))
+            left = left.view(len(embedding), dim, left.shape[1] // dim)
             left = (embedding.unsqueeze(2) * left).sum(1)
         return left.squeeze(1)
 
