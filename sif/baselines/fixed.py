@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CP(Baseline):
-    """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, eq. 3.2)."""
+    """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, §3)."""
 
     def meet(self, embeddings: Tensor) -> Tensor:
         return product(embeddings)

@@ -16,7 +16,7 @@ LAYERS = 3  # as in the paper's tables
 
 
 def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Propagation:
-    """The normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 8).
+    """The normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 7).
 
     Args:
         rows: Table rows of the training ratings, `(2, ratings)`: the edges. Several ratings of a

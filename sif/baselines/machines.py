@@ -51,7 +51,7 @@ class FM(Baseline):
 
 
 class HOFM(Baseline):
-    """Factorisation machine of order three (Blondel et al., 2016, eq. 3).
+    """Factorisation machine of order three (Blondel et al., 2016).
 
     As in the paper, each order has embeddings of its own: the table's are twice as long.
     """

@@ -89,7 +89,7 @@ class Outer(Cored):
 
 
 class Tucker(Cored):
-    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, eq. 4.1).
+    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, §4).
 
     It starts near the CP decomposition: a superdiagonal, plus small values elsewhere.
     """
