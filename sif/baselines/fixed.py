@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class CP(Baseline):
     """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, §3)."""
 
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        self.start_contexts_at(torch.ones(options.embedding_dim))
+
     def meet(self, embeddings: Tensor) -> Tensor:
         return product(embeddings)
 

@@ -50,8 +50,10 @@ class Convolution(Multilinear):
         self.index: Tensor
         positions = reduce(torch.add, grid) % len(axis)
         self.register_buffer("index", positions, persistent=False)
+        unit = torch.eye(1, len(axis)).squeeze(0)
+        self.start_contexts_at(unit)
         # Starts as a product with one embedding permuted: a random head favours few frequencies.
-        self.head = nn.Parameter(torch.eye(1, len(axis)).squeeze(0))
+        self.head = nn.Parameter(unit)
 
     def core(self) -> Tensor:
         return self.head[self.index] / sqrt(len(self.head))
@@ -95,6 +97,10 @@ class Tucker(Cored):
     """
 
     least = 3
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        self.start_contexts_at(torch.ones(options.embedding_dim))
 
     def start(self, entities: int, generator: torch.Generator) -> Tensor:
         dim = self.options.embedding_dim
