@@ -60,6 +60,20 @@ class Baseline(Rater):
         """What the table of embeddings is made by; a model may need longer ones than it is told."""
         return self.options
 
+    @torch.no_grad()
+    def start_contexts_at(self, unit: Tensor) -> None:
+        """Move the start of all entities but the first two.
+
+        A product of three embeddings near 0 has almost no gradient, and the penalty makes them
+        vanish. With the others at √dim times the product's unit it starts as one of users and
+        items, without its factor 1/√dim.
+
+        Args:
+            unit: What leaves a product with it as it is, `(dim,)`.
+        """
+        first = sum(self.embeddings.sizes[:2])
+        self.embeddings.table[first:, : len(unit)] += sqrt(self.options.embedding_dim) * unit
+
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)

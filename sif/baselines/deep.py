@@ -71,6 +71,7 @@ class NCF(Baseline):
         inputs = len(data.encoder.sizes) * dim
         self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
         self.head = nn.Parameter(torch.full((dim,), 1 / sqrt(dim)))
+        self.start_contexts_at(torch.ones(dim))  # in the product's half
 
     def table_options(self) -> SpaceOptions:
         return replace(self.options, embedding_dim=2 * self.options.embedding_dim)

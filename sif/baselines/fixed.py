@@ -15,23 +15,42 @@ if TYPE_CHECKING:
 
 
 class CP(Baseline):
-    """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, eq. 3.2)."""
+    """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, §3)."""
+
+    least = 3  # of two entities it is matrix factorisation
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        self.start_contexts_at(torch.ones(options.embedding_dim))
 
     def meet(self, embeddings: Tensor) -> Tensor:
         return product(embeddings)
 
 
 class MF(CP):
-    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables."""
+    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables.
 
-    most = 2
+    One coordinate of all users and another of all items starts at √dim, the others near 0: against
+    it the other side learns its bias. From a start near 0 alone it ends at validation errors that
+    are one percent larger on MovieLens 100K.
+    """
+
+    least = most = 2
     biases = False
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        dim, users = options.embedding_dim, data.encoder.sizes[0]
+        if dim > 1:
+            with torch.no_grad():
+                self.embeddings.table[:users, 0] += sqrt(dim)
+                self.embeddings.table[users:, 1] += sqrt(dim)
 
 
 class BiasedMF(CP):
     """Matrix factorisation with biases, `μ + b_u + b_i + ⟨u, v⟩` (Koren et al., 2009, eq. 4)."""
 
-    most = 2
+    least = most = 2
     biases = True
 
 

@@ -16,7 +16,7 @@ LAYERS = 3  # as in the paper's tables
 
 
 def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Propagation:
-    """The normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 8).
+    """The normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 7).
 
     Args:
         rows: Table rows of the training ratings, `(2, ratings)`: the edges. Several ratings of a
@@ -53,7 +53,7 @@ class LightGCN(CP):
         looked_up = self.embeddings.look_up(rows)
         _, bias = self.embeddings.parts(looked_up)
         propagated = self.propagated().index_select(0, rows.flatten())
-        rating = self.meet(propagated.unflatten(0, rows.shape))
+        rating = self.meet(propagated.view(*rows.shape, self.embeddings.dim))
         return (rating if bias is None else rating + bias), looked_up
 
     def propagated(self) -> Tensor:

@@ -5,11 +5,16 @@ Their interactions are divided by √dim, for the reason that `product` gives.
 
 from dataclasses import replace
 from math import sqrt
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from sif.baselines.base import Baseline
 from sif.embeddings import SpaceOptions
+
+if TYPE_CHECKING:
+    from sif.visible import Data
 
 
 def pairs(embeddings: Tensor) -> Tensor:
@@ -51,13 +56,18 @@ class FM(Baseline):
 
 
 class HOFM(Baseline):
-    """Factorisation machine of order three (Blondel et al., 2016, eq. 3).
+    """Factorisation machine of order three (Blondel et al., 2016).
 
     As in the paper, each order has embeddings of its own: the table's are twice as long.
     """
 
     least = 3
     biases = True
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        dim = options.embedding_dim
+        self.start_contexts_at(torch.cat([torch.zeros(dim), torch.ones(dim)]))
 
     def table_options(self) -> SpaceOptions:
         return replace(self.options, embedding_dim=2 * self.options.embedding_dim)

@@ -31,7 +31,7 @@ class Multilinear(Baseline):
         # The outer products themselves, `(ratings, dim ** N)`, are never made.
         left: Tensor = first.mm(self.core().reshape(dim, -1))
         for embedding in others:
-            left = left.unflatten(1, (dim, -1))
+            left = left.view(len(embedding), dim, left.shape[1] // dim)
             left = (embedding.unsqueeze(2) * left).sum(1)
         return left.squeeze(1)
 
@@ -50,8 +50,10 @@ class Convolution(Multilinear):
         self.index: Tensor
         positions = reduce(torch.add, grid) % len(axis)
         self.register_buffer("index", positions, persistent=False)
+        unit = torch.eye(1, len(axis)).squeeze(0)
+        self.start_contexts_at(unit)
         # Starts as a product with one embedding permuted: a random head favours few frequencies.
-        self.head = nn.Parameter(torch.eye(1, len(axis)).squeeze(0))
+        self.head = nn.Parameter(unit)
 
     def core(self) -> Tensor:
         return self.head[self.index] / sqrt(len(self.head))
@@ -89,12 +91,16 @@ class Outer(Cored):
 
 
 class Tucker(Cored):
-    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, eq. 4.1).
+    """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, §4).
 
     It starts near the CP decomposition: a superdiagonal, plus small values elsewhere.
     """
 
     least = 3
+
+    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+        super().__init__(data, options, generator)
+        self.start_contexts_at(torch.ones(options.embedding_dim))
 
     def start(self, entities: int, generator: torch.Generator) -> Tensor:
         dim = self.options.embedding_dim

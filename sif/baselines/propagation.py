@@ -1,7 +1,7 @@
 """Products of a constant sparse matrix and embeddings, by torch-sparse or by torch itself."""
 
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,13 @@ try:
 except ImportError:  # the extra `sparse` is not installed
     SparseTensor = None
 
-Backend = Literal["torch-sparse", "torch"]
+Backend = Literal["torch", "torch-sparse"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+
+def installed(backend: Backend) -> bool:
+    """Whether the backend can be used here."""
+    return backend == "torch" or SparseTensor is not None
 
 
 def distinct(rows: Tensor) -> Tensor:
@@ -53,14 +59,14 @@ class Propagation(nn.Module):
         backend: Backend | None = None,
     ) -> None:
         super().__init__()
-        if backend == "torch-sparse" and SparseTensor is None:
+        if backend is not None and not installed(backend):
             raise NaspError("torch-sparse is not installed: pip install nasp[sparse]")
         order = (row * shape[1] + column).argsort()
         self.register_buffer("row", row[order], persistent=False)
         self.register_buffer("column", column[order], persistent=False)
         self.register_buffer("value", value[order], persistent=False)
         self.shape = shape
-        self.backend = backend or ("torch-sparse" if SparseTensor is not None else "torch")
+        self.backend = backend or ("torch-sparse" if installed("torch-sparse") else "torch")
         self._ready: tuple[torch.device, Any] | None = None
 
     def forward(self, embeddings: Tensor) -> Tensor:
@@ -94,7 +100,8 @@ def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, in
     starts[1:] = torch.bincount(row, minlength=shape[0]).cumsum(0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse")  # torch calls its sparse tensors a beta
-        return torch.sparse_csr_tensor(starts, column, value, shape)
+        # 32 bits, as Intel's library has them: wider indices are converted in every product.
+        return torch.sparse_csr_tensor(starts.int(), column.int(), value, shape)
 
 
 class _Product(torch.autograd.Function):

@@ -20,27 +20,35 @@ class SVDpp(BiasedMF):
 
     N(u) are the items that the user rated in training, the rated item among them. The sums of all
     users are made for each batch, as one sparse product, see `LightGCN` for its cost.
-    The penalty is on the sum, where the paper has one on each y_j.
     """
 
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         users, items = data.encoder.sizes
         user, item = distinct(data.train.rows)
-        rated = torch.bincount(user, minlength=users).float()
-        self.rated = Propagation(user, item - users, rated[user].rsqrt(), (users, items))
+        counts = torch.bincount(user, minlength=users).float()
+        self.counts: Tensor
+        self.register_buffer("counts", counts, persistent=False)
+        self.rated = Propagation(user, item - users, counts[user].rsqrt(), (users, items))
         implicit = options.embedding_std * torch.randn(
             items, options.embedding_dim, generator=generator
         )
         self.implicit = nn.Parameter(implicit)
 
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictions, and what was looked up: user, item, and the user's sum over N(u)."""
+        """Predictions, and what was looked up: user, item, and N(u).
+
+        The y_j of a rating are as many as the user's items; a vector of their norm, which is all
+        that a penalty asks for, stands for them.
+        """
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)
-        implicit = self.rated(self.implicit).index_select(0, rows[0])
+        squares = self.implicit.square().sum(1, keepdim=True)
+        sums = self.rated(torch.cat([self.implicit, squares], dim=1)).index_select(0, rows[0])
+        implicit, squares = torch.split(sums, [self.embeddings.dim, 1], dim=1)
+        norm = (squares * self.counts[rows[0], None].sqrt()).clamp(min=1e-12).sqrt()
         user, item = embeddings
         rating = product(torch.stack([user + implicit, item]))
-        padded = pad(implicit, (0, looked_up.shape[-1] - implicit.shape[-1]))
+        padded = pad(norm, (0, looked_up.shape[-1] - 1))
         assert bias is not None  # they are part of the model
         return rating + bias, torch.cat([looked_up, padded[None]])

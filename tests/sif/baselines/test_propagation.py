@@ -5,9 +5,7 @@ import torch
 
 from nasp.core.errors import NaspError
 from sif.baselines import propagation
-from sif.baselines.propagation import Backend, Propagation, distinct
-
-BACKENDS: list[Backend] = ["torch", "torch-sparse"]
+from sif.baselines.propagation import BACKENDS, Backend, Propagation, distinct
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,109 @@
+"""The baselines on one table of ratings, beside another library's matrix factorisations.
+
+Every model has the same splits, optimiser, options and early stopping on validation. Where the
+extra `rivals` is installed, scikit-surprise's SVD and SVD++ are trained on the same splits: with
+our penalty in their units, and with their own; validation chooses their number of epochs. Errors
+are in rating units, seconds are those of one epoch on one thread.
+
+    python benchmarks/baselines.py --data movielens --seeds 1 2 3
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from nasp.core.errors import NaspError
+from nasp.core.loop import SECONDS, Run
+from nasp.core.seeding import generator
+from sif.baselines import baselines_of
+from sif.baselines.library import ALGORITHMS, train_library
+from sif.baselines.train import train_baseline
+from sif.data import Splits, entities, load, parse_columns, split
+from sif.fit import TrainOptions
+from sif.metrics import errors, predict
+from sif.visible import Data
+
+EPOCHS = 100
+LIBRARY_EPOCHS = (10, 20, 40, 80, 160)
+Row = tuple[float, float, float]
+"""Validation RMSE, test RMSE, seconds of an epoch."""
+
+
+def ours(name: str, splits: Splits, options: TrainOptions, seed: int) -> Row:
+    data = Data.of(splits.train, splits.valid)
+    test = data.judge(splits.test)
+    model, outcome = train_baseline(
+        name, data, options, epochs=EPOCHS, generator=generator(seed, name), run=Run()
+    )
+    history = outcome.history
+    tested = errors(predict(model.rate, test.rows), test, data.scale)["rmse"]
+    seconds = history[-1][SECONDS] / len(history)
+    return history[outcome.best_epoch]["valid/rmse"], tested, seconds
+
+
+def theirs(name: str, splits: Splits, options: TrainOptions, seed: int, own: bool) -> Row:
+    start = time.perf_counter()
+    found = train_library(
+        name,
+        splits,
+        None if own else options,
+        dim=options.embedding_dim,
+        epochs=LIBRARY_EPOCHS,
+        seed=seed,
+    )
+    seconds = (time.perf_counter() - start) / sum(LIBRARY_EPOCHS)
+    return found.valid_rmse, found.test_rmse, seconds
+
+
+def trivial(splits: Splits) -> Row:
+    data = Data.of(splits.train, splits.valid)
+    parts = (data.valid, data.judge(splits.test))
+    valid, test = (errors(data.biases[p.rows].sum(0), p, data.scale)["rmse"] for p in parts)
+    return valid, test, 0.0
+
+
+def report(name: str, rows: list[Row]) -> None:
+    valid, test, seconds = zip(*rows, strict=True)
+    spread = f" ± {statistics.stdev(test):.4f}" if len(test) > 1 else ""
+    print(
+        f"| {name} | {statistics.mean(valid):.4f} | {statistics.mean(test):.4f}{spread} "
+        f"| {statistics.median(seconds):.3f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="movielens", help="as for sif.search")
+    parser.add_argument("--columns", help="as for sif.search")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--embedding_dim", type=int, default=8)
+    parser.add_argument("--models", nargs="+", help="all that fit if left out")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    options = TrainOptions(embedding_dim=arguments.embedding_dim)
+    frame = load(arguments.data, columns=parse_columns(arguments.columns))
+    splits = {seed: split(frame, seed=seed) for seed in arguments.seeds}
+    among = len(entities(frame))
+    print("| model | validation RMSE | test RMSE | seconds |")
+    print("|---|---|---|---|")
+    report("biases, in closed form", [trivial(parts) for parts in splits.values()])
+    for name in arguments.models or baselines_of(among):
+        report(name, [ours(name, parts, options, seed) for seed, parts in splits.items()])
+    if among > 2:
+        return
+    for name, algorithm in ALGORITHMS.items():
+        for own in (False, True):
+            title = f"scikit-surprise {algorithm}, {'its own' if own else 'our'} penalty"
+            try:
+                rows = [theirs(name, parts, options, seed, own) for seed, parts in splits.items()]
+            except NaspError as error:
+                print(f"{title}: skipped, {error}")
+            else:
+                report(title, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""LightGCN's propagation by torch-sparse against torch's own compressed rows.
+
+Forward and backward of a propagation over the graph of all ratings of a table, as every batch of
+`lightgcn` does it, and with `--share 0.5` over as many of them as the default split trains on. Both
+backends take turns, and start with what they keep (transposes) made. The ratio is torch's median
+time over torch-sparse's: above 1, torch-sparse is faster.
+
+    python benchmarks/propagation.py --data ml-1m
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sif.baselines.lightgcn import rating_graph
+from sif.baselines.propagation import BACKENDS, Propagation, installed
+from sif.data import Encoder, load
+from sif.prepared import table_rows
+
+
+def step(graph: Propagation, embeddings: Tensor, layers: int) -> Callable[[], Tensor]:
+    """Forward and backward; the gradient of embeddings comes back."""
+
+    def run() -> Tensor:
+        layer = total = embeddings
+        for _ in range(layers):
+            layer = graph(layer)
+            total = total + layer
+        (gradient,) = torch.autograd.grad(total.square().sum(), [embeddings])
+        return gradient
+
+    return run
+
+
+def seconds(run: Callable[[], Tensor]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="ml-1m", help="a data set's name, or a path")
+    parser.add_argument("--share", type=float, default=1.0, help="of the ratings")
+    parser.add_argument("--embedding_dim", type=int, nargs="+", default=[8, 64])
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 3])
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    frame = load(arguments.data)
+    frame = frame.sample(frac=arguments.share, random_state=0)
+    encoder = Encoder.fit(frame)
+    rows, nodes = table_rows(encoder.transform(frame), encoder.sizes), sum(encoder.sizes)
+    backends = [backend for backend in BACKENDS if installed(backend)]
+    print(f"{len(frame)} ratings, {nodes} nodes, {arguments.threads} threads", flush=True)
+    print("| dim | layers | torch, ms | torch-sparse, ms | ratio | largest difference |")
+    print("|---|---|---|---|---|---|")
+    graphs = [rating_graph(rows, nodes, backend) for backend in backends]
+    for dim in arguments.embedding_dim:
+        generator = torch.Generator().manual_seed(0)
+        embeddings = torch.randn(nodes, dim, generator=generator, requires_grad=True)
+        for layers in arguments.layers:
+            runs = [step(graph, embeddings, layers) for graph in graphs]
+            gradients = [run() for run in runs]
+            times = [[seconds(run) for run in runs] for _ in range(arguments.rounds)]
+            medians = [1000 * statistics.median(column) for column in zip(*times, strict=True)]
+            if len(backends) == 1:
+                cells = f"{medians[0]:.2f} | not installed | |"
+            else:
+                difference = float((gradients[0] - gradients[1]).abs().max())
+                difference /= float(gradients[0].abs().max())
+                ratio = medians[0] / medians[1]
+                cells = f"{medians[0]:.2f} | {medians[1]:.2f} | {ratio:.2f} | {difference:.0e} |"
+            print(f"| {dim} | {layers} | {cells}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
