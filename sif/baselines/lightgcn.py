@@ -43,7 +43,7 @@ class LightGCN(CP):
     on the embeddings before propagation.
     """
 
-    most = 2
+    least = most = 2
 
     def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
