@@ -126,7 +126,7 @@ def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
     ratings = RatingOptions(synthetic=Synthetic(users=60, items=50, ratings=900))
     splits = ratings.load("synthetic", 1)
     data = Data.of(splits.train, splits.valid)
-    options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=1e-3)
+    options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=0.01)
 
     def best(learning_rate: float, weight_decay: float) -> float:
         watched = Watched()
@@ -140,10 +140,10 @@ def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
         return watched.best()[-1]
 
     tuned = tune(FIXED["mf"], data, options, Ranges(), 6, 1)
-    assert best(**tuned) < best(1e-3, options.weight_decay)
+    assert best(**tuned) < best(0.01, options.weight_decay)
     assert tuned == tune(FIXED["mf"], data, options, Ranges(), 6, 1)
     assert tune(FIXED["mf"], data, options, Ranges(), 0, 1) == {
-        "learning_rate": 1e-3,
+        "learning_rate": 0.01,
         "weight_decay": options.weight_decay,
     }
 
