@@ -14,6 +14,7 @@ from sif.comparison.cells import Cell
 from sif.comparison.methods import FIXED, SEARCHED, TRIVIAL
 
 DRAWN = 8  # lines in a panel
+SHOWN = 3  # functions in a cell of the table
 
 Group = list[Cell]
 """The cells of one method, data set and embedding_dim, one for each seed."""
@@ -70,7 +71,6 @@ def _row(group: Group, ranked: Sequence[Group]) -> str:
         return f"| {cell.method} | {dim} | 0 | failed: {cell.failed} |" + " |" * 6
     values = [c.metrics["test/rmse"] for c in good]
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    found = Counter(c.found for c in good if c.found)
     others = next((g for g in ranked if g is not group and _good(g)), None)
     return (
         "| "
@@ -85,10 +85,18 @@ def _row(group: Group, ranked: Sequence[Group]) -> str:
                 _significance(group, others),
                 f"{statistics.mean(c.seconds for c in good):.1f}",
                 f"{statistics.mean(c.parameters for c in good):.0f}",
-                ", ".join(f"{name} {count}" for name, count in found.most_common()),
+                _found(group),
             ]
         )
         + " |"
+    )
+
+
+def _found(group: Group) -> str:
+    """What was found, and for how many seeds."""
+    found = Counter(cell.found for cell in group if cell.found)
+    return ", ".join(f"{name} {count}" for name, count in found.most_common(SHOWN)) + (
+        ", …" if len(found) > SHOWN else ""
     )
 
 
@@ -117,7 +125,7 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
     kinds = {"methods that search": SEARCHED, "fixed models": FIXED}
     panels = figure.subplots(1, 2, sharey=True)
     trivial = [_mean(g, "valid/rmse") for g in groups if g[0].method in TRIVIAL]
-    shown: list[float] = list(trivial)
+    shown = [min(trivial)] if trivial else []
     dims = {group[0].embedding_dim for group in groups if group[0].embedding_dim}
     for axes, (title, kind) in zip(panels, kinds.items(), strict=True):
         drawn = [g for g in groups if g[0].method in kind and _good(g)]
@@ -127,6 +135,8 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
             cell = good[len(good) // 2]
             seconds, rmse = zip(*cell.curve, strict=True)
             label = cell.method + (f", dim {cell.embedding_dim}" if len(dims) > 1 else "")
+            if found := _found(group):
+                label += f": {found}"
             axes.plot(seconds, rmse, drawstyle="steps-post", label=label, **plots.style(position))
             axes.plot(seconds[-1], rmse[-1], "o", color=plots.style(position)["color"])
             shown.append(rmse[-1])
