@@ -1,6 +1,8 @@
 """`python -m sif.compare`: methods side by side on tables of ratings."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -64,7 +66,7 @@ def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> 
             yield from measure(group, config, folder)
         return
     context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
-    with ProcessPoolExecutor(config.jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(config.jobs, context, initializer=_end_with_parent) as pool:
         futures = [pool.submit(measure, group, config, folder) for group in groups]
         try:
             for future in as_completed(futures):
@@ -72,6 +74,18 @@ def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> 
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the command is killed, rather than finish work nobody waits for."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _track(cell: Cell, tracker: Tracker) -> None:

@@ -1,6 +1,9 @@
 """Methods side by side: each cell once, the same in any number of processes."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,23 @@ def test_every_method_has_a_cell_for_each_seed(done: tuple[Path, dict[str, Any]]
 
 def test_two_processes_measure_the_same(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     assert compare(tmp_path, jobs="2") == done[1]
+
+
+def test_killed_its_processes_end_too(tmp_path: Path) -> None:
+    options = {**SMALL, "seeds": "50", "search.train_epochs": "100", "jobs": "2"}
+    options |= {"methods": "mf,biased_mf", "output": str(tmp_path)}
+    command = [sys.executable, "-m", "sif.compare", *(f"--{k}={v}" for k, v in options.items())]
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("cells/*mf*seed=?.json")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    time.sleep(2)
+    before = len(list(tmp_path.glob("cells/*")))
+    assert before
+    time.sleep(2)
+    assert len(list(tmp_path.glob("cells/*"))) == before
 
 
 def test_resuming_measures_only_what_is_missing(
