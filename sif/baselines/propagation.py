@@ -10,7 +10,7 @@ from nasp.core.errors import NaspError
 
 try:
     from torch_sparse import SparseTensor
-except ImportError:  # the extra `sparse` is not installed
+except (ImportError, OSError):  # the extra `sparse` is missing, or built for another torch
     SparseTensor = None
 
 Backend = Literal["torch", "torch-sparse"]
