@@ -1,6 +1,7 @@
 """Products of a constant sparse matrix and embeddings, by torch-sparse or by torch itself."""
 
 import warnings
+from functools import cache
 from typing import Any, Literal, get_args
 
 import torch
@@ -8,18 +9,25 @@ from torch import Tensor, nn
 
 from nasp.core.errors import NaspError
 
-try:
-    from torch_sparse import SparseTensor
-except ImportError:  # the extra `sparse` is not installed
-    SparseTensor = None
-
 Backend = Literal["torch", "torch-sparse"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
+@cache
+def sparse_tensor() -> Any:
+    """The class `torch_sparse.SparseTensor`, or None if it cannot be used here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is in TorchScript
+        try:
+            from torch_sparse import SparseTensor
+        except (ImportError, OSError):  # the extra `sparse` is missing, or built for another torch
+            return None
+    return SparseTensor
+
+
 def installed(backend: Backend) -> bool:
     """Whether the backend can be used here."""
-    return backend == "torch" or SparseTensor is not None
+    return backend == "torch" or sparse_tensor() is not None
 
 
 def distinct(rows: Tensor) -> Tensor:
@@ -81,7 +89,7 @@ class Propagation(nn.Module):
         return _product(embeddings, *matrix)
 
     def _sparse_tensor(self) -> Any:
-        return SparseTensor(
+        return sparse_tensor()(
             row=self.row, col=self.column, value=self.value, sparse_sizes=self.shape, is_sorted=True
         )
 
