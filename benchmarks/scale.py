@@ -2,7 +2,7 @@
 
 For each number, made-up ratings of distinct pairs are written chunk by chunk to a parquet or csv
 file, and `python -m sif.search` runs on it in a process of its own, with one thread: one restart,
-two epochs of search, one epoch of training alone, batches of 8192. The numbers of users and items
+a few epochs of search, one epoch of training alone, batches of 8192. The numbers of users and items
 stay the same, so that what grows is the ratings alone.
 
     python benchmarks/scale.py --ratings 1e6 1e7 1e8
@@ -28,10 +28,9 @@ from nasp.core.files import write_text
 
 USERS, ITEMS, DIM, NOISE = 100_000, 20_000, 4, 0.5
 CHUNK = 1 << 20
-EPOCHS = 2
 OPTIONS = [
     *("--restarts", "1", "--finalists", "1", "--warm_up", "0", "--batch_size", "8192"),
-    *("--epochs", str(EPOCHS), "--train_epochs", "1", "--tracking", "none", "--device", "cpu"),
+    *("--train_epochs", "1", "--tracking", "none", "--device", "cpu"),
 ]
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, float]
@@ -63,15 +62,16 @@ def make(path: Path, ratings: int, seed: int) -> None:
             file.write_table(part)
 
 
-def measure(ratings: int, kind: str, folder: Path) -> Row:
+def measure(ratings: int, epochs: int, kind: str, folder: Path) -> Row:
     """One line of the table; what it writes on the way is removed."""
     table, output = folder / f"ratings.{kind}", folder / "run"
     make(table, ratings, seed=1)
     size = table.stat().st_size
     command = [sys.executable, "-m", "sif.search", "--data", str(table), "--output", str(output)]
+    command += [*OPTIONS, "--epochs", str(epochs)]
     # XDG_CACHE_HOME: the columns of a large table become files there.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder)}
-    subprocess.run([*command, *OPTIONS], env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     result = json.loads((output / "result.json").read_text())
     seconds = result["seconds"]
     return {
@@ -79,7 +79,7 @@ def measure(ratings: int, kind: str, folder: Path) -> Row:
         "file": size / 1e6,
         "read": seconds["read"],
         "prepare": seconds["prepare"],
-        "epoch": seconds["search"] / EPOCHS,
+        "epoch": seconds["search"] / epochs,
         "total": seconds["total"],
         "memory": result["peak_memory_mb"],
         "rmse": result["metrics"]["test/rmse"],
@@ -128,6 +128,7 @@ def draw(rows: list[Row], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ratings", type=float, nargs="+", default=[1e6, 1e7])
+    parser.add_argument("--epochs", type=int, default=2, help="of the search")
     parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
     parser.add_argument("--folder", type=Path, help="for temporary files, a few GB")
     parser.add_argument("--save", action="store_true", help="write results/scale.md and .png")
@@ -135,7 +136,7 @@ def main() -> None:
     rows = []
     for count in map(int, arguments.ratings):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            rows.append(measure(count, arguments.format, Path(folder)))
+            rows.append(measure(count, arguments.epochs, arguments.format, Path(folder)))
         print(markdown(rows[-1:], arguments.format).splitlines()[-1], file=sys.stderr, flush=True)
     print(markdown(rows, arguments.format))
     if arguments.save:
