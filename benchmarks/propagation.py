@@ -4,8 +4,8 @@ Forward and backward of a propagation over the graph of all ratings of a table, 
 `lightgcn` does it, and with `--share 0.5` over as many of them as the default split trains on. Both
 backends take turns, and start with what they keep (transposes) made; so does what one writes first,
 `matrix @ embeddings` with torch's compressed rows and its own backward pass. The ratio is torch's
-median time over torch-sparse's: above 1, torch-sparse is faster. The difference is the largest between
-their gradients, relative to the largest entry.
+median time over torch-sparse's: above 1, torch-sparse is faster. The difference is the largest
+between their gradients, relative to the largest entry.
 
     python benchmarks/propagation.py --data ml-1m
 """
