@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
 from sif.embeddings import SpaceOptions
+from sif.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from sif.visible import Data
@@ -79,7 +80,7 @@ class NCF(Baseline):
     def meet(self, embeddings: Tensor) -> Tensor:
         generalised, deep = embeddings.chunk(2, dim=-1)
         from_layers: Tensor = self.deep(side_by_side(deep))
-        return generalised.prod(0).mv(self.head) + from_layers.squeeze(1)
+        return OPERATIONS["multiply"](generalised.unbind()).mv(self.head) + from_layers.squeeze(1)
 
     def constrain(self) -> None:
         into_ball(self.head[None])

@@ -75,31 +75,30 @@ class Propagation(nn.Module):
         self.register_buffer("value", value[order], persistent=False)
         self.shape = shape
         self.backend = backend or ("torch-sparse" if installed("torch-sparse") else "torch")
-        self._ready: tuple[torch.device, Any] | None = None
+        self._ready: tuple[torch.device, Any, Any] | None = None
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """`(columns, any)` to `(rows, any)`."""
         if self._ready is None or self._ready[0] != self.value.device:
-            made = self._sparse_tensor() if self.backend == "torch-sparse" else self._both_ways()
-            self._ready = self.value.device, made
-        matrix = self._ready[1]
-        if self.backend == "torch-sparse":
-            product: Tensor = matrix.matmul(embeddings)
-            return product
-        return _product(embeddings, *matrix)
+            self._ready = self.value.device, *self._both_ways()
+        _, matrix, transposed = self._ready
+        product: Tensor = _Product.apply(embeddings, matrix, transposed)  # type: ignore[no-untyped-call]
+        return product
 
-    def _sparse_tensor(self) -> Any:
-        return sparse_tensor()(
-            row=self.row, col=self.column, value=self.value, sparse_sizes=self.shape, is_sorted=True
-        )
-
-    def _both_ways(self) -> tuple[Tensor, Tensor]:
+    def _both_ways(self) -> tuple[Any, Any]:
+        """The matrix and its transpose, as the backend has them."""
         rows, columns = self.shape
         order = (self.column * rows + self.row).argsort()
+        make = _sparse_tensor if self.backend == "torch-sparse" else _compressed
         return (
-            _compressed(self.row, self.column, self.value, (rows, columns)),
-            _compressed(self.column[order], self.row[order], self.value[order], (columns, rows)),
+            make(self.row, self.column, self.value, (rows, columns)),
+            make(self.column[order], self.row[order], self.value[order], (columns, rows)),
         )
+
+
+def _sparse_tensor(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Any:
+    """torch-sparse's matrix of sorted entries."""
+    return sparse_tensor()(row=row, col=column, value=value, sparse_sizes=shape, is_sorted=True)
 
 
 def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -113,18 +112,14 @@ def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, in
 
 
 class _Product(torch.autograd.Function):
-    """Autograd's own backward pass transposes the matrix anew each time."""
+    """A product whose backward pass has the transpose; the backends' own make it anew each time."""
 
     @staticmethod
-    def forward(ctx: Any, embeddings: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+    def forward(ctx: Any, embeddings: Tensor, matrix: Any, transposed: Any) -> Tensor:
         ctx.transposed = transposed
-        return matrix @ embeddings
+        product: Tensor = matrix @ embeddings
+        return product
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return ctx.transposed @ gradient, None, None
-
-
-def _product(embeddings: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
-    product: Tensor = _Product.apply(embeddings, matrix, transposed)  # type: ignore[no-untyped-call]
-    return product
