@@ -8,6 +8,7 @@ import torch
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.losses import Losses
 from nasp.core.step import descend
 from sif.embeddings import SpaceOptions
 from sif.metrics import errors, predict
@@ -113,17 +114,17 @@ def fit(
     optimizer = adagrad(groups, options)
 
     def epoch(position: int) -> Metrics:
-        losses = []
+        losses = Losses()
         model.train()
         for batch in data.train.batches(options.batch_size, generator):
             loss = model(batch)
             descend(loss, trained, optimizer, options.gradient_clip)
             model.constrain()
-            losses.append(loss.detach())
+            losses.append(loss)
         model.eval()
         judged = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
         return {
-            "train/loss": float(torch.stack(losses).mean()),
+            "train/loss": losses.mean(),
             "valid/rmse": judged["rmse"],
             "valid/mae": judged["mae"],
         }

@@ -33,7 +33,7 @@ def installed(backend: Backend) -> bool:
 def distinct(rows: Tensor) -> Tensor:
     """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
     size = int(rows.max()) + 1
-    key: Tensor = torch.unique(rows[0] * size + rows[1])
+    key: Tensor = torch.unique(rows[0].long() * size + rows[1])  # 32 bits would overflow
     return torch.stack([key // size, key % size])
 
 

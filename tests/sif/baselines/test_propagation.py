@@ -41,3 +41,9 @@ def test_a_missing_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     assert Propagation(one, one, torch.ones(1), (1, 1)).backend == "torch"
     with pytest.raises(NaspError, match=r"pip install .*sparse"):
         Propagation(one, one, torch.ones(1), (1, 1), "torch-sparse")
+
+
+def test_pairs_of_many_ids_are_told_apart() -> None:
+    rows = torch.tensor([[0, 70_000, 70_000, 0], [99_999, 99_999, 80_000, 99_999]]).int()
+    expected = [[0, 70_000, 70_000], [99_999, 80_000, 99_999]]
+    assert distinct(rows).tolist() == expected
