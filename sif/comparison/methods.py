@@ -12,7 +12,7 @@ from nasp.core.search import run_trials
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal
 from nasp.strategies.sampler import Random
-from sif.baselines import BASELINES
+from sif.baselines import BASELINES, bias
 from sif.baselines.general import DECISIONS, GeneralMLP
 from sif.baselines.train import fit_baseline, train_baseline
 from sif.metrics import predict
@@ -46,7 +46,7 @@ def _mean(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
 
 
 def _biases(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
-    return Fitted(lambda ratings: data.biases[ratings.rows].sum(0), len(data.biases) + 1)
+    return Fitted(lambda ratings: bias.predict(data.biases, ratings), len(data.biases) + 1)
 
 
 def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
