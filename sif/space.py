@@ -97,9 +97,11 @@ class InteractionSpace(SearchSpace, Rater):
         transformed = self.transform(embeddings.reshape(entities, -1))
         parts = transformed.view(entities, ratings, dim).unbind()
 
+        flat, longest = self.heads.flatten(), self.heads.shape[1]
+
         def run(edge: int, candidate: int) -> Tensor:
             met = self.functions[candidate](parts)
-            return met.mv(self.heads[candidate, : met.shape[1]])
+            return met.mv(flat.narrow(0, candidate * longest, met.shape[1]))
 
         probe = None
         if self._grouped is not None:
