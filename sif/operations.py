@@ -50,6 +50,12 @@ class Function:
         """Size of the output vector, and so of its linear head."""
         return embedding_dim * (len(self.parts) if self.operation == "concat" else 1)
 
+    @property
+    def plain(self) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        """The operation, if it is the only one, and joins all in order."""
+        alone = self.parts == tuple(range(len(self.parts)))
+        return OPERATIONS[self.operation] if alone else None
+
     def __call__(
         self, embeddings: Sequence[Tensor], known: dict["Function", Tensor] | None = None
     ) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 from sif.data import Encoder, Table
 from sif.embeddings import Batch
 
+TOGETHER = 64  # batches that are gathered at once: large enough to cost little, small for memory
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -92,10 +94,15 @@ class Ratings:
         left = -(-len(self.ratings) // size) if steps is None else steps
         while left > 0:
             order = torch.randperm(len(self.ratings), generator=generator)
-            parts = torch.split(order.to(self.ratings.device), size)[:left]
-            for part in parts:
-                yield self.rows.index_select(1, part).long(), self.ratings.index_select(0, part)
-            left -= len(parts)
+            order = order[: left * size].to(self.ratings.device)
+            for block in torch.split(order, TOGETHER * size):
+                rows = self.rows.index_select(1, block).long()
+                ratings = self.ratings.index_select(0, block)
+                batches = zip(
+                    torch.split(rows, size, dim=1), torch.split(ratings, size), strict=True
+                )
+                yield from batches
+            left -= -(-len(order) // size)
 
 
 def offsets(sizes: tuple[int, ...]) -> Tensor:

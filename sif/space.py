@@ -63,6 +63,7 @@ class InteractionSpace(SearchSpace, Rater):
         # without them (1 + u)(1 + v) does, and heads of alternating sign cancel the constant.
         self.transform = ElementwiseMLP(len(sizes), 0.0 if options.biases else 1.0, generator)
         self.functions = [known[name] for name in candidates]
+        self._joins = [f.plain or f for f in self.functions]
         widths = torch.tensor([f.width(options.embedding_dim) for f in self.functions])
         signs = 1.0 - 2.0 * (torch.arange(int(widths.max())) % 2)
         used = torch.arange(len(signs)) < widths[:, None]
@@ -100,7 +101,7 @@ class InteractionSpace(SearchSpace, Rater):
         flat, longest = self.heads.flatten(), self.heads.shape[1]
 
         def run(edge: int, candidate: int) -> Tensor:
-            met = self.functions[candidate](parts)
+            met = self._joins[candidate](parts)
             return met.mv(flat.narrow(0, candidate * longest, met.shape[1]))
 
         probe = None

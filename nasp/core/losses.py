@@ -3,28 +3,30 @@
 import torch
 from torch import Tensor
 
-FIRST = 1024
+BLOCK = 1024
 
 
 class Losses:
-    """Losses of steps, kept on their device in one tensor, so that no step waits for it.
+    """Losses of steps, kept on their device, so that no step waits for it.
 
-    A list of them would keep a few bytes of every step, from between the step's large temporaries:
-    memory in pieces that the allocator cannot use again, 0.4 MB a step with batches of 8192.
+    A list of all of them would keep a few bytes of every step, from between the step's large
+    temporaries: memory in pieces that the allocator cannot use again, 0.4 MB a step with batches
+    of 8192.
     """
 
     def __init__(self) -> None:
-        self.values, self.count = torch.empty(0), 0
+        self.blocks: list[Tensor] = []
+        self.latest: list[Tensor] = []
 
     def append(self, loss: Tensor) -> None:
         """Add the loss of a step, a scalar."""
-        if self.count == len(self.values):
-            longer = loss.new_empty(max(FIRST, 2 * self.count))
-            longer[: self.count] = self.values
-            self.values = longer
-        self.values[self.count] = loss.detach()
-        self.count += 1
+        self.latest.append(loss.detach())
+        if len(self.latest) == BLOCK:
+            self.blocks.append(torch.stack(self.latest))
+            self.latest = []
 
     def mean(self) -> float:
         """The mean of all, NaN if there are none."""
-        return float(self.values[: self.count].mean())
+        rest = [torch.stack(self.latest)] if self.latest else []
+        losses = [*self.blocks, *rest]
+        return float(torch.cat(losses).mean()) if losses else float("nan")
