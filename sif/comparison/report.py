@@ -108,7 +108,8 @@ def _significance(group: Group, other: Group | None) -> str:
     pairs = [(c.metrics["test/rmse"], theirs[c.seed]) for c in _good(group) if c.seed in theirs]
     if len(pairs) < 2 or all(a == b for a, b in pairs):
         return ""
-    return f"{ttest_rel(*zip(*pairs, strict=True)).pvalue:.3f}"
+    p = float(ttest_rel(*zip(*pairs, strict=True)).pvalue)
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _good(group: Group) -> Group:
@@ -123,7 +124,7 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
     """Validation RMSE against wall time: searches, and the best of the fixed models."""
     figure = plots.new_figure(11, 4.5)
     kinds = {"methods that search": SEARCHED, "fixed models": FIXED}
-    panels = figure.subplots(1, 2, sharey=True)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
     trivial = [_mean(g, "valid/rmse") for g in groups if g[0].method in TRIVIAL]
     shown = [min(trivial)] if trivial else []
     dims = {group[0].embedding_dim for group in groups if group[0].embedding_dim}
@@ -140,8 +141,8 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
             axes.plot(seconds, rmse, drawstyle="steps-post", label=label, **plots.style(position))
             axes.plot(seconds[-1], rmse[-1], "o", color=plots.style(position)["color"])
             shown.append(rmse[-1])
-        for level in trivial:
-            axes.axhline(level, color="0.7", linewidth=0.8)
+        if trivial:
+            axes.axhline(min(trivial), color="0.6", linewidth=0.8, label="best trivial model")
         axes.set_xscale("log")
         axes.set_xlabel("wall time, s (one thread)")
         axes.set_title(title, fontsize="medium")
