@@ -94,7 +94,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         _track(found, tracker, splits.valid, folder / "model.pt")
         table, metrics = _judge(found, data, splits)
         search_seconds = sum(history[-1]["time/seconds"] for history in found.searches)
-        metrics["model/parameters"] = sum(p.numel() for p in found.model.network.parameters())
+        metrics["model/parameters"] = found.model.network.size()
         result = {
             "task": "sif",
             "data": config.data,

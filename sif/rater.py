@@ -34,5 +34,9 @@ class Rater(nn.Module, ABC):
         rating, looked_up = self.rate(rows)
         return penalised(rating, looked_up, ratings, self.options)
 
+    def size(self) -> int:
+        """How many numbers it learns."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def constrain(self) -> None:
         """Project the parameters onto the model's constraints, in place; called after each step."""

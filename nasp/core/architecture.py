@@ -38,7 +38,8 @@ class Architecture(nn.Module):
         self._sizes = [a.numel() for a in self.weights.values()]
         # Weights that were clipped to the same bound are ordered by this, not by position: the
         # first operation is often skip_connect.
-        self.ties = nn.Buffer(1e-6 * torch.rand(sum(self._sizes), generator=generator))
+        self.ties: Tensor
+        self.register_buffer("ties", 1e-6 * torch.rand(sum(self._sizes), generator=generator))
 
     def values(self) -> dict[str, Tensor]:
         """`A` of each decision, `(edges, operations)`, as trainable parameters."""

@@ -1,5 +1,7 @@
 """Bayesian optimisation by tree-structured Parzen estimators (Bergstra et al., NeurIPS 2011)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 
 import optuna
@@ -34,7 +36,8 @@ class TPE(Sampler):
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=STARTUP, multivariate=False, seed=self._below(1 << 32)
         )
-        self._study = _silent_study(sampler)
+        with silent_optuna():  # only the creation of a study is logged
+            self._study = optuna.create_study(sampler=sampler, study_name="tpe")
         self._trial: optuna.Trial | None = None
 
     def ask(self) -> Proposal:
@@ -54,11 +57,12 @@ class TPE(Sampler):
         self._study.tell(self._trial, score)
 
 
-def _silent_study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
-    """A study in memory; only its creation is logged by optuna, and only that is silenced."""
+@contextmanager
+def silent_optuna() -> Iterator[None]:
+    """Keep optuna's log, which is the process's, quiet for a while."""
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        return optuna.create_study(sampler=sampler, study_name="tpe")
+        yield
     finally:
         optuna.logging.set_verbosity(before)

@@ -1,4 +1,4 @@
-"""LightGCN: embeddings that are averaged over the graph of who rated what."""
+"""LightGCN: embeddings that are summed over steps through the graph of who rated what."""
 
 from typing import TYPE_CHECKING
 

@@ -53,7 +53,7 @@ def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run
     model, _ = train_baseline(
         name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
     )
-    return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model))
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size())
 
 
 def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
@@ -80,17 +80,13 @@ def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
 
     run_trials(Random(DECISIONS, generator(seed, "layers")), evaluate, options.trials)
     _, model, widths = min(tried, key=lambda trial: trial[0])
-    return Fitted(lambda ratings: predict(model.rate, ratings.rows), _size(model), widths)
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size(), widths)
 
 
 def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
     found = find(data, replace(options, strategy=strategy), seed, run)
     model = found.model
-    return Fitted(model.rate, _size(model.network), found.candidates[0].operation)
-
-
-def _size(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+    return Fitted(model.rate, model.network.size(), found.candidates[0].operation)
 
 
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}

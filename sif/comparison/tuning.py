@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 from typing import Any
 
 import optuna
@@ -12,6 +13,7 @@ from nasp.core.errors import NaspError
 from nasp.core.loop import Run
 from nasp.core.progress import Phase, Progress
 from nasp.core.seeding import generator
+from nasp.strategies.tpe import silent_optuna
 from sif.comparison.methods import Method
 from sif.metrics import errors
 from sif.options import SearchOptions
@@ -71,7 +73,7 @@ class Watched(Progress):
 
     def best(self) -> list[float]:
         """The smallest RMSE so far, epoch by epoch."""
-        return [min(self.rmse[: i + 1]) for i in range(len(self.rmse))]
+        return list(accumulate(self.rmse, min))
 
 
 class _Pruned(Watched):
@@ -129,9 +131,7 @@ def tune(
     if trials == 0:
         return start
     drawn = int(generator(seed, "tuning").initial_seed()) % 2**32
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with silent_optuna():
         study = optuna.create_study(
             sampler=optuna.samplers.TPESampler(seed=drawn),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
@@ -139,6 +139,4 @@ def tune(
         inside = {name: min(max(start[name], a), b) for name, (a, b) in ranges.given().items()}
         study.enqueue_trial(inside)
         study.optimize(objective, n_trials=trials)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
     return {name: float(study.best_params[name]) for name in start}
