@@ -1,0 +1,1 @@
+"""Convolutional cells: search on CIFAR-10, transfer to ImageNet."""

@@ -1,0 +1,185 @@
+"""The operations of a cell, by the field's names."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nasp.cnn.batch_norm import BatchNorm
+from nasp.core.errors import NaspError
+from nasp.core.nearest import nearest
+
+
+def convolution(
+    inputs: int,
+    outputs: int,
+    kernel: int | tuple[int, int],
+    stride: int | tuple[int, int] = 1,
+    dilation: int = 1,
+    groups: int = 1,
+) -> nn.Conv2d:
+    """A convolution without bias whose output has the size of its input, divided by the stride."""
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = (dilation * (height - 1) // 2, dilation * (width - 1) // 2)
+    return nn.Conv2d(
+        inputs, outputs, (height, width), stride, padding, dilation, groups, bias=False
+    )
+
+
+def relu_conv_bn(
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, affine: bool = True
+) -> nn.Sequential:
+    """ReLU, convolution, batch norm."""
+    return nn.Sequential(
+        nn.ReLU(),
+        convolution(inputs, outputs, kernel, stride),
+        BatchNorm(outputs, affine=affine),
+    )
+
+
+class FactorizedReduce(nn.Module):
+    """Halves height and width by two 1 × 1 convolutions, on even and on odd pixels."""
+
+    def __init__(self, inputs: int, outputs: int, affine: bool = True) -> None:
+        super().__init__()
+        self.even = nn.Conv2d(inputs, outputs // 2, 1, stride=2, bias=False)
+        self.odd = nn.Conv2d(inputs, outputs - outputs // 2, 1, stride=2, bias=False)
+        self.norm = BatchNorm(outputs, affine=affine)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = images.relu()
+        normalised: Tensor = self.norm(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], 1))
+        return normalised
+
+
+class Zero(nn.Module):
+    """`none`: no connection."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.zeros_like(images[:, :, :: self.stride, :: self.stride])
+
+
+def _separable(
+    channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1
+) -> list[nn.Module]:
+    """ReLU, a depthwise and a pointwise convolution, batch norm."""
+    return [
+        nn.ReLU(),
+        convolution(channels, channels, kernel, stride, dilation, groups=channels),
+        convolution(channels, channels, 1),
+        BatchNorm(channels, affine=affine),
+    ]
+
+
+def _sep_conv(kernel: int) -> "Maker":
+    return lambda channels, stride, affine: nn.Sequential(
+        *_separable(channels, kernel, stride, affine), *_separable(channels, kernel, 1, affine)
+    )
+
+
+def _dil_conv(kernel: int) -> "Maker":
+    return lambda channels, stride, affine: nn.Sequential(
+        *_separable(channels, kernel, stride, affine, dilation=2)
+    )
+
+
+def _conv(kernel: int) -> "Maker":
+    return lambda channels, stride, affine: relu_conv_bn(channels, channels, kernel, stride, affine)
+
+
+def _factorized_conv(length: int) -> "Maker":
+    """A row, then a column, with one batch norm after both."""
+    return lambda channels, stride, affine: nn.Sequential(
+        nn.ReLU(),
+        convolution(channels, channels, (1, length), (1, stride)),
+        convolution(channels, channels, (length, 1), (stride, 1)),
+        BatchNorm(channels, affine=affine),
+    )
+
+
+def _max_pool(kernel: int) -> "Maker":
+    return lambda channels, stride, affine: nn.MaxPool2d(kernel, stride, kernel // 2)
+
+
+def _avg_pool(kernel: int) -> "Maker":
+    return lambda channels, stride, affine: nn.AvgPool2d(
+        kernel, stride, kernel // 2, count_include_pad=False
+    )
+
+
+def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
+
+
+Maker = Callable[[int, int, bool], nn.Module]
+"""Makes an operation from its channels, its stride and whether its batch norms have weights."""
+
+OPERATIONS: dict[str, Maker] = {
+    "none": lambda channels, stride, affine: Zero(stride),
+    "skip_connect": _skip,
+    "avg_pool_3x3": _avg_pool(3),
+    "max_pool_3x3": _max_pool(3),
+    "max_pool_5x5": _max_pool(5),
+    "max_pool_7x7": _max_pool(7),
+    "conv_1x1": _conv(1),
+    "conv_3x3": _conv(3),
+    "conv_3x1_1x3": _factorized_conv(3),
+    "conv_7x1_1x7": _factorized_conv(7),
+    "sep_conv_3x3": _sep_conv(3),
+    "sep_conv_5x5": _sep_conv(5),
+    "sep_conv_7x7": _sep_conv(7),
+    "dil_conv_3x3": _dil_conv(3),
+    "dil_conv_5x5": _dil_conv(5),
+}
+
+DARTS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+# Candidates of the normal and of the reduction cell, by the name of the space.
+SPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "nasp": (
+        (
+            "skip_connect",
+            "conv_3x1_1x3",
+            "dil_conv_3x3",
+            "conv_1x1",
+            "conv_3x3",
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "sep_conv_7x7",
+        ),
+        ("skip_connect", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5", "max_pool_7x7"),
+    ),
+    "darts": (DARTS, DARTS),
+    "darts_none": (("none", *DARTS), ("none", *DARTS)),
+}
+
+
+def operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
+    """Make an operation: images `(batch, channels, height, width)` to the same over the stride.
+
+    Args:
+        name: One of `OPERATIONS`.
+        channels: In and out.
+        stride: 1, or 2 to halve height and width.
+        affine: Whether its batch norms have weights.
+
+    Raises:
+        NaspError: There is no such operation.
+    """
+    if name not in OPERATIONS:
+        raise NaspError(
+            f"unknown operation {name!r}{nearest(name, OPERATIONS)}; there are "
+            + ", ".join(OPERATIONS)
+        )
+    return OPERATIONS[name](channels, stride, affine)
