@@ -7,8 +7,9 @@ import torch
 
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
+from nasp.core.metrics import Metrics
 from nasp.core.step import descend
 from sif.embeddings import SpaceOptions
 from sif.metrics import errors, predict

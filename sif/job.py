@@ -83,7 +83,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
             "device": environment["device"],
             **{f"version.{k}": v for k, v in environment["versions"].items()},
         },
-        minimize=("valid/rmse", "search/valid/rmse"),
+        best=("valid/rmse", "search/valid/rmse"),
         run_file=folder / "mlflow_run_id",
     ) as tracker:
         run = Run(checkpoint, Progress(config.quiet), tracker.log)

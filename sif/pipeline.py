@@ -7,7 +7,8 @@ from functools import partial
 import torch
 
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Metrics, Run
+from nasp.core.loop import Run
+from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator

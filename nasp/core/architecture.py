@@ -58,10 +58,13 @@ class Architecture(nn.Module):
         chosen = self.weights if values is None else values
         flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
         parts = torch.split((flat + self.ties).cpu(), self._sizes)
-        return {
-            d.name: prox_c1(part.view(d.shape), d.keep)
-            for d, part in zip(self.decisions, parts, strict=True)
-        }
+        projection = {}
+        for decision, part in zip(self.decisions, parts, strict=True):
+            a = part.view(decision.shape)
+            if decision.absent is not None:
+                a[:, decision.operations.index(decision.absent)] = -torch.inf
+            projection[decision.name] = prox_c1(a, decision.keep)
+        return projection
 
     def complexity(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Σ R over the decisions at the given point, a scalar (NASP, eq. 4)."""

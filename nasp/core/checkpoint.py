@@ -10,6 +10,7 @@ import torch
 
 from nasp.core.errors import NaspError
 from nasp.core.files import write_atomic
+from nasp.core.parallel import rank
 
 VERSION = 1
 SECONDS_BETWEEN_WRITES = 2.0
@@ -17,6 +18,8 @@ SECONDS_BETWEEN_WRITES = 2.0
 
 class Checkpoint:
     """Named sections, one for each phase of a run, in a file that is always whole.
+
+    Where several processes share a run, the first one writes.
 
     Args:
         path: The file; None keeps everything in memory.
@@ -54,7 +57,7 @@ class Checkpoint:
             OSError: The file cannot be written; the one before it is still whole.
         """
         self.sections[section] = state
-        if self.path is None:
+        if self.path is None or rank() > 0:
             return
         if now or time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
             body = {"version": VERSION, "config": self.config, "sections": self.sections}

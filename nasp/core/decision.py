@@ -15,6 +15,8 @@ class Decision:
         operations: Names of the operations that an edge may carry.
         cost: Number of parameters of each operation, the `p_k` of the complexity regulariser.
         keep: Number of edges that the constraint C1 keeps, each with one operation.
+        absent: The operation that means no connection, if there is one: it takes weight from the
+            others (DARTS), and is never kept.
 
     Raises:
         NaspError: A name is empty or repeated, a cost is missing or negative, or `keep` is not
@@ -26,6 +28,7 @@ class Decision:
     operations: tuple[str, ...]
     cost: tuple[float, ...]
     keep: int = 1
+    absent: str | None = None
 
     def __post_init__(self) -> None:
         for what, names in (("sources", self.sources), ("operations", self.operations)):

@@ -11,9 +11,9 @@ import torch
 
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.errors import NaspError
+from nasp.core.metrics import Metrics, better
 from nasp.core.progress import Progress
 
-Metrics = dict[str, float]
 SECONDS = "time/seconds"
 
 
@@ -46,7 +46,7 @@ class Outcome:
 
     Attributes:
         history: Metrics of each epoch; `time/seconds` counts from the start of the phase.
-        best_epoch: Position of the epoch with the smallest monitored metric.
+        best_epoch: Position of the epoch with the best monitored metric.
         best: What `snapshot` returned then.
     """
 
@@ -77,7 +77,7 @@ def run_epochs(
         epoch: Runs one epoch, given its position, and returns its metrics.
         epochs: Number of epochs at most.
         state: All that an epoch changes and the next depends on.
-        monitor: The metric to minimise.
+        monitor: The metric that tells the best epoch (`nasp.core.metrics`).
         snapshot: Returns what to keep of the best epoch: tensors, numbers, strings, lists, dicts.
         run: Checkpoint, progress and log.
         patience: Epochs without an improvement after which it stops; None never does.
@@ -108,7 +108,9 @@ def run_epochs(
                 )
             metrics[SECONDS] = before + time.perf_counter() - start
             history.append(metrics)
-            if outcome.best_epoch < 0 or metrics[monitor] < history[outcome.best_epoch][monitor]:
+            if outcome.best_epoch < 0 or better(
+                monitor, metrics[monitor], history[outcome.best_epoch][monitor]
+            ):
                 outcome.best_epoch, outcome.best = len(history) - 1, snapshot()
             stale = len(history) - 1 - outcome.best_epoch
             done = (

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from nasp.core.parallel import average
+
 BLOCK = 1024
 
 
@@ -26,7 +28,9 @@ class Losses:
             self.latest = []
 
     def mean(self) -> float:
-        """The mean of all, NaN if there are none."""
+        """The mean of all, those of other processes included; NaN if there are none."""
         rest = [torch.stack(self.latest)] if self.latest else []
         losses = [*self.blocks, *rest]
-        return float(torch.cat(losses).mean()) if losses else float("nan")
+        mean = torch.cat(losses).mean() if losses else torch.tensor(float("nan"))
+        average([mean])
+        return float(mean)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasp.core.files import write_atomic
+from nasp.core.metrics import best
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,8 +59,8 @@ def curves(
             epochs = range(1, len(values) + 1)
             axes.plot(epochs, values, label=name, **style(position))
             if metric.startswith("valid/"):
-                best = min(range(len(values)), key=values.__getitem__)
-                axes.plot(best + 1, values[best], "o", color=style(position)["color"])
+                top = best(metric, values)
+                axes.plot(top + 1, values[top], "o", color=style(position)["color"])
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.grid(color="0.9")

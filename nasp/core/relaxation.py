@@ -25,11 +25,14 @@ class Relaxation:
             relaxation whose weights require a gradient gets it for *every* candidate.
         active: The candidates that run, known on the host, so that no operation waits for a GPU.
         discrete: The active candidates have weight one and the others none.
+        probes: For each decision, which of the candidates that do not run are evaluated for the
+            gradient, and the factor on it; all, with factor one, if None.
     """
 
     weights: Mapping[str, Tensor]
     active: Mapping[str, tuple[Choice, ...]]
     discrete: bool
+    probes: Mapping[str, Mapping[Choice, float]] | None = None
 
     @classmethod
     def dense(cls, weights: Mapping[str, Tensor]) -> Self:
@@ -54,11 +57,24 @@ class Relaxation:
         }
         return cls({name: a.to(device) for name, a in projection.items()}, active, discrete=True)
 
-    def probed(self) -> Self:
-        """The same relaxation with weights that get a gradient, for all candidates."""
-        return replace(
-            self, weights={n: w.detach().requires_grad_() for n, w in self.weights.items()}
-        )
+    def probed(self, fraction: float = 1.0, generator: torch.Generator | None = None) -> Self:
+        """The same relaxation with weights that get a gradient, for all candidates.
+
+        Args:
+            fraction: Share of the candidates that do not run which are evaluated; below 1 their
+                gradient is a sample whose mean over the draws is the exact one.
+            generator: Draws which.
+        """
+        weights = {n: w.detach().requires_grad_() for n, w in self.weights.items()}
+        if fraction == 1.0:
+            return replace(self, weights=weights)
+        probes = {}
+        for name, w in weights.items():
+            idle = [choice for choice in _choices(w.shape) if choice not in self.active[name]]
+            count = min(len(idle), max(1, round(fraction * len(idle))))
+            drawn = torch.randperm(len(idle), generator=generator)[:count].tolist()
+            probes[name] = {idle[i]: len(idle) / count for i in drawn}
+        return replace(self, weights=weights, probes=probes)
 
     def detached(self) -> Self:
         """The same relaxation with weights that get no gradient."""
@@ -71,10 +87,10 @@ class Relaxation:
             name: The decision.
             run: Evaluates a candidate; all candidates of a decision have one output shape. It is
                 called once for each active candidate, and, where the weights of a discrete
-                relaxation need a gradient, once more for each of the others during the backward
-                pass, without autograd.
+                relaxation need a gradient, once more for each of the others (or those of `probes`)
+                during the backward pass, without autograd.
             probe: Finds ⟨∂L/∂node, candidate⟩ of all candidates together, in place of those calls,
-                where a space can do that in fewer and larger kernels.
+                where a space can do that in fewer and larger kernels; it knows no `probes`.
 
         Returns:
             The node's value, in the shape that `run` returns.
@@ -88,8 +104,14 @@ class Relaxation:
             return value
         if probe is None:
             known = {choice: output.detach() for choice, output in outputs.items()}
-            probe = partial(_each, run, known, weights.shape)
+            factors = None if self.probes is None else self.probes[name]
+            probe = partial(_each, run, known, factors, weights.shape)
         return _OnePath.apply(weights, value, probe)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _choices(shape: torch.Size) -> list[Choice]:
+    edges, operations = shape
+    return list(product(range(edges), range(operations)))
 
 
 def _total(terms: Iterable[Tensor]) -> Tensor:
@@ -99,15 +121,31 @@ def _total(terms: Iterable[Tensor]) -> Tensor:
     return first
 
 
-def _each(run: Run, known: Mapping[Choice, Tensor], shape: torch.Size, gradient: Tensor) -> Tensor:
+def _each(
+    run: Run,
+    known: Mapping[Choice, Tensor],
+    factors: Mapping[Choice, float] | None,
+    shape: torch.Size,
+    gradient: Tensor,
+) -> Tensor:
     """⟨∂L/∂node, candidate⟩, one candidate at a time: memory stays that of one output."""
-    flat = gradient.reshape(-1)
+    # In the order of the gradient in memory, which the outputs mostly share, nothing is copied.
+    order = sorted(range(gradient.ndim), key=gradient.stride, reverse=True)
+    exact = torch.promote_types(gradient.dtype, torch.float32)  # a sum of halves loses digits
+
+    def flat(tensor: Tensor) -> Tensor:
+        return tensor.permute(order).reshape(-1).to(exact)
+
+    direction = flat(gradient)
     inner = []
-    for edge, operation in product(*map(range, shape)):
-        output = known.get((edge, operation))
-        if output is None:
-            output = run(edge, operation)
-        inner.append(torch.dot(flat, output.reshape(-1)))
+    for choice in _choices(shape):
+        if choice in known:
+            inner.append(torch.dot(direction, flat(known[choice])))
+        elif factors is None or choice in factors:
+            factor = 1.0 if factors is None else factors[choice]
+            inner.append(factor * torch.dot(direction, flat(run(*choice))))
+        else:
+            inner.append(direction.new_zeros(()))
     return torch.stack(inner).view(shape)
 
 

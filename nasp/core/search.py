@@ -10,8 +10,9 @@ from torch import Tensor
 
 from nasp.core.decision import Decision
 from nasp.core.errors import NaspError
-from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
+from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.core.step import descend
@@ -34,12 +35,13 @@ def search(
     run: Run,
     warm_up: int = 0,
     gradient_clip: float | None = None,
+    schedule: Callable[[int], None] = lambda position: None,
     max_seconds: float | None = None,
 ) -> Outcome:
     """Alternate architecture and weight steps (NASP, Algorithm 2; DARTS, Algorithm 1).
 
     Each epoch ends with the genotype of that moment, evaluated as the discrete network that it
-    names; `Outcome.best` is the JSON text of the one with the smallest `monitor`.
+    names; `Outcome.best` is the JSON text of the one with the best `monitor`.
 
     Args:
         name: The phase's name in the checkpoint.
@@ -48,17 +50,19 @@ def search(
         pairs: Starts an epoch: a training batch and a validation batch for each step.
         evaluate: Metrics of the discrete network on validation data.
         epochs: Number of epochs, the warm-up included.
-        monitor: The metric to minimise, one of `evaluate`'s.
+        monitor: The metric that tells the best epoch, one of `evaluate`'s.
         generator: What `pairs` draws from; checkpointed.
         run: Checkpoint, progress and log.
         warm_up: First epochs in which only weights take steps.
         gradient_clip: Largest norm of the weights' gradient; None does not clip.
+        schedule: Called at the start of an epoch with its position: sets the learning rate.
         max_seconds: Time budget.
     """
     space = strategy.space
     weights = space.weights()
 
     def epoch(position: int) -> Metrics:
+        schedule(position)
         space.train()
         losses = Losses()
         for train, valid in pairs():

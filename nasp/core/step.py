@@ -6,6 +6,20 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nasp.core.parallel import average
+
+
+def differentiate(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+    """Gradients of the mean loss of all processes; None where it does not depend on an input.
+
+    Args:
+        loss: This process's mean over its share of a batch, a scalar.
+        inputs: What to differentiate by.
+    """
+    gradients = torch.autograd.grad(loss, inputs, allow_unused=True)
+    average(gradients)
+    return gradients
+
 
 def descend(
     loss: Tensor,
@@ -16,12 +30,13 @@ def descend(
     """Step on `parameters` alone: no gradient of anything else is computed.
 
     Args:
-        loss: A scalar that depends on some of them; the others are left as they are.
+        loss: The mean of this process's share of a batch, a scalar that depends on some of them;
+            the others are left as they are.
         parameters: What `optimizer` steps on.
         optimizer: Takes the step.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
     """
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    gradients = differentiate(loss, parameters)
     for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     if gradient_clip is not None:

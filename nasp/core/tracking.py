@@ -40,7 +40,7 @@ class Tracker:
         params: What the run was called with; few, so that tables stay readable.
         tags: What describes it.
         run_file: Where the run's id is kept: a resumed run goes on as the same one.
-        minimize: Metrics whose smallest value is logged beside them, as `best/<name>`.
+        best: Metrics whose best value is logged beside them, as `best/<name>`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Tracker:
         params: Mapping[str, Any],
         tags: Mapping[str, str],
         run_file: Path,
-        minimize: Collection[str] = (),
+        best: Collection[str] = (),
     ) -> None:
         self._worker: subprocess.Popen[str] | None = None
         self._uri = uri
@@ -63,7 +63,7 @@ class Tracker:
             "params": {key: str(value) for key, value in params.items()},
             "tags": dict(tags),
             "run_file": str(run_file.absolute()),
-            "minimize": list(minimize),
+            "best": list(best),
         }
 
     def __enter__(self) -> Self:

@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nasp.core.metrics import best
+
 SECONDS_BETWEEN_FLUSHES = 2.0
 METRICS_A_CALL = 1000  # MLflow's limit
 SQLITE = "sqlite:///"
@@ -46,7 +48,7 @@ class Worker:
 
         mlflow.set_tracking_uri(message["uri"])
         run_file = Path(message["run_file"])
-        self.minimize = set(message["minimize"])
+        self.best = set(message["best"])
         with _alone(message["uri"]):
             self.mlflow, self.client = mlflow, mlflow.MlflowClient()
             earlier = self._earlier(run_file)
@@ -75,10 +77,10 @@ class Worker:
             known = self._known(key)
             if step in known or not math.isfinite(value):
                 continue
-            best = min(known.values(), default=math.inf)
+            earlier = list(known.values())
             known[step] = value
             self.pending.append((key, value, moment, step))
-            if key in self.minimize and value < best:
+            if key in self.best and best(key, [*earlier, value]) == len(earlier):
                 self.pending.append((f"best/{key}", value, moment, step))
 
     def flush(self) -> None:

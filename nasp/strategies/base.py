@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -33,13 +33,19 @@ class StrategyOptions:
         learning_rate: Adam's step size ε for the architecture.
         weight_decay: L2 penalty on `A` and the continuous architecture.
         eta: Weight η of the complexity regulariser (NASP).
+        probe_fraction: Share of the candidates that do not run which one step of NASP evaluates,
+            drawn anew at each step; below 1 the gradient is a sample, without bias.
         weight_learning_rate: Step size of the weights, for a strategy that looks ahead (DARTS).
+        hessian: How DARTS's second order gets its Hessian-vector product: `exact` by autograd, or
+            the paper's `finite` difference (eq. 8), which needs far less memory.
     """
 
     learning_rate: float = 3e-4
     weight_decay: float = 0.0
     eta: float = 0.0
+    probe_fraction: float = 1.0
     weight_learning_rate: float = 0.025
+    hessian: Literal["exact", "finite"] = "exact"
 
 
 class Strategy(ABC):

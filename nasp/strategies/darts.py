@@ -1,13 +1,16 @@
 """DARTS, first and second order (Liu et al., ICLR 2019, arXiv 1806.09055)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from nasp.core.errors import NaspError
+from nasp.core.parallel import average, processes
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import frozen
+from nasp.core.step import differentiate, frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
 Gradients = tuple[Tensor | None, ...]
@@ -23,8 +26,9 @@ class DARTS(Strategy):
         options: How the architecture is trained.
         order: 1 takes the weights as they are; 2 differentiates through one step of plain
             gradient descent on the training loss with the weights' learning rate ξ (eq. 6–7).
-        hessian: How the second order gets its Hessian-vector product: `exact` by autograd, or the
-            paper's `finite` difference (eq. 8).
+
+    Raises:
+        NaspError: The exact second order is to run in several processes.
     """
 
     def __init__(
@@ -33,10 +37,11 @@ class DARTS(Strategy):
         generator: torch.Generator,
         options: StrategyOptions,
         order: Literal[1, 2] = 1,
-        hessian: Literal["exact", "finite"] = "exact",
     ) -> None:
         super().__init__(space, generator, options)
-        self.order, self.hessian = order, hessian
+        self.order = order
+        if order == 2 and options.hessian == "exact" and processes() > 1:
+            raise NaspError("the exact second order runs in one process: take hessian=finite")
 
     def weight_relaxation(self) -> Relaxation:
         return self._relaxation().detached()
@@ -48,8 +53,8 @@ class DARTS(Strategy):
         if self.order == 1:
             with frozen(self.weights):
                 loss = valid_loss(self._relaxation())
-            gradients: Gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
-        elif self.hessian == "exact":
+            gradients: Gradients = differentiate(loss, self.parameters)
+        elif self.options.hessian == "exact":
             loss, gradients = self._unrolled_exactly(train_loss, valid_loss)
         else:
             loss, gradients = self._unrolled_by_difference(train_loss, valid_loss)
@@ -66,34 +71,33 @@ class DARTS(Strategy):
         of_weights = {id(p) for p in self.weights}
         return {n: p for n, p in self.space.named_parameters() if id(p) in of_weights}
 
-    def _step(
-        self, weights: dict[str, Tensor], train_loss: Loss, *, differentiable: bool
-    ) -> dict[str, Tensor]:
+    def _ahead(self, weights: dict[str, Tensor], gradients: Sequence[Tensor]) -> dict[str, Tensor]:
         """`w − ξ ∇_w L_train(w, A)`."""
-        gradients = torch.autograd.grad(
-            train_loss(self._relaxation(), weights),
-            list(weights.values()),
-            create_graph=differentiable,
-            materialize_grads=True,
-        )
         rate = self.options.weight_learning_rate
         return {n: w - rate * g for (n, w), g in zip(weights.items(), gradients, strict=True)}
 
     def _unrolled_exactly(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
-        ahead = self._step(self._weights(), train_loss, differentiable=True)
+        weights = self._weights()
+        gradients = torch.autograd.grad(
+            train_loss(self._relaxation(), weights),
+            list(weights.values()),
+            create_graph=True,
+            materialize_grads=True,
+        )
+        ahead = self._ahead(weights, gradients)
         loss = valid_loss(self._relaxation(), ahead)
-        return loss, torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        return loss, differentiate(loss, self.parameters)
 
     def _unrolled_by_difference(
         self, train_loss: Loss, valid_loss: Loss
     ) -> tuple[Tensor, Gradients]:
         weights = {n: w.detach().requires_grad_() for n, w in self._weights().items()}
-        ahead = self._step(weights, train_loss, differentiable=False)
+        ahead = self._ahead(
+            weights, _all(train_loss(self._relaxation(), weights), list(weights.values()))
+        )
         ahead = {n: w.detach().requires_grad_() for n, w in ahead.items()}
         loss = valid_loss(self._relaxation(), ahead)
-        found = torch.autograd.grad(
-            loss, [*self.parameters, *ahead.values()], materialize_grads=True
-        )
+        found = _all(loss, [*self.parameters, *ahead.values()])
         direct, vector = found[: len(self.parameters)], found[len(self.parameters) :]
         norm = torch.stack([v.square().sum() for v in vector]).sum().sqrt()
         step = FINITE_STEP / norm.clamp(min=torch.finfo(norm.dtype).tiny)
@@ -103,12 +107,17 @@ class DARTS(Strategy):
                 n: w.detach() + sign * step * v
                 for (n, w), v in zip(weights.items(), vector, strict=True)
             }
-            return torch.autograd.grad(
-                train_loss(self._relaxation(), moved), self.parameters, materialize_grads=True
-            )
+            return _all(train_loss(self._relaxation(), moved), self.parameters)
 
         scale = self.options.weight_learning_rate / (2 * step)
         return loss, tuple(
             d - scale * (plus - minus)
             for d, plus, minus in zip(direct, gradient(1.0), gradient(-1.0), strict=True)
         )
+
+
+def _all(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """`differentiate`, with zeros for an input that the loss does not depend on."""
+    gradients = torch.autograd.grad(loss, inputs, materialize_grads=True)
+    average(gradients)
+    return gradients

@@ -9,7 +9,7 @@ from nasp.core.genotype import Choices
 from nasp.core.proximal import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import frozen
+from nasp.core.step import differentiate, frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
 
@@ -25,20 +25,21 @@ class NASP(Strategy):
         self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
     ) -> None:
         super().__init__(space, generator, options)
+        self.generator = generator
         self._project()
 
     def weight_relaxation(self) -> Relaxation:
         return self._path
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        point = self._path.probed()
+        point = self._path.probed(self.options.probe_fraction, self.generator)
         with frozen(self.weights):
             loss = valid_loss(point)
         objective = loss
         if self.options.eta:
             objective = loss + self.options.eta * self.architecture.complexity(point.weights)
         inputs = [*point.weights.values(), *self.space.architecture()]
-        self._descend(torch.autograd.grad(objective, inputs, allow_unused=True))
+        self._descend(differentiate(objective, inputs))
         with torch.no_grad():
             for a in self.architecture.values().values():
                 a.copy_(prox_c2(a))

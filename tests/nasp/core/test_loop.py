@@ -7,7 +7,8 @@ import torch
 
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.errors import NaspError
-from nasp.core.loop import Metrics, Outcome, Run, run_epochs
+from nasp.core.loop import Outcome, Run, run_epochs
+from nasp.core.metrics import Metrics
 from nasp.core.seeding import generator
 
 

@@ -44,7 +44,7 @@ def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
         params={"dim": 8, "long": "x" * 9000},
         tags={"strategy": "nasp"},
         run_file=store / f"{run}.id",
-        minimize=("valid/rmse",),
+        best=("valid/rmse",),
     )
 
 

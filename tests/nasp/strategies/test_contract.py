@@ -11,7 +11,8 @@ from nasp.core.checkpoint import Checkpoint
 from nasp.core.decision import Decision
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of, projection_of
-from nasp.core.loop import Metrics, Outcome, Run
+from nasp.core.loop import Outcome, Run
+from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss, run_trials, search
 from nasp.core.space import SearchSpace

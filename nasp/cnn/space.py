@@ -1,0 +1,187 @@
+"""The search space of CNN cells: the network whose nodes are undecided."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from nasp.cnn.batch_norm import BatchNorm
+from nasp.cnn.initialise import initialise
+from nasp.cnn.operations import SPACES, FactorizedReduce, operation, relu_conv_bn
+from nasp.cnn.precision import Precision
+from nasp.cnn.stem import CifarStem, ImageNetStem
+from nasp.core.decision import Decision
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Choices, Genotype
+from nasp.core.nearest import nearest
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+
+NODES = 4
+KEEP = 2  # edges of a node
+
+
+def decisions_of(space: str, channels: int, nodes: int = NODES) -> tuple[Decision, ...]:
+    """The nodes of the normal and of the reduction cell: `normal_0`, ..., `reduce_3`.
+
+    Args:
+        space: A name in `nasp.cnn.operations.SPACES`.
+        channels: For which an operation's weights are counted.
+        nodes: Intermediate nodes of a cell.
+
+    Raises:
+        NaspError: There is no such space.
+    """
+    if space not in SPACES:
+        raise NaspError(
+            f"unknown space {space!r}{nearest(space, SPACES)}; there are {', '.join(SPACES)}"
+        )
+    return tuple(
+        Decision(
+            f"{cell}_{node}",
+            ("input_0", "input_1", *(f"node_{i}" for i in range(node))),
+            operations,
+            tuple(_weights(name, channels) for name in operations),
+            KEEP,
+            "none" if "none" in operations else None,
+        )
+        for cell, operations in zip(("normal", "reduce"), SPACES[space], strict=True)
+        for node in range(nodes)
+    )
+
+
+def _weights(name: str, channels: int) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in operation(name, channels, 1, affine=False).parameters())
+
+
+class SearchCell(nn.Module):
+    """A cell with all candidates on all edges (DARTS, section 2.1).
+
+    Args:
+        decisions: Its nodes.
+        before: Channels of the cell before the previous one.
+        previous: Channels of the previous cell.
+        channels: Channels of a node.
+        reduction: Whether it halves height and width.
+        reduction_before: Whether the previous cell did.
+        evaluate: Runs a module on a tensor; it is also called in the backward pass.
+    """
+
+    def __init__(
+        self,
+        decisions: tuple[Decision, ...],
+        before: int,
+        previous: int,
+        channels: int,
+        reduction: bool,
+        reduction_before: bool,
+        evaluate: Callable[[nn.Module, Tensor], Tensor],
+    ) -> None:
+        super().__init__()
+        self.decisions, self.evaluate = decisions, evaluate
+        reduce = FactorizedReduce if reduction_before else relu_conv_bn
+        self.preprocess_before = reduce(before, channels, affine=False)
+        self.preprocess_previous = relu_conv_bn(previous, channels, affine=False)
+        self.nodes = nn.ModuleList(
+            nn.ModuleList(
+                nn.ModuleList(
+                    _candidate(name, channels, 2 if reduction and edge < 2 else 1)
+                    for name in decision.operations
+                )
+                for edge in range(len(decision.sources))
+            )
+            for decision in decisions
+        )
+
+    def forward(self, before: Tensor, previous: Tensor, relaxation: Relaxation) -> Tensor:
+        """The nodes side by side, `(batch, nodes · channels, height, width)`."""
+        states = (self.preprocess_before(before), self.preprocess_previous(previous))
+        for decision, edges in zip(self.decisions, self.nodes, strict=True):
+
+            def run(edge: int, k: int, edges: nn.Module = edges, states: tuple = states) -> Tensor:  # type: ignore[type-arg]
+                return self.evaluate(edges[edge][k], states[edge])  # type: ignore[index]
+
+            states = (*states, relaxation.mix(decision.name, run))
+        return torch.cat(states[2:], 1)
+
+
+def _candidate(name: str, channels: int, stride: int) -> nn.Module:
+    """An operation whose result is normalised, pooling too, so that weights compare."""
+    made = operation(name, channels, stride, affine=False)
+    if "pool" in name:
+        return nn.Sequential(made, BatchNorm(channels, affine=False))
+    return made
+
+
+class CNNSpace(SearchSpace):
+    """A stack of cells with shared decisions: all normal cells are one, all reduction cells too.
+
+    Args:
+        space: A name in `nasp.cnn.operations.SPACES`.
+        classes: Number of classes.
+        channels: Channels of a node in the first cell.
+        layers: Number of cells; those at one and at two thirds of the depth reduce.
+        generator: Source of the start weights, on the CPU.
+        kind: The stem: of CIFAR's small images, or of ImageNet's.
+        precision: How it is evaluated.
+    """
+
+    name = "cnn"
+
+    def __init__(
+        self,
+        space: str,
+        classes: int,
+        channels: int,
+        layers: int,
+        generator: torch.Generator,
+        kind: str = "cifar",
+        precision: Precision | None = None,
+    ) -> None:
+        super().__init__()
+        self.precision = precision or Precision()
+        self.decisions = decisions_of(space, channels)
+        self.stem: nn.Module
+        if kind == "cifar":
+            before = previous = 3 * channels
+            self.stem, reduced = CifarStem(previous), False
+        else:
+            before = previous = channels
+            self.stem, reduced = ImageNetStem(previous), True
+        self.cells = nn.ModuleList()
+        for position in range(layers):
+            reduction = position in (layers // 3, 2 * layers // 3)
+            own = self.decisions[NODES:] if reduction else self.decisions[:NODES]
+            channels *= 2 if reduction else 1
+            self.cells.append(
+                SearchCell(own, before, previous, channels, reduction, reduced, self._evaluate)
+            )
+            before, previous, reduced = previous, NODES * channels, reduction
+        self.classifier = nn.Linear(previous, classes)
+        initialise(self, generator)
+        self.precision.prepare(self)
+
+    def forward(self, batch: tuple[Tensor, Tensor], relaxation: Relaxation) -> Tensor:
+        """The mean cross-entropy of normalised images and their labels."""
+        images, labels = batch
+        return nn.functional.cross_entropy(self.logits(images, relaxation), labels)
+
+    def logits(self, images: Tensor, relaxation: Relaxation) -> Tensor:
+        """`(batch, classes)`, for images `(batch, 3, height, width)`."""
+        images = self.precision.layout(images)
+        with self.precision.autocast(images.device):
+            before, previous = self.stem(images)
+            for cell in self.cells:
+                before, previous = previous, cell(before, previous, relaxation)
+            logits: Tensor = self.classifier(previous.mean((2, 3)))
+        return logits.float()
+
+    def genotype(self, choices: Choices) -> Genotype:
+        return Genotype(self.name, choices)
+
+    def _evaluate(self, module: nn.Module, images: Tensor) -> Tensor:
+        # The backward pass, where candidates are probed, is outside of forward's autocast.
+        with self.precision.autocast(images.device):
+            output: Tensor = module(images)
+        return output
