@@ -1,0 +1,200 @@
+"""The stand-alone network of a genotype: a stack of its cells, trained from the start."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nasp.cnn.auxiliary import AuxiliaryHead
+from nasp.cnn.genotype import CellPlan, plans
+from nasp.cnn.initialise import initialise
+from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
+from nasp.cnn.stem import CifarStem, ImageNetStem
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype
+from nasp.core.nearest import nearest
+from nasp.core.parallel import share
+
+Kind = Literal["cifar", "imagenet"]
+# What height and width of the images have to be multiples of, so that each halving is even.
+MULTIPLES: dict[str, int] = {"cifar": 4, "imagenet": 32}
+
+
+class Cell(nn.Module):
+    """A cell whose operations are decided (DARTS, section 2.1).
+
+    Args:
+        plan: Its nodes and its output.
+        before: Channels of the cell before the previous one.
+        previous: Channels of the previous cell.
+        channels: Channels of a node.
+        reduction: Whether it halves height and width.
+        reduction_before: Whether the previous cell did, so that the one before it is twice as
+            large.
+    """
+
+    def __init__(
+        self,
+        plan: CellPlan,
+        before: int,
+        previous: int,
+        channels: int,
+        reduction: bool,
+        reduction_before: bool,
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        reduce = FactorizedReduce if reduction_before else relu_conv_bn
+        self.preprocess_before = reduce(before, channels)
+        self.preprocess_previous = relu_conv_bn(previous, channels)
+        self.operations = nn.ModuleList(
+            operation(name, channels, 2 if reduction and source < 2 else 1, affine=True)
+            for node in plan.nodes
+            for source, name in node
+        )
+
+    def forward(self, before: Tensor, previous: Tensor, keep: Tensor | None = None) -> Tensor:
+        """The cell's output.
+
+        Args:
+            before: Output of the cell before the previous one, `(batch, channels, height, width)`.
+            previous: Output of the previous cell.
+            keep: What to multiply each operation's result with, `(operations, batch)`; identities
+                are not. See `drop_path`.
+
+        Returns:
+            The output nodes side by side, `(batch, nodes · channels, height, width)`.
+        """
+        states = [self.preprocess_before(before), self.preprocess_previous(previous)]
+        operations = enumerate(self.operations)
+        for node in self.plan.nodes:
+            terms = []
+            for (source, _), (position, op) in zip(node, operations, strict=False):
+                value = op(states[source])
+                if keep is not None and not isinstance(op, nn.Identity):
+                    value = value * keep[position].to(value.dtype)[:, None, None, None]
+                terms.append(value)
+            states.append(sum(terms[1:], terms[0]))
+        return torch.cat([states[state] for state in self.plan.output], 1)
+
+
+class Network(nn.Module):
+    """Stem, cells, global average pooling and a linear classifier.
+
+    The cells at one and at two thirds of the depth are reduction cells: half the height and width,
+    twice the channels. Images of other sizes than the published 32 and 224 will do.
+
+    Args:
+        genotype: Its cells.
+        channels: Channels of a node in the first cell.
+        layers: Number of cells.
+        classes: Number of classes.
+        kind: The stem and the auxiliary head: `cifar` keeps the images' size before the first
+            cell, `imagenet` has an eighth of it.
+        auxiliary: Whether to have an auxiliary head, after the second reduction cell.
+        generator: The weights are drawn from it, on the CPU.
+
+    Raises:
+        NaspError: The genotype is not of CNN cells, or a number or the kind is not possible.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        channels: int,
+        layers: int,
+        classes: int,
+        kind: Kind,
+        auxiliary: bool,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        if kind not in MULTIPLES:
+            raise NaspError(f"unknown kind {kind!r}{nearest(kind, MULTIPLES)}: cifar or imagenet")
+        for name, value, least in (
+            ("channels", channels, 2),
+            ("layers", layers, 1),
+            ("classes", classes, 1),
+        ):
+            if value < least:
+                raise NaspError(f"{name} is {value}: a network has {least} or more")
+        normal, reduce = plans(genotype)
+        self.genotype, self.kind = genotype, kind
+        self.channels, self.layers, self.classes = channels, layers, classes
+        self.stem: nn.Module
+        if kind == "cifar":
+            before = previous = 3 * channels
+            self.stem, reduced = CifarStem(previous), False
+        else:
+            before = previous = channels
+            self.stem, reduced = ImageNetStem(previous), True
+        self.auxiliary: AuxiliaryHead | None = None
+        self.cells = nn.ModuleList()
+        for position in range(layers):
+            reduction = position in (layers // 3, 2 * layers // 3)
+            plan = reduce if reduction else normal
+            channels *= 2 if reduction else 1
+            self.cells.append(Cell(plan, before, previous, channels, reduction, reduced))
+            before, previous, reduced = previous, len(plan.output) * channels, reduction
+            if auxiliary and position == 2 * layers // 3:
+                stride = 3 if kind == "cifar" else 2
+                self.auxiliary = AuxiliaryHead(previous, classes, stride, kind == "cifar")
+        self.classifier = nn.Linear(previous, classes)
+        initialise(self, generator)
+
+    def forward(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Logits `(batch, classes)`, and those of the auxiliary head where it is being trained.
+
+        Args:
+            images: Normalised, `(batch, 3, height, width)`.
+            keep: What `drop_path` drew, `(cells, operations, batch)`.
+
+        Raises:
+            NaspError: Height or width cannot be halved as often as the cells do.
+        """
+        height, width = images.shape[2:]
+        if height % MULTIPLES[self.kind] or width % MULTIPLES[self.kind]:
+            raise NaspError(
+                f"images of {height} x {width}: a network of kind {self.kind!r} takes multiples "
+                f"of {MULTIPLES[self.kind]}; resize or pad them"
+            )
+        before, previous = self.stem(images)
+        extra = None
+        for position, cell in enumerate(self.cells):
+            output = cell(before, previous, None if keep is None else keep[position])
+            before, previous = previous, output
+            if self.auxiliary is not None and self.training and position == 2 * self.layers // 3:
+                extra = self.auxiliary(output)
+        return self.classifier(previous.mean((2, 3))), extra
+
+
+def drop_path(
+    network: Network, batch: int, probability: float, generator: torch.Generator
+) -> Tensor | None:
+    """Draw which operations an image skips in this step (DARTS, appendix A.2; FractalNet).
+
+    It is drawn for the whole batch and outside of the network, so that the processes that share a
+    batch agree and that the network compiles to one graph.
+
+    Args:
+        network: On the device that the result goes to.
+        batch: Images of all processes.
+        probability: Of skipping, for each operation of each cell and each image alone.
+        generator: On the CPU.
+
+    Returns:
+        0, or 1/(1 − probability), for this process's images: `(cells, operations, batch)`; None
+        if the probability is 0.
+
+    Raises:
+        NaspError: The probability is not in [0, 1), or the batch cannot be shared evenly.
+    """
+    if not 0 <= probability < 1:
+        raise NaspError(f"drop-path probability {probability}: give one from 0 to below 1")
+    if probability == 0:
+        return None
+    operations = max(len(cell.operations) for cell in network.cells)  # type: ignore[arg-type]
+    shape = (batch, len(network.cells), operations)
+    kept = share(torch.rand(shape, generator=generator)) >= probability
+    scales = kept.permute(1, 2, 0) / (1 - probability)
+    return scales.contiguous().to(network.classifier.weight.device)

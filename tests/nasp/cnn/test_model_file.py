@@ -1,0 +1,89 @@
+"""Networks in files."""
+
+import pytest
+import torch
+
+from nasp.cnn.model_file import load_network, save_network
+from nasp.cnn.network import Network
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.errors import NaspError
+from tests.nasp.cnn.cells import SMALL
+
+NAMES = ("cat", "dog", "eel")
+MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+
+
+@pytest.fixture(params=["cifar", "imagenet"])
+def network(request):
+    made = Network(SMALL, 4, 3, 3, request.param, True, torch.Generator().manual_seed(1))
+    made.train()(torch.rand(4, 3, 32, 32))  # moves the statistics of the batch norms
+    return made
+
+
+def test_a_loaded_network_evaluates_exactly_alike(network, tmp_path):
+    path = tmp_path / "model.pt"
+    save_network(path, network, NAMES, MEAN, STD)
+    loaded = load_network(path)
+    images = torch.rand(5, 3, 32, 32)
+    assert not loaded.network.training
+    assert torch.equal(loaded.network(images)[0], network.eval()(images)[0])
+    assert (loaded.class_names, loaded.mean, loaded.std) == (NAMES, MEAN, STD)
+    assert loaded.network.genotype == SMALL
+
+
+def test_a_loaded_network_can_be_trained_on(network, tmp_path):
+    save_network(tmp_path / "model.pt", network, NAMES, MEAN, STD)
+    loaded = load_network(tmp_path / "model.pt").network
+    images = torch.rand(4, 3, 32, 32)
+    for ours, theirs in zip(loaded.train()(images), network.train()(images), strict=True):
+        assert torch.equal(ours, theirs)
+    loaded(images)[0].sum().backward()
+    assert loaded.classifier.weight.grad is not None
+
+
+def test_there_is_a_name_for_each_class(network, tmp_path):
+    with pytest.raises(NaspError, match="2 names for 3 classes"):
+        save_network(tmp_path / "model.pt", network, NAMES[:2], MEAN, STD)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_files_are_refused_in_one_line(network, tmp_path):
+    path = tmp_path / "model.pt"
+    save_network(path, network, NAMES, MEAN, STD)
+    whole, body = path.read_bytes(), torch.load(path, weights_only=True)
+
+    def refused(message):
+        with pytest.raises(NaspError, match=message) as error:
+            load_network(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+    for damaged in (b"", b"hello", whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        refused("damaged")
+    Checkpoint(path).put("training", {"epoch": 1}, now=True)
+    refused("something else")
+    torch.save([1, 2], path)
+    refused("something else")
+    torch.save({**body, "version": 2}, path)
+    refused("version 2")
+    for key, value in {
+        "genotype": "{}",
+        "state": {},
+        "network": {**body["network"], "channels": 6},
+        "mean": None,
+    }.items():
+        torch.save({**body, key: value}, path)
+        refused("damaged|not a genotype")
+    path.unlink()
+    refused("No such file")
+
+
+def test_code_in_a_file_does_not_run(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"format": "nasp.cnn network", "state": Hostile()}, tmp_path / "model.pt")
+    with pytest.raises(NaspError, match="not a network file"):
+        load_network(tmp_path / "model.pt")
+    assert not (tmp_path / "ran").exists()
