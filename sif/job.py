@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.command import RunOptions, prepare_output
-from nasp.core.config import differences, flatten, to_yaml
-from nasp.core.environment import describe, peak_memory_mb, resolve_device
-from nasp.core.files import write_text
+from nasp.core.environment import resolve_device
+from nasp.core.job import open_job
 from nasp.core.loop import Run
-from nasp.core.progress import Progress
-from nasp.core.tracking import Tracker, tracking_uri
+from nasp.core.tracking import Tracker
 from sif import report
 from sif.config import SearchConfig, TrainConfig
 from sif.data import Splits, Table
@@ -29,7 +25,6 @@ from sif.prepared import Ratings
 from sif.visible import Data
 
 Find = Callable[[Data, Run], Found]
-ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
 # Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.
 SMALL = 1 << 13
 MAIN_PARAMS = ("data", "seed", "embedding_dim")  # shown even where they are the defaults
@@ -56,69 +51,50 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         torch.set_num_threads(1)
     splits = config.splits(config.seed)
     read = time.perf_counter() - start
-    folder = prepare_output(config, f"sif-{_name(config.data)}-{strategy}-seed{config.seed}")
-    digest = _digest(splits)
-    identity = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
-    checkpoint = Checkpoint(
-        folder / "checkpoint.pt", {**identity, "ratings": digest}, resume=config.resume
-    )
-    write_text(folder / "config.yaml", to_yaml(config))
-    environment = describe(device)
-    began = time.perf_counter()
-    data = Data.of(splits.train, splits.valid, device)
-    splits.train.rest()  # the three are parts of one table, which is not needed for long
-    prepared = time.perf_counter() - began
-    params = {k: v for k, v in flatten(config).items() if k in MAIN_PARAMS}
-    params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
-    with Tracker(
-        tracking_uri(config.tracking),
+    with open_job(
+        config,
+        name=f"sif-{_name(config.data)}-{strategy}-seed{config.seed}",
         experiment=f"sif/{_name(config.data)}",
         run_name=f"{strategy} seed={config.seed}",
-        params=params,
-        tags={
-            "strategy": strategy,
-            "space": "sif",
-            "data_sha256": digest,
-            "commit": str(environment["commit"]),
-            "device": environment["device"],
-            **{f"version.{k}": v for k, v in environment["versions"].items()},
-        },
+        device=device,
+        data_sha256=_digest(splits),
+        began=start,
+        shown=MAIN_PARAMS,
         best=("valid/rmse", "search/valid/rmse"),
-        run_file=folder / "mlflow_run_id",
-    ) as tracker:
-        run = Run(checkpoint, Progress(config.quiet), tracker.log)
+        tags={"strategy": strategy, "space": "sif"},
+    ) as job:
         began = time.perf_counter()
-        found = find(data, run)
+        data = Data.of(splits.train, splits.valid, device)
+        splits.train.rest()  # the three are parts of one table, which is not needed for long
+        prepared = time.perf_counter() - began
+        began = time.perf_counter()
+        found = find(data, job.run)
         seconds = time.perf_counter() - began
-        found.model.save(folder / "model.pt")
-        _track(found, tracker, splits.valid, folder / "model.pt")
+        found.model.save(job.folder / "model.pt")
+        _track(found, job.tracker, splits.valid, job.folder / "model.pt")
         table, metrics = _judge(found, data, splits)
         search_seconds = sum(history[-1]["time/seconds"] for history in found.searches)
         metrics["model/parameters"] = found.model.network.size()
-        result = {
-            "task": "sif",
-            "data": config.data,
-            "strategy": strategy,
-            "seed": config.seed,
-            "genotype": json.loads(found.model.genotype.to_json()),
-            "metrics": metrics,
-            "seconds": {
+        result = job.record(
+            {
+                "task": "sif",
+                "data": config.data,
+                "strategy": strategy,
+                "seed": config.seed,
+                "genotype": json.loads(found.model.genotype.to_json()),
+            },
+            metrics,
+            {
                 "read": read,
                 "prepare": prepared,
                 "search": search_seconds,
                 "train": seconds - search_seconds,
-                "total": time.perf_counter() - start,
             },
-            "peak_memory_mb": peak_memory_mb(),
-            **environment,
-        }
-        files = report.write(folder, found, result)
-        at_the_end = {k: v for k, v in metrics.items() if not k.startswith("valid/")}
-        tracker.log({**at_the_end, "time/search_s": search_seconds}, 0)
-        for file in [folder / "config.yaml", *files]:
-            tracker.artifact(file)
+        )
+        for file in report.write(job.folder, found):
+            job.tracker.artifact(file)
         if not config.quiet:
-            report.show(table, found, result, folder)
+            report.show(table, found, result, job.folder)
     return result
 
 

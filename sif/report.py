@@ -1,6 +1,5 @@
 """What a run leaves behind for people: files, pictures and a table."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from nasp.core import plots
-from nasp.core.files import write_text
 from sif.pipeline import Found
 from sif.space import DECISION, InteractionSpace
 
@@ -29,8 +27,8 @@ class Judged:
     test_mae: float
 
 
-def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
-    """Write genotype, result, model and pictures into a run's folder.
+def write(folder: Path, found: Found) -> list[Path]:
+    """Write genotype and pictures into a run's folder, which has its result and model.
 
     Returns:
         The files for a tracker; the model is apart.
@@ -38,13 +36,13 @@ def write(folder: Path, found: Found, result: dict[str, Any]) -> list[Path]:
     Raises:
         OSError: A file cannot be written; those written before are whole.
     """
-    files = [folder / name for name in ("genotype.json", "result.json", "training.png")]
-    found.model.genotype.save(files[0])
-    write_text(files[1], json.dumps(result, indent=1) + "\n")
+    written = ("config.yaml", "result.json", "genotype.json", "training.png")
+    files = [folder / name for name in written]
+    found.model.genotype.save(files[2])
     plots.curves(
         {c.name: c.history for c in found.candidates[:SHOWN]},
         {"train/loss": "training loss", "valid/rmse": "validation RMSE (rating units)"},
-        files[2],
+        files[3],
         "Best of the functions trained alone",
     )
     files.append(folder / "function.png")

@@ -17,6 +17,7 @@ from nasp.core.nearest import nearest
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 
+States = tuple[Tensor, ...]
 NODES = 4
 KEEP = 2  # edges of a node
 
@@ -96,10 +97,11 @@ class SearchCell(nn.Module):
 
     def forward(self, before: Tensor, previous: Tensor, relaxation: Relaxation) -> Tensor:
         """The nodes side by side, `(batch, nodes · channels, height, width)`."""
+        states: States
         states = (self.preprocess_before(before), self.preprocess_previous(previous))
         for decision, edges in zip(self.decisions, self.nodes, strict=True):
 
-            def run(edge: int, k: int, edges: nn.Module = edges, states: tuple = states) -> Tensor:  # type: ignore[type-arg]
+            def run(edge: int, k: int, edges: nn.Module = edges, states: States = states) -> Tensor:
                 return self.evaluate(edges[edge][k], states[edge])  # type: ignore[index]
 
             states = (*states, relaxation.mix(decision.name, run))

@@ -1,0 +1,137 @@
+"""One run of a command: its folder, its checkpoint, its tracking and its record."""
+
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.command import RunOptions, prepare_output
+from nasp.core.config import differences, flatten, to_yaml
+from nasp.core.environment import describe, peak_memory_mb
+from nasp.core.files import write_text
+from nasp.core.loop import Run
+from nasp.core.parallel import rank
+from nasp.core.progress import Progress
+from nasp.core.tracking import Tracker, tracking_uri
+
+# Where and how a command runs, which no result depends on.
+ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command writes to.
+
+    Attributes:
+        folder: The run's.
+        run: For its phases.
+        tracker: Its MLflow run.
+        environment: Device, versions and commit.
+        began: Moment of `time.perf_counter` at which the command began.
+    """
+
+    folder: Path
+    run: Run
+    tracker: Tracker
+    environment: dict[str, Any]
+    began: float
+
+    def record(
+        self,
+        result: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        seconds: Mapping[str, float],
+    ) -> dict[str, Any]:
+        """Write `result.json` and log the metrics.
+
+        Args:
+            result: What the command has to say beside the following.
+            metrics: Under the tracking names; those of validation were logged epoch by epoch.
+            seconds: Wall time of the parts; the total is added.
+
+        Returns:
+            The file's content.
+        """
+        content = {
+            **result,
+            "metrics": dict(metrics),
+            "seconds": {**seconds, "total": time.perf_counter() - self.began},
+            "peak_memory_mb": peak_memory_mb(),
+            **self.environment,
+        }
+        if rank() == 0:
+            write_text(self.folder / "result.json", json.dumps(content, indent=1) + "\n")
+        at_the_end = {k: v for k, v in metrics.items() if not k.startswith("valid/")}
+        at_the_end |= {f"time/{k}_s": v for k, v in seconds.items() if k in ("search", "train")}
+        self.tracker.log(at_the_end, 0)
+        return content
+
+
+@contextmanager
+def open_job(
+    config: RunOptions,
+    *,
+    name: str,
+    experiment: str,
+    run_name: str,
+    device: torch.device,
+    data_sha256: str,
+    began: float,
+    shown: Collection[str] = (),
+    best: Collection[str] = (),
+    tags: Mapping[str, str],
+) -> Iterator[Job]:
+    """Make the run's folder, read its checkpoint and start its tracking.
+
+    Where several processes share a run, the first one writes, and is the only one to talk.
+
+    Args:
+        config: All options of the command.
+        name: What a new folder is called after.
+        experiment: MLflow's experiment.
+        run_name: MLflow's name of the run.
+        device: Where it computes.
+        data_sha256: Of the data, which the results depend on.
+        began: See `Job`.
+        shown: Options that are shown in MLflow even where they are the defaults.
+        best: Metrics whose best value is tracked beside them.
+        tags: Further tags.
+
+    Raises:
+        NaspError: The folder cannot be written or holds another run; or the checkpoint is damaged
+            or of another configuration.
+    """
+    first = rank() == 0
+    folder = prepare_output(config, name) if first else config.output or Path()
+    options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
+    checkpoint = Checkpoint(
+        folder / "checkpoint.pt", {**options, "data": data_sha256}, resume=config.resume
+    )
+    if first:
+        write_text(folder / "config.yaml", to_yaml(config))
+    environment = describe(device)
+    params = {k: v for k, v in flatten(config).items() if k in shown}
+    params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+    with Tracker(
+        tracking_uri(config.tracking) if first else "none",
+        experiment=experiment,
+        run_name=run_name,
+        params=params,
+        tags={
+            **tags,
+            "data_sha256": data_sha256,
+            "commit": str(environment["commit"]),
+            "device": environment["device"],
+            **{f"version.{k}": v for k, v in environment["versions"].items()},
+        },
+        best=best,
+        run_file=folder / "mlflow_run_id",
+    ) as tracker:
+        run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
+        yield Job(folder, run, tracker, environment, began)
