@@ -170,8 +170,8 @@ def _label(axes: "Axes", left: Point, width: float, text: str, colour: str) -> N
     if width == DIAMETER:
         box = Ellipse(middle, width, width)
     else:
-        corner, style = (x, y - BOX_HEIGHT / 2), f"round,pad=0,rounding_size={BOX_HEIGHT / 2}"
-        box = FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=style)
+        corner, rounded = (x, y - BOX_HEIGHT / 2), f"round,pad=0,rounding_size={BOX_HEIGHT / 2}"
+        box = FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=rounded)
     box.set(facecolor="white", edgecolor=colour, linewidth=1.2, zorder=2)
     axes.add_patch(box)
     axes.text(*middle, text, ha="center", va="center", fontsize=FONT, zorder=3)
