@@ -1,18 +1,40 @@
-"""Genotypes of convolutional cells."""
+"""Genotypes of CNN cells: their convention, and DARTS's notation of the same.
 
-from collections.abc import Iterable
+The decisions are the nodes of the two cells, `normal_0`, `normal_1`, ... and `reduce_0`, ..., each
+with its `(source, operation)` pairs. Sources are `input_0` (the cell before the previous one),
+`input_1` (the previous cell), and `node_0`, `node_1`, ... of the same cell. The output of a cell
+concatenates all of its nodes; where only some, `normal_output` or `reduce_output` lists them as
+`(source, "concat")`.
+"""
+
+import ast
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from nasp.cnn.operations import OPERATIONS
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
+from nasp.core.nearest import nearest
+
+SPACE = "cnn"
+CELLS = ("normal", "reduce")
+INPUTS = 2
+CONCAT = "concat"
+LONGEST_RANGE = 1000
+
+Edges = Sequence[tuple[str, int]]
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class CellPlan:
-    """A cell by the positions of its states: 0 and 1 are its inputs, 2 and on its nodes.
+    """What a cell is built from; its states are numbered as in DARTS (Liu et al., ICLR 2019).
 
     Attributes:
-        nodes: For each node its `(source, operation)` pairs.
+        nodes: Of each node the (state, operation) pairs that it sums. States 0 and 1 are the
+            inputs, state i + 2 is node i.
         output: The states that are concatenated.
     """
 
@@ -20,43 +42,197 @@ class CellPlan:
     output: tuple[int, ...]
 
 
+class Darts(NamedTuple):
+    """The two cells as in DARTS's code: (operation, state) pairs, two for each node in turn."""
+
+    normal: list[tuple[str, int]]
+    normal_concat: list[int]
+    reduce: list[tuple[str, int]]
+    reduce_concat: list[int]
+
+
 def plans(genotype: Genotype) -> tuple[CellPlan, CellPlan]:
-    """The normal and the reduction cell."""
-    if genotype.space != "cnn":
-        raise NaspError(f"this is no genotype of CNN cells, but of {genotype.space!r}")
-    return _plan(genotype.choices, "normal"), _plan(genotype.choices, "reduce")
+    """The plans of the normal and of the reduction cell.
+
+    Raises:
+        NaspError: The genotype is of another space, or does not follow the convention.
+    """
+    if genotype.space != SPACE:
+        raise NaspError(
+            f"a genotype of the space {genotype.space!r}, but CNN cells are needed: "
+            "give the genotype of a CNN search"
+        )
+    choices = genotype.choices
+    counts = {cell: _count(choices, cell) for cell in CELLS}
+    known = {f"{cell}_{node}" for cell in CELLS for node in (*range(counts[cell]), "output")}
+    for name in choices:
+        if name not in known:
+            raise NaspError(
+                f"the genotype's decision {name!r} is unknown or follows a gap"
+                f"{nearest(name, known)}: nodes are normal_0, normal_1, ... and reduce_0, ... "
+                "with none left out"
+            )
+    normal, reduce = (_plan(choices, cell, counts[cell]) for cell in CELLS)
+    return normal, reduce
 
 
 def from_darts(
-    normal: Iterable[tuple[str, int]],
-    normal_concat: Iterable[int],
-    reduce: Iterable[tuple[str, int]],
-    reduce_concat: Iterable[int],
+    normal: Edges, normal_concat: Sequence[int], reduce: Edges, reduce_concat: Sequence[int]
 ) -> Genotype:
-    """The genotype of DARTS's `(operation, index)` tuples, two for a node."""
-    cells = {"normal": (list(normal), normal_concat), "reduce": (list(reduce), reduce_concat)}
+    """The genotype of cells in DARTS's notation; `from_darts(*to_darts(genotype))` is the same.
+
+    Args:
+        normal: (operation, state) pairs of the normal cell, two for each node in turn. NASP's
+            `conv 3x3` and `sep_3x3` are `conv_3x3` and `sep_conv_3x3`.
+        normal_concat: The states that make its output.
+        reduce: As `normal`, of the reduction cell.
+        reduce_concat: As `normal_concat`, of the reduction cell.
+
+    Raises:
+        NaspError: They are no cells.
+    """
     choices: Choices = {}
-    for cell, (pairs, concat) in cells.items():
-        for node in range(len(pairs) // 2):
-            choices[f"{cell}_{node}"] = tuple(
-                (_name(source), operation) for operation, source in pairs[2 * node : 2 * node + 2]
-            )
-        choices[f"{cell}_output"] = tuple((_name(source), "concat") for source in concat)
-    return Genotype("cnn", choices)
+    cells = ((normal, normal_concat), (reduce, reduce_concat))
+    for cell, (edges, concat) in zip(CELLS, cells, strict=True):
+        if len(edges) % 2:
+            raise NaspError(f"{cell} has {len(edges)} pairs, but DARTS's nodes have two each")
+        pairs = [(_source(state), _spelling(operation)) for operation, state in edges]
+        for node, both in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
+            choices[f"{cell}_{node}"] = both
+        if list(concat) != list(range(INPUTS, INPUTS + len(edges) // 2)):
+            choices[f"{cell}_output"] = tuple((_source(state), CONCAT) for state in concat)
+    genotype = Genotype(SPACE, choices)
+    plans(genotype)
+    return genotype
 
 
-def _name(index: int) -> str:
-    return f"input_{index}" if index < 2 else f"node_{index - 2}"
+def to_darts(genotype: Genotype) -> Darts:
+    """The cells in DARTS's notation.
+
+    Raises:
+        NaspError: It is no genotype of CNN cells, or a node has not two operations.
+    """
+    normal, reduce = plans(genotype)
+    return Darts(
+        _edges(normal, "normal"), list(normal.output), _edges(reduce, "reduce"), list(reduce.output)
+    )
 
 
-def _index(name: str) -> int:
-    kind, position = name.split("_")
-    return int(position) + (2 if kind == "node" else 0)
+def darts_text(genotype: Genotype) -> str:
+    """The cells as a line for DARTS's `genotypes.py`; raises like `to_darts`."""
+    fields = to_darts(genotype)._asdict().items()
+    return f"Genotype({', '.join(f'{name}={value}' for name, value in fields)})"
 
 
-def _plan(choices: Choices, cell: str) -> CellPlan:
-    nodes: list[tuple[tuple[int, str], ...]] = []
-    while pairs := choices.get(f"{cell}_{len(nodes)}"):
-        nodes.append(tuple((_index(source), operation) for source, operation in pairs))
-    output = tuple(_index(source) for source, _ in choices.get(f"{cell}_output", ()))
-    return CellPlan(tuple(nodes), output or tuple(range(2, 2 + len(nodes))))
+def parse_darts(text: str) -> Genotype:
+    """Read `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), ...)`.
+
+    What stands before it, a name or the head of a log's line, is passed over. Nothing is executed.
+
+    Raises:
+        NaspError: The text holds no such genotype, or more than one, or its cells are none.
+    """
+    start = text.find("Genotype(")
+    try:
+        call = ast.parse(text[start:].strip() if start >= 0 else "", mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError("not Genotype(name=value, ...)")
+        if sorted(str(keyword.arg) for keyword in call.keywords) != sorted(Darts._fields):
+            raise ValueError(f"needs {', '.join(Darts._fields)}, each once")
+        values = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
+        for name in CELLS:
+            values[name] = [_edge(pair) for pair in values[name]]
+            values[f"{name}_concat"] = [_integer(state) for state in values[f"{name}_concat"]]
+    # The last two: brackets nested too deep for the parser.
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise NaspError(
+            f"not one genotype in DARTS's notation ({error}): give Genotype(normal=[...], "
+            "normal_concat=[...], reduce=[...], reduce_concat=[...])"
+        ) from error
+    return from_darts(**values)
+
+
+def _count(choices: Choices, cell: str) -> int:
+    """How many nodes the cell has before the first gap."""
+    count = 0
+    while f"{cell}_{count}" in choices:
+        count += 1
+    if count == 0:
+        raise NaspError(
+            f"the genotype has no {cell}_0: it needs a normal cell, normal_0, normal_1, ..., "
+            "and a reduction cell, reduce_0, reduce_1, ..."
+        )
+    return count
+
+
+def _plan(choices: Choices, cell: str, count: int) -> CellPlan:
+    states = [_source(state) for state in range(INPUTS + count)]
+    operations = [name for name in OPERATIONS if name != "none"]
+    nodes = []
+    for node in range(count):
+        name = f"{cell}_{node}"
+        pairs = _pairs(choices[name], name, states[: INPUTS + node], operations)
+        nodes.append(tuple((states.index(source), operation) for source, operation in pairs))
+    name = f"{cell}_output"
+    everything = tuple((source, CONCAT) for source in states[INPUTS:])
+    pairs = _pairs(choices.get(name, everything), name, states[INPUTS:], [CONCAT])
+    if len(set(pairs)) < len(pairs):
+        raise NaspError(f"{name} lists a node twice: keep one of them")
+    return CellPlan(tuple(nodes), tuple(states.index(source) for source, _ in pairs))
+
+
+def _pairs(pairs: Pairs, name: str, sources: Sequence[str], operations: Sequence[str]) -> Pairs:
+    """The pairs of a decision, once they are checked."""
+    if not pairs:
+        raise NaspError(f"{name} is empty: give it at least one (source, operation)")
+    for pair in pairs:
+        for part, value, valid in zip(
+            ("source", "operation"), pair, (sources, operations), strict=True
+        ):
+            if value not in valid:
+                raise NaspError(
+                    f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
+                    f"there are {', '.join(valid)}"
+                )
+    return pairs
+
+
+def _edges(plan: CellPlan, cell: str) -> list[tuple[str, int]]:
+    for node, pairs in enumerate(plan.nodes):
+        if len(pairs) != 2:
+            raise NaspError(f"{cell}_{node} has {len(pairs)} operation(s): DARTS's nodes have two")
+    return [(operation, state) for pairs in plan.nodes for state, operation in pairs]
+
+
+def _source(state: int) -> str:
+    return f"input_{state}" if state < INPUTS else f"node_{state - INPUTS}"
+
+
+def _spelling(operation: str) -> str:
+    """NASP's code writes `conv 3x3` and `sep_3x3`."""
+    return re.sub(r"^(sep|dil)_(?=\d)", r"\1_conv_", operation.replace(" ", "_"))
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal, or of `range(...)` of literals."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        return ast.literal_eval(node)
+    if node.func.id != "range" or node.keywords:
+        raise ValueError(f"{node.func.id}(...) is not read")
+    numbers = range(*(_integer(ast.literal_eval(bound)) for bound in node.args))
+    if numbers[LONGEST_RANGE:]:
+        raise ValueError("a range too long")
+    return numbers
+
+
+def _edge(pair: Any) -> tuple[str, int]:
+    operation, state = pair
+    if not isinstance(operation, str):
+        raise ValueError(f"{operation!r} is no operation")
+    return operation, _integer(state)
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:  # True is an int
+        raise ValueError(f"{value!r} is no index")
+    return value

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasp.core.errors import NaspError
 from nasp.core.files import write_atomic
 from nasp.core.metrics import best
 
@@ -24,8 +25,23 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG, atomically."""
-    write_atomic(path, lambda file: figure.savefig(file, format="png", dpi=150))
+    """Write a figure as PNG or SVG, by the suffix, atomically; an SVG's text stays text.
+
+    Raises:
+        NaspError: The suffix is another.
+        OSError: The picture cannot be written.
+    """
+    from matplotlib import rc_context
+
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise NaspError(f"{path}: pictures are .png or .svg")
+    # Neither the date nor random names: the same picture is the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nasp"}):
+        write_atomic(
+            path,
+            lambda file: figure.savefig(file, format=kind, dpi=150, metadata={"Date": None}),
+        )
 
 
 def style(position: int) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""Pictures of cells.
+
+Every operation is a box in a horizontal lane of its own, left of its node. An arrow bends only in
+the free channel right of its source's column and then follows its lane, where nothing but its own
+box and node stands: so no arrow can cross a label, whatever the cell.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasp.cnn.genotype import INPUTS, CellPlan, plans
+from nasp.core.genotype import Genotype
+from nasp.core.plots import new_figure, save, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Point = tuple[float, float]
+
+# Lengths are in inches, from the upper left corner of the picture.
+MARGIN = 0.25
+HEADING = 0.33  # height of a line above a cell, and of the title
+LANE = 0.33  # from one operation of a node to its next
+BAND_GAP = 0.2  # between the lanes of two nodes
+BOX_HEIGHT = 0.25
+LETTER = 0.082  # room for a letter of an operation's name
+TITLE_LETTER = 0.13  # the same of the title
+CHANNEL = 0.85  # width of the space where arrows bend
+HEAD = 0.1  # from there to the output, for the arrows' head
+LINK = 0.4  # from an operation to its node
+DIAMETER = 0.32  # of a node
+END = 0.54  # width of an input and of the output
+LEAST_HEIGHT = 1.2  # of a cell, for its two inputs
+FONT = 9  # points
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """Where the parts of a cell stand.
+
+    Attributes:
+        plan: The cell.
+        top: Its upper edge.
+        height: Of all lanes.
+        box: Width of an operation's box.
+        exits: Of each state the point where its arrows start, at its right edge.
+        lanes: Of each node the (y, state, operation) of its operations, from the top.
+        end: Left edge of the output.
+    """
+
+    plan: CellPlan
+    top: float
+    height: float
+    box: float
+    exits: tuple[Point, ...]
+    lanes: tuple[tuple[tuple[float, int, str], ...], ...]
+    end: float
+
+
+def draw_cells(genotype: Genotype, path: Path, title: str = "") -> None:
+    """Draw the normal and the reduction cell into one picture, atomically.
+
+    Args:
+        genotype: Of CNN cells.
+        path: The PNG or SVG to write, by its suffix.
+        title: Of the whole picture.
+
+    Raises:
+        NaspError: It is no genotype of CNN cells, or the suffix is another.
+        OSError: The picture cannot be written.
+    """
+    save(cells_figure(genotype, title), path)
+
+
+def cells_figure(genotype: Genotype, title: str = "") -> "Figure":
+    """The figure of `draw_cells`; raises like it."""
+    both = plans(genotype)
+    names = (name for plan in both for _, name in chain.from_iterable(plan.nodes))
+    box = LETTER * max(len(name) for name in names) + 0.15
+    top = MARGIN + (HEADING if title else 0.0)
+    normal = _place(both[0], box, top + HEADING)
+    reduce = _place(both[1], box, normal.top + normal.height + 2 * HEADING)
+    width = max(normal.end + END, reduce.end + END, TITLE_LETTER * len(title)) + MARGIN
+    height = reduce.top + reduce.height + MARGIN
+    figure = new_figure(width, height)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    if title:
+        place = (width / 2, MARGIN)
+        axes.text(*place, title, ha="center", va="top", fontsize=FONT + 3, parse_math=False)
+    for name, cell in (("normal cell", normal), ("reduction cell", reduce)):
+        axes.text(MARGIN, cell.top - HEADING, name, va="top", fontsize=FONT + 1, weight="bold")
+        _draw(cell, axes)
+    return figure
+
+
+def _place(plan: CellPlan, box: float, top: float) -> _Cell:
+    """Give each node a band of lanes, from the top, and a column by its depth."""
+    bands = [LANE * len(node) for node in plan.nodes]
+    used = sum(bands) + BAND_GAP * (len(bands) - 1)
+    height = max(used, LEAST_HEIGHT)
+    first, column = MARGIN + END, CHANNEL + box + LINK + DIAMETER
+    exits = [(first, top + height / 3), (first, top + 2 * height / 3)]
+    depths, lanes = [0] * INPUTS, []
+    y = top + (height - used) / 2
+    for node, band in zip(plan.nodes, bands, strict=True):
+        # Nearest sources on top: their arrows come from above, and cross no lane that way.
+        ordered = sorted(node, key=lambda edge: (-depths[edge[0]], exits[edge[0]][1]))
+        lanes.append(tuple((y + (i + 0.5) * LANE, *edge) for i, edge in enumerate(ordered)))
+        depths.append(1 + max(depths[state] for state, _ in node))
+        exits.append((first + depths[-1] * column, y + band / 2))
+        y += band + BAND_GAP
+    end = max(x for x, _ in exits) + CHANNEL + HEAD
+    return _Cell(plan, top, height, box, tuple(exits), tuple(lanes), end)
+
+
+def _draw(cell: _Cell, axes: "Axes") -> None:
+    middle = cell.top + cell.height / 2
+    for state in sorted(cell.plan.output):
+        line = _bend(cell.exits[state], cell.end - HEAD - CHANNEL, (cell.end, middle))
+        _arrow(axes, line, head=True, color="0.6")
+    _label(axes, (cell.end, middle), END, "$c_k$", "black")
+    for state, name in enumerate(("$c_{k-2}$", "$c_{k-1}$")):
+        x, y = cell.exits[state]
+        _label(axes, (x - END, y), END, name, _colour(state))
+    for node, lanes in enumerate(cell.lanes):
+        right, middle = cell.exits[INPUTS + node]
+        left = right - DIAMETER
+        for y, state, operation in lanes:
+            start, colour = cell.exits[state], _colour(state)
+            box = left - LINK - cell.box
+            _arrow(axes, _bend(start, start[0], (box, y)), head=False, color=colour)
+            _arrow(axes, [(left - LINK, y), (left, middle)], head=True, color=colour)
+            _label(axes, (box, y), cell.box, operation, colour)
+        _label(axes, (left, middle), DIAMETER, str(node), _colour(INPUTS + node))
+
+
+def _bend(start: Point, channel: float, stop: Point) -> list[Point]:
+    """Straight to the channel that begins at this x, an S-curve through it, straight on."""
+    (x, y), (end, lane) = start, stop
+    half = channel + CHANNEL / 2
+    return [(x, y), (channel, y), (half, y), (half, lane), (channel + CHANNEL, lane), (end, lane)]
+
+
+def _arrow(axes: "Axes", points: Sequence[Point], head: bool, color: str) -> None:
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path as Curve
+
+    bend = [Curve.MOVETO, Curve.LINETO, *[Curve.CURVE4] * 3, Curve.LINETO]
+    curve = Curve(points, bend if len(points) == len(bend) else None)
+    kind = "-|>" if head else "-"
+    axes.add_patch(
+        FancyArrowPatch(path=curve, arrowstyle=kind, mutation_scale=9, linewidth=1.2, color=color)
+    )
+
+
+def _label(axes: "Axes", left: Point, width: float, text: str, colour: str) -> None:
+    """A text in a rounded box, from the middle of its left edge; a node's box is a circle."""
+    from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
+
+    x, y = left
+    middle = (x + width / 2, y)
+    box: Patch
+    if width == DIAMETER:
+        box = Ellipse(middle, width, width)
+    else:
+        corner, rounded = (x, y - BOX_HEIGHT / 2), f"round,pad=0,rounding_size={BOX_HEIGHT / 2}"
+        box = FancyBboxPatch(corner, width, BOX_HEIGHT, boxstyle=rounded)
+    box.set(facecolor="white", edgecolor=colour, linewidth=1.2, zorder=2)
+    axes.add_patch(box)
+    axes.text(*middle, text, ha="center", va="center", fontsize=FONT, zorder=3)
+
+
+def _colour(state: int) -> str:
+    colour: str = style(state)["color"]
+    return colour

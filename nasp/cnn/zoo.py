@@ -1,0 +1,134 @@
+"""Published cells by name, and where else a command's genotype may come from."""
+
+import os
+from pathlib import Path
+
+from nasp.cnn.genotype import from_darts, plans
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype
+from nasp.core.nearest import nearest
+
+# fmt: off
+# Each line is a node: its two operations, and the states that they take (as in DARTS: 0 is the
+# cell before the previous one, 1 the previous cell, i + 2 node i).
+ZOO: dict[str, Genotype] = {
+    # Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures for Scalable Image
+    # Recognition, CVPR 2018, figure 4.
+    "nasnet_a": from_darts(
+        normal=[
+            ("sep_conv_5x5", 1), ("sep_conv_3x3", 0),
+            ("sep_conv_5x5", 0), ("sep_conv_3x3", 0),
+            ("avg_pool_3x3", 1), ("skip_connect", 0),
+            ("avg_pool_3x3", 0), ("avg_pool_3x3", 0),
+            ("sep_conv_3x3", 1), ("skip_connect", 1),
+        ],
+        normal_concat=range(2, 7),
+        reduce=[
+            ("sep_conv_5x5", 1), ("sep_conv_7x7", 0),
+            ("max_pool_3x3", 1), ("sep_conv_7x7", 0),
+            ("avg_pool_3x3", 1), ("sep_conv_5x5", 0),
+            ("skip_connect", 3), ("avg_pool_3x3", 2),
+            ("sep_conv_3x3", 2), ("max_pool_3x3", 1),
+        ],
+        reduce_concat=[4, 5, 6],
+    ),
+    # Real, Aggarwal, Huang, Le: Regularized Evolution for Image Classifier Architecture Search,
+    # AAAI 2019, figure 5.
+    "amoebanet_a": from_darts(
+        normal=[
+            ("avg_pool_3x3", 0), ("max_pool_3x3", 1),
+            ("sep_conv_3x3", 0), ("sep_conv_5x5", 2),
+            ("sep_conv_3x3", 0), ("avg_pool_3x3", 3),
+            ("sep_conv_3x3", 1), ("skip_connect", 1),
+            ("skip_connect", 0), ("avg_pool_3x3", 1),
+        ],
+        normal_concat=[4, 5, 6],
+        reduce=[
+            ("avg_pool_3x3", 0), ("sep_conv_3x3", 1),
+            ("max_pool_3x3", 0), ("sep_conv_7x7", 2),
+            ("sep_conv_7x7", 0), ("avg_pool_3x3", 1),
+            ("max_pool_3x3", 0), ("max_pool_3x3", 1),
+            ("conv_7x1_1x7", 0), ("sep_conv_3x3", 5),
+        ],
+        reduce_concat=[3, 4, 6],
+    ),
+    # Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019, first order.
+    "darts_v1": from_darts(
+        normal=[
+            ("sep_conv_3x3", 1), ("sep_conv_3x3", 0),
+            ("skip_connect", 0), ("sep_conv_3x3", 1),
+            ("skip_connect", 0), ("sep_conv_3x3", 1),
+            ("sep_conv_3x3", 0), ("skip_connect", 2),
+        ],
+        normal_concat=range(2, 6),
+        reduce=[
+            ("max_pool_3x3", 0), ("max_pool_3x3", 1),
+            ("skip_connect", 2), ("max_pool_3x3", 0),
+            ("max_pool_3x3", 0), ("skip_connect", 2),
+            ("skip_connect", 2), ("avg_pool_3x3", 0),
+        ],
+        reduce_concat=range(2, 6),
+    ),
+    # The same, second order.
+    "darts_v2": from_darts(
+        normal=[
+            ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
+            ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
+            ("sep_conv_3x3", 1), ("skip_connect", 0),
+            ("skip_connect", 0), ("dil_conv_3x3", 2),
+        ],
+        normal_concat=range(2, 6),
+        reduce=[
+            ("max_pool_3x3", 0), ("max_pool_3x3", 1),
+            ("skip_connect", 2), ("max_pool_3x3", 1),
+            ("max_pool_3x3", 0), ("skip_connect", 2),
+            ("skip_connect", 2), ("max_pool_3x3", 1),
+        ],
+        reduce_concat=range(2, 6),
+    ),
+    # Yao, Xu, Tu, Zhu: Efficient Neural Architecture Search via Proximal Iterations, AAAI 2020;
+    # found among 12 operations, as the authors' repository gives it.
+    "nasp": from_darts(
+        normal=[
+            ("conv_3x1_1x3", 0), ("conv_3x3", 1),
+            ("dil_conv_3x3", 2), ("conv_3x3", 1),
+            ("dil_conv_3x3", 2), ("conv_3x3", 0),
+            ("skip_connect", 0), ("dil_conv_3x3", 3),
+        ],
+        normal_concat=range(2, 6),
+        reduce=[
+            ("max_pool_3x3", 0), ("max_pool_3x3", 1),
+            ("skip_connect", 2), ("max_pool_5x5", 1),
+            ("skip_connect", 2), ("skip_connect", 3),
+            ("skip_connect", 0), ("skip_connect", 1),
+        ],
+        reduce_concat=range(2, 6),
+    ),
+}
+# fmt: on
+
+
+def find_genotype(name_or_path: str) -> Genotype:
+    """The cells of a command's option: a name of `ZOO`, a genotype.json, or a run's folder.
+
+    A name of the zoo wins over a file of the same name (`./nasp` reaches that).
+
+    Raises:
+        NaspError: There is none, or it is no genotype of CNN cells.
+    """
+    if name_or_path in ZOO:
+        return ZOO[name_or_path]
+    path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
+    if path.is_dir():
+        path /= "genotype.json"
+    if not path.is_file():
+        raise NaspError(
+            f"no genotype {str(path)!r}{nearest(name_or_path, ZOO)}: give a genotype.json, a run's "
+            f"folder that holds one, or one of {', '.join(ZOO)}"
+        )
+    genotype = Genotype.load(path)
+    try:
+        plans(genotype)
+    except NaspError as error:
+        raise NaspError(f"{path}: {error}") from error
+    return genotype
