@@ -5,12 +5,15 @@ statistics are of the whole batch, so that any number of processes has one resul
 of floating-point sums.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from nasp.core.environment import resolve_device
 from nasp.core.errors import NaspError
 
 
@@ -37,6 +40,13 @@ def share(batch: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def add_up(tensor: Tensor) -> None:
+    """Replace a tensor, in place, by its sum over the processes."""
+    if processes() > 1:
+        dist.all_reduce(tensor)
+
+
+@torch.no_grad()
 def average(tensors: Sequence[Tensor | None]) -> None:
     """Replace each tensor, in place, by its mean over the processes, in one exchange.
 
@@ -47,8 +57,35 @@ def average(tensors: Sequence[Tensor | None]) -> None:
     if processes() == 1 or not present:
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in present])
-    dist.all_reduce(flat)
+    add_up(flat)
     flat /= processes()
     parts = torch.split(flat, [tensor.numel() for tensor in present])
     for tensor, part in zip(present, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+@contextmanager
+def joined(device: str) -> Iterator[torch.device]:
+    """Join the other processes that `torchrun` has started, if it has.
+
+    Args:
+        device: Of `--device`; each process has a GPU of its own where there are GPUs.
+
+    Yields:
+        The device of this process.
+
+    Raises:
+        NaspError: The device is unknown or not there.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield resolve_device(device)
+        return
+    found = resolve_device(device)
+    if found.type == "cuda":
+        found = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
+        torch.cuda.set_device(found)
+    dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
+    try:
+        yield found
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,57 @@
+"""All options of the commands for CNN cells."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasp.cnn.options import SearchOptions, TrainOptions
+from nasp.core.command import RunOptions
+
+
+@dataclass
+class SearchConfig(RunOptions, SearchOptions):
+    """All options of `python -m nasp.cnn_search`.
+
+    Attributes:
+        data: cifar10, or a path to data of its forms.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+    """
+
+    data: str = "cifar10"
+    data_dir: Path | None = None
+
+
+@dataclass
+class TrainConfig(RunOptions, TrainOptions):
+    """All options of `python -m nasp.cnn_train`.
+
+    Attributes:
+        data: cifar10 or imagenet, or a path to data of their forms.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+        genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a), the
+            genotype.json of a search, or the folder of its run.
+    """
+
+    data: str = "cifar10"
+    data_dir: Path | None = None
+    genotype: str = "nasp"
+
+
+@dataclass
+class EvalConfig(RunOptions):
+    """All options of `python -m nasp.cnn_eval`.
+
+    Attributes:
+        model: The model.pt of a training, or the folder of its run.
+        data: As in training.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+        batch_size: Images of a batch.
+        size: Side of ImageNet's crops, in pixels.
+        workers: Processes that decode images of ImageNet's form.
+    """
+
+    model: Path = Path("model.pt")
+    data: str = "cifar10"
+    data_dir: Path | None = None
+    batch_size: int = 256
+    size: int = 224
+    workers: int = 4

@@ -1,0 +1,113 @@
+"""Training of a stand-alone network."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nasp.cnn.network import Network, drop_path
+from nasp.cnn.options import TrainOptions
+from nasp.cnn.precision import Precision
+from nasp.core.loop import Outcome, Run, run_epochs
+from nasp.core.losses import Losses
+from nasp.core.metrics import Metrics
+from nasp.core.parallel import processes
+from nasp.core.step import descend
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+
+def learning_rate(options: TrainOptions, position: int, epochs: int) -> float:
+    """That of an epoch: cosine (Loshchilov and Hutter, ICLR 2017), or falling by a factor."""
+    if options.learning_rate_decay is not None:
+        return options.learning_rate * options.learning_rate_decay**position
+    return cosine(options.learning_rate, options.learning_rate_min, position, epochs)
+
+
+def cosine(first: float, last: float, position: int, epochs: int) -> float:
+    """Half a cosine wave from `first`, which would reach `last` after `epochs` epochs."""
+    return last + (first - last) * (1 + math.cos(math.pi * position / epochs)) / 2
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all parameters one learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def fit(
+    name: str,
+    network: Network,
+    batches: Callable[[int], Batches],
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: Run,
+    evaluate: Callable[[], Metrics] | None = None,
+) -> Outcome:
+    """Train a network for a number of epochs; it ends with the last one's weights.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        network: On the batches' device.
+        batches: Starts an epoch: this process's share of each batch, augmented.
+        options: How to train.
+        epochs: Number of epochs.
+        generator: Draws drop-path, and all that `batches` draws.
+        run: Checkpoint, progress and log.
+        evaluate: Metrics on held-out images, `valid/accuracy` one of them, of the network in
+            evaluation mode.
+    """
+    precision = options.numbers(network.classifier.weight.device)
+    precision.prepare(network)
+    weights = list(network.parameters())
+    optimizer = options.sgd(weights)
+    forward: Callable[..., Any] = torch.compile(network) if options.compile else network
+
+    def loss_of(images: Tensor, labels: Tensor, keep: Tensor | None) -> Tensor:
+        with precision.autocast(images.device):
+            logits, extra = forward(precision.layout(images), keep)
+        smooth = options.label_smoothing
+        loss = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=smooth)
+        if extra is not None:
+            aside = nn.functional.cross_entropy(extra.float(), labels, label_smoothing=smooth)
+            loss = loss + options.auxiliary_weight * aside
+        return loss
+
+    def epoch(position: int) -> Metrics:
+        network.train()
+        rate = learning_rate(options, position, epochs)
+        set_rate(optimizer, rate)
+        dropped = options.drop_path_prob * position / epochs
+        losses = Losses()
+        for images, labels in batches(position):
+            keep = drop_path(network, len(images) * processes(), dropped, generator)
+            loss = loss_of(images, labels, keep)
+            descend(loss, weights, optimizer, options.gradient_clip)
+            losses.append(loss)
+        network.eval()
+        return {"train/loss": losses.mean(), **(evaluate() if evaluate else {})}
+
+    return run_epochs(
+        name,
+        epoch,
+        epochs=epochs,
+        state={"network": network, "optimizer": optimizer, "generator": generator},
+        monitor="valid/accuracy" if evaluate else "train/loss",
+        snapshot=lambda: None,
+        run=run,
+    )
+
+
+def logits_of(network: Network, precision: Precision) -> Callable[[Tensor], Tensor]:
+    """From normalised images to logits, in evaluation mode."""
+
+    def logits(images: Tensor) -> Tensor:
+        with precision.autocast(images.device):
+            found: Tensor = network(precision.layout(images))[0]
+        return found
+
+    return logits

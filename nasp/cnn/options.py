@@ -1,0 +1,166 @@
+"""How CNN cells are searched, and how networks of them are trained."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from nasp.cnn.operations import SPACES
+from nasp.cnn.precision import Precision
+from nasp.core.errors import NaspError
+from nasp.core.nearest import nearest
+from nasp.strategies import ONE_SHOT, SAMPLERS
+
+
+@dataclass
+class DescentOptions:
+    """How weights are trained, in a search and alone.
+
+    Attributes:
+        batch_size: Images of a step, of all processes together.
+        learning_rate: Of SGD with momentum, at the first epoch.
+        learning_rate_min: What the cosine schedule ends at.
+        momentum: Of SGD.
+        weight_decay: L2 penalty on the weights.
+        gradient_clip: Largest norm of the weights' gradient.
+        precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
+        channels_last: Lay images and weights out with channels last.
+        images: Take so many training images at random; all if null.
+        cutout: Side of the square that is cut out of training images, in pixels; 0 cuts none.
+    """
+
+    batch_size: int = 64
+    learning_rate: float = 0.025
+    learning_rate_min: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    gradient_clip: float = 5.0
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    channels_last: bool = True
+    images: int | None = None
+    cutout: int = 0
+
+    def __post_init__(self) -> None:
+        positive = ("batch_size", "learning_rate", "gradient_clip", "images", "epochs", "layers")
+        for name in (*positive, "channels", "trials", "trial_epochs", "probe_fraction"):
+            value = getattr(self, name, None)
+            if value is not None and not value > 0:
+                raise NaspError(f"{name} is {value}; it must be above 0")
+        for name in ("learning_rate_min", "momentum", "weight_decay", "cutout", "eta", "warm_up"):
+            if not getattr(self, name, 0) >= 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+
+    def numbers(self, device: torch.device) -> Precision:
+        """What `precision` and `channels_last` mean on a device."""
+        auto = device.type == "cuda"
+        half = self.precision == "bf16" or (self.precision == "auto" and auto)
+        return Precision(half, self.channels_last)
+
+    def sgd(self, parameters: list[torch.nn.Parameter]) -> torch.optim.SGD:
+        """The optimiser of the weights."""
+        return torch.optim.SGD(
+            parameters,
+            self.learning_rate,
+            self.momentum,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+@dataclass
+class SearchOptions(DescentOptions):
+    """How a cell is searched; the defaults are NASP's (arXiv 1905.13577, section 5.1).
+
+    Attributes:
+        space: nasp has NASP's 12 operations, darts the 7 of DARTS; darts_none also `none`, for
+            DARTS alone.
+        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
+            it tries alone: random, exhaustive, reinforce, tpe or evolution.
+        channels: Of a node in the first cell.
+        layers: Number of cells.
+        epochs: Epochs of the search.
+        warm_up: First epochs in which only weights take steps.
+        train_fraction: Share of the training images that the weights see; the rest are the
+            architecture's.
+        architecture_learning_rate: Adam's step size.
+        architecture_weight_decay: L2 penalty on the architecture's weights.
+        eta: Weight of the complexity regulariser, which prefers operations of few parameters.
+        probe_fraction: Share of the idle operations that one step of NASP evaluates; below 1 the
+            architecture's gradient is a sample without bias.
+        trials: Cells that random, exhaustive, reinforce, tpe and evolution try.
+        trial_epochs: Epochs for which each of them is trained.
+    """
+
+    space: str = "nasp"
+    strategy: str = "nasp"
+    channels: int = 16
+    layers: int = 8
+    epochs: int = 50
+    warm_up: int = 0
+    train_fraction: float = 0.5
+    architecture_learning_rate: float = 3e-4
+    architecture_weight_decay: float = 1e-3
+    eta: float = 0.0
+    probe_fraction: float = 1.0
+    trials: int = 8
+    trial_epochs: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        strategies = (*ONE_SHOT, *SAMPLERS)
+        for name, known in (("space", SPACES), ("strategy", strategies)):
+            value = getattr(self, name)
+            if value not in known:
+                raise NaspError(
+                    f"unknown {name} {value!r}{nearest(value, known)}; there are {', '.join(known)}"
+                )
+        if self.space == "darts_none" and not self.strategy.startswith("darts"):
+            raise NaspError("space darts_none is for the strategies darts and darts2: take darts")
+        for name in ("train_fraction", "probe_fraction"):
+            if getattr(self, name) > 1:
+                raise NaspError(f"{name} is {getattr(self, name)}; it is a share, 1 at most")
+
+
+@dataclass
+class TrainOptions(DescentOptions):
+    """How a network of found cells is trained; the defaults are those for CIFAR-10.
+
+    Attributes:
+        channels: Of a node in the first cell.
+        layers: Number of cells.
+        epochs: Epochs of training.
+        learning_rate_decay: Multiply the learning rate by this after each epoch; the cosine
+            schedule if null.
+        auxiliary_weight: Weight of the auxiliary head's loss; 0 has no such head.
+        drop_path_prob: Probability of dropping an operation's result, at the last epoch; it grows
+            linearly from 0.
+        label_smoothing: Share of the target that all classes get alike.
+        validation: So many of the training images are held out and judged at each epoch.
+        size: Side of ImageNet's crops, in pixels.
+        workers: Processes that decode images of ImageNet's form.
+        compile: Compile the network with torch.compile.
+    """
+
+    channels: int = 36
+    layers: int = 20
+    epochs: int = 600
+    batch_size: int = 96
+    learning_rate_min: float = 0.0
+    learning_rate_decay: float | None = None
+    cutout: int = 16
+    auxiliary_weight: float = 0.4
+    drop_path_prob: float = 0.2
+    label_smoothing: float = 0.0
+    validation: int = 0
+    size: int = 224
+    workers: int = 4
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("auxiliary_weight", "drop_path_prob", "label_smoothing", "validation"):
+            if not getattr(self, name) >= 0:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        for name in ("drop_path_prob", "label_smoothing"):
+            if not getattr(self, name) < 1:
+                raise NaspError(f"{name} is {getattr(self, name)}; it must be below 1")

@@ -1,0 +1,238 @@
+"""Search for a cell: one-shot on shared weights, or by training cells alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import torch
+
+from nasp.cnn.data import (
+    Augment,
+    Labelled,
+    Normalise,
+    evaluation_batches,
+    split,
+    training_batches,
+)
+from nasp.cnn.fit import cosine, fit, logits_of, set_rate
+from nasp.cnn.judge import judge
+from nasp.cnn.network import Network
+from nasp.cnn.options import DescentOptions, SearchOptions, TrainOptions
+from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.core.genotype import Genotype
+from nasp.core.loop import Run
+from nasp.core.metrics import Metrics
+from nasp.core.relaxation import Relaxation
+from nasp.core.search import run_trials, search
+from nasp.core.seeding import generator
+from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
+
+JUDGED = 512  # images of a batch that is only judged
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        genotype: The best by validation accuracy.
+        metrics: Those of its moment.
+        histories: Metrics by epoch of the search, or of each trial's training.
+    """
+
+    genotype: Genotype
+    metrics: Metrics
+    histories: dict[str, list[Metrics]]
+
+
+def find(
+    images: Labelled,
+    classes: int,
+    normalise: Normalise,
+    options: SearchOptions,
+    seed: int,
+    run: Run,
+) -> Found:
+    """Search for the normal and the reduction cell.
+
+    Args:
+        images: Training images, on the device where to search. `train_fraction` of them train
+            weights, the others the architecture, and these judge it at each epoch.
+        classes: Number of classes.
+        normalise: Of the images.
+        options: How to search.
+        seed: Fixes everything that is drawn at random.
+        run: Checkpoint, progress and log.
+    """
+    train, valid = split(images, options.train_fraction, generator(seed, "halves"))
+    if options.strategy in SAMPLERS:
+        return _by_trials(train, valid, classes, normalise, options, seed, run)
+    random = generator(seed, "search")
+    device = train.images.device
+    space = CNNSpace(
+        options.space,
+        classes,
+        options.channels,
+        options.layers,
+        random,
+        precision=options.numbers(device),
+    ).to(device)
+    strategy = ONE_SHOT[options.strategy](
+        space,
+        random,
+        StrategyOptions(
+            learning_rate=options.architecture_learning_rate,
+            weight_decay=options.architecture_weight_decay,
+            eta=options.eta,
+            probe_fraction=options.probe_fraction,
+            weight_learning_rate=options.learning_rate,
+            hessian="finite",
+        ),
+    )
+    optimizer = options.sgd(space.weights())
+    augment = Augment(normalise, cutout=options.cutout)
+    batches = partial(
+        training_batches,
+        batch_size=options.batch_size,
+        generator=random,
+        augment=augment,
+        drop_last=True,
+    )
+
+    def schedule(position: int) -> None:
+        rate = cosine(options.learning_rate, options.learning_rate_min, position, options.epochs)
+        set_rate(optimizer, rate)
+
+    def evaluate(relaxation: Relaxation) -> Metrics:
+        logits = partial(space.logits, relaxation=relaxation)
+        return judge(logits, evaluation_batches(valid, JUDGED, normalise), "valid")
+
+    outcome = search(
+        "search",
+        strategy,
+        optimizer,
+        lambda: zip(batches(train), batches(valid)),  # noqa: B905 (the shorter one ends an epoch)
+        evaluate,
+        epochs=options.epochs,
+        monitor="valid/accuracy",
+        generator=random,
+        run=replace(run, log=_without_weights(run)),
+        warm_up=options.warm_up,
+        gradient_clip=options.gradient_clip,
+        schedule=schedule,
+    )
+    best = outcome.history[outcome.best_epoch]
+    return Found(Genotype.from_json(outcome.best), best, {"search": outcome.history})
+
+
+def _by_trials(
+    train: Labelled,
+    valid: Labelled,
+    classes: int,
+    normalise: Normalise,
+    options: SearchOptions,
+    seed: int,
+    run: Run,
+) -> Found:
+    """Train what a sampler asks for, each cell alone, in a network of the search's size."""
+    decisions = decisions_of(options.space, options.channels)
+    sampler = SAMPLERS[options.strategy](decisions, generator(seed, "trials"))
+    same = {f.name: getattr(options, f.name) for f in fields(DescentOptions)}
+    training = TrainOptions(
+        **same,
+        channels=options.channels,
+        layers=options.layers,
+        epochs=options.trial_epochs,
+        auxiliary_weight=0.0,
+        drop_path_prob=0.0,
+    )
+    found: list[tuple[Genotype, Metrics]] = []
+    histories: dict[str, list[Metrics]] = {}
+
+    def evaluate(position: int, proposal: Proposal) -> float:
+        name = f"trial {position + 1} of {options.trials}"
+        genotype = Genotype("cnn", proposal.choices)
+        _, history = train_alone(
+            name,
+            genotype,
+            train,
+            valid,
+            classes,
+            normalise,
+            training,
+            generator(seed, name),
+            replace(run, log=lambda metrics, step: None),
+        )
+        histories[name] = history
+        found.append((genotype, history[-1]))
+        run.log(history[-1], position)
+        return -history[-1]["valid/accuracy"]
+
+    scores = run_trials(sampler, evaluate, options.trials)
+    best = min(range(len(scores)), key=lambda trial: scores[trial][0])
+    return Found(*found[best], histories)
+
+
+def train_alone(
+    name: str,
+    genotype: Genotype,
+    train: Labelled,
+    valid: Labelled | None,
+    classes: int,
+    normalise: Normalise,
+    options: TrainOptions,
+    random: torch.Generator,
+    run: Run,
+) -> tuple[Network, list[Metrics]]:
+    """Train a cell's network on images that are in memory.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        genotype: The cell.
+        train: Training images, on the device where to train.
+        valid: Images to judge it on at each epoch, if any.
+        classes: Number of classes.
+        normalise: Of the images.
+        options: How to train, and how large the network is.
+        random: Draws all that is drawn at random.
+        run: Checkpoint, progress and log.
+
+    Returns:
+        The network after the last epoch, in evaluation mode, and the metrics of each epoch.
+    """
+    network = Network(
+        genotype,
+        options.channels,
+        options.layers,
+        classes,
+        "cifar",
+        options.auxiliary_weight > 0,
+        random,
+    ).to(train.images.device)
+    augment = Augment(normalise, cutout=options.cutout)
+
+    def evaluate() -> Metrics:
+        assert valid is not None
+        logits = logits_of(network, options.numbers(valid.images.device))
+        return judge(logits, evaluation_batches(valid, JUDGED, normalise), "valid")
+
+    outcome = fit(
+        name,
+        network,
+        lambda epoch: training_batches(train, options.batch_size, random, augment, drop_last=True),
+        options,
+        epochs=options.epochs,
+        generator=random,
+        run=run,
+        evaluate=evaluate if valid is not None else None,
+    )
+    return network.eval(), outcome.history
+
+
+def _without_weights(run: Run) -> Callable[[Mapping[str, float], int], None]:
+    """Logs an epoch without the hundreds of weights `A`: pictures have them, curves need not."""
+
+    def log(metrics: Mapping[str, float], step: int) -> None:
+        run.log({k: v for k, v in metrics.items() if not k.startswith("arch/")}, step)
+
+    return log

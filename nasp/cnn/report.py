@@ -1,0 +1,132 @@
+"""What runs of CNN cells leave behind for people: files, pictures and a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from nasp.cnn.draw import draw_cells
+from nasp.cnn.genotype import darts_text, plans
+from nasp.cnn.network import Network
+from nasp.cnn.pipeline import Found
+from nasp.cnn.size import parameters
+from nasp.core import plots
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.core.metrics import Metrics
+
+# The network that papers report the size of a CIFAR-10 cell for.
+LAYERS, CHANNELS, CLASSES = 20, 36, 10
+LABELS = {
+    "train/loss": "training loss",
+    "valid/loss": "validation loss",
+    "valid/accuracy": "validation accuracy",
+}
+
+
+def write(folder: Path, found: Found, decisions: Sequence[Decision], one_shot: bool) -> list[Path]:
+    """Write genotype and pictures of a search into a run's folder.
+
+    Returns:
+        All files for a tracker.
+    """
+    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
+    found.genotype.save(files[2])
+    for suffix in ("png", "svg"):
+        files.append(folder / f"cells.{suffix}")
+        draw_cells(found.genotype, files[-1])
+    files.append(folder / "search.png")
+    plots.curves(found.histories, LABELS, files[-1], "Search")
+    if one_shot:
+        history = found.histories["search"]
+        for cell in ("normal", "reduce"):
+            files.append(folder / f"weights_{cell}.png")
+            own = [d for d in decisions if d.name.startswith(cell)]
+            draw_weights(own, history, found.genotype, files[-1])
+    return files
+
+
+def draw_weights(
+    decisions: Sequence[Decision], history: Sequence[Metrics], genotype: Genotype, path: Path
+) -> None:
+    """Draw the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
+
+    Panels of edges that the genotype keeps have a thick frame.
+    """
+    rows, columns = len(decisions), max(len(d.sources) for d in decisions)
+    figure = plots.new_figure(2.3 * columns + 1.7, 1.9 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for row, decision in zip(grid, decisions, strict=True):
+        kept = dict(genotype.choices[decision.name])
+        for axes in row[len(decision.sources) :]:
+            axes.set_axis_off()
+        for axes, source in zip(row, decision.sources, strict=False):
+            for position, name in enumerate(decision.operations):
+                values = [epoch[f"arch/{decision.name}/{source}/{name}"] for epoch in history]
+                marker = "o" if len(values) == 1 else None
+                axes.plot(
+                    range(1, len(values) + 1),
+                    values,
+                    label=name,
+                    marker=marker,
+                    **plots.style(position),
+                )
+            axes.set_title(f"{source} to {decision.name}", fontsize="small")
+            axes.grid(color="0.9")
+            if source in kept:
+                axes.set_title(f"{source} to {decision.name}: {kept[source]}", fontsize="small")
+                for spine in axes.spines.values():
+                    spine.set_linewidth(2)
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    for row in grid:
+        row[0].set_ylabel("weight A")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize="small")
+    plots.save(figure, path)
+
+
+def published_size(genotype: Genotype) -> int:
+    """Weights of the cell's network as papers count them: 20 cells, 36 channels, no head."""
+    with torch.device("meta"):
+        network = Network(genotype, CHANNELS, LAYERS, CLASSES, "cifar", False, torch.Generator())
+    return parameters(network)
+
+
+def show(found: Found, result: dict[str, Any], folder: Path) -> None:
+    """Print the cells, what they are worth and where the files are."""
+    console = Console()
+    table = Table(title="cells found", title_justify="left")
+    for column in ("node", "normal", "reduction"):
+        table.add_column(column)
+    normal, reduction = plans(found.genotype)
+    names = ["c_{k-2}", "c_{k-1}"]
+    for node, cells in enumerate(zip(normal.nodes, reduction.nodes, strict=True)):
+        texts = [" + ".join(f"{name}({names[source]})" for source, name in c) for c in cells]
+        table.add_row(str(node), *texts)
+        names.append(str(node))
+    console.print(table)
+    console.print(darts_text(found.genotype), soft_wrap=True, markup=False)
+    metrics, seconds = result["metrics"], result["seconds"]
+    console.print(
+        f"validation accuracy {metrics['valid/accuracy']:.4f} on shared weights; "
+        f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
+        if len(found.histories) == 1
+        else f"validation accuracy {metrics['valid/accuracy']:.4f}, trained alone; "
+        f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
+    )
+    show_place(console, seconds, result["peak_memory_mb"], folder)
+
+
+def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:
+    """Print the time, the memory and the files of a run."""
+    parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items() if k != "total")
+    console.print(
+        f"{seconds['total']:.0f} s ({parts}), {memory:.0f} MB; in {folder}: "
+        + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
+        soft_wrap=True,
+    )
