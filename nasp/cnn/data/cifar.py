@@ -1,5 +1,6 @@
 """CIFAR-10 (Krizhevsky, 2009), and other data of its forms: square images of one size."""
 
+import gzip
 import math
 import tarfile
 import zlib
@@ -86,11 +87,14 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
     """Name and content of each batch in an archive; no path in it is used."""
     try:
-        with tarfile.open(archive, "r:gz") as file:
-            for member in file:
-                name = PurePosixPath(member.name).name
-                if name in BATCHES and (content := file.extractfile(member)) is not None:
-                    yield name, content.read()
+        with gzip.open(archive) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as file:
+                for member in file:
+                    name = PurePosixPath(member.name).name
+                    if name in BATCHES and (content := file.extractfile(member)) is not None:
+                        yield name, content.read()
+            while stream.read(1 << 20):
+                pass  # the checksum of all is at the end
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise NaspError(f"{archive} is damaged or cut off ({error}): download it again") from error
 

@@ -11,7 +11,7 @@ from nasp.cnn.data.batches import Batch
 from nasp.cnn.data.encoded import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
 from nasp.core.errors import NaspError
-from nasp.core.parallel import processes, share
+from nasp.core.parallel import share
 from nasp.core.seeding import generator
 
 Key = tuple[int, int]  # epoch and position of an image
@@ -106,8 +106,7 @@ def training_loader(
         raise NaspError(
             f"a batch_size of {batch_size} with {len(chosen)} images: give 1 to {len(chosen)}"
         )
-    if batch_size % processes():
-        share(chosen[:batch_size])
+    share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
     order = _Order(chosen, batch_size, seed)
     return Loader(images, TrainingView(size, seed), order, device, workers)
 

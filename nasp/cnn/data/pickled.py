@@ -6,6 +6,7 @@ dictionaries, and NumPy arrays of bytes. Everything else is refused.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,9 @@ def read_pickled(data: bytes, place: str) -> dict[str, Any]:
         NaspError: The file is damaged, or holds anything but the above.
     """
     try:
-        result = _Machine().run(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pickletools' own, of texts that are refused
+            result = _Machine().run(data)
         if isinstance(result, dict):
             return {k: v.value if isinstance(v, _Array) else v for k, v in result.items()}
         reason = "it is no dictionary"
