@@ -1,0 +1,33 @@
+"""Images in: CIFAR-10 whole on the device, ImageNet decoded as it is needed."""
+
+from nasp.cnn.data.augment import CIFAR10, IMAGENET, Augment, Draws, Normalise
+from nasp.cnn.data.batches import Batch, evaluation_batches, training_batches
+from nasp.cnn.data.cifar import load_cifar
+from nasp.cnn.data.encoded import EncodedImages
+from nasp.cnn.data.find import find_images
+from nasp.cnn.data.imagenet import EncodedSet, open_imagenet
+from nasp.cnn.data.labelled import ImageSet, Labelled, split, subset
+from nasp.cnn.data.loader import Loader, evaluation_loader, training_loader
+
+__all__ = [
+    "CIFAR10",
+    "IMAGENET",
+    "Augment",
+    "Batch",
+    "Draws",
+    "EncodedImages",
+    "EncodedSet",
+    "ImageSet",
+    "Labelled",
+    "Loader",
+    "Normalise",
+    "evaluation_batches",
+    "evaluation_loader",
+    "find_images",
+    "load_cifar",
+    "open_imagenet",
+    "split",
+    "subset",
+    "training_batches",
+    "training_loader",
+]

@@ -1,0 +1,142 @@
+"""CIFAR-10 (Krizhevsky, 2009), and other data of its forms: square images of one size."""
+
+import gzip
+import math
+import tarfile
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels, pixels
+from nasp.cnn.data.labelled import ImageSet, Labelled
+from nasp.cnn.data.pickled import read_pickled
+from nasp.cnn.data.shards import Shards
+from nasp.core.errors import NaspError
+
+TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST, META = "test_batch", "batches.meta"
+BATCHES = (*TRAIN, TEST, META)
+
+
+def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
+    """Read all images into memory.
+
+    Args:
+        path: The official `cifar-10-python.tar.gz`, the folder in it (`cifar-10-batches-py`), or a
+            folder of `train-*.parquet` and `test-*.parquet`.
+        classes: How many there have to be; None takes what is there.
+
+    Returns:
+        The images. Where parquet files do not name the classes, they are named by their numbers.
+
+    Raises:
+        NaspError: A file is missing, damaged or of another form, a label is out of range, an image
+            has another size, or the classes are not as many as expected.
+    """
+    if path.is_dir() and any(path.glob("*.parquet")):
+        found = _from_parquet(path, classes)
+    elif path.is_dir():
+        found = _from_batches(_files(path), path)
+    elif path.name.endswith((".tar.gz", ".tgz")):
+        found = _from_batches(_members(path), path)
+    else:
+        raise NaspError(
+            f"{path}: give cifar-10-python.tar.gz, its folder cifar-10-batches-py, or a folder "
+            "of train-*.parquet and test-*.parquet"
+        )
+    check_classes(len(found.classes), classes, str(path))
+    return found
+
+
+def _from_parquet(folder: Path, classes: int | None) -> ImageSet:
+    train, test = Shards(folder, "train"), Shards(folder, "test")
+    names = train.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+    for shards in (train, test):
+        check_labels(shards.labels, len(names), shards.place)
+    check_classes(len(names), classes, str(folder))  # before all are decoded
+    first = train.image(0)
+    if first.width != first.height:
+        raise NaspError(f"{train.place(0)}: {first.width} × {first.height} pixels, not a square")
+    return ImageSet(_decoded(train, first.width), _decoded(test, first.width), names)
+
+
+def _decoded(encoded: EncodedImages, size: int) -> Labelled:
+    images = torch.empty((len(encoded), 3, size, size), dtype=torch.uint8)
+    for index in range(len(encoded)):
+        image = encoded.image(index)
+        if image.size != (size, size):
+            raise NaspError(
+                f"{encoded.place(index)}: {image.width} × {image.height} pixels, where the first "
+                f"image has {size} × {size}: give all images one size"
+            )
+        images[index] = pixels(image)
+    return Labelled(images, encoded.labels)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for name in BATCHES:
+        if (folder / name).is_file():
+            yield name, (folder / name).read_bytes()
+
+
+def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each batch in an archive; no path in it is used."""
+    try:
+        with gzip.open(archive) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as file:
+                for member in file:
+                    name = PurePosixPath(member.name).name
+                    if name in BATCHES and (content := file.extractfile(member)) is not None:
+                        yield name, content.read()
+            while stream.read(1 << 20):
+                pass  # the checksum of all is at the end
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise NaspError(f"{archive} is damaged or cut off ({error}): download it again") from error
+
+
+def _from_batches(files: Iterator[tuple[str, bytes]], source: Path) -> ImageSet:
+    batches = {name: read_pickled(data, f"{source}, {name}") for name, data in files}
+    for name in BATCHES:
+        if name not in batches:
+            raise NaspError(f"{source} holds no {name}: download the archive again")
+    names = batches[META].get("label_names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise NaspError(f"{source}, {META} has no label_names: download the archive again")
+    parts = {}
+    for name in (*TRAIN, TEST):
+        place = f"{source}, {name}"
+        parts[name] = _batch(batches.pop(name), place)
+        check_labels(parts[name].labels, len(names), partial("{}, image {}".format, place))
+        size, first = parts[name].images.shape[2], parts[TRAIN[0]].images.shape[2]
+        if size != first:
+            raise NaspError(
+                f"{place}: images of {size} × {size} pixels, where {TRAIN[0]} has {first} × "
+                f"{first}: give all images one size"
+            )
+    train = [parts[name] for name in TRAIN]
+    images = torch.cat([part.images for part in train])
+    return ImageSet(
+        Labelled(images, torch.cat([part.labels for part in train])), parts[TEST], tuple(names)
+    )
+
+
+def _batch(content: dict[str, Any], place: str) -> Labelled:
+    """The images of one file: rows of all red, then all green, then all blue pixels."""
+    data, labels = content.get("data"), content.get("labels")
+    if not isinstance(data, np.ndarray) or data.ndim != 2 or not isinstance(labels, list):
+        raise NaspError(f"{place} has no data and labels: download the archive again")
+    size = math.isqrt(data.shape[1] // 3)
+    if not size or data.shape[1] != 3 * size * size:
+        raise NaspError(f"{place}: {data.shape[1]} bytes an image are not of a square in 3 colours")
+    if len(labels) != len(data) or not labels or not all(type(label) is int for label in labels):
+        raise NaspError(
+            f"{place}: {len(data)} images need a whole number each, not {len(labels)} labels: "
+            "download the archive again"
+        )
+    images = torch.from_numpy(data.reshape(-1, 3, size, size).copy())  # the bytes are read-only
+    return Labelled(images, torch.tensor(labels))

@@ -1,0 +1,90 @@
+"""JPEG and PNG images, wherever they lie, decoded one by one."""
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+
+FORMATS = ("JPEG", "PNG")
+# What Pillow raises for bytes that are no image, or a broken one.
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+
+class EncodedImages(ABC):
+    """The images of one split, as they are stored. Can be sent to another process.
+
+    Attributes:
+        labels: Class of each, int64 `(images,)`.
+    """
+
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def read(self, index: int) -> bytes:
+        """The file of an image, as it is stored.
+
+        Raises:
+            NaspError: It cannot be read.
+        """
+
+    @abstractmethod
+    def place(self, index: int) -> str:
+        """Where an image is, for messages."""
+
+    def image(self, index: int) -> Image.Image:
+        """Decode an image into red, green and blue.
+
+        Raises:
+            NaspError: It cannot be read, or is no JPEG or PNG image; the message says which.
+        """
+        data = self.read(index)
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return image.convert("RGB")
+        except BROKEN as error:
+            raise NaspError(
+                f"{self.place(index)} is no whole JPEG or PNG image: replace or remove it"
+            ) from error
+
+
+def pixels(image: Image.Image) -> Tensor:
+    """An RGB image as uint8 `(3, height, width)`."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def check_labels(labels: Tensor, classes: int, place: Callable[[int], str]) -> None:
+    """Check that labels are from 0 to `classes` - 1.
+
+    Args:
+        labels: int64 `(images,)`.
+        classes: How many there are.
+        place: Where the image of a position is, for messages.
+
+    Raises:
+        NaspError: One is not; the message names the first.
+    """
+    wrong = ((labels < 0) | (labels >= classes)).nonzero()
+    if len(wrong):
+        row = int(wrong[0])
+        raise NaspError(
+            f"{place(row)}: label {int(labels[row])} is not one of 0 to {classes - 1}: correct it"
+        )
+
+
+def check_classes(found: int, expected: int | None, place: str) -> None:
+    """Check the number of classes against what a run was made for, if that is given.
+
+    Raises:
+        NaspError: They differ.
+    """
+    if expected not in (None, found):
+        raise NaspError(f"{place} holds {found} classes, not {expected}: set classes to {found}")

@@ -1,0 +1,78 @@
+"""ImageNet (Russakovsky et al., 2015), and other data of its forms: images of any size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels
+from nasp.cnn.data.files import FileImages, list_folder, list_tar
+from nasp.cnn.data.shards import Shards
+from nasp.core.errors import NaspError
+
+
+@dataclass(frozen=True)
+class EncodedSet:
+    """A data set that is too large to be decoded as a whole.
+
+    Attributes:
+        train: Training images.
+        val: Validation images, on which results on ImageNet are reported.
+        classes: Name of each class.
+    """
+
+    train: EncodedImages
+    val: EncodedImages
+    classes: tuple[str, ...]
+
+
+def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:
+    """List the images, and decode none.
+
+    Args:
+        path: A folder of `train/<class>/*.JPEG` and `val/<class>/*.JPEG`, the same in a tar without
+            compression, or a folder of `train-*.parquet` and `validation-*.parquet` (`val-*`).
+        classes: How many there have to be; None takes what is there.
+
+    Returns:
+        The images. Classes of folders are in the order of their names, as is usual; where parquet
+        files do not name them, they are named by their numbers.
+
+    Raises:
+        NaspError: A file or folder is missing, damaged or of another form, a class has no training
+            images, or the classes are not as many as expected.
+    """
+    if path.is_file() and path.suffix == ".tar":
+        found = _from_files(path)
+    elif path.is_dir() and any(path.glob("*.parquet")):
+        found = _from_parquet(path)
+    elif path.is_dir():
+        found = _from_files(path)
+    else:
+        raise NaspError(
+            f"{path}: give a folder of train/<class>/ and val/<class>/, such a folder in a .tar, "
+            "or a folder of train-*.parquet and validation-*.parquet"
+        )
+    check_classes(len(found.classes), classes, str(path))
+    return found
+
+
+def _from_files(root: Path) -> EncodedSet:
+    listing = list_tar(root) if root.is_file() else list_folder(root)
+    for split in ("train", "val"):
+        if split not in listing:
+            raise NaspError(f"{root} holds no {split}/<class>/*.JPEG: arrange the images so")
+    classes = tuple(sorted(listing["train"]))
+    if unknown := sorted(set(listing["val"]) - set(classes)):
+        raise NaspError(
+            f"{root}: no image of class {unknown[0]} is in train, but some are in val: "
+            "arrange both by the same classes"
+        )
+    train, val = (FileImages(root, listing[split], classes) for split in ("train", "val"))
+    return EncodedSet(train, val, classes)
+
+
+def _from_parquet(folder: Path) -> EncodedSet:
+    train, val = Shards(folder, "train"), Shards(folder, "validation", "val")
+    classes = train.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+    for shards in (train, val):
+        check_labels(shards.labels, len(classes), shards.place)
+    return EncodedSet(train, val, classes)

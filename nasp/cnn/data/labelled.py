@@ -1,0 +1,85 @@
+"""Images of one size with their classes, whole in memory, and random parts of them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images and their classes, on one device.
+
+    Attributes:
+        images: uint8 `(images, 3, size, size)`, red, green, blue from 0 to 255.
+        labels: Class of each, int64 `(images,)`.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices: Tensor) -> "Labelled":
+        """The images at these positions, int64 `(some,)`."""
+        return Labelled(self.images[indices], self.labels[indices])
+
+    def to(self, device: torch.device) -> "Labelled":
+        """The same on another device."""
+        return Labelled(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A data set as published: two splits of the same classes.
+
+    Attributes:
+        train: Training images.
+        test: Test images.
+        classes: Name of each class.
+    """
+
+    train: Labelled
+    test: Labelled
+    classes: tuple[str, ...]
+
+
+def split(
+    labelled: Labelled, fraction: float, generator: torch.Generator
+) -> tuple[Labelled, Labelled]:
+    """Split images at random.
+
+    Args:
+        labelled: All images.
+        fraction: Share of the first part, rounded to whole images.
+        generator: Draws which image goes where.
+
+    Returns:
+        Two parts without a common image, that together are all.
+
+    Raises:
+        NaspError: A part would be empty.
+    """
+    count = round(fraction * len(labelled))
+    if not 0 < count < len(labelled):
+        raise NaspError(
+            f"a fraction of {fraction} of {len(labelled)} images leaves one part empty: "
+            "give one between 0 and 1"
+        )
+    order = torch.randperm(len(labelled), generator=generator).to(labelled.labels.device)
+    return labelled[order[:count]], labelled[order[count:]]
+
+
+def subset(labelled: Labelled, count: int, generator: torch.Generator) -> Labelled:
+    """Return `count` different images, drawn at random.
+
+    Raises:
+        NaspError: There are not so many, or none is asked for.
+    """
+    if not 0 < count <= len(labelled):
+        raise NaspError(f"{count} of {len(labelled)} images: give a number from 1 to that")
+    order = torch.randperm(len(labelled), generator=generator).to(labelled.labels.device)
+    return labelled[order[:count]]

@@ -1,0 +1,149 @@
+"""Batches of images that are read and decoded while the device computes."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from nasp.cnn.data.augment import IMAGENET
+from nasp.cnn.data.batches import Batch
+from nasp.cnn.data.encoded import EncodedImages, pixels
+from nasp.cnn.data.views import CentreView, TrainingView, View
+from nasp.core.errors import NaspError
+from nasp.core.parallel import share
+from nasp.core.seeding import generator
+
+Key = tuple[int, int]  # epoch and position of an image
+
+
+class SeenImages(Dataset[tuple[Tensor, Tensor]]):
+    """Decoded images as the network sees them: uint8 `(3, size, size)`, and the label.
+
+    An item is named by its epoch and position: nothing has to be told to the processes that
+    decode, which outlive an epoch.
+    """
+
+    def __init__(self, images: EncodedImages, view: View) -> None:
+        self.images, self.view = images, view
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, Tensor]:
+        epoch, index = key
+        seen = self.view(self.images.image(index), epoch, index)
+        return pixels(seen), self.images.labels[index]
+
+
+class Loader:
+    """Epochs of batches; make one by `training_loader` or `evaluation_loader`."""
+
+    def __init__(
+        self, images: EncodedImages, view: View, order: "_Order", device: torch.device, workers: int
+    ) -> None:
+        self.order, self.device = order, device
+        self.loader = DataLoader(
+            SeenImages(images, view),
+            batch_sampler=order,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            # Forking a process with threads is unsafe.
+            multiprocessing_context="spawn" if workers else None,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # else each epoch would draw from the global one
+        )
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return len(self.order)
+
+    def epoch(self, position: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, normalised, on the device.
+
+        Raises:
+            NaspError: An image cannot be read; the message says which.
+        """
+        self.order.epoch = position
+        try:
+            for images, labels in self.loader:
+                moved = images.to(self.device, non_blocking=True)
+                yield IMAGENET(moved), labels.to(self.device, non_blocking=True)
+        except NaspError as error:
+            # From another process it comes with its traceback; the last line is the message.
+            message = str(error).strip().splitlines()[-1]
+            raise NaspError(message.removeprefix("nasp.core.errors.NaspError: ")) from error
+
+
+def training_loader(
+    images: EncodedImages,
+    size: int,
+    batch_size: int,
+    *,
+    seed: int,
+    device: torch.device,
+    workers: int,
+    indices: Tensor | None = None,
+) -> Loader:
+    """Batches in random order, each image at random; of each batch this process's share.
+
+    A last batch that is smaller is left out.
+
+    Args:
+        images: The training images.
+        size: Side of the square that the network sees, in pixels.
+        batch_size: Images of a batch, of all processes together.
+        seed: The run's seed; with the epoch it gives the order, and all of an image's changes.
+        device: Where batches go.
+        workers: Processes that decode; 0 decodes in this one.
+        indices: Positions of the images to train on, int64; None trains on all.
+
+    Raises:
+        NaspError: There are fewer images than one batch, or a batch cannot be shared evenly.
+    """
+    chosen = torch.arange(len(images)) if indices is None else indices
+    if not 0 < batch_size <= len(chosen):
+        raise NaspError(
+            f"a batch_size of {batch_size} with {len(chosen)} images: give 1 to {len(chosen)}"
+        )
+    share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
+    order = _Order(chosen, batch_size, seed)
+    return Loader(images, TrainingView(size, seed), order, device, workers)
+
+
+def evaluation_loader(
+    images: EncodedImages,
+    size: int,
+    batch_size: int,
+    *,
+    device: torch.device,
+    workers: int,
+    indices: Tensor | None = None,
+) -> Loader:
+    """All images once, in order, all in each process; the last batch may be smaller.
+
+    The arguments are those of `training_loader`.
+    """
+    chosen = torch.arange(len(images)) if indices is None else indices
+    return Loader(images, CentreView(size), _Order(chosen, batch_size, None), device, workers)
+
+
+class _Order:
+    """The keys of each batch of an epoch; shuffled and shared if there is a seed."""
+
+    def __init__(self, indices: Tensor, batch_size: int, seed: int | None) -> None:
+        self.indices, self.batch_size, self.seed = indices, batch_size, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.indices), self.batch_size)
+        return full + (self.seed is None and rest > 0)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, indices = self.epoch, self.indices
+        if self.seed is not None:
+            random = generator(self.seed, "order", epoch)
+            indices = indices[torch.randperm(len(indices), generator=random)]
+        for batch in torch.split(indices, self.batch_size)[: len(self)]:
+            mine = batch if self.seed is None else share(batch)
+            yield [(epoch, index) for index in mine.tolist()]

@@ -1,0 +1,116 @@
+"""How ImageNet's images are seen: at random in training, at the centre in evaluation."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from PIL import Image, ImageEnhance
+
+from nasp.core.seeding import generator
+
+BILINEAR = Image.Resampling.BILINEAR
+AREA = (0.08, 1.0)  # of the crop, as a part of the image
+RATIO = (3 / 4, 4 / 3)  # of the crop's width to its height
+TRIES = 10
+JITTER = 0.4  # largest change of brightness, contrast and saturation, as a part of it
+HUE = 0.2  # largest change of hue, as a part of the circle
+RESIZE = 256 / 224  # of the short side to the side of the centre crop
+
+
+class View(Protocol):
+    """Makes of an image the square that the network sees."""
+
+    def __call__(self, image: Image.Image, epoch: int, index: int) -> Image.Image:
+        """See an RGB image, in an epoch, by its position in the data set."""
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """A random crop, mirrored or not, in changed colours, as DARTS trains on ImageNet.
+
+    All random numbers come from seed, epoch and position, so that neither the number of processes
+    nor a resumed run changes an image.
+
+    Attributes:
+        size: Side of the square, in pixels.
+        seed: The run's seed.
+    """
+
+    size: int
+    seed: int
+
+    def __call__(self, image: Image.Image, epoch: int, index: int) -> Image.Image:
+        random = generator(self.seed, "view", epoch, index)
+        seen = image.crop(random_box(image.width, image.height, random))
+        seen = seen.resize((self.size, self.size), BILINEAR)
+        if torch.rand((), generator=random) < 0.5:
+            seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return jitter(seen, random)
+
+
+@dataclass(frozen=True)
+class CentreView:
+    """The centre, after the short side was made a little larger than the square.
+
+    Attributes:
+        size: Side of the square, in pixels.
+    """
+
+    size: int
+
+    def __call__(self, image: Image.Image, epoch: int, index: int) -> Image.Image:
+        short = min(image.size)
+        width, height = (round(RESIZE * self.size) * side // short for side in image.size)
+        left, top = (width - self.size) // 2, (height - self.size) // 2
+        resized = image.resize((width, height), BILINEAR)
+        return resized.crop((left, top, left + self.size, top + self.size))
+
+
+def random_box(width: int, height: int, random: torch.Generator) -> tuple[int, int, int, int]:
+    """Draw a crop (Szegedy et al., 2015): area and logarithm of the ratio are uniform.
+
+    If none of some tries lies in the image, the largest centre crop of an allowed ratio is taken.
+
+    Args:
+        width: Of the image, in pixels.
+        height: Of the image, in pixels.
+        random: Drawn from.
+
+    Returns:
+        Left, top, right and bottom of the crop, in pixels.
+    """
+    low, high = (math.log(ratio) for ratio in RATIO)
+    for _ in range(TRIES):
+        area, ratio = torch.rand(2, generator=random, dtype=torch.float64).tolist()
+        area = width * height * (AREA[0] + area * (AREA[1] - AREA[0]))
+        ratio = math.exp(low + ratio * (high - low))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            left = int(torch.randint(width - w + 1, (), generator=random))
+            top = int(torch.randint(height - h + 1, (), generator=random))
+            return left, top, left + w, top + h
+    ratio = min(max(width / height, RATIO[0]), RATIO[1])
+    w, h = min(width, round(height * ratio)), min(height, round(width / ratio))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+def jitter(image: Image.Image, random: torch.Generator) -> Image.Image:
+    """Change brightness, contrast, saturation and hue, each at random and in random order."""
+    changes = torch.rand(4, generator=random, dtype=torch.float64) * 2 - 1
+    enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for which in torch.randperm(4, generator=random).tolist():
+        change = float(changes[which])
+        if which < len(enhancers):
+            image = enhancers[which](image).enhance(1 + JITTER * change)
+        else:
+            image = shift_hue(image, HUE * change)
+    return image
+
+
+def shift_hue(image: Image.Image, shift: float) -> Image.Image:
+    """Turn all hues of an RGB image by a part of the circle, to the nearest 256th."""
+    hue, saturation, value = image.convert("HSV").split()
+    turned = hue.point([(h + round(256 * shift)) % 256 for h in range(256)])
+    return Image.merge("HSV", (turned, saturation, value)).convert("RGB")

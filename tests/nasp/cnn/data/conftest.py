@@ -1,0 +1,16 @@
+"""What tests of image data share."""
+
+import pytest
+
+from nasp.core import parallel
+
+
+@pytest.fixture
+def as_process(monkeypatch):
+    """Be one of several processes: `as_process(rank, processes)`."""
+
+    def be(rank, processes):
+        monkeypatch.setattr(parallel, "rank", lambda: rank)
+        monkeypatch.setattr(parallel, "processes", lambda: processes)
+
+    return be

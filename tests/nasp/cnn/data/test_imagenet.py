@@ -1,0 +1,158 @@
+"""ImageNet's forms."""
+
+import gzip
+import io
+import pickle
+import tarfile
+
+import pytest
+import torch
+from PIL import Image
+
+from nasp.cnn.data import open_imagenet
+from nasp.core.errors import NaspError
+from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, write_parquet
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_folders(tmp_path / "images")
+    return tmp_path / "images"
+
+
+def packed(folder, top="images", **options):
+    path = folder.with_suffix(".tar")
+    with tarfile.open(path, "w", **options) as file:
+        file.add(folder, top)
+    return path
+
+
+def contents(images):
+    return sorted(
+        (label, images.place(i).rpartition("/")[2], images.read(i))
+        for i, label in enumerate(images.labels.tolist())
+    )
+
+
+def test_a_folder(folder):
+    found = open_imagenet(folder, classes=2)
+    assert found.classes == ("n01", "n02")
+    assert (len(found.train), len(found.val)) == (6, 6)
+    assert found.train.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    for index in range(6):
+        path = folder / "train" / f"n0{index // 3 + 1}" / f"n0{index // 3 + 1}_{index % 3}.JPEG"
+        assert found.train.place(index) == str(path)
+        assert found.train.read(index) == path.read_bytes()
+
+
+@pytest.mark.parametrize("top", ["images", "", ".", "some/where"])
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])
+def test_a_tar_is_as_the_folder(folder, top, form):
+    plain, tar = open_imagenet(folder), open_imagenet(packed(folder, top, format=form))
+    assert tar.classes == plain.classes
+    assert contents(tar.train) == contents(plain.train)
+    assert contents(tar.val) == contents(plain.val)
+    assert "images.tar: " in tar.train.place(0)
+
+
+def test_what_lies_beside_the_images_is_passed_over(folder):
+    (folder / "train" / "n01" / ".n01_0.JPEG").write_text("hidden")
+    (folder / "train" / "n01" / "notes.txt").write_text("text")
+    (folder / "train" / "notes.txt").write_text("text")
+    (folder / "train" / "empty").mkdir()
+    for path in (folder, packed(folder)):
+        assert len(open_imagenet(path, classes=2).train) == 6
+
+
+def test_other_processes_can_have_the_images(folder):
+    for path in (folder, packed(folder)):
+        images = open_imagenet(path).train
+        assert contents(pickle.loads(pickle.dumps(images))) == contents(images)
+
+
+@pytest.mark.parametrize("name", ["validation", "val"])
+def test_parquet(tmp_path, name):
+    encoded = [image_bytes(image) for image in random_images(5)]
+    write_parquet(tmp_path / "train-0.parquet", encoded, [0, 2, 1, 2, 0], "image", rows=2)
+    write_parquet(tmp_path / f"{name}-0.parquet", encoded[:2], [1, 2], "image")
+    found = open_imagenet(tmp_path, classes=3)
+    assert (len(found.train), len(found.val), found.classes) == (5, 2, ("0", "1", "2"))
+    assert [found.train.read(i) for i in range(5)] == encoded
+    write_parquet(tmp_path / f"{name}-0.parquet", encoded[:2], [1, 3], "image")
+    refused(tmp_path, f"{name}-0.parquet, row 1: label 3 is not one of 0 to 2")
+
+
+def test_the_real_images(data_dir):
+    path = data_dir / "imagenet-tiny" / "imagenet-tiny.tar"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    found = open_imagenet(path, classes=20)
+    assert torch.equal(found.train.labels.bincount(), torch.full((20,), 200))
+    assert torch.equal(found.val.labels.bincount(), torch.full((20,), 50))
+    for index in (0, 1999, 3999):
+        assert found.train.image(index).size == (64, 64)
+        assert found.classes[found.train.labels[index]] in found.train.place(index)
+
+
+def test_images_of_other_colours_become_rgb(tmp_path):
+    write_folders(tmp_path)
+    for number, mode in enumerate(("L", "CMYK", "1")):
+        file = io.BytesIO()
+        Image.new(mode, (5, 4)).save(file, "PNG" if mode == "1" else "JPEG")
+        (tmp_path / "train" / "n01" / f"n01_{number}.JPEG").write_bytes(file.getvalue())
+    train = open_imagenet(tmp_path).train
+    assert [train.image(i).mode for i in range(3)] == ["RGB"] * 3
+
+
+def refused(path, match, classes=None):
+    with pytest.raises(NaspError, match=match) as caught:
+        open_imagenet(path, classes)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tar_that_is_cut_off(folder):
+    path = packed(folder)
+    whole = path.read_bytes()
+    with tarfile.open(path) as file:
+        members = [member for member in file if member.isreg()]
+    # In an image, in a header, between two images, and after the last.
+    last = members[-1]
+    for kept in (
+        members[3].offset_data + 10,
+        members[3].offset + 100,
+        members[3].offset,
+        last.offset_data + (last.size + 511) // 512 * 512,
+    ):
+        path.write_bytes(whole[:kept])
+        refused(path, r"images.tar is (no whole tar|cut off).*get it anew")
+
+
+def test_what_is_no_data_set(folder, tmp_path):
+    path = tmp_path / "a.tar"
+    path.write_bytes(gzip.compress(packed(folder).read_bytes()))
+    refused(path, "a.tar is no whole tar without compression")
+    path.write_bytes(b"")
+    refused(path, "a.tar is")
+    refused(tmp_path / "none", "none: give a folder of train/<class>/ and val/<class>/")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "empty holds no train/<class>")
+    refused(folder, "images holds 2 classes, not 1000: set classes to 2", classes=1000)
+    (folder / "train" / "n02").rename(folder / "train" / "n03")
+    refused(folder, "no image of class n02 is in train, but some are in val")
+
+
+def test_an_image_that_cannot_be_read_is_named(folder):
+    tar = packed(folder)
+    images = open_imagenet(tar).train
+    tar.write_bytes(tar.read_bytes()[:2000])
+    with pytest.raises(NaspError, match=r"images.tar: images/train/.*JPEG is no whole JPEG or PNG"):
+        [images.image(i) for i in range(6)]
+    images = open_imagenet(folder).train
+    path = folder / "train" / "n01" / "n01_1.JPEG"
+    for content in (b"", b"text", path.read_bytes()[:100]):
+        path.write_bytes(content)
+        with pytest.raises(NaspError, match=r"n01_1\.JPEG is no whole JPEG or PNG image: replace"):
+            images.image(1)
+    path.unlink()
+    with pytest.raises(NaspError, match=r"n01_1\.JPEG cannot be read .No such file"):
+        images.image(1)
