@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nasp.core.decision import Decision
 from sif.baselines.base import Baseline
-from sif.baselines.deep import layer, side_by_side, tower
+from sif.baselines.deep import side_by_side, tower
 from sif.embeddings import SpaceOptions
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class GeneralMLP(Baseline):
         super().__init__(data, options, generator)
         inputs = len(data.encoder.sizes) * options.embedding_dim
         self.deep = tower(inputs, widths, generator)
-        self.head = layer(widths[-1] if widths else inputs, 1, generator)
 
     def meet(self, embeddings: Tensor) -> Tensor:
-        rated: Tensor = self.head(self.deep(side_by_side(embeddings)))
+        rated: Tensor = self.deep(side_by_side(embeddings))
         return rated.squeeze(1)
