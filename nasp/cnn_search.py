@@ -1,6 +1,5 @@
 """`python -m nasp.cnn_search`: search for CNN cells."""
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -8,9 +7,10 @@ from pathlib import Path
 
 from nasp.cnn import report
 from nasp.cnn.config import SearchConfig
-from nasp.cnn.data import CIFAR10, ImageSet, find_images, load_cifar, subset
+from nasp.cnn.data import find_images, load_cifar, subset
 from nasp.cnn.pipeline import find
 from nasp.cnn.space import decisions_of
+from nasp.cnn.task import digest
 from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.job import open_job
@@ -48,9 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             tags={"strategy": config.strategy, "space": "cnn"},
         ) as job:
             start = time.perf_counter()
-            found = find(
-                images.to(device), len(data.classes), CIFAR10, config, config.seed, job.run
-            )
+            found = find(images.to(device), data.classes, config, config.seed, job.run)
             seconds = time.perf_counter() - start
             metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
             metrics["model/parameters"] = report.published_size(found.genotype)
@@ -72,15 +70,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                     job.tracker.artifact(file)
                 if not config.quiet:
                     report.show(found, result, job.folder)
-
-
-def digest(data: ImageSet) -> str:
-    """SHA-256 of all images and labels."""
-    found = hashlib.sha256(repr(data.classes).encode())
-    for part in (data.train, data.test):
-        found.update(part.images.numpy().tobytes())
-        found.update(part.labels.numpy().tobytes())
-    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.core.command import RunOptions
@@ -37,21 +38,21 @@ class TrainConfig(RunOptions, TrainOptions):
 
 
 @dataclass
-class EvalConfig(RunOptions):
+class EvalConfig:
     """All options of `python -m nasp.cnn_eval`.
 
     Attributes:
         model: The model.pt of a training, or the folder of its run.
         data: As in training.
         data_dir: Folder that holds data sets; NASP_DATA if null.
-        batch_size: Images of a batch.
-        size: Side of ImageNet's crops, in pixels.
+        device: auto, cpu, cuda, cuda:1 or mps.
+        precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
         workers: Processes that decode images of ImageNet's form.
     """
 
     model: Path = Path("model.pt")
     data: str = "cifar10"
     data_dir: Path | None = None
-    batch_size: int = 256
-    size: int = 224
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = 4

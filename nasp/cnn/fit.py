@@ -1,7 +1,7 @@
 """Training of a stand-alone network."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import TrainOptions
 from nasp.cnn.precision import Precision
+from nasp.cnn.task import Batches
 from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
 from nasp.core.metrics import Metrics
 from nasp.core.parallel import processes
 from nasp.core.step import descend
-
-Batches = Iterable[tuple[Tensor, Tensor]]
 
 
 def learning_rate(options: TrainOptions, position: int, epochs: int) -> float:

@@ -8,12 +8,14 @@ from torch import Tensor, nn
 from nasp.core.metrics import Metrics
 from nasp.core.parallel import add_up, processes, rank
 
+TOP = 5
+
 
 @torch.no_grad()
 def judge(
     logits: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]], split: str
 ) -> Metrics:
-    """Mean cross-entropy and share of right answers.
+    """Mean cross-entropy, share of right answers, and share of those with the answer in the top 5.
 
     Several processes take turns with the batches, and all get the result of all of them.
 
@@ -27,12 +29,17 @@ def judge(
         if position % processes() == rank():
             found = logits(images).float()
             loss = nn.functional.cross_entropy(found, labels, reduction="sum")
-            right = (found.argmax(1) == labels).sum()
+            best = found.topk(min(TOP, found.shape[1])).indices == labels[:, None]
+            right, near = best[:, 0].sum(), best.sum()
             # Sums of float32 lose no image below 2²⁴ of them.
-            part = torch.stack([loss, right.to(loss), loss.new_tensor(len(labels))])
+            part = torch.stack([loss, right.to(loss), near.to(loss), loss.new_tensor(len(labels))])
             sums = part if sums is None else sums + part
     if sums is None:
-        sums = torch.zeros(3)
+        sums = torch.zeros(4)
     add_up(sums)
-    loss, right, count = sums.tolist()
-    return {f"{split}/loss": loss / count, f"{split}/accuracy": right / count}
+    loss, right, near, count = sums.tolist()
+    return {
+        f"{split}/loss": loss / count,
+        f"{split}/accuracy": right / count,
+        f"{split}/top5_accuracy": near / count,
+    }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from nasp.cnn.data import Normalise
 from nasp.cnn.network import Network
 from nasp.core.errors import NaspError
 from nasp.core.files import write_atomic
@@ -34,32 +35,31 @@ class TrainedNetwork:
     Attributes:
         network: With its weights.
         class_names: One for each logit.
-        mean: Of each channel of the training images, as numbers from 0 to 1.
-        std: Likewise the standard deviation, by which images are divided once the mean is taken
-            off.
+        normalise: What images go through.
+        size: Height and width of the images that it was trained on, in pixels.
     """
 
     network: Network
     class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    normalise: Normalise
+    size: int
 
 
 def save_network(
     path: Path,
     network: Network,
     class_names: Sequence[str],
-    mean: Sequence[float],
-    std: Sequence[float],
+    normalise: Normalise,
+    size: int,
 ) -> None:
     """Write a network and what goes with it to one file, atomically, without code in it.
 
     Args:
         path: The file to make or replace.
         network: On any device, in training or in evaluation.
-        class_names: See `TrainedNetwork`, as for `mean` and `std`.
-        mean: Three numbers.
-        std: Three numbers.
+        class_names: See `TrainedNetwork`.
+        normalise: See `TrainedNetwork`.
+        size: See `TrainedNetwork`.
 
     Raises:
         NaspError: There is not one name for each class.
@@ -79,8 +79,9 @@ def save_network(
             "auxiliary": network.auxiliary is not None,
         },
         "class_names": list(class_names),
-        "mean": list(mean),
-        "std": list(std),
+        "mean": list(normalise.mean),
+        "std": list(normalise.std),
+        "size": size,
         "state": network.state_dict(),
     }
     write_atomic(path, lambda file: torch.save(body, file))
@@ -113,8 +114,9 @@ def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
         with torch.device("meta"):  # every number comes from the file
             network = Network(genotype, generator=torch.Generator(), **body["network"])
         network.load_state_dict(body["state"], assign=True)
+        normalise = Normalise(tuple(body["mean"]), tuple(body["std"]))
         return TrainedNetwork(
-            network.eval(), tuple(body["class_names"]), tuple(body["mean"]), tuple(body["std"])
+            network.eval(), tuple(body["class_names"]), normalise, int(body["size"])
         )
     except DAMAGE as error:
         if isinstance(error, NaspError):

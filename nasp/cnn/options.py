@@ -59,11 +59,7 @@ class DescentOptions:
     def sgd(self, parameters: list[torch.nn.Parameter]) -> torch.optim.SGD:
         """The optimiser of the weights."""
         return torch.optim.SGD(
-            parameters,
-            self.learning_rate,
-            self.momentum,
-            weight_decay=self.weight_decay,
-            fused=True,
+            parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )
 
 

@@ -7,9 +7,9 @@ from functools import partial
 import torch
 
 from nasp.cnn.data import (
+    CIFAR10,
     Augment,
     Labelled,
-    Normalise,
     evaluation_batches,
     split,
     training_batches,
@@ -19,6 +19,7 @@ from nasp.cnn.judge import judge
 from nasp.cnn.network import Network
 from nasp.cnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.cnn.task import JUDGED, Task, in_memory
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
@@ -26,8 +27,6 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
-
-JUDGED = 512  # images of a batch that is only judged
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Found:
 
 def find(
     images: Labelled,
-    classes: int,
-    normalise: Normalise,
+    classes: tuple[str, ...],
     options: SearchOptions,
     seed: int,
     run: Run,
@@ -58,20 +56,19 @@ def find(
     Args:
         images: Training images, on the device where to search. `train_fraction` of them train
             weights, the others the architecture, and these judge it at each epoch.
-        classes: Number of classes.
-        normalise: Of the images.
+        classes: Names.
         options: How to search.
         seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
     """
     train, valid = split(images, options.train_fraction, generator(seed, "halves"))
     if options.strategy in SAMPLERS:
-        return _by_trials(train, valid, classes, normalise, options, seed, run)
+        return _by_trials(train, valid, classes, options, seed, run)
     random = generator(seed, "search")
     device = train.images.device
     space = CNNSpace(
         options.space,
-        classes,
+        len(classes),
         options.channels,
         options.layers,
         random,
@@ -90,12 +87,11 @@ def find(
         ),
     )
     optimizer = options.sgd(space.weights())
-    augment = Augment(normalise, cutout=options.cutout)
     batches = partial(
         training_batches,
         batch_size=options.batch_size,
         generator=random,
-        augment=augment,
+        augment=Augment(CIFAR10, cutout=options.cutout),
         drop_last=True,
     )
 
@@ -105,7 +101,7 @@ def find(
 
     def evaluate(relaxation: Relaxation) -> Metrics:
         logits = partial(space.logits, relaxation=relaxation)
-        return judge(logits, evaluation_batches(valid, JUDGED, normalise), "valid")
+        return judge(logits, evaluation_batches(valid, JUDGED, CIFAR10), "valid")
 
     outcome = search(
         "search",
@@ -128,8 +124,7 @@ def find(
 def _by_trials(
     train: Labelled,
     valid: Labelled,
-    classes: int,
-    normalise: Normalise,
+    classes: tuple[str, ...],
     options: SearchOptions,
     seed: int,
     run: Run,
@@ -146,23 +141,15 @@ def _by_trials(
         auxiliary_weight=0.0,
         drop_path_prob=0.0,
     )
+    task = in_memory(train, valid, None, classes, training.batch_size, training.cutout)
     found: list[tuple[Genotype, Metrics]] = []
     histories: dict[str, list[Metrics]] = {}
+    quiet = replace(run, log=lambda metrics, step: None)
 
     def evaluate(position: int, proposal: Proposal) -> float:
         name = f"trial {position + 1} of {options.trials}"
         genotype = Genotype("cnn", proposal.choices)
-        _, history = train_alone(
-            name,
-            genotype,
-            train,
-            valid,
-            classes,
-            normalise,
-            training,
-            generator(seed, name),
-            replace(run, log=lambda metrics, step: None),
-        )
+        _, history = train_alone(name, genotype, task, training, generator(seed, name), quiet)
         histories[name] = history
         found.append((genotype, history[-1]))
         run.log(history[-1], position)
@@ -176,23 +163,17 @@ def _by_trials(
 def train_alone(
     name: str,
     genotype: Genotype,
-    train: Labelled,
-    valid: Labelled | None,
-    classes: int,
-    normalise: Normalise,
+    task: Task,
     options: TrainOptions,
     random: torch.Generator,
     run: Run,
 ) -> tuple[Network, list[Metrics]]:
-    """Train a cell's network on images that are in memory.
+    """Train a cell's network.
 
     Args:
         name: The phase's name in the checkpoint.
         genotype: The cell.
-        train: Training images, on the device where to train.
-        valid: Images to judge it on at each epoch, if any.
-        classes: Number of classes.
-        normalise: Of the images.
+        task: The images.
         options: How to train, and how large the network is.
         random: Draws all that is drawn at random.
         run: Checkpoint, progress and log.
@@ -204,27 +185,21 @@ def train_alone(
         genotype,
         options.channels,
         options.layers,
-        classes,
-        "cifar",
+        len(task.classes),
+        task.kind,
         options.auxiliary_weight > 0,
         random,
-    ).to(train.images.device)
-    augment = Augment(normalise, cutout=options.cutout)
-
-    def evaluate() -> Metrics:
-        assert valid is not None
-        logits = logits_of(network, options.numbers(valid.images.device))
-        return judge(logits, evaluation_batches(valid, JUDGED, normalise), "valid")
-
+    ).to(task.device)
+    logits, valid = logits_of(network, options.numbers(task.device)), task.valid
     outcome = fit(
         name,
         network,
-        lambda epoch: training_batches(train, options.batch_size, random, augment, drop_last=True),
+        lambda epoch: task.train(epoch, random),
         options,
         epochs=options.epochs,
         generator=random,
         run=run,
-        evaluate=evaluate if valid is not None else None,
+        evaluate=None if valid is None else lambda: judge(logits, valid(), "valid"),
     )
     return network.eval(), outcome.history
 

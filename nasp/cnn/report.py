@@ -49,6 +49,20 @@ def write(folder: Path, found: Found, decisions: Sequence[Decision], one_shot: b
     return files
 
 
+def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics]) -> list[Path]:
+    """Write genotype and curves of a training into a run's folder.
+
+    Returns:
+        All files for a tracker; the model is apart.
+    """
+    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
+    genotype.save(files[2])
+    files.append(folder / "training.png")
+    labels = {name: label for name, label in LABELS.items() if name in history[0]}
+    plots.curves({"training": history}, labels, files[-1], "Training")
+    return files
+
+
 def draw_weights(
     decisions: Sequence[Decision], history: Sequence[Metrics], genotype: Genotype, path: Path
 ) -> None:
@@ -120,6 +134,25 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
         f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
     )
     show_place(console, seconds, result["peak_memory_mb"], folder)
+
+
+def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
+    """Print what a trained network is worth, and where the files are."""
+    console, metrics = Console(), result["metrics"]
+    splits = [split for split in ("valid", "test") if f"{split}/accuracy" in metrics]
+    table = Table(title=f"network of {name}", title_justify="left")
+    for column in ("images", "accuracy", "top-5 accuracy", "loss"):
+        table.add_column(column, justify="left" if column == "images" else "right")
+    for split in splits:
+        values = (metrics[f"{split}/{name}"] for name in ("accuracy", "top5_accuracy", "loss"))
+        label = {"valid": "validation", "test": "test"}[split]
+        table.add_row(label, *(f"{value:.4f}" for value in values))
+    console.print(table)
+    console.print(
+        f"{metrics['model/parameters'] / 1e6:.3f} M weights, "
+        f"{metrics['model/mult_adds'] / 1e6:.1f} M multiply-adds an image"
+    )
+    show_place(console, result["seconds"], result["peak_memory_mb"], folder)
 
 
 def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:

@@ -82,6 +82,7 @@ def open_job(
     run_name: str,
     device: torch.device,
     data_sha256: str,
+    depends_on: Mapping[str, str] | None = None,
     began: float,
     shown: Collection[str] = (),
     best: Collection[str] = (),
@@ -98,6 +99,7 @@ def open_job(
         run_name: MLflow's name of the run.
         device: Where it computes.
         data_sha256: Of the data, which the results depend on.
+        depends_on: What else they depend on, beside the options.
         began: See `Job`.
         shown: Options that are shown in MLflow even where they are the defaults.
         best: Metrics whose best value is tracked beside them.
@@ -111,7 +113,9 @@ def open_job(
     folder = prepare_output(config, name) if first else config.output or Path()
     options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
     checkpoint = Checkpoint(
-        folder / "checkpoint.pt", {**options, "data": data_sha256}, resume=config.resume
+        folder / "checkpoint.pt",
+        {**options, "data_sha256": data_sha256, **(depends_on or {})},
+        resume=config.resume,
     )
     if first:
         write_text(folder / "config.yaml", to_yaml(config))

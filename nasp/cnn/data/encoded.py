@@ -87,4 +87,6 @@ def check_classes(found: int, expected: int | None, place: str) -> None:
         NaspError: They differ.
     """
     if expected not in (None, found):
-        raise NaspError(f"{place} holds {found} classes, not {expected}: set classes to {found}")
+        raise NaspError(
+            f"{place} holds {found} classes, where {expected} are needed: give other data"
+        )

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from nasp.cnn.data import Normalise
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.core.checkpoint import Checkpoint
@@ -10,7 +11,7 @@ from nasp.core.errors import NaspError
 from tests.nasp.cnn.cells import SMALL
 
 NAMES = ("cat", "dog", "eel")
-MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+SEEN = (Normalise((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), 32)
 
 
 @pytest.fixture(params=["cifar", "imagenet"])
@@ -22,17 +23,17 @@ def network(request):
 
 def test_a_loaded_network_evaluates_exactly_alike(network, tmp_path):
     path = tmp_path / "model.pt"
-    save_network(path, network, NAMES, MEAN, STD)
+    save_network(path, network, NAMES, *SEEN)
     loaded = load_network(path)
     images = torch.rand(5, 3, 32, 32)
     assert not loaded.network.training
     assert torch.equal(loaded.network(images)[0], network.eval()(images)[0])
-    assert (loaded.class_names, loaded.mean, loaded.std) == (NAMES, MEAN, STD)
+    assert (loaded.class_names, loaded.mean, loaded.std) == (NAMES, *SEEN)
     assert loaded.network.genotype == SMALL
 
 
 def test_a_loaded_network_can_be_trained_on(network, tmp_path):
-    save_network(tmp_path / "model.pt", network, NAMES, MEAN, STD)
+    save_network(tmp_path / "model.pt", network, NAMES, *SEEN)
     loaded = load_network(tmp_path / "model.pt").network
     images = torch.rand(4, 3, 32, 32)
     for ours, theirs in zip(loaded.train()(images), network.train()(images), strict=True):
@@ -43,13 +44,13 @@ def test_a_loaded_network_can_be_trained_on(network, tmp_path):
 
 def test_there_is_a_name_for_each_class(network, tmp_path):
     with pytest.raises(NaspError, match="2 names for 3 classes"):
-        save_network(tmp_path / "model.pt", network, NAMES[:2], MEAN, STD)
+        save_network(tmp_path / "model.pt", network, NAMES[:2], *SEEN)
     assert not list(tmp_path.iterdir())
 
 
 def test_other_files_are_refused_in_one_line(network, tmp_path):
     path = tmp_path / "model.pt"
-    save_network(path, network, NAMES, MEAN, STD)
+    save_network(path, network, NAMES, *SEEN)
     whole, body = path.read_bytes(), torch.load(path, weights_only=True)
 
     def refused(message):

@@ -140,7 +140,7 @@ def test_batches_of_another_form(tmp_path):
 
 def test_other_classes_than_expected(tmp_path):
     folder = write_folder(tmp_path / "a", cifar_batches())
-    refused(folder, "a holds 3 classes, not 10: set classes to 3", classes=10)
+    refused(folder, "a holds 3 classes, where 10 are needed", classes=10)
 
 
 def test_what_is_no_data_set(tmp_path):

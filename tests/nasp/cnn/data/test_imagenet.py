@@ -136,7 +136,7 @@ def test_what_is_no_data_set(folder, tmp_path):
     refused(tmp_path / "none", "none: give a folder of train/<class>/ and val/<class>/")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "empty holds no train/<class>")
-    refused(folder, "images holds 2 classes, not 1000: set classes to 2", classes=1000)
+    refused(folder, "images holds 2 classes, where 1000 are needed", classes=1000)
     (folder / "train" / "n02").rename(folder / "train" / "n03")
     refused(folder, "no image of class n02 is in train, but some are in val")
 

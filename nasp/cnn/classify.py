@@ -1,0 +1,73 @@
+"""Classify images that come from anywhere, with a trained network."""
+
+import base64
+import binascii
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from PIL import Image
+
+from nasp.cnn.data.encoded import BROKEN, FORMATS, pixels
+from nasp.cnn.data.views import CentreView
+from nasp.cnn.model_file import TrainedNetwork, load_network
+from nasp.core.errors import NaspError
+
+
+@dataclass(frozen=True)
+class Classify:
+    """Names the classes of encoded images.
+
+    Attributes:
+        trained: The network and what goes with it.
+    """
+
+    trained: TrainedNetwork
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a training's `model.pt`.
+
+        Raises:
+            NaspError: It is no such file, or damaged.
+        """
+        return cls(load_network(Path(path)))
+
+    @torch.no_grad()
+    def __call__(self, images: Iterable[str]) -> list[str]:
+        """The most likely class of each image.
+
+        Args:
+            images: Base64 of JPEG or PNG images; the centre counts where they have not the size of
+                those that the network was trained on.
+
+        Raises:
+            NaspError: One is no such image; the message says which.
+        """
+        trained = self.trained
+        view = CentreView(trained.size)
+        names = []
+        for position, text in enumerate(images):
+            try:
+                data = io.BytesIO(base64.b64decode(text, validate=True))
+                with Image.open(data, formats=FORMATS) as opened:
+                    image = opened.convert("RGB")
+            except (binascii.Error, *BROKEN) as error:
+                raise NaspError(
+                    f"image {position + 1} is not base64 of a JPEG or PNG image ({error})"
+                ) from error
+            if image.size != (trained.size, trained.size):
+                image = view(image, 0, position)
+            logits, _ = trained.network(trained.normalise(pixels(image)[None]))
+            names.append(trained.class_names[int(logits.argmax())])
+        return names
+
+
+def blank(size: int) -> str:
+    """A grey image as `Classify` takes it, for example and signature."""
+    file = io.BytesIO()
+    Image.new("RGB", (size, size), (128, 128, 128)).save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode()
