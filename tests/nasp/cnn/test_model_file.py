@@ -28,7 +28,7 @@ def test_a_loaded_network_evaluates_exactly_alike(network, tmp_path):
     images = torch.rand(5, 3, 32, 32)
     assert not loaded.network.training
     assert torch.equal(loaded.network(images)[0], network.eval()(images)[0])
-    assert (loaded.class_names, loaded.mean, loaded.std) == (NAMES, *SEEN)
+    assert (loaded.class_names, loaded.normalise, loaded.size) == (NAMES, *SEEN)
     assert loaded.network.genotype == SMALL
 
 
