@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Times search and training on a GPU, and runs as much of a real search as fits, in ten minutes.
+#
+#   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 (from NASP_DATA) and wheels of what torch lacks
+#   benchmarks/gpu.sh [...]    # runs, on a machine with torch; takes .gpu/ along if it is there
+#
+# Further options are those of benchmarks/gpu.py. The found cell is in ${OUT:-runs/gpu}.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+if [ "${1:-}" = pack ]; then
+    mkdir -p .gpu/data .gpu/wheels
+    cp -r "${NASP_DATA:?name the folder of data sets in NASP_DATA}/cifar10" .gpu/data/
+    "$python" -m pip download -q --no-deps --only-binary=:all: -c constraints.txt -d .gpu/wheels \
+        ${GPU_PIP:-} jsonargparse docstring-parser typeshed-client typing-extensions \
+        importlib-resources PyYAML rich markdown-it-py mdurl pygments optuna colorlog tqdm \
+        sqlalchemy alembic mako markupsafe pandas python-dateutil six tzdata pyarrow pillow \
+        matplotlib contourpy cycler fonttools kiwisolver packaging pyparsing
+    du -sh .gpu
+    exit
+fi
+
+if [ -d .gpu/wheels ]; then
+    site=$(mktemp -d)
+    "$python" -m pip install -q --no-index --no-deps --no-compile --target "$site" .gpu/wheels/*.whl
+    export PYTHONPATH=$PWD:$site
+fi
+export PYTHONPATH=${PYTHONPATH:-$PWD} PYTHONUNBUFFERED=1
+if [ -d .gpu/data ]; then
+    export NASP_DATA=$PWD/.gpu/data
+fi
+exec "$python" benchmarks/gpu.py --output "${OUT:-runs}/gpu" "$@"
