@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from nasp.core.check import above_zero, not_negative
 from nasp.core.errors import NaspError
 
 Batch = tuple[Tensor, Tensor]
@@ -33,11 +34,8 @@ class SpaceOptions:
     weight_decay: float = 0.05
 
     def __post_init__(self) -> None:
-        for name in ("embedding_dim", "embedding_std"):
-            if not getattr(self, name) > 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if not self.weight_decay >= 0:
-            raise NaspError(f"weight_decay is {self.weight_decay}; it must be 0 or more")
+        above_zero(self, "embedding_dim", "embedding_std")
+        not_negative(self, "weight_decay")
 
 
 class Embeddings(nn.Module):

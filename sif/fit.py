@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from nasp.core.errors import NaspError
+from nasp.core.check import above_zero
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
@@ -39,11 +39,7 @@ class TrainOptions(SpaceOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("learning_rate", "batch_size", "patience"):
-            if not getattr(self, name) > 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
-        if self.gradient_clip is not None and not self.gradient_clip > 0:
-            raise NaspError(f"gradient_clip is {self.gradient_clip}; it must be above 0, or null")
+        above_zero(self, "learning_rate", "batch_size", "patience", "gradient_clip")
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:

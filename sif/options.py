@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nasp.core.errors import NaspError
+from nasp.core.check import above_zero, not_negative, one_of
 from nasp.strategies import ONE_SHOT, SAMPLERS
 from sif.fit import TrainOptions
 
@@ -39,19 +39,7 @@ class SearchOptions(TrainOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = [*ONE_SHOT, *SAMPLERS]
-        if self.strategy not in known:
-            raise NaspError(f"unknown strategy {self.strategy!r}; there are {', '.join(known)}")
-        for name in (
-            "epochs",
-            "restarts",
-            "finalists",
-            "trials",
-            "train_epochs",
-            "architecture_learning_rate",
-        ):
-            if not getattr(self, name) > 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("warm_up", "eta"):
-            if not getattr(self, name) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
+        above_zero(self, "epochs", "restarts", "finalists", "trials", "train_epochs")
+        above_zero(self, "architecture_learning_rate")
+        not_negative(self, "warm_up", "eta")

@@ -7,8 +7,8 @@ import torch
 
 from nasp.cnn.operations import SPACES
 from nasp.cnn.precision import Precision
+from nasp.core.check import above_zero, not_negative, one_of
 from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
 from nasp.strategies import ONE_SHOT, SAMPLERS
 
 
@@ -41,14 +41,8 @@ class DescentOptions:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("batch_size", "learning_rate", "gradient_clip", "images", "epochs", "layers")
-        for name in (*positive, "channels", "trials", "trial_epochs", "probe_fraction"):
-            value = getattr(self, name, None)
-            if value is not None and not value > 0:
-                raise NaspError(f"{name} is {value}; it must be above 0")
-        for name in ("learning_rate_min", "momentum", "weight_decay", "cutout", "eta", "warm_up"):
-            if not getattr(self, name, 0) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        above_zero(self, "batch_size", "learning_rate", "gradient_clip", "images")
+        not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
 
     def numbers(self, device: torch.device) -> Precision:
         """What `precision` and `channels_last` mean on a device."""
@@ -103,13 +97,11 @@ class SearchOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        strategies = (*ONE_SHOT, *SAMPLERS)
-        for name, known in (("space", SPACES), ("strategy", strategies)):
-            value = getattr(self, name)
-            if value not in known:
-                raise NaspError(
-                    f"unknown {name} {value!r}{nearest(value, known)}; there are {', '.join(known)}"
-                )
+        one_of(self, "space", SPACES)
+        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
+        above_zero(self, "channels", "layers", "epochs", "trials", "trial_epochs")
+        above_zero(self, "train_fraction", "architecture_learning_rate", "probe_fraction")
+        not_negative(self, "warm_up", "architecture_weight_decay", "eta")
         if self.space == "darts_none" and not self.strategy.startswith("darts"):
             raise NaspError("space darts_none is for the strategies darts and darts2: take darts")
         for name in ("train_fraction", "probe_fraction"):
@@ -154,9 +146,6 @@ class TrainOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("auxiliary_weight", "drop_path_prob", "label_smoothing", "validation"):
-            if not getattr(self, name) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        for name in ("drop_path_prob", "label_smoothing"):
-            if not getattr(self, name) < 1:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be below 1")
+        above_zero(self, "channels", "layers", "epochs", "learning_rate_decay", "size")
+        not_negative(self, "auxiliary_weight", "validation", "workers")
+        not_negative(self, "drop_path_prob", "label_smoothing", below=1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from nasp.core.check import above_zero, not_negative
 from nasp.core.command import RunOptions
 from nasp.core.config import flatten
 from nasp.core.errors import NaspError
@@ -45,11 +46,8 @@ class CompareConfig(RunOptions, RatingOptions):
                 raise NaspError(
                     f"unknown method {name!r}{nearest(name, known)}; there are {', '.join(known)}"
                 )
-        for name in ("seeds", "jobs"):
-            if getattr(self, name) < 1:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        if self.tuning_trials < 0:
-            raise NaspError(f"tuning_trials is {self.tuning_trials}; it must be 0 or more")
+        above_zero(self, "seeds", "jobs")
+        not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):
             if not getattr(self, name):
                 raise NaspError(f"{name} is empty: name one or more")
