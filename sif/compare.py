@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     phase.advance({k: cell.metrics[k] for k in ("test/rmse",) if k in cell.metrics})
                 _track(cell, tracker)
         done = [[cell.measured(folder) or cell for cell in group] for group in groups]
-        files = report.write(folder, done, place)
+        files = report.write(folder, done, place, entities)
         for file in [folder / "config.yaml", *files]:
             tracker.artifact(file)
     if not config.quiet:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from scipy.stats import ttest_rel
 from nasp.core import plots
 from nasp.core.files import write_text
 from sif.comparison.cells import Cell
-from sif.comparison.methods import FIXED, SEARCHED, TRIVIAL
+from sif.comparison.methods import FIXED, SEARCHED, TRIVIAL, methods_of
 
 DRAWN = 8  # lines in a panel
 SHOWN = 3  # functions in a cell of the table
@@ -20,40 +20,54 @@ Group = list[Cell]
 """The cells of one method, data set and embedding_dim, one for each seed."""
 
 
-def write(folder: Path, groups: Sequence[Group], place: dict[str, Any]) -> list[Path]:
+def write(
+    folder: Path, groups: Sequence[Group], place: dict[str, Any], entities: Mapping[str, int]
+) -> list[Path]:
     """Write `table.md` and a picture for each data set.
 
     Args:
         folder: The comparison's.
         groups: All measured cells.
         place: Device, versions and commit.
+        entities: How many columns of entities each data set has.
 
     Returns:
         The files.
     """
     files = [folder / "table.md"]
-    write_text(files[0], "\n".join(_document(groups, place)) + "\n")
+    write_text(files[0], "\n".join(_document(groups, place, entities)) + "\n")
     for data in dict.fromkeys(group[0].data for group in groups):
         files.append(folder / f"{Path(data).stem}.png")
         _draw([group for group in groups if group[0].data == data], files[-1])
     return files
 
 
-def _document(groups: Sequence[Group], place: dict[str, Any]) -> Iterator[str]:
+def _document(
+    groups: Sequence[Group], place: dict[str, Any], entities: Mapping[str, int]
+) -> Iterator[str]:
     yield "# Interaction functions and rating models side by side"
     yield ""
     versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
     yield f"{place['device']}, one thread a method; {versions}; commit {place['commit']}."
     yield (
         "Test RMSE in rating units, mean ± standard deviation over the seeds, and standardised as "
-        "in the papers; p: paired t-test against the best other row. Hyper-parameters of every "
-        "method were tuned on validation ratings with the same number of trials."
+        "in the papers; p: paired t-test against the best other row; s: seconds of one training or "
+        "search, without tuning. Hyper-parameters of every method were tuned on the validation "
+        "ratings of the first seed with the same number of trials. A fixed model is trained once; "
+        "a method that searches trains several functions alone, and validation chooses among them."
     )
     for data in dict.fromkeys(group[0].data for group in groups):
         rows = [group for group in groups if group[0].data == data]
         ranked = sorted(rows, key=lambda g: (_mean(g, "test/rmse"), g[0].name))
         yield ""
         yield f"## {data}"
+        yield ""
+        settings = rows[0][0].identity
+        cut = [m for m in methods_of(entities[data]) if m not in {g[0].method for g in rows}]
+        yield (
+            f"{settings['tuning_trials']} tuning trials, batches of {settings['search.batch_size']}"
+            + (f"; left out: {', '.join(cut)}." if cut else "; no method is left out.")
+        )
         yield ""
         yield (
             "| method | dim | seeds | test RMSE | standardised | validation RMSE | p | s | "
