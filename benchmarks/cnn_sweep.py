@@ -1,0 +1,126 @@
+"""The found cell against one option of the search: η by default, or the share of probed operations.
+
+Short searches on real CIFAR-10 images that differ in the option alone. Size against η is NASP's
+section 5.3; `same` is how many of the 16 choices are those of the first value's cell.
+
+    python benchmarks/cnn_sweep.py --output runs/eta
+    python benchmarks/cnn_sweep.py --option probe_fraction --values 1 0.5 0.25 0.1 --output runs/probe
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasp.cnn import report
+from nasp.cnn.data import find_images, load_cifar, subset
+from nasp.cnn.options import SearchOptions
+from nasp.cnn.pipeline import find
+from nasp.core import plots
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.environment import describe
+from nasp.core.files import write_text
+from nasp.core.genotype import Genotype
+from nasp.core.loop import Run
+from nasp.core.progress import Progress
+from nasp.core.seeding import generator
+
+LABELS = {
+    "eta": "weight η of the complexity regulariser",
+    "probe_fraction": "share probed in a step",
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--option", choices=LABELS, default="eta")
+    parser.add_argument("--values", type=float, nargs="+", default=[0.0, 0.1, 0.3, 1.0, 3.0, 10.0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--architecture_learning_rate", type=float, default=3e-3)
+    parser.add_argument("--output", type=Path, required=True)
+    given = parser.parse_args(argv)
+    given.output.mkdir(parents=True, exist_ok=True)
+    images = load_cifar(find_images("cifar10"))
+    options = {k: v for k, v in vars(given).items() if k not in ("output", "values", "seeds")}
+    # A sweep that was stopped goes on; it refuses to with other options.
+    checkpoint = Checkpoint(given.output / "checkpoint.pt", options, resume=True)
+    rows: dict[int, list[dict[str, Any]]] = {seed: [] for seed in given.seeds}
+    for seed in given.seeds:
+        seen = subset(images.train, given.images, generator(seed, "images"))
+        for value in given.values:
+            key = f"{given.option} {value} seed {seed}"
+            if (row := checkpoint.get(key)) is None:
+                search = SearchOptions(
+                    channels=given.channels,
+                    layers=given.layers,
+                    epochs=given.epochs,
+                    architecture_learning_rate=given.architecture_learning_rate,
+                    **{given.option: value},
+                )
+                run, start = Run(progress=Progress(quiet=False)), time.perf_counter()
+                found = find(seen, images.classes, search, seed, run)
+                row = {
+                    "value": value,
+                    "seconds": time.perf_counter() - start,
+                    "size": report.published_size(found.genotype) / 1e6,
+                    "accuracy": found.metrics["valid/accuracy"],
+                    "genotype": found.genotype.to_json(),
+                }
+                checkpoint.put(key, row, now=True)
+            rows[seed].append(row)
+    place = describe(torch.device("cpu"))
+    lines = [
+        f"{place['device']}, {torch.get_num_threads()} threads; commit {place['commit']}.",
+        f"Options: {json.dumps(options)}.",
+        "",
+        f"| {given.option} | seed | weights at 20 cells, 36 channels, M | validation accuracy "
+        "| same | s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for seed, row in ((seed, row) for seed in given.seeds for row in rows[seed]):
+        lines.append(
+            f"| {row['value']:g} | {seed} | {row['size']:.3f} | {row['accuracy']:.4f} "
+            f"| {same(row, rows[seed][0])} | {row['seconds']:.0f} |"
+        )
+    text = "\n".join(lines) + "\n"
+    write_text(given.output / "sweep.md", text)
+    print(text)
+    draw(given.option, rows, given.output / "sweep.png")
+
+
+def same(row: dict[str, Any], first: dict[str, Any]) -> int:
+    """How many choices two cells share."""
+    ours, theirs = (Genotype.from_json(r["genotype"]).choices for r in (row, first))
+    return sum(len(set(pairs) & set(theirs[node])) for node, pairs in ours.items())
+
+
+def draw(option: str, rows: dict[int, list[dict[str, Any]]], path: Path) -> None:
+    figure = plots.new_figure(9, 4)
+    labels = {
+        "size": "weights at 20 cells, 36 channels (M)",
+        "accuracy": "validation accuracy, shared weights",
+    }
+    panels = figure.subplots(1, 2)
+    for axes, (metric, label) in zip(panels, labels.items(), strict=True):
+        for position, (seed, row) in enumerate(rows.items()):
+            values = [r["value"] for r in row]
+            style = plots.style(position)
+            axes.plot(values, [r[metric] for r in row], marker="o", label=f"seed {seed}", **style)
+        smallest = min(value for value in values if value > 0)
+        axes.set_xscale("symlog", linthresh=smallest)
+        axes.set_xlabel(LABELS[option])
+        axes.set_ylabel(label)
+        axes.grid(color="0.9")
+    panels[0].legend(frameon=False)
+    plots.save(figure, path)
+
+
+if __name__ == "__main__":
+    main()
