@@ -4,7 +4,7 @@ Short searches on real CIFAR-10 images that differ in the option alone. Size aga
 section 5.3; `same` is how many of the 16 choices are those of the first value's cell.
 
     python benchmarks/cnn_sweep.py --output runs/eta
-    python benchmarks/cnn_sweep.py --option probe_fraction --values 1 0.5 0.25 0.1 --output runs/probe
+    python benchmarks/cnn_sweep.py --option probe_fraction --values 1 0.5 0.2 --output runs/probe
 """
 
 import argparse
@@ -84,11 +84,12 @@ def main(argv: list[str] | None = None) -> None:
         "| same | s |",
         "|---|---|---|---|---|---|",
     ]
-    for seed, row in ((seed, row) for seed in given.seeds for row in rows[seed]):
-        lines.append(
+    for seed in given.seeds:
+        lines += [
             f"| {row['value']:g} | {seed} | {row['size']:.3f} | {row['accuracy']:.4f} "
             f"| {same(row, rows[seed][0])} | {row['seconds']:.0f} |"
-        )
+            for row in rows[seed]
+        ]
     text = "\n".join(lines) + "\n"
     write_text(given.output / "sweep.md", text)
     print(text)
