@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import torch
 
+from nasp.core.environment import describe
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
 from nasp.core.loop import Run
@@ -37,6 +38,7 @@ class Cell:
         found: What was found, if the method searches.
         curve: Seconds and smallest validation RMSE so far, at the end of each epoch.
         failed: Why there are no metrics.
+        commit: Of the code that measured it, where that is a checkout.
     """
 
     data: str
@@ -51,6 +53,7 @@ class Cell:
     found: str = ""
     curve: list[list[float]] = field(default_factory=list)
     failed: str = ""
+    commit: str = ""
 
     @property
     def name(self) -> str:
@@ -137,7 +140,8 @@ def measure(group: list[Cell], config: CompareConfig, folder: Path) -> list[Cell
         if measured is None:
             tuned = cell.hyper_parameters(config, folder)
             splits = config.load(cell.data, cell.seed)
-            measured = _measured(replace(cell, tuned=tuned), config, splits)
+            commit = str(describe(torch.device("cpu"))["commit"] or "")
+            measured = _measured(replace(cell, tuned=tuned, commit=commit), config, splits)
             measured.write(folder)
         cells.append(measured)
     return cells

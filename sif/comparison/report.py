@@ -48,7 +48,7 @@ def _document(
     yield "# Interaction functions and rating models side by side"
     yield ""
     versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
-    yield f"{place['device']}, one thread a method; {versions}; commit {place['commit']}."
+    yield f"{place['device']}, one thread a method; {versions}; table of commit {place['commit']}."
     yield (
         "Test RMSE in rating units, mean ± standard deviation over the seeds, and standardised as "
         "in the papers; p: paired t-test against the best other row; s: seconds of one training or "
@@ -64,9 +64,12 @@ def _document(
         yield ""
         settings = rows[0][0].identity
         cut = [m for m in methods_of(entities[data]) if m not in {g[0].method for g in rows}]
+        commits = {cell.commit for group in rows for cell in group if cell.commit}
         yield (
             f"{settings['tuning_trials']} tuning trials, batches of {settings['search.batch_size']}"
-            + (f"; left out: {', '.join(cut)}." if cut else "; no method is left out.")
+            + (f"; left out: {', '.join(cut)}" if cut else "; no method is left out")
+            + "".join(f"; measured at {commit}" for commit in sorted(commits))
+            + "."
         )
         yield ""
         yield (
