@@ -1,5 +1,6 @@
 """How CNN cells are searched, and how networks of them are trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,14 +42,8 @@ class DescentOptions:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("batch_size", "learning_rate", "gradient_clip", "images", "epochs", "layers")
-        for name in (*positive, "channels", "trials", "trial_epochs", "probe_fraction"):
-            value = getattr(self, name, None)
-            if value is not None and not value > 0:
-                raise NaspError(f"{name} is {value}; it must be above 0")
-        for name in ("learning_rate_min", "momentum", "weight_decay", "cutout", "eta", "warm_up"):
-            if not getattr(self, name, 0) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        _check(self, ("batch_size", "learning_rate", "gradient_clip", "images"), above_0=True)
+        _check(self, ("learning_rate_min", "momentum", "weight_decay", "cutout"))
 
     def numbers(self, device: torch.device) -> Precision:
         """What `precision` and `channels_last` mean on a device."""
@@ -112,6 +107,9 @@ class SearchOptions(DescentOptions):
                 )
         if self.space == "darts_none" and not self.strategy.startswith("darts"):
             raise NaspError("space darts_none is for the strategies darts and darts2: take darts")
+        positive = ("channels", "layers", "epochs", "trials", "trial_epochs", "train_fraction")
+        _check(self, (*positive, "architecture_learning_rate", "probe_fraction"), above_0=True)
+        _check(self, ("warm_up", "architecture_weight_decay", "eta"))
         for name in ("train_fraction", "probe_fraction"):
             if getattr(self, name) > 1:
                 raise NaspError(f"{name} is {getattr(self, name)}; it is a share, 1 at most")
@@ -154,9 +152,19 @@ class TrainOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("auxiliary_weight", "drop_path_prob", "label_smoothing", "validation"):
-            if not getattr(self, name) >= 0:
-                raise NaspError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        positive = ("channels", "layers", "epochs", "learning_rate_decay", "size")
+        _check(self, positive, above_0=True)
+        _check(self, ("auxiliary_weight", "drop_path_prob", "label_smoothing"))
+        _check(self, ("validation", "workers"))
         for name in ("drop_path_prob", "label_smoothing"):
             if not getattr(self, name) < 1:
                 raise NaspError(f"{name} is {getattr(self, name)}; it must be below 1")
+
+
+def _check(options: DescentOptions, names: Sequence[str], above_0: bool = False) -> None:
+    """Check that numbers are 0 or more, or above 0; None passes."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not (value > 0 if above_0 else value >= 0):
+            bound = "above 0" if above_0 else "0 or more"
+            raise NaspError(f"{name} is {value}; it must be {bound}")

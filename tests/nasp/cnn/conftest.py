@@ -11,15 +11,15 @@ from tests.nasp.cnn.data.made import image_bytes, random_images, write_parquet
 torch.set_num_threads(1)  # images of a few pixels: threads would only wait for each other
 
 
-def write_photos(folder: Path, size: int, train: int = 48, test: int = 20, classes: int = 3) -> Path:
-    """Square images whose brightness tells the class, as parquet files of PNG."""
+def write_photos(folder: Path, size: int, classes: int = 3) -> Path:
+    """48 and 20 square images whose brightness tells the class, as parquet files of PNG."""
     folder.mkdir()
-    for number, (split, count) in enumerate((("train", train), ("test", test))):
+    for number, (split, count) in enumerate((("train", 48), ("test", 20))):
         labels = [i % classes for i in range(count)]
         dark = random_images(count, size, seed=number) // 4
         arrays = dark + (60 * np.array(labels, np.uint8))[:, None, None, None]
         path = folder / f"{split}-00000-of-00001.parquet"
-        write_parquet(path, [image_bytes(array) for array in arrays], labels, rows=train)
+        write_parquet(path, [image_bytes(array) for array in arrays], labels, rows=count)
     return folder
 
 
