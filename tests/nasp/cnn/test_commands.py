@@ -57,7 +57,7 @@ def told(result: dict[str, Any]) -> tuple[Any, Any]:
 @pytest.fixture(scope="module")
 def searched(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("searched") / "found"
-    run(cnn_search.main, SEARCH, photos, folder)
+    run(cnn_search.main, [*SEARCH, "--epochs", "1"], photos, folder)
     return folder
 
 
@@ -104,6 +104,8 @@ def test_a_search_leaves_its_records(searched: Path, photos: Path) -> None:
     pictures = {*PICTURES, "weights_normal.png", "weights_reduce.png"}
     files = {"checkpoint.pt", "config.yaml", "genotype.json", "result.json", *pictures}
     assert {path.name for path in searched.iterdir()} == files
+    for path in searched.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
     result = result_of(searched)
     expected = {"task": "cnn", "data": str(photos), "strategy": "nasp", "seed": 1}
     assert {key: result[key] for key in expected} == expected
@@ -124,7 +126,7 @@ def test_a_search_leaves_its_records(searched: Path, photos: Path) -> None:
 def test_same_seed_same_search_killed_or_not(
     strategy: str, photos: Path, tmp_path: Path, killed_at: Callable[[int], None]
 ) -> None:
-    options = [*SEARCH, "--strategy", strategy]
+    options = [*SEARCH, "--images", "16", "--strategy", strategy]
     if strategy == "nasp":
         options += ["--probe_fraction", "0.4"]
     whole = run(cnn_search.main, options, photos, tmp_path / "whole")

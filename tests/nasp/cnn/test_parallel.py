@@ -5,20 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from nasp import cnn_search, cnn_train
+from nasp.cnn import report
 from tests.nasp.cnn import work
-
-SEARCH = [
-    *("--channels", "4", "--layers", "3", "--batch_size", "8", "--epochs", "1"),
-    *("--device", "cpu", "--tracking", "none"),
-]
 
 
 def free_ports(count: int) -> list[str]:
@@ -31,40 +27,38 @@ def free_ports(count: int) -> list[str]:
     return ports
 
 
-def environment(**more: str) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **more}
-
-
 @pytest.fixture(scope="module")
 def alone() -> work.Results:
     return work.everything()
 
 
 @pytest.fixture(scope="module")
-def pair(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What each of two processes got, what they printed, and the folder they wrote to."""
-    folder = tmp_path_factory.mktemp("pair")
-    command = [sys.executable, "-m", "tests.nasp.cnn.work", str(folder), str(photos)]
-    command += free_ports(2)
-    started = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(WORLD_SIZE="2", RANK=str(rank), MASTER_ADDR="127.0.0.1"),
-        )
-        for rank in range(2)
-    ]
-    printed = [process.communicate(timeout=300) for process in started]
-    assert [process.returncode for process in started] == [0, 0], printed
-    results = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-    return {"results": results, "printed": printed, "folder": folder}
+def folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes wrote."""
+    made = tmp_path_factory.mktemp("pair")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    port, *others = free_ports(3)
+    work_of_both = ["-m", "tests.nasp.cnn.work", str(made), str(photos), *others]
+    path = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [*command, "--master_port", port, *work_of_both],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return made
 
 
-def test_processes_share_add_up_and_average(pair: dict[str, Any]) -> None:
-    for rank, found in enumerate(pair["results"]):
+@pytest.fixture(scope="module")
+def pair(folder: Path) -> list[work.Results]:
+    """What each of the two got."""
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+def test_processes_share_add_up_and_average(pair: list[work.Results]) -> None:
+    for rank, found in enumerate(pair):
         basics = found["basics"]
         assert basics["processes"] == 2
         assert basics["share"].tolist() == [4 * rank + i for i in range(4)]
@@ -81,12 +75,12 @@ def test_batch_norm_is_that_of_the_whole_batch(
     offset: float,
     dtype: torch.dtype,
     tolerance: float,
-    pair: dict[str, Any],
+    pair: list[work.Results],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(work, "BatchNorm", nn.BatchNorm2d)
     exact = work.normalised(affine, offset, dtype)
-    first, second = (found["norms"][affine, offset, str(dtype)] for found in pair["results"])
+    first, second = (found["norms"][affine, offset, str(dtype)] for found in pair)
     for step in range(2):
         for which in range(2):  # the output, and the gradient of the input
             halves = [part["shared"][step][which] for part in (first, second)]
@@ -102,9 +96,9 @@ def test_batch_norm_is_that_of_the_whole_batch(
 
 @pytest.mark.parametrize("name", ["nasp", "sampled", "darts", "darts2"])
 def test_a_search_takes_the_same_steps(
-    name: str, pair: dict[str, Any], alone: work.Results
+    name: str, pair: list[work.Results], alone: work.Results
 ) -> None:
-    for found in pair["results"]:
+    for found in pair:
         ours, exact = found[name], alone[name]
         assert ours["genotype"] == exact["genotype"]
         assert ours["loss"] == pytest.approx(exact["loss"], rel=1e-8)
@@ -113,10 +107,10 @@ def test_a_search_takes_the_same_steps(
 
 
 def test_training_with_drop_path_and_auxiliary_head_is_the_same(
-    pair: dict[str, Any], alone: work.Results
+    pair: list[work.Results], alone: work.Results
 ) -> None:
     exact = alone["trained"]
-    for found in pair["results"]:
+    for found in pair:
         ours = found["trained"]
         for key in ("weights", "buffers"):
             assert (ours[key] - exact[key]).norm() <= 1e-3 * exact[key].norm()
@@ -125,49 +119,52 @@ def test_training_with_drop_path_and_auxiliary_head_is_the_same(
 
 
 def test_judging_in_turns_counts_every_image_once(
-    pair: dict[str, Any], alone: work.Results
+    pair: list[work.Results], alone: work.Results
 ) -> None:
-    for found in pair["results"]:
+    for found in pair:
         for size, metrics in alone["judged"].items():
             assert found["judged"][size] == pytest.approx(metrics, rel=1e-6)
 
 
-def test_what_two_processes_cannot_do_is_said(pair: dict[str, Any]) -> None:
-    for found in pair["results"]:
-        exact, uneven = found["refused"]
+def test_what_two_processes_cannot_do_is_said(pair: list[work.Results]) -> None:
+    for found in pair:
+        exact, uneven, training = found["refused"]
         assert "hessian=finite" in exact
         assert uneven == "a batch of 9 cannot be shared evenly by 2 processes"
+        assert training == "a batch of 5 cannot be shared evenly by 2 processes"
 
 
-def metrics_of(folder: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads((folder / "result.json").read_text())["metrics"]
-    return found
+def test_no_thread_outlives_the_group(pair: list[work.Results]) -> None:
+    """One that does may meet the end of the interpreter, which aborts the process."""
+    for found in pair:
+        assert not [name for name in found["threads"] if "gloo" in name or "store" in name]
 
 
-def test_the_training_command_has_one_result_and_one_writer(
-    pair: dict[str, Any], photos: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("main", "name", "more", "shown"),
+    [
+        (cnn_search.main, "searched", work.SEARCH, "cells found"),
+        (cnn_train.main, "trained", work.TRAIN, "network of nasp"),
+    ],
+)
+def test_a_command_has_one_result_and_one_writer(
+    main: Callable[[list[str]], None],
+    name: str,
+    more: list[str],
+    shown: str,
+    folder: Path,
+    pair: list[work.Results],
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cnn_train.main([*work.train_arguments(photos, tmp_path / "alone"), "--quiet"])
-    together = pair["folder"] / "trained"
-    assert metrics_of(together) == pytest.approx(metrics_of(tmp_path / "alone"), rel=1e-2)
-    names = [{path.name for path in folder.iterdir()} for folder in (together, tmp_path / "alone")]
-    assert names[0] == names[1]
-    first, second = pair["printed"]
-    assert "network of nasp" in first[0]
-    assert second == ("", "")
-
-
-def test_torchrun_runs_the_search_command(photos: Path, tmp_path: Path) -> None:
-    arguments = [*SEARCH, "--data", str(photos)]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    launch += ["--master_port", *free_ports(1), "-m", "nasp.cnn_search"]
-    output = ["--output", str(tmp_path / "two")]
-    done = subprocess.run(
-        [*launch, *arguments, *output], capture_output=True, text=True, env=environment()
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("cells found") == 1
-    cnn_search.main([*arguments, "--output", str(tmp_path / "one"), "--quiet"])
-    one, two = (json.loads((tmp_path / n / "result.json").read_text()) for n in ("one", "two"))
+    monkeypatch.setattr(report, "draw_weights", lambda *arguments: None)
+    main([*work.arguments(photos, tmp_path / name), *more, "--quiet"])
+    one, two = (json.loads((f / name / "result.json").read_text()) for f in (tmp_path, folder))
     assert one["genotype"] == two["genotype"]
     assert two["metrics"] == pytest.approx(one["metrics"], rel=1e-2)
+    names = [{path.name for path in (f / name).iterdir()} for f in (tmp_path, folder)]
+    assert names[0] == names[1]
+    first, second = (found["printed"] for found in pair)
+    assert first.count(shown) == 1
+    assert second == ""

@@ -34,30 +34,17 @@ def history(epochs: int) -> list[Metrics]:
     return [{**seen, **weights} for _ in range(epochs)]
 
 
-def written(folder: Path, histories: dict[str, list[Metrics]], one_shot: bool) -> list[str]:
-    """Names of the pictures, all of which are whole."""
-    for name in ("config.yaml", "result.json"):
-        (folder / name).write_text("")
-    found = Found(DARTS_V2, {}, histories)
-    files = report.write(folder, found, decisions_of("darts", 4), one_shot)
-    assert {path.name for path in folder.iterdir()} == {path.name for path in files}
-    for path in files:
-        if path.suffix == ".png":
-            assert path.read_bytes().startswith(b"\x89PNG")
-    assert Genotype.load(folder / "genotype.json") == DARTS_V2
-    return [path.name for path in files if path.suffix in (".png", ".svg")]
-
-
-def test_a_search_of_one_epoch_is_drawn(tmp_path: Path) -> None:
-    assert written(tmp_path, {"search": history(1)}, one_shot=True) == [
-        *("cells.png", "cells.svg", "search.png", "weights_normal.png", "weights_reduce.png"),
-    ]
-
-
 def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
-    trials = {f"trial {i}": history(2) for i in range(3)}
-    names = written(tmp_path, trials, one_shot=False)
-    assert names == ["cells.png", "cells.svg", "search.png"]
+    """The pictures of a one-shot search are among those of `test_commands`."""
+    for name in ("config.yaml", "result.json"):
+        (tmp_path / name).touch()
+    found = Found(DARTS_V2, {}, {f"trial {i}": history(2) for i in range(3)})
+    files = report.write(tmp_path, found, decisions_of("darts", 4), one_shot=False)
+    pictures = ["cells.png", "cells.svg", "search.png"]
+    assert [path.name for path in files[3:]] == pictures
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
+    assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
+    assert Genotype.load(tmp_path / "genotype.json") == DARTS_V2
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

@@ -55,12 +55,19 @@ def candidates(model):
                     yield (decision.name, edge, k), module
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
-@pytest.mark.parametrize("channels_last", [True, False])
 @pytest.mark.parametrize(
-    ("space", "kind"), [("nasp", "cifar"), ("darts", "cifar"), ("nasp", "imagenet")]
+    ("space", "kind", "channels_last", "dtype"),
+    [
+        ("nasp", "cifar", True, torch.float64),
+        ("nasp", "cifar", False, torch.float64),
+        ("nasp", "cifar", True, torch.float32),
+        ("darts", "cifar", True, torch.float64),
+        ("darts", "cifar", False, torch.float32),
+        ("nasp", "imagenet", True, torch.float64),
+    ],
 )
-def test_one_path_gradient_is_full_autograds(space, kind, channels_last, dtype, tolerance):
+def test_one_path_gradient_is_full_autograds(space, kind, channels_last, dtype):
+    tolerance = 1e-10 if dtype == torch.float64 else 1e-4
     ours, full = (
         gradients(model, batch, make(projection).probed())
         for make in (Relaxation.one_path, Relaxation.dense)

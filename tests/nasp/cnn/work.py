@@ -3,8 +3,10 @@
 Each of the two saves what it got; a process alone does the same work on the whole batches.
 """
 
+import io
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nasp import cnn_train
+from nasp import cnn_search, cnn_train
+from nasp.cnn import report
 from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.data import Labelled
 from nasp.cnn.judge import judge
@@ -20,6 +23,7 @@ from nasp.cnn.options import TrainOptions
 from nasp.cnn.pipeline import train_alone
 from nasp.cnn.space import CNNSpace
 from nasp.cnn.task import in_memory
+from nasp.core import files, job
 from nasp.core.errors import NaspError
 from nasp.core.loop import Run
 from nasp.core.losses import Losses
@@ -30,6 +34,7 @@ from nasp.strategies import ONE_SHOT, StrategyOptions
 from tests.nasp.cnn.cells import DARTS_V2
 
 Results = dict[str, Any]
+SEARCH, TRAIN = ["--epochs", "1"], ["--epochs", "2", "--validation", "8"]
 
 
 def seeded(seed: int = 1) -> torch.Generator:
@@ -88,16 +93,16 @@ def searched(strategy: str, steps: int = 2, **options: Any) -> Results:
     }
 
 
-def trained() -> Results:
+def trained(batch_size: int = 8) -> Results:
     """Two epochs of a network with an auxiliary head; drop-path begins in the second."""
     random = seeded()
     images = torch.randint(256, (24, 3, 8, 8), generator=random, dtype=torch.uint8)
     data = Labelled(images, torch.arange(24) % 3)
     part = torch.arange(16), torch.arange(16, 24)
     options = TrainOptions(
-        channels=4, layers=3, epochs=2, batch_size=8, cutout=2, drop_path_prob=0.4
+        channels=4, layers=3, epochs=2, batch_size=batch_size, cutout=2, drop_path_prob=0.4
     )
-    task = in_memory(data[part[0]], data[part[1]], None, ("a", "b", "c"), 8, 2)
+    task = in_memory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
     network, history = train_alone("train", DARTS_V2, task, options, random, Run())
     return {
         "weights": torch.cat([w.detach().flatten() for w in network.parameters()]),
@@ -133,6 +138,7 @@ def refused() -> list[str]:
     for attempt in (
         lambda: ONE_SHOT["darts2"](space, seeded(), StrategyOptions(hessian="exact")),
         lambda: share(torch.arange(9)),
+        lambda: trained(batch_size=5),
     ):
         try:
             attempt()
@@ -157,22 +163,33 @@ def everything() -> Results:
     }
 
 
-def main(folder: Path, data: Path, *ports: str) -> None:
-    """Work as one of two processes, then run the training command as one of two."""
-    os.environ["MASTER_PORT"] = ports[0]
-    with joined("cpu"):
-        found = {**everything(), "basics": basics(), "refused": refused(), "rank": rank()}
-    torch.save(found, folder / f"{found['rank']}.pt")
-    if found["rank"] == 1:
-        os.replace = os.mkdir = None  # type: ignore[assignment]  # only the first process may write
-    os.environ["MASTER_PORT"] = ports[1]
-    cnn_train.main(train_arguments(data, folder / "trained"))
-
-
-def train_arguments(data: Path, output: Path) -> list[str]:
-    small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--epochs", "2"]
-    more = ["--validation", "8", "--cutout", "2", "--device", "cpu", "--tracking", "none"]
+def arguments(data: Path, output: Path) -> list[str]:
+    """Of a small run of either command."""
+    small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--images", "32"]
+    more = ["--cutout", "2", "--device", "cpu", "--tracking", "none"]
     return ["--data", str(data), "--output", str(output), *small, *more]
+
+
+def main(folder: Path, data: Path, *ports: str) -> None:
+    """Run both commands, and do the work, as one of two processes that `torchrun` started."""
+    first = os.environ["RANK"] == "0"
+    if not first:
+        files.os.replace = job.prepare_output = None  # type: ignore[assignment]  # it may not write
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        report.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
+        cnn_search.main([*arguments(data, folder / "searched"), *SEARCH])
+        # A store takes one group: the next ones make their own.
+        os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+        os.environ["MASTER_PORT"] = ports[0]
+        cnn_train.main([*arguments(data, folder / "trained"), *TRAIN])
+    os.environ["MASTER_PORT"] = ports[1]
+    with joined("cpu"):
+        found = {**everything(), "basics": basics(), "refused": refused()}
+    tasks = Path("/proc/self/task").glob("*/comm")  # none where the system has no such folder
+    found["threads"] = [task.read_text().strip() for task in tasks]
+    found["printed"] = printed.getvalue()
+    torch.save(found, folder / f"{os.environ['RANK']}.pt")
 
 
 if __name__ == "__main__":
