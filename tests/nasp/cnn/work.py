@@ -67,10 +67,10 @@ def normalised(affine: bool, offset: float, dtype: torch.dtype) -> Results:
     return {"shared": found, "weights": weights, "buffers": list(norm.buffers())}
 
 
-def searched(strategy: str, steps: int = 2, **options: Any) -> Results:
+def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> Results:
     """Steps of a search in float64."""
     random = seeded()
-    space = CNNSpace("nasp", 3, 4, 3, random).double()
+    space = CNNSpace("nasp", 3, 4, layers, random).double()
     made = ONE_SHOT[strategy](
         space, random, StrategyOptions(learning_rate=0.02, hessian="finite", **options)
     )
@@ -156,8 +156,8 @@ def everything() -> Results:
         },
         "nasp": searched("nasp", eta=0.1),
         "sampled": searched("nasp", steps=1, probe_fraction=0.3),
-        "darts": searched("darts", steps=1),
-        "darts2": searched("darts2", steps=1),
+        "darts": searched("darts", layers=1),
+        "darts2": searched("darts2", layers=1),
         "trained": trained(),
         "judged": judged(),
     }
