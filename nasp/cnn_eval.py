@@ -14,6 +14,7 @@ from nasp.cnn.task import open_task
 from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.environment import resolve_device
+from nasp.core.errors import NaspError
 from nasp.core.metrics import Metrics
 
 
@@ -34,7 +35,8 @@ def evaluate(config: EvalConfig) -> Metrics:
     """Loss and accuracies on test images, and the network's size in millions.
 
     Raises:
-        NaspError: The model is no such file, or the data are missing, damaged or of other classes.
+        NaspError: The model is no such file, or the data are missing, damaged, or of another form
+            or other classes than those that it was trained on.
     """
     device = resolve_device(config.device)
     path = config.model / "model.pt" if config.model.is_dir() else config.model
@@ -44,6 +46,11 @@ def evaluate(config: EvalConfig) -> Metrics:
     )
     network = trained.network
     task, _ = open_task(config.data, config.data_dir, options, 0, device, len(trained.class_names))
+    if task.kind != network.kind:
+        raise NaspError(
+            f"{config.data} is of the form of {task.kind}, but {path} was trained on images of the "
+            f"form of {network.kind}: give such --data"
+        )
     options.numbers(device).prepare(network)
     shape = (3, trained.size, trained.size)
     return {

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     genotype = find_genotype(config.genotype)
     name, cell = Path(config.data).stem, Path(config.genotype).stem
     with joined(config.device) as device:
-        task, sha256 = open_task(config.data, config.data_dir, config, config.seed, device)
+        task, data_sha256 = open_task(config.data, config.data_dir, config, config.seed, device)
         with open_job(
             config,
             name=f"cnn-{name}-train-{cell}-seed{config.seed}",
             experiment=f"nasp/cnn/{name}",
             run_name=f"train {cell} seed={config.seed}",
             device=device,
-            data_sha256=sha256,
-            depends_on={"cell": genotype.to_json()},
+            data_sha256=data_sha256,
+            depends_on={"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()},
             began=began,
             shown=("data", "seed", "genotype"),
             best=("valid/accuracy",),

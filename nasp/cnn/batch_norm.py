@@ -1,11 +1,12 @@
 """Batch normalisation over the whole batch, however many processes share it."""
 
+from typing import Any
+
 import torch
-import torch.distributed as dist
-import torch.distributed.nn.functional as shared
 from torch import Tensor, nn
 
-from nasp.core.parallel import processes
+from nasp.core.errors import NaspError
+from nasp.core.parallel import add_up, processes, rank
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -16,21 +17,41 @@ class BatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        """Normalise.
+
+        Raises:
+            NaspError: In training, a channel has only one number.
+        """
+        count = input.numel() // self.num_features * processes()
+        if self.training and count == 1:
+            raise NaspError("a batch of one image of one pixel has no deviation: a batch_size of 2")
         if not self.training or processes() == 1:
             return super().forward(input)
-        count = input.numel() // self.num_features * processes()
-        x = input.float()  # half precision would lose the small variances
-        sums = torch.stack([x.sum((0, 2, 3)), x.square().sum((0, 2, 3))])
-        total: Tensor = shared.all_reduce(sums, dist.ReduceOp.SUM)  # type: ignore[no-untyped-call]
-        mean, square = total / count
-        variance = (square - mean.square()).clamp(min=0.0)
-        self._follow(mean.detach(), variance.detach() * count / max(count - 1, 1))
+        # Half precision would lose the small variances.
+        x = input.to(torch.promote_types(input.dtype, torch.float32))
+        mean, variance = self._statistics(x)
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
         scale = (variance + self.eps).rsqrt()
-        shift = -mean * scale
         if self.affine:
-            scale, shift = scale * self.weight, shift * self.weight + self.bias
-        output: Tensor = x * scale[:, None, None] + shift[:, None, None]
+            scale = scale * self.weight
+        output = (x - mean[:, None, None]) * scale[:, None, None]
+        if self.affine:
+            output = output + self.bias[:, None, None]
         return output.to(input.dtype)
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and biased variance of the whole batch, `(channels,)` each, in one exchange.
+
+        Those of the parts are exchanged, not sums of squares, which lose a variance that is small
+        beside the mean.
+        """
+        variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        own = torch.stack([mean, variance])
+        parts = torch.stack([own * (part == rank()) for part in range(processes())])
+        gathered: Tensor = _Sum.apply(parts)  # type: ignore[no-untyped-call]
+        means, variances = gathered.unbind(1)  # (processes, channels)
+        mean = means.mean(0)
+        return mean, (variances + (means - mean).square()).mean(0)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
@@ -41,3 +62,19 @@ class BatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance, momentum)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the processes; the losses of all depend on it, so its gradient is one too."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        add_up(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone()
+        add_up(total)
+        return total

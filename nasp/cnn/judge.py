@@ -24,18 +24,16 @@ def judge(
         batches: The same in all processes.
         split: Prefix of the metrics, `valid` for example.
     """
-    sums = None
+    sums = torch.zeros(4)
     for position, (images, labels) in enumerate(batches):
+        sums = sums.to(images.device)  # of a process without a turn too: all add up there
         if position % processes() == rank():
             found = logits(images).float()
             loss = nn.functional.cross_entropy(found, labels, reduction="sum")
             best = found.topk(min(TOP, found.shape[1])).indices == labels[:, None]
             right, near = best[:, 0].sum(), best.sum()
             # Sums of float32 lose no image below 2²⁴ of them.
-            part = torch.stack([loss, right.to(loss), near.to(loss), loss.new_tensor(len(labels))])
-            sums = part if sums is None else sums + part
-    if sums is None:
-        sums = torch.zeros(4)
+            sums += torch.stack([loss, right.to(loss), near.to(loss), loss.new_tensor(len(labels))])
     add_up(sums)
     loss, right, near, count = sums.tolist()
     return {

@@ -20,6 +20,36 @@ Kind = Literal["cifar", "imagenet"]
 MULTIPLES: dict[str, int] = {"cifar": 4, "imagenet": 32}
 
 
+def check_numbers(kind: str, channels: int, layers: int, classes: int) -> None:
+    """Check what a network, or a search space, is to be built of.
+
+    Raises:
+        NaspError: A number or the kind is not possible.
+    """
+    if kind not in MULTIPLES:
+        raise NaspError(f"unknown kind {kind!r}{nearest(kind, MULTIPLES)}: cifar or imagenet")
+    for name, value, least in (
+        ("channels", channels, 2),
+        ("layers", layers, 1),
+        ("classes", classes, 1),
+    ):
+        if value < least:
+            raise NaspError(f"{name} is {value}: a network has {least} or more")
+
+
+def check_size(kind: str, height: int, width: int) -> None:
+    """Check that images can be halved as often as the cells do.
+
+    Raises:
+        NaspError: Height or width, in pixels, cannot.
+    """
+    if height % MULTIPLES[kind] or width % MULTIPLES[kind]:
+        raise NaspError(
+            f"images of {height} x {width}: a network of kind {kind!r} takes multiples "
+            f"of {MULTIPLES[kind]}; resize or pad them"
+        )
+
+
 class Cell(nn.Module):
     """A cell whose operations are decided (DARTS, section 2.1).
 
@@ -109,15 +139,7 @@ class Network(nn.Module):
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        if kind not in MULTIPLES:
-            raise NaspError(f"unknown kind {kind!r}{nearest(kind, MULTIPLES)}: cifar or imagenet")
-        for name, value, least in (
-            ("channels", channels, 2),
-            ("layers", layers, 1),
-            ("classes", classes, 1),
-        ):
-            if value < least:
-                raise NaspError(f"{name} is {value}: a network has {least} or more")
+        check_numbers(kind, channels, layers, classes)
         normal, reduce = plans(genotype)
         self.genotype, self.kind = genotype, kind
         self.channels, self.layers, self.classes = channels, layers, classes
@@ -152,12 +174,7 @@ class Network(nn.Module):
         Raises:
             NaspError: Height or width cannot be halved as often as the cells do.
         """
-        height, width = images.shape[2:]
-        if height % MULTIPLES[self.kind] or width % MULTIPLES[self.kind]:
-            raise NaspError(
-                f"images of {height} x {width}: a network of kind {self.kind!r} takes multiples "
-                f"of {MULTIPLES[self.kind]}; resize or pad them"
-            )
+        check_size(self.kind, *images.shape[2:])
         before, previous = self.stem(images)
         extra = None
         for position, cell in enumerate(self.cells):

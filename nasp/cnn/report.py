@@ -113,7 +113,7 @@ def published_size(genotype: Genotype) -> int:
 
 def show(found: Found, result: dict[str, Any], folder: Path) -> None:
     """Print the cells, what they are worth and where the files are."""
-    console = Console()
+    console = Console(markup=False)  # a path may hold brackets
     table = Table(title="cells found", title_justify="left")
     for column in ("node", "normal", "reduction"):
         table.add_column(column)
@@ -124,13 +124,11 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
         table.add_row(str(node), *texts)
         names.append(str(node))
     console.print(table)
-    console.print(darts_text(found.genotype), soft_wrap=True, markup=False)
+    console.print(darts_text(found.genotype), soft_wrap=True)
     metrics, seconds = result["metrics"], result["seconds"]
+    how = " on shared weights" if "search" in found.histories else ", trained alone"
     console.print(
-        f"validation accuracy {metrics['valid/accuracy']:.4f} on shared weights; "
-        f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
-        if len(found.histories) == 1
-        else f"validation accuracy {metrics['valid/accuracy']:.4f}, trained alone; "
+        f"validation accuracy {metrics['valid/accuracy']:.4f}{how}; "
         f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
     )
     show_place(console, seconds, result["peak_memory_mb"], folder)
@@ -138,7 +136,7 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
 
 def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
     """Print what a trained network is worth, and where the files are."""
-    console, metrics = Console(), result["metrics"]
+    console, metrics = Console(markup=False), result["metrics"]
     splits = [split for split in ("valid", "test") if f"{split}/accuracy" in metrics]
     table = Table(title=f"network of {name}", title_justify="left")
     for column in ("images", "accuracy", "top-5 accuracy", "loss"):

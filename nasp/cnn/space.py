@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.initialise import initialise
+from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import SPACES, FactorizedReduce, operation, relu_conv_bn
 from nasp.cnn.precision import Precision
 from nasp.cnn.stem import CifarStem, ImageNetStem
@@ -127,6 +128,9 @@ class CNNSpace(SearchSpace):
         generator: Source of the start weights, on the CPU.
         kind: The stem: of CIFAR's small images, or of ImageNet's.
         precision: How it is evaluated.
+
+    Raises:
+        NaspError: There is no such space, or a number or the kind is not possible.
     """
 
     name = "cnn"
@@ -142,7 +146,8 @@ class CNNSpace(SearchSpace):
         precision: Precision | None = None,
     ) -> None:
         super().__init__()
-        self.precision = precision or Precision()
+        check_numbers(kind, channels, layers, classes)
+        self.kind, self.precision = kind, precision or Precision()
         self.decisions = decisions_of(space, channels)
         self.stem: nn.Module
         if kind == "cifar":
@@ -170,14 +175,19 @@ class CNNSpace(SearchSpace):
         return nn.functional.cross_entropy(self.logits(images, relaxation), labels)
 
     def logits(self, images: Tensor, relaxation: Relaxation) -> Tensor:
-        """`(batch, classes)`, for images `(batch, 3, height, width)`."""
+        """`(batch, classes)`, for images `(batch, 3, height, width)`.
+
+        Raises:
+            NaspError: Height or width cannot be halved as often as the cells do.
+        """
+        check_size(self.kind, *images.shape[2:])
         images = self.precision.layout(images)
         with self.precision.autocast(images.device):
             before, previous = self.stem(images)
             for cell in self.cells:
                 before, previous = previous, cell(before, previous, relaxation)
             logits: Tensor = self.classifier(previous.mean((2, 3)))
-        return logits.float()
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def genotype(self, choices: Choices) -> Genotype:
         return Genotype(self.name, choices)

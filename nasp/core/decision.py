@@ -19,8 +19,8 @@ class Decision:
             others (DARTS), and is never kept.
 
     Raises:
-        NaspError: A name is empty or repeated, a cost is missing or negative, or `keep` is not
-            between 1 and the number of edges.
+        NaspError: A name is empty or repeated, a cost is missing or negative, `keep` is not between
+            1 and the number of edges, or `absent` is no operation, or the only one.
     """
 
     name: str
@@ -42,6 +42,13 @@ class Decision:
         if not 1 <= self.keep <= len(self.sources):
             raise NaspError(
                 f"decision {self.name!r}: keep={self.keep} must be 1 to {len(self.sources)}"
+            )
+        if self.absent is not None and (
+            self.absent not in self.operations or len(self.operations) == 1
+        ):
+            raise NaspError(
+                f"decision {self.name!r}: absent={self.absent!r} must be one of several operations,"
+                f" of {self.operations}"
             )
 
     @property

@@ -5,6 +5,7 @@ statistics are of the whole batch, so that any number of processes has one resul
 of floating-point sums.
 """
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,9 @@ def joined(device: str) -> Iterator[torch.device]:
     if found.type == "cuda":
         found = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(found)
+    # Torch imports this at an optimiser's first step. Imported after the group is made it keeps the
+    # group, whose threads then run into the end of the interpreter, and now and then abort it.
+    importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:
         yield found

@@ -34,6 +34,23 @@ def test_clipped_weights_are_not_ranked_by_position() -> None:
     assert mean.sum() == pytest.approx(2.0)
 
 
+def test_the_absent_operation_is_never_kept() -> None:
+    decision = Decision("d", ("a", "b", "c"), ("x", "none", "y"), (1, 0, 1), 2, absent="none")
+    architecture = Architecture((decision,), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        architecture.values()["d"].copy_(
+            torch.tensor([[0.1, 9.0, 0.2], [0.4, 9.0, 0.3], [0.0, 9.0, 0.05]])
+        )
+    kept = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    assert torch.equal(architecture.projection()["d"], kept)
+    # It ranks no edge either, and what is projected stays as it is.
+    values = {"d": torch.tensor([[0.3, 0.6, 0.1], [0.1, 0.1, 0.8], [0.2, 0.3, 0.5]])}
+    before = values["d"].clone()
+    kept = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    assert torch.equal(architecture.projection(values)["d"], kept)
+    assert torch.equal(values["d"], before)
+
+
 def test_complexity_is_that_of_the_point_given() -> None:
     point = {"d": torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]])}
     assert made(0).complexity(point) == pytest.approx(1.0)
@@ -47,6 +64,8 @@ def test_complexity_is_that_of_the_point_given() -> None:
         ((("a",), ("x",), ()), "cost"),
         ((("a",), ("x",), (-1,)), "cost"),
         ((("a",), ("x",), (1,), 2), "keep=2"),
+        ((("a",), ("x", "y"), (1, 1), 1, "none"), "absent='none'"),
+        ((("a",), ("none",), (0,), 1, "none"), "absent='none'"),
     ],
 )
 def test_a_wrong_decision_is_refused(arguments: tuple, message: str) -> None:

@@ -32,6 +32,22 @@ def test_the_best_epoch_is_kept() -> None:
     assert [m["loss"] for m in outcome.history] == [3.0, 1.0, 2.0, 1.0]
 
 
+def test_the_best_accuracy_is_the_largest() -> None:
+    values, position = [0.3, 0.7, 0.5, 0.7], count()
+    outcome = run_epochs(
+        "phase",
+        lambda epoch: {"valid/accuracy": values[epoch]},
+        epochs=4,
+        state={},
+        monitor="valid/accuracy",
+        snapshot=lambda: next(position),
+        run=Run(),
+        patience=2,
+    )
+    assert (outcome.best_epoch, outcome.best) == (1, 1)
+    assert len(outcome.history) == 4
+
+
 def test_patience_stops() -> None:
     assert len(ran([3.0, 1.0, 2.0, 2.0, 0.0], patience=2).history) == 4
 

@@ -17,6 +17,22 @@ def test_pictures_are_png(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_best_epoch_has_a_dot_at_the_largest_accuracy_and_the_smallest_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
+    names = ("train/loss", "valid/loss", "valid/accuracy")
+    rows = [(3.0, 2.0, 0.1), (2.0, 1.0, 0.3), (1.0, 3.0, 0.7), (0.5, 1.5, 0.5)]
+    history = [dict(zip(names, row, strict=True)) for row in rows]
+    plots.curves({"a": history}, dict(zip(names, "xyz", strict=True)), tmp_path / "c.png", "t")
+    dots = [
+        [(*line.get_xdata(), *line.get_ydata()) for line in axes.lines if line.get_marker() == "o"]
+        for axes in figures[0].axes
+    ]
+    assert dots == [[], [(2, 1.0)], [(3, 0.7)]]
+
+
 @pytest.mark.parametrize("heights", [[0.5] * 12, [1.0] * 12, [0.0] * 3, [0.1, 0.9, 0.11], [0.3]])
 def test_labels_keep_apart_in_their_order(heights: list[float]) -> None:
     moved = plots._apart(heights, 0.05, 0.0, 1.0)

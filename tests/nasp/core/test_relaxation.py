@@ -1,5 +1,7 @@
 """The one-path gradient is full autograd's, on decisions of all three spaces."""
 
+import math
+
 import pytest
 import torch
 
@@ -60,3 +62,69 @@ def test_an_architecture_step_takes_no_gradient_of_weights() -> None:
     loss = space(next(space.batches(generator)), point)
     torch.autograd.grad(loss, list(point.weights.values()), allow_unused=True)
     assert all(parameter.grad is None for parameter in space.parameters())
+
+
+PROJECTION = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])  # 7 are idle
+VALUES = torch.tensor([[3.0, 5.0, 7.0], [11.0, 13.0, 17.0], [19.0, 23.0, 29.0]])
+
+
+def sampled(
+    fraction: float, generator: torch.Generator | None
+) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+    """∂L/∂A of L = 2 · node, where candidate (e, k) is VALUES[e, k]; and what ran backward."""
+    probed = []
+
+    def run(edge: int, operation: int) -> torch.Tensor:
+        if not torch.is_grad_enabled():
+            probed.append((edge, operation))
+        return VALUES[edge, operation].clone().requires_grad_()
+
+    point = Relaxation.one_path({"d": PROJECTION}).probed(fraction, generator)
+    (2.0 * point.mix("d", run)).backward()
+    gradient = point.weights["d"].grad
+    assert gradient is not None
+    return gradient, probed
+
+
+@pytest.mark.parametrize(("fraction", "count"), [(0.5, 4), (0.01, 1)])
+def test_sampled_probes_have_the_exact_gradient_as_their_mean(fraction: float, count: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    exact, active, draws = 2.0 * VALUES, PROJECTION.bool(), 400
+    total = torch.zeros(3, 3)
+    for _ in range(draws):
+        gradient, probed = sampled(fraction, generator)
+        assert torch.equal(gradient[active], exact[active])
+        idle = gradient[~active]
+        assert len(probed) == len(set(probed)) == int(idle.count_nonzero()) == count
+        ratios = (idle / exact[~active]).unique()
+        torch.testing.assert_close(ratios, torch.tensor([0.0, 7 / count]))
+        total += gradient
+    # An idle one is 7/count times the exact with probability count/7: a Bernoulli's deviation.
+    deviation = math.sqrt((7 / count - 1) / draws)
+    assert ((total / draws / exact - 1).abs() <= 4 * deviation).all()
+
+
+def test_all_probes_are_the_exact_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    gradient, probed = sampled(1.0, generator)
+    assert torch.equal(gradient, 2.0 * VALUES)
+    assert len(probed) == 7
+    # Nothing was drawn: the generator is where it was.
+    assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
+
+
+def test_probes_are_drawn_by_the_seed_alone() -> None:
+    def drawn(seed: int) -> list[list[tuple[int, int]]]:
+        generator = torch.Generator().manual_seed(seed)
+        return [sampled(0.5, generator)[1] for _ in range(5)]
+
+    before = torch.get_rng_state()
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert len({tuple(probed) for probed in drawn(1)}) > 1
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_decision_without_idle_candidates_has_nothing_to_draw() -> None:
+    point = Relaxation.one_path({"d": torch.ones(1, 1)}).probed(0.5, torch.Generator())
+    value = point.mix("d", lambda edge, operation: torch.tensor(3.0, requires_grad=True))
+    assert torch.autograd.grad(value, point.weights["d"])[0].tolist() == [[3.0]]

@@ -44,7 +44,7 @@ def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
         params={"dim": 8, "long": "x" * 9000},
         tags={"strategy": "nasp"},
         run_file=store / f"{run}.id",
-        best=("valid/rmse",),
+        best=("valid/rmse", "valid/accuracy"),
     )
 
 
@@ -63,8 +63,9 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     (store / "file.txt").write_text("content")
     (store / "model.py").write_text(CODE)
     with tracker(store, "first") as run:
-        for step, rmse in enumerate([0.9, 0.7, 0.8]):
-            run.log({"valid/rmse": rmse, "train/loss": float("nan")}, step)
+        for step, (rmse, accuracy) in enumerate([(0.9, 0.5), (0.7, 0.6), (0.8, 0.4)]):
+            metrics = {"valid/rmse": rmse, "valid/accuracy": accuracy}
+            run.log({**metrics, "train/loss": float("nan")}, step)
         run.artifact(store / "file.txt")
         files = {"file": store / "file.txt"}
         run.model(store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
@@ -74,7 +75,9 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     assert found.info.run_name == "first"
     assert found.data.params["dim"] == "8"
     assert found.data.tags["strategy"] == "nasp"
-    assert found.data.metrics == {"valid/rmse": 0.8, "best/valid/rmse": 0.7}
+    last, best = {"valid/rmse": 0.8, "valid/accuracy": 0.4}, {"valid/rmse": 0.7}
+    best["valid/accuracy"] = 0.6
+    assert found.data.metrics == {**last, **{f"best/{k}": v for k, v in best.items()}}
     history = client(store).get_metric_history(found.info.run_id, "valid/rmse")
     assert [(m.step, m.value) for m in history] == [(0, 0.9), (1, 0.7), (2, 0.8)]
     artifacts = Path(found.info.artifact_uri.removeprefix("file://"))

@@ -28,15 +28,25 @@ class Killed(Exception):
     """Stands for the end of a process."""
 
 
-def made(name: str, kind: str, seed: int = 0) -> tuple[Strategy, torch.Generator]:
+def made(
+    name: str, kind: str, seed: int = 0, probe_fraction: float = 1.0
+) -> tuple[Strategy, torch.Generator]:
     generator = torch.Generator().manual_seed(seed)
     space = TOYS[kind](generator)
-    return ONE_SHOT[name](space, generator, StrategyOptions(learning_rate=0.01)), generator
+    options = StrategyOptions(learning_rate=0.01, probe_fraction=probe_fraction)
+    return ONE_SHOT[name](space, generator, options), generator
 
 
-def ran(name: str, kind: str, seed: int = 0, path: Path | None = None, stop: int = 9) -> Outcome:
+def ran(
+    name: str,
+    kind: str,
+    seed: int = 0,
+    path: Path | None = None,
+    stop: int = 9,
+    probe_fraction: float = 1.0,
+) -> Outcome:
     """Four epochs of three steps; `stop` raises in that epoch, as a kill would."""
-    strategy, generator = made(name, kind, seed)
+    strategy, generator = made(name, kind, seed, probe_fraction)
     space = strategy.space
     judge = next(space.batches(torch.Generator().manual_seed(99)))
     epochs = 0
@@ -94,6 +104,17 @@ def test_resumed_is_uninterrupted(name: str, kind: str, stop: int, tmp_path: Pat
     assert resumed.best == whole.best
     assert without_time(resumed) == without_time(whole)
     assert without_time(ran(name, kind, path=path, stop=1)) == without_time(whole)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "rnn"])  # the other one probes all in one kernel
+def test_sampled_probes_resume_as_uninterrupted(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        ran("nasp", kind, path=path, stop=3, probe_fraction=0.4)
+    resumed, whole = (ran("nasp", kind, path=p, probe_fraction=0.4) for p in (path, None))
+    assert resumed.best == whole.best
+    assert without_time(resumed) == without_time(whole)
+    assert without_time(whole) != without_time(ran("nasp", kind))
 
 
 @every_strategy

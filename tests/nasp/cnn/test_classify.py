@@ -1,0 +1,73 @@
+"""Images from anywhere are classified as the network does."""
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+
+from nasp.cnn.classify import Classify, blank
+from nasp.cnn.data import CIFAR10
+from nasp.cnn.model_file import load_network, save_network
+from nasp.cnn.network import Network
+from nasp.core.errors import NaspError
+from tests.nasp.cnn.cells import SMALL
+from tests.nasp.cnn.data.made import image_bytes, random_images
+
+NAMES = ("cat", "dog", "eel", "fox", "gnu")
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    random = torch.Generator().manual_seed(1)
+    network = Network(SMALL, 4, 3, 5, "cifar", True, random).train()
+    for _ in range(9):  # moves the statistics of the batch norms
+        network(torch.randn(16, 3, 8, 8, generator=random))
+    made = tmp_path_factory.mktemp("model") / "model.pt"
+    save_network(made, network, NAMES, CIFAR10, 8)
+    return made
+
+
+def text(array, kind="PNG"):
+    return base64.b64encode(image_bytes(array, kind)).decode()
+
+
+def test_the_class_is_the_networks_largest_logit(path):
+    arrays, model = random_images(20), load_network(path)
+    with torch.no_grad():
+        images = torch.from_numpy(arrays.transpose(0, 3, 1, 2).copy())
+        numbers = model.network(model.normalise(images))[0].argmax(1).tolist()
+    assert Classify.load(path)([text(array) for array in arrays]) == [NAMES[n] for n in numbers]
+    assert len(set(numbers)) > 1
+
+
+@pytest.mark.parametrize("broken", ["no base64!", "aGVsbG8=", "é", ""])
+def test_a_broken_image_is_named(broken, path):
+    with pytest.raises(NaspError, match="image 2 is not base64 of a JPEG or PNG") as caught:
+        Classify.load(path)([text(random_images(1)[0]), broken])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cut_off_image_is_named(path):
+    whole = image_bytes(random_images(1, 64)[0])
+    with pytest.raises(NaspError, match="image 1 is not base64"):
+        Classify.load(path)([base64.b64encode(whole[: len(whole) // 2]).decode()])
+
+
+def test_other_sizes_and_modes_are_seen_in_the_centre(path):
+    classify = Classify.load(path)
+    plain = [np.full(shape, 200, np.uint8) for shape in ((30, 17), (8, 8, 3), (8, 8, 4), (3, 5))]
+    plain[2][..., 3] = 255
+    assert len(set(classify([text(array) for array in plain]))) == 1
+    # The middle of a wide image is all that counts.
+    middle = random_images(1, 64)[0]
+    wide = np.pad(middle, ((0, 0), (64, 64), (0, 0)))
+    assert classify([text(wide)]) == classify([text(middle)])
+
+
+def test_no_image_has_no_class(path):
+    assert Classify.load(path)([]) == []
+
+
+def test_the_example_is_an_image_of_the_size(path):
+    assert Classify.load(path)([blank(8)]) == Classify.load(path)([blank(80)])

@@ -1,0 +1,58 @@
+"""Options that cannot be meant are refused by name."""
+
+import pytest
+import torch
+
+from nasp.cnn.options import SearchOptions, TrainOptions
+from nasp.core.errors import NaspError
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        *((SearchOptions, name, 0) for name in ("batch_size", "epochs", "layers", "trials")),
+        (SearchOptions, "learning_rate", float("nan")),
+        (SearchOptions, "learning_rate_min", -0.1),
+        (SearchOptions, "probe_fraction", 1.5),
+        (SearchOptions, "probe_fraction", 0.0),
+        (SearchOptions, "train_fraction", 0.0),
+        (SearchOptions, "train_fraction", 1.5),
+        (SearchOptions, "architecture_learning_rate", 0.0),
+        (SearchOptions, "architecture_weight_decay", -1.0),
+        (TrainOptions, "learning_rate_decay", 0.0),
+        (TrainOptions, "drop_path_prob", 1.0),
+        (TrainOptions, "label_smoothing", -0.1),
+        (TrainOptions, "validation", -1),
+        (TrainOptions, "size", 0),
+        (TrainOptions, "workers", -1),
+        (TrainOptions, "images", 0),
+    ],
+)
+def test_a_number_out_of_range_is_named(kind: type, name: str, value: float) -> None:
+    with pytest.raises(NaspError, match=rf"^{name} is "):
+        kind(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strategy": "nsap"}, "unknown strategy 'nsap'.*nasp"),
+        ({"space": "dart"}, "unknown space 'dart'.*darts"),
+        ({"space": "darts_none"}, "take darts"),
+        ({"space": "darts_none", "strategy": "random"}, "take darts"),
+    ],
+)
+def test_names_are_checked(options: dict[str, str], message: str) -> None:
+    with pytest.raises(NaspError, match=message):
+        SearchOptions(**options)  # type: ignore[arg-type]
+
+
+def test_auto_precision_is_half_on_cuda_alone() -> None:
+    half = {
+        (precision, device): TrainOptions(precision=precision).numbers(torch.device(device)).half
+        for precision in ("auto", "float32", "bf16")
+        for device in ("cpu", "cuda")
+    }
+    assert [key for key, value in half.items() if value] == [
+        *(("auto", "cuda"), ("bf16", "cpu"), ("bf16", "cuda")),
+    ]

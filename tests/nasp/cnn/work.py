@@ -1,0 +1,196 @@
+"""What `test_parallel` has one process do alone, and two together: `-m tests.nasp.cnn.work`.
+
+Each of the two saves what it got; a process alone does the same work on the whole batches.
+"""
+
+import io
+import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasp import cnn_search, cnn_train
+from nasp.cnn import report
+from nasp.cnn.batch_norm import BatchNorm
+from nasp.cnn.data import Labelled
+from nasp.cnn.judge import judge
+from nasp.cnn.options import TrainOptions
+from nasp.cnn.pipeline import train_alone
+from nasp.cnn.space import CNNSpace
+from nasp.cnn.task import in_memory
+from nasp.core import files, job
+from nasp.core.errors import NaspError
+from nasp.core.loop import Run
+from nasp.core.losses import Losses
+from nasp.core.parallel import add_up, average, joined, processes, rank, share
+from nasp.core.search import _loss
+from nasp.core.step import descend
+from nasp.strategies import ONE_SHOT, StrategyOptions
+from tests.nasp.cnn.cells import DARTS_V2
+
+Results = dict[str, Any]
+SEARCH, TRAIN = ["--epochs", "1"], ["--epochs", "2", "--validation", "8"]
+
+
+def seeded(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def a_batch(random: torch.Generator, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    """This process's share of 8 images and their labels."""
+    images = torch.randn(8, 3, 8, 8, generator=random, dtype=dtype)
+    return share(images), share(torch.randint(3, (8,), generator=random))
+
+
+def normalised(affine: bool, offset: float, dtype: torch.dtype) -> Results:
+    """Two batches through a batch norm of 5 channels, whose values have the deviation 1."""
+    random = seeded()
+    norm = BatchNorm(5, affine=affine).to(dtype)
+    if affine:
+        torch.nn.init.normal_(norm.weight, generator=random)
+        torch.nn.init.normal_(norm.bias, generator=random)
+    found = []
+    for _ in range(2):
+        x, direction = torch.randn(2, 8, 5, 4, 3, generator=random, dtype=torch.float64).to(dtype)
+        mine = share(x + offset).requires_grad_()
+        output = norm(mine)
+        (output * share(direction)).sum().backward()
+        found.append((output.detach(), mine.grad))
+    weights = [weight.grad for weight in norm.parameters()]
+    for gradient in weights:
+        add_up(gradient)
+    return {"shared": found, "weights": weights, "buffers": list(norm.buffers())}
+
+
+def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> Results:
+    """Steps of a search in float64."""
+    random = seeded()
+    space = CNNSpace("nasp", 3, 4, layers, random).double()
+    made = ONE_SHOT[strategy](
+        space, random, StrategyOptions(learning_rate=0.02, hessian="finite", **options)
+    )
+    made.architecture.double()
+    made.load_state_dict(made.state_dict())  # projects anew
+    optimizer = torch.optim.SGD(space.weights(), 0.05, momentum=0.9)
+    losses = Losses()
+    for _ in range(steps):
+        train, valid = a_batch(random), a_batch(random)
+        made.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
+        loss = space(train, made.weight_relaxation())
+        descend(loss, space.weights(), optimizer, gradient_clip=1.0)
+        losses.append(loss)
+    return {
+        "loss": losses.mean(),
+        "A": torch.cat([a.detach().flatten() for a in made.architecture.values().values()]),
+        "weights": torch.cat([w.detach().flatten() for w in space.weights()]),
+        "buffers": torch.cat([b.double().flatten() for b in space.buffers()]),
+        "genotype": made.genotype().to_json(),
+    }
+
+
+def trained(batch_size: int = 8) -> Results:
+    """Two epochs of a network with an auxiliary head; drop-path begins in the second."""
+    random = seeded()
+    images = torch.randint(256, (24, 3, 8, 8), generator=random, dtype=torch.uint8)
+    data = Labelled(images, torch.arange(24) % 3)
+    part = torch.arange(16), torch.arange(16, 24)
+    options = TrainOptions(
+        channels=4, layers=3, epochs=2, batch_size=batch_size, cutout=2, drop_path_prob=0.4
+    )
+    task = in_memory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
+    network, history = train_alone("train", DARTS_V2, task, options, random, Run())
+    return {
+        "weights": torch.cat([w.detach().flatten() for w in network.parameters()]),
+        "buffers": torch.cat([b.double().flatten() for b in network.buffers()]),
+        "metrics": [{k: v for k, v in m.items() if "time" not in k} for m in history],
+    }
+
+
+def judged() -> Results:
+    """One batch only, so that one of two processes has no turn; then three."""
+    images = torch.randn(22, 3, 2, 2, generator=seeded())
+    labels = torch.arange(22) % 7
+    found = {}
+    for size in (22, 8):
+        batches = zip(images.split(size), labels.split(size), strict=True)
+        found[size] = judge(lambda x: x.flatten(1)[:, :7], batches, "valid")
+    return found
+
+
+def basics() -> Results:
+    tensors = [torch.tensor([1.0, 2.0]) * (rank() + 1), None, torch.tensor(5.0 * rank())]
+    average(tensors)
+    summed = torch.tensor([rank(), 1])
+    add_up(summed)
+    found = {"processes": processes(), "share": share(torch.arange(8))}
+    return {**found, "mean": tensors[::2], "sum": summed}
+
+
+def refused() -> list[str]:
+    """What cannot be done by two processes."""
+    messages = []
+    space = CNNSpace("nasp", 3, 4, 3, seeded())
+    for attempt in (
+        lambda: ONE_SHOT["darts2"](space, seeded(), StrategyOptions(hessian="exact")),
+        lambda: share(torch.arange(9)),
+        lambda: trained(batch_size=5),
+    ):
+        try:
+            attempt()
+        except NaspError as error:
+            messages.append(str(error))
+    return messages
+
+
+def everything() -> Results:
+    return {
+        "norms": {
+            (affine, offset, str(dtype)): normalised(affine, offset, dtype)
+            for affine in (False, True)
+            for offset, dtype in ((0.0, torch.float64), (300.0, torch.float32))
+        },
+        "nasp": searched("nasp", eta=0.1),
+        "sampled": searched("nasp", steps=1, probe_fraction=0.3),
+        "darts": searched("darts", layers=1),
+        "darts2": searched("darts2", layers=1),
+        "trained": trained(),
+        "judged": judged(),
+    }
+
+
+def arguments(data: Path, output: Path) -> list[str]:
+    """Of a small run of either command."""
+    small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--images", "32"]
+    more = ["--cutout", "2", "--device", "cpu", "--tracking", "none"]
+    return ["--data", str(data), "--output", str(output), *small, *more]
+
+
+def main(folder: Path, data: Path, *ports: str) -> None:
+    """Run both commands, and do the work, as one of two processes that `torchrun` started."""
+    first = os.environ["RANK"] == "0"
+    if not first:
+        files.os.replace = job.prepare_output = None  # type: ignore[assignment]  # it may not write
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        report.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
+        cnn_search.main([*arguments(data, folder / "searched"), *SEARCH])
+        # A store takes one group: the next ones make their own.
+        os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+        os.environ["MASTER_PORT"] = ports[0]
+        cnn_train.main([*arguments(data, folder / "trained"), *TRAIN])
+    os.environ["MASTER_PORT"] = ports[1]
+    with joined("cpu"):
+        found = {**everything(), "basics": basics(), "refused": refused()}
+    tasks = Path("/proc/self/task").glob("*/comm")  # none where the system has no such folder
+    found["threads"] = [task.read_text().strip() for task in tasks]
+    found["printed"] = printed.getvalue()
+    torch.save(found, folder / f"{os.environ['RANK']}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])
