@@ -26,7 +26,8 @@ class DescentOptions:
         precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
         channels_last: Lay images and weights out with channels last.
         images: Take so many training images at random; all if null.
-        cutout: Side of the square that is cut out of training images, in pixels; 0 cuts none.
+        cutout: Side of the square that is cut out of training images of CIFAR's form, in pixels; 0
+            cuts none.
     """
 
     batch_size: int = 64

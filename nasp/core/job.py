@@ -14,14 +14,15 @@ from nasp.core.checkpoint import Checkpoint
 from nasp.core.command import RunOptions, prepare_output
 from nasp.core.config import differences, flatten, to_yaml
 from nasp.core.environment import describe, peak_memory_mb
+from nasp.core.errors import NaspError
 from nasp.core.files import write_text
 from nasp.core.loop import Run
-from nasp.core.parallel import rank
+from nasp.core.parallel import rank, together
 from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
 
 # Where and how a command runs, which no result depends on.
-ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir"}
+ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir", "workers"}
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,16 @@ def open_job(
             or of another configuration.
     """
     first = rank() == 0
-    folder = prepare_output(config, name) if first else config.output or Path()
     options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
-    checkpoint = Checkpoint(
-        folder / "checkpoint.pt",
-        {**options, "data_sha256": data_sha256, **(depends_on or {})},
-        resume=config.resume,
-    )
-    if first:
-        write_text(folder / "config.yaml", to_yaml(config))
+    with together(device):
+        folder = prepare_output(config, name) if first else config.output or Path()
+        checkpoint = Checkpoint(
+            folder / "checkpoint.pt",
+            {**options, "data_sha256": data_sha256, **(depends_on or {})},
+            resume=config.resume,
+        )
+        if first:
+            write_text(folder / "config.yaml", to_yaml(config))
     environment = describe(device)
     params = {k: v for k, v in flatten(config).items() if k in shown}
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
@@ -138,4 +140,10 @@ def open_job(
         run_file=folder / "mlflow_run_id",
     ) as tracker:
         run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
-        yield Job(folder, run, tracker, environment, began)
+        try:
+            yield Job(folder, run, tracker, environment, began)
+        except NaspError:
+            if first and not (folder / "checkpoint.pt").exists():
+                # Nothing was done: the corrected command may have the folder.
+                (folder / "config.yaml").unlink(missing_ok=True)
+            raise

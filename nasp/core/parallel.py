@@ -66,6 +66,29 @@ def average(tensors: Sequence[Tensor | None]) -> None:
 
 
 @contextmanager
+def together(device: torch.device) -> Iterator[None]:
+    """Let all processes leave with an error if one does, before they wait for each other.
+
+    Args:
+        device: Of this process.
+
+    Raises:
+        NaspError: This process's, or that another one refused.
+    """
+    error = None
+    try:
+        yield
+    except NaspError as refusal:
+        error = refusal
+    refusals = torch.tensor(float(error is not None), device=device)
+    add_up(refusals)
+    if error is not None:
+        raise error
+    if refusals:
+        raise NaspError("another process of the run has refused it: its message says why")
+
+
+@contextmanager
 def joined(device: str) -> Iterator[torch.device]:
     """Join the other processes that `torchrun` has started, if it has.
 

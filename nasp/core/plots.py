@@ -73,7 +73,8 @@ def curves(
         for position, (name, history) in enumerate(runs.items()):
             values = [epoch[metric] for epoch in history]
             epochs = range(1, len(values) + 1)
-            axes.plot(epochs, values, label=name, **style(position))
+            marker = "o" if len(values) == 1 else None  # a line of one point would not be seen
+            axes.plot(epochs, values, label=name, marker=marker, **style(position))
             if metric.startswith("valid/"):
                 top = best(metric, values)
                 axes.plot(top + 1, values[top], "o", color=style(position)["color"])

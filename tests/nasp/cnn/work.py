@@ -27,7 +27,7 @@ from nasp.core import files, job
 from nasp.core.errors import NaspError
 from nasp.core.loop import Run
 from nasp.core.losses import Losses
-from nasp.core.parallel import add_up, average, joined, processes, rank, share
+from nasp.core.parallel import add_up, average, joined, processes, rank, share, together
 from nasp.core.search import _loss
 from nasp.core.step import descend
 from nasp.strategies import ONE_SHOT, StrategyOptions
@@ -139,12 +139,19 @@ def refused() -> list[str]:
         lambda: ONE_SHOT["darts2"](space, seeded(), StrategyOptions(hessian="exact")),
         lambda: share(torch.arange(9)),
         lambda: trained(batch_size=5),
+        refused_by_one,
     ):
         try:
             attempt()
         except NaspError as error:
             messages.append(str(error))
     return messages
+
+
+def refused_by_one() -> None:
+    with together(torch.device("cpu")):
+        if rank() == 0:
+            raise NaspError("not here")
 
 
 def everything() -> Results:

@@ -99,6 +99,22 @@ def test_a_folder_that_holds_a_run_is_not_started_anew(tmp_path: Path) -> None:
         ran(tmp_path)
 
 
+@pytest.mark.parametrize("done", [False, True])
+def test_a_mistake_found_before_any_work_leaves_the_folder_free(done: bool, tmp_path: Path) -> None:
+    def work(opened: Job) -> None:
+        if done:
+            saves(opened)
+        raise NaspError("batch_size")
+
+    with pytest.raises(NaspError, match="batch_size"):
+        ran(tmp_path, work)
+    if done:
+        with pytest.raises(NaspError, match="holds a run"):
+            ran(tmp_path)
+    else:
+        ran(tmp_path)
+
+
 def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "peak_memory_mb", lambda: 12.5)
     logged = []
