@@ -9,7 +9,6 @@ trained alone in the same way on training images and judged once on the test ima
 import argparse
 import json
 import statistics
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,9 +65,8 @@ def main(argv: list[str] | None = None) -> None:
         architecture_learning_rate=given.architecture_learning_rate,
     )
     seen = subset(images.train, given.search_images, generator(given.seed, "search images"))
-    start = time.perf_counter()
     found = find(seen, images.classes, search, given.seed, run)
-    searched = time.perf_counter() - start
+    searched = found.histories["search"][-1]["time/seconds"]
     found.genotype.save(given.output / "genotype.json")
     draw_cells(found.genotype, given.output / "cells.png", "found by NASP")
     plots.curves(found.histories, report.LABELS, given.output / "search.png", "Search")
