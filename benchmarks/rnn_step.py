@@ -111,7 +111,9 @@ class Task:
 
 
 def searches(given: argparse.Namespace) -> None:
-    print("| method | architecture, s | weights, s | iteration, s | times ours | cell | times ours |")
+    print(
+        "| method | architecture, s | weights, s | iteration, s | times ours | cell | times ours |"
+    )
     print("|---|---|---|---|---|---|---|")
     medians: dict[str, list[list[float]]] = {name: [] for name in KINDS}
     for words in (given.words, 2):
@@ -133,12 +135,23 @@ def searches(given: argparse.Namespace) -> None:
         )
 
 
-def products_alone(cell: Cell, inputs: Tensor, state: Tensor) -> Tensor:
-    """All matrix products of the cell, on tensors of the same shapes."""
+@torch.no_grad()
+def products_alone(cell: Cell, inputs: Tensor, state: Tensor, training: bool) -> Tensor:
+    """All matrix products of the cell, of the same shapes; in training those of the gradients."""
+    weights = [cell.state_map, *cell.maps]
     total = inputs @ cell.input_map
     for _ in range(len(inputs)):
-        kept = [state @ cell.state_map, *(state @ weight for weight in cell.maps)]
-    return torch.cat([total[-1], *kept], -1)
+        outputs = [state @ weight for weight in weights]
+    if training:
+        for _ in range(len(inputs)):
+            for output, weight in zip(outputs, weights, strict=True):
+                output @ weight.T
+        rows = len(inputs) * len(state)
+        for output in outputs:
+            state.repeat(len(inputs), 1).T @ output.repeat(len(inputs), 1)
+        inputs.view(rows, -1).T @ total.view(rows, -1)
+        total @ cell.input_map.T
+    return total
 
 
 def stand_alone(given: argparse.Namespace) -> None:
@@ -146,6 +159,7 @@ def stand_alone(given: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|---|")
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(given.bptt, given.batch, given.units, generator=generator)
+    inputs.requires_grad_()
     state = torch.zeros(given.batch, given.units)
     for name in ("darts_v1", "darts_v2"):
         cell = Cell(plan_of(ZOO[name]), given.units, generator)
@@ -158,21 +172,23 @@ def stand_alone(given: argparse.Namespace) -> None:
             cell.compile_step()
         methods: dict[str, Callable[[], Tensor]] = {
             "cell": lambda forward=forward: forward(inputs, state),
-            "products": lambda cell=cell: products_alone(cell, inputs, state),
             "lstm": lambda lstm=lstm: lstm(inputs)[0],
         }
         for mode in ("forward", "training"):
+            methods["products"] = partial(products_alone, cell, inputs, state, mode == "training")
             times: dict[str, list[float]] = {method: [] for method in methods}
             for turn in range(given.rounds + 2):
                 for method, call in methods.items():
                     start = time.perf_counter()
                     with torch.set_grad_enabled(mode == "training"):
                         output = call()
-                    if mode == "training":
+                    if output.requires_grad:
                         output.sum().backward()
                     if turn > 1:
                         times[method].append(time.perf_counter() - start)
-            ours, products, other = (statistics.median(t) for t in times.values())
+            ours, other, products = (
+                statistics.median(times[method]) for method in ("cell", "lstm", "products")
+            )
             tokens = given.bptt * given.batch
             print(
                 f"| {name} | {mode} | {1e3 * ours / given.bptt:.2f} "

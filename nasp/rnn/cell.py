@@ -106,5 +106,5 @@ def _groups(
 def _activated(z: Tensor, runs: tuple[tuple[str, int], ...]) -> Tensor:
     if len(runs) == 1:
         return OPERATIONS[runs[0][0]](z)
-    parts = z.split([units for _, units in runs], -1)
+    parts = torch.split(z, [units for _, units in runs], -1)
     return torch.cat([OPERATIONS[name](p) for (name, _), p in zip(runs, parts, strict=True)], -1)

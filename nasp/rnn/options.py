@@ -54,9 +54,7 @@ class DescentOptions:
         above_zero(self, "emsize", "nhid", "batch_size", "bptt", "learning_rate", "gradient_clip")
         above_zero(self, "tokens", "max_seconds")
         not_negative(self, "weight_decay", "alpha", "beta")
-        not_negative(
-            self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1
-        )
+        not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
         if self.emsize != self.nhid:
             raise NaspError(
                 f"emsize is {self.emsize} and nhid {self.nhid}: give both the same value, for "

@@ -54,7 +54,8 @@ class SearchCell(nn.Module):
             relaxation: Weights of the candidates.
             mask: Dropout's on states before their products, `(batch, units)`.
         """
-        notes = [_Notes(mask, len(inputs)) for _ in self.decisions]
+        history = _History(mask)
+        notes = [_Notes(history) for _ in self.decisions]
         relaxation = self._collected(relaxation, notes)
         state_map, maps = SharedMap(self.state_map), [SharedMap(weight) for weight in self.maps]
         edges = [sorted({e for e, _ in relaxation.active[d.name]}) for d in self.decisions]
@@ -63,14 +64,13 @@ class SearchCell(nn.Module):
             first = _updated(state, x + state_map(_masked(state, mask)), torch.tanh)
             states: States = (_normalised(first),)
             for d, shared, own, kept in zip(self.decisions, maps, edges, notes, strict=True):
-                run = _candidates(d, relaxation, states, own, mask, shared, kept, step)
+                run = _candidates(d, relaxation, states, own, mask, shared, kept)
                 probe = partial(kept.take, step, relaxation.weights[d.name])
                 states = (*states, _normalised(relaxation.mix(d.name, run, probe)))
             state = torch.stack(states[1:]).mean(0)
             outputs.append(state)
-            for kept in notes:
-                if kept.wanted:
-                    kept.states.append(tuple(s.detach() for s in states))
+            if any(kept.wanted for kept in notes):
+                history.states.append(tuple(s.detach() for s in states))
         return torch.stack(outputs)
 
     def _collected(self, relaxation: Relaxation, notes: Sequence["_Notes"]) -> Relaxation:
@@ -88,23 +88,41 @@ class SearchCell(nn.Module):
         return replace(relaxation, weights=weights)
 
 
+class _History:
+    """The states of all time steps, without autograd's history, for decisions that are probed.
+
+    Attributes:
+        mask: Dropout's on states before their products.
+        states: At each time step.
+    """
+
+    def __init__(self, mask: Tensor | None) -> None:
+        self.mask = mask
+        self.states: list[States] = []
+        self.stacked: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def of(self, edge: int) -> tuple[Tensor, Tensor]:
+        """A state at all time steps, and what dropout lets pass of it, `(steps · batch, units)`."""
+        if edge not in self.stacked:
+            state = torch.stack([states[edge] for states in self.states])
+            passed = _masked(state, self.mask)
+            self.stacked[edge] = state.flatten(0, 1), passed.flatten(0, 1)
+        return self.stacked[edge]
+
+
 @dataclass
 class _Notes:
     """What the gradient of a probed decision is made of, by time step.
 
     Attributes:
-        mask: Dropout's on states before their products.
-        steps: How many there are.
+        history: The states.
         wanted: Whether the decision is probed.
-        states: All states, without history.
-        products: That of the candidate that runs, without history.
+        products: That of the candidate that runs, without autograd's history.
         gradients: ∂L/∂node.
     """
 
-    mask: Tensor | None
-    steps: int
+    history: _History
     wanted: bool = False
-    states: list[States] = field(default_factory=list)
     products: list[Tensor] = field(default_factory=list)
     gradients: dict[int, Tensor] = field(default_factory=dict)
 
@@ -118,29 +136,26 @@ class _Notes:
     ) -> Tensor:
         """Σ over time of ⟨∂L/∂node, candidate⟩ for all candidates, `(edges, operations)`.
 
-        A predecessor has one product, over all time steps at once; that of the candidate that ran
+        A predecessor's product is taken once, over all time steps; that of the candidate that ran
         is known. With `c` and `z` from the product, a candidate's inner product is
-        `⟨g, s⟩ − ⟨g c, s⟩ + ⟨g c, f(z)⟩`, and all but the last term serves all activations.
+        `⟨g, s⟩ − ⟨c g, s⟩ + ⟨c g, f(z)⟩`, and all but the last term serves all activations. One
+        predecessor at a time fits a processor's cache, and memory does not grow with their number.
         """
-        steps = sorted(self.gradients)
-        if not steps:
+        if not self.gradients:
             return torch.zeros_like(a)
-        g = torch.cat([self.gradients[step] for step in steps])
+        zero = torch.zeros_like(self.products[0].chunk(2, -1)[0])
+        g = torch.cat([self.gradients.get(t, zero) for t in range(len(self.products))]).view(-1)
         rows = []
         for edge in range(len(decision.sources)):
-            s = torch.cat([self.states[step][edge] for step in steps])
+            state, passed = self.history.of(edge)
             if edge == chosen[0]:
-                product = torch.cat([self.products[step] for step in steps])
+                gate, z = (part.contiguous() for part in torch.cat(self.products).chunk(2, -1))
             else:
-                passed = s if self.mask is None else s * self.mask.repeat(len(steps), 1)
-                product = passed @ weight
-            gate, z = product.chunk(2, -1)
-            gated = gate.sigmoid().mul_(g)
-            z = z.contiguous()
-            shared = _dot(g - gated, s)
-            rows.append(
-                torch.stack([shared + _dot(gated, OPERATIONS[k](z)) for k in decision.operations])
-            )
+                gate, z = (passed @ half for half in weight.chunk(2, -1))
+            gated, s, z = gate.sigmoid_().view(-1).mul_(g), state.view(-1), z.view(-1)
+            shared = torch.dot(g, s) - torch.dot(gated, s)
+            inner = [torch.dot(gated, OPERATIONS[k](z)) for k in decision.operations]
+            rows.append(torch.stack(inner) + shared)
         self.gradients.clear()
         return torch.stack(rows).to(a.dtype)
 
@@ -153,7 +168,6 @@ def _candidates(
     mask: Tensor | None,
     shared: SharedMap,
     notes: _Notes,
-    step: int,
 ) -> Callable[[int, int], Tensor]:
     """Evaluates the candidates that run: one product, and each activation once, for all edges."""
     used = states[edges[0]] if len(edges) == 1 else torch.stack([states[e] for e in edges])
@@ -182,7 +196,3 @@ def _masked(state: Tensor, mask: Tensor | None) -> Tensor:
 
 def _normalised(state: Tensor) -> Tensor:
     return nn.functional.batch_norm(state, None, None, training=True)
-
-
-def _dot(first: Tensor, second: Tensor) -> Tensor:
-    return torch.dot(first.view(-1), second.view(-1))

@@ -67,7 +67,7 @@ class _Product(torch.autograd.Function):
         return x @ weight
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         ctx.notes.append((x.detach(), grad))
@@ -82,7 +82,7 @@ class _Deferred(torch.autograd.Function):
         return tensor.view_as(tensor)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor | None) -> tuple[Tensor, None]:
         found = ctx.find()
         return found if grad is None else found + grad, None

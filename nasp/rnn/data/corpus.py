@@ -80,7 +80,7 @@ def load_corpus(path: Path) -> Corpus:
     found = hashlib.sha256("\n".join(vocabulary.words).encode())
     for split in SPLITS:
         found.update(encoded[split].numpy().tobytes())
-    return Corpus(vocabulary, *(encoded[split] for split in SPLITS), found.hexdigest())
+    return Corpus(vocabulary, **encoded, sha256=found.hexdigest())
 
 
 def read_words(path: Path, split: str) -> tuple[str, Lines]:
@@ -88,14 +88,12 @@ def read_words(path: Path, split: str) -> tuple[str, Lines]:
     names = [name.format(split) for name in NAMES]
     try:
         with _files(path) as files:
-            wanted = {name: key for key in files.names() if (name := PurePosixPath(key).name)}
-            name = next((name for name in names if name in wanted), None)
-            if name is None:
-                raise NaspError(
-                    f"{path} holds no {split} text: it needs one of {', '.join(names)}"
-                )
+            held = {PurePosixPath(key).name: key for key in files.names()}
+            name = next((name for name in names if name in held), "")
+            if not name:
+                raise NaspError(f"{path} holds no {split} text: it needs one of {', '.join(names)}")
             place = f"{path}: {name}" if path.is_file() else str(path / name)
-            content = files.read(wanted[name])
+            content = files.read(held[name])
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or error
         raise NaspError(f"{path} cannot be read ({reason}): get it anew") from error
