@@ -146,6 +146,7 @@ def _arrow(
             linewidth=1.4,
             color=colour,
             shrinkA=DIAMETER / 2 * points_an_inch if from_node else 0,
+            capstyle="butt",
             shrinkB=(DIAMETER / 2 + 0.02) * points_an_inch,
             zorder=1,
         )

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 Find = Callable[[], Tensor]
+Notes = dict[int, tuple[Tensor, Tensor]]  # input and ∂L/∂output of each use, by its position
 
 
 def deferred(tensor: Tensor, find: Find) -> Tensor:
@@ -38,7 +38,9 @@ class SharedMap:
 
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
-        self.notes: list[tuple[Tensor, Tensor]] = []  # input and ∂L/∂output of each use
+        self.uses = 0
+        # By position: a pass that needs no ∂L/∂W leaves notes, which the next one writes over.
+        self.notes: Notes = {}
         self.learns = torch.is_grad_enabled() and weight.requires_grad
         if self.learns:
             notes = self.notes
@@ -48,30 +50,38 @@ class SharedMap:
         """`x W`, for `x` of `(batch, inputs)`."""
         if not self.learns:
             return x @ self.weight
-        return _Product.apply(x, self.weight, self.notes)  # type: ignore[no-any-return, no-untyped-call]
+        self.uses += 1
+        return _Product.apply(x, self.weight, self.notes, self.uses)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _total(weight: Tensor, notes: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _total(weight: Tensor, notes: Notes) -> Tensor:
     if not notes:
         return torch.zeros_like(weight)
-    inputs, gradients = (torch.cat(parts) for parts in zip(*notes, strict=True))
+    inputs, gradients = (torch.cat(parts) for parts in zip(*notes.values(), strict=True))
     notes.clear()
     return inputs.T @ gradients
 
 
+def _refuse_second_derivatives() -> None:
+    # Autograd runs a backward pass in this mode if asked to differentiate it again. Notes have no
+    # history: without this, that derivative would lack terms.
+    if torch.is_grad_enabled():
+        raise RuntimeError("no second derivatives through time: take DARTS with hessian=finite")
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, notes: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, notes: Notes, use: int) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.notes = notes
+        ctx.notes, ctx.use = notes, use
         return x @ weight
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, None]:
+        _refuse_second_derivatives()
         x, weight = ctx.saved_tensors
-        ctx.notes.append((x.detach(), grad))
-        return grad @ weight.T if ctx.needs_input_grad[0] else None, None, None
+        ctx.notes[ctx.use] = (x.detach(), grad)
+        return grad @ weight.T if ctx.needs_input_grad[0] else None, None, None, None
 
 
 class _Deferred(torch.autograd.Function):
@@ -82,7 +92,7 @@ class _Deferred(torch.autograd.Function):
         return tensor.view_as(tensor)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor | None) -> tuple[Tensor, None]:
+        _refuse_second_derivatives()
         found = ctx.find()
         return found if grad is None else found + grad, None
