@@ -12,6 +12,7 @@ from nasp.rnn.data.streams import batches
 from nasp.rnn.words import TiedWords
 
 ROWS = 1024  # words that are decoded at once
+LARGEST = 700.0  # loss whose perplexity is still a number
 
 
 @torch.no_grad()
@@ -30,7 +31,7 @@ def judge(
         split: Prefix of the metrics, `valid` for example.
 
     Raises:
-        NaspError: The loss is not finite.
+        NaspError: The loss is no number, or its perplexity too large for one.
     """
     total, count = 0.0, 0
     steps = max(1, ROWS // text.shape[1])
@@ -40,11 +41,6 @@ def judge(
         total += float(words.cross_entropy(found, batch.targets, "sum"))
         count += batch.targets.numel()
     loss = total / count
-    if not math.isfinite(loss):
+    if not loss < LARGEST:  # NaN, too
         raise NaspError(f"{split}/loss is {loss}: lower learning_rate")
-    return {f"{split}/loss": loss, f"{split}/perplexity": perplexity(loss)}
-
-
-def perplexity(loss: float) -> float:
-    """`exp(loss)`, infinite where it is too large for a number."""
-    return math.exp(loss) if loss < 700 else math.inf
+    return {f"{split}/loss": loss, f"{split}/perplexity": math.exp(loss)}

@@ -30,7 +30,8 @@ class DescentOptions:
         dropouti: The same of the embedded word.
         dropoute: The same of a word's whole embedding.
         tokens: Take so many of the training words, from the start; all if null.
-        max_seconds: Seconds after which no further epoch starts; no limit if null.
+        max_seconds: Seconds after which no further epoch starts, shared evenly by the trials where
+            there are several; no limit if null.
     """
 
     emsize: int = 850

@@ -129,6 +129,8 @@ def _by_trials(
     """Train what a sampler asks for, each cell alone, in a model of the search's size."""
     sampler = SAMPLERS[options.strategy](decisions_of(), generator(seed, "trials"))
     same = {f.name: getattr(options, f.name) for f in fields(DescentOptions)}
+    if options.max_seconds is not None:
+        same["max_seconds"] = options.max_seconds / options.trials
     training = TrainOptions(**same, epochs=options.trial_epochs)
     found: list[tuple[Genotype, Metrics]] = []
     histories: dict[str, list[Metrics]] = {}

@@ -65,13 +65,11 @@ def test_a_search_by_trials_and_its_configuration(data: list[str], tmp_path: Pat
 
 def test_a_run_of_another_cell_is_not_gone_on_with(data: list[str], tmp_path: Path) -> None:
     run = [*data, *FAST, "--quiet", "--output", str(tmp_path / "run")]
-    cell = tmp_path / "cell.json"
-    cell.write_text((Path("darts_v1")).name)
     rnn_train.main([*run, "--genotype", "darts_v1"])
     before = result_of(tmp_path / "run")["metrics"]
     rnn_train.main([*run, "--genotype", "darts_v1", "--resume"])
     assert result_of(tmp_path / "run")["metrics"] == before
-    with pytest.raises(NaspError, match="another configuration: (cell|genotype)"):
+    with pytest.raises(NaspError, match="another configuration: cell was"):
         rnn_train.main([*run, "--genotype", "darts_v2", "--resume"])
 
 

@@ -81,7 +81,8 @@ def test_missing_and_broken_files_are_named(folder: Path, tmp_path: Path) -> Non
 
 def test_names_are_found(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NASP_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     assert find_text(str(folder)) == folder
     assert find_text("made", tmp_path) == folder
     with pytest.raises(NaspError, match="did you mean 'made'"):
@@ -94,7 +95,7 @@ def test_names_are_found(folder: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert find_text("wikitext-2", tmp_path) == tmp_path / "wikitext-2-v1.zip"
     with pytest.raises(NaspError, match=r"nowhere/x\.zip'?: no such file"):
         find_text("nowhere/x.zip")
-    with pytest.raises(NaspError, match="data_dir: .*is not a folder"):
+    with pytest.raises(NaspError, match=r"data_dir: .*is not a folder"):
         find_text("ptb", tmp_path / "absent")
 
 

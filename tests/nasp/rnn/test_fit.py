@@ -12,7 +12,8 @@ from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
 from nasp.core.seeding import generator
 from nasp.rnn.averaging import Averaging
-from nasp.rnn.data import Corpus
+from nasp.rnn.data import Corpus, columns
+from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
 from nasp.rnn.pipeline import exactly, train_alone
@@ -59,7 +60,7 @@ def without_time(history: list[Metrics]) -> list[Metrics]:
 def test_a_model_learns_a_language(corpus: Corpus) -> None:
     network, history = trained(corpus, options(epochs=25, emsize=24, nhid=24))
     best = min(metrics["valid/perplexity"] for metrics in history)
-    # A model that knows only how frequent the words are has about 12.9.
+    # A model that knows only how frequent the words are has about 12.7.
     assert best < 6
     assert exactly(network, corpus.test, "test")["test/perplexity"] < 7
 
@@ -73,25 +74,24 @@ def test_same_seed_same_training(corpus: Corpus) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("stop", [0, 1, 3])
+@pytest.mark.parametrize("stop", [0, 1, 5])
 def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: int) -> None:
-    # Without a step in validation's way averaging would begin late: every epoch counts as worse.
-    chosen = options(learning_rate=60.0, gradient_clip=2.0)
+    chosen = options(epochs=7, learning_rate=30.0, gradient_clip=0.5)
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(Killed):
         trained(corpus, chosen, path, stop)
     network, history = trained(corpus, chosen, path)
     whole, expected = trained(corpus, chosen)
+    kept = Checkpoint(path, {}, resume=True).get("train")
+    assert kept is not None
+    assert kept["state"]["averaging"]["count"] > 0  # it began on the way
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 
 
 def test_the_result_is_the_best_epoch(corpus: Corpus) -> None:
-    network, history = trained(corpus, options(epochs=6, learning_rate=60.0, gradient_clip=5.0))
+    network, history = trained(corpus, options(epochs=6, learning_rate=30.0, gradient_clip=0.5))
     losses = [metrics["valid/loss"] for metrics in history]
-    from nasp.rnn.data import columns
-    from nasp.rnn.judge import judge
-
     found = judge(network.outputs, network.words, columns(corpus.valid, 10), "valid")
     assert found["valid/loss"] == pytest.approx(min(losses), rel=1e-5)
 
@@ -101,13 +101,11 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
 ) -> None:
     path = tmp_path / "checkpoint.pt"
     run = Run(Checkpoint(path, {}, resume=True))
-    forward, calls = LanguageModel.forward, 0
-    steps = 0
+    forward = LanguageModel.forward
 
     def poisoned(self: LanguageModel, batch: object) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if run.checkpoint.get("train") and len(run.checkpoint.get("train")["history"]) == 2:
+        saved = run.checkpoint.get("train")
+        if saved is not None and len(saved["history"]) == 2:
             with torch.no_grad():
                 self.words.bias[0] = float("nan")
         return forward(self, batch)  # type: ignore[arg-type]
@@ -120,7 +118,6 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     assert kept is not None
     assert len(kept["history"]) == 2
     assert all(torch.isfinite(value).all() for value in kept["state"]["network"].values())
-    assert calls > steps
 
 
 def test_a_loss_that_is_no_number_at_once_says_so(corpus: Corpus) -> None:
@@ -135,7 +132,7 @@ def test_averaging_begins_when_validation_no_longer_improves() -> None:
     for loss in (3.0, 2.0, 2.5, 1.9):  # 2.5 is no worse than the best before the last two epochs
         averaging.observe(loss)
         assert averaging.means is None
-    averaging.observe(2.1)  # the best of the first two is 2.0 or 2.5's time: 2.0 < 2.1
+    averaging.observe(2.1)  # worse than 2.0, the best before the last two
     assert averaging.means is not None
     for value in (4.0, 6.0, 11.0):
         with torch.no_grad():
@@ -151,7 +148,7 @@ def test_averaging_begins_when_validation_no_longer_improves() -> None:
 
 
 def test_patience_and_time_end_a_training(corpus: Corpus) -> None:
-    worse = options(epochs=40, patience=2, learning_rate=60.0, gradient_clip=5.0)
+    worse = options(epochs=40, patience=2, learning_rate=30.0, gradient_clip=0.5)
     assert len(trained(corpus, worse)[1]) < 40
     assert len(trained(corpus, options(epochs=40, max_seconds=1e-6))[1]) == 1
 

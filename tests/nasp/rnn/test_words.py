@@ -10,7 +10,7 @@ from nasp.core.errors import NaspError
 from nasp.rnn.data import columns
 from nasp.rnn.data.streams import Batch, Reader
 from nasp.rnn.dropout import Rates, draw_masks
-from nasp.rnn.judge import judge, perplexity
+from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.words import TiedWords
 from nasp.rnn.zoo import ZOO
@@ -82,4 +82,3 @@ def test_a_loss_that_is_no_number_is_refused() -> None:
 
     with pytest.raises(NaspError, match="valid/loss is"):
         judge(outputs, words, torch.ones(5, 1, dtype=torch.long), "valid")
-    assert perplexity(1e6) == math.inf
