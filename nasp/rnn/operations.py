@@ -16,3 +16,14 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "identity": _identity,
 }
+
+
+def value(name: str, z: Tensor) -> Tensor:
+    """An activation of many numbers, outside of autograd.
+
+    `tanh z = 2 σ(2z) − 1`, within rounding, and torch's sigmoid is several times as fast as its
+    tanh on a CPU.
+    """
+    if name == "tanh":
+        return (2 * z).sigmoid_().mul_(2).sub_(1)
+    return OPERATIONS[name](z)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nasp.core.decision import Decision
 from nasp.core.relaxation import Relaxation
-from nasp.rnn.operations import OPERATIONS
+from nasp.rnn.operations import OPERATIONS, value
 from nasp.rnn.through_time import SharedMap, deferred
 from nasp.rnn.words import uniform
 
@@ -148,13 +148,11 @@ class _Notes:
         rows = []
         for edge in range(len(decision.sources)):
             state, passed = self.history.of(edge)
-            if edge == chosen[0]:
-                gate, z = (part.contiguous() for part in torch.cat(self.products).chunk(2, -1))
-            else:
-                gate, z = (passed @ half for half in weight.chunk(2, -1))
-            gated, s, z = gate.sigmoid_().view(-1).mul_(g), state.view(-1), z.view(-1)
+            product = torch.cat(self.products) if edge == chosen[0] else passed @ weight
+            gate, z = product.chunk(2, -1)
+            gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)
             shared = torch.dot(g, s) - torch.dot(gated, s)
-            inner = [torch.dot(gated, OPERATIONS[k](z)) for k in decision.operations]
+            inner = [torch.dot(gated, value(k, z)) for k in decision.operations]
             rows.append(torch.stack(inner) + shared)
         self.gradients.clear()
         return torch.stack(rows).to(a.dtype)
@@ -179,7 +177,7 @@ def _candidates(
     values = {k: _updated(used, product, OPERATIONS[decision.operations[k]]) for k in operations}
     if len(edges) == 1:
         return lambda edge, k: values[k]
-    apart = {k: value.unbind(0) for k, value in values.items()}
+    apart = {k: many.unbind(0) for k, many in values.items()}
     position = {edge: i for i, edge in enumerate(edges)}
     return lambda edge, k: apart[k][position[edge]]
 

@@ -1,5 +1,7 @@
 """The search space: its equations, its gradients and what they cost."""
 
+import gc
+import weakref
 from functools import partial
 
 import pytest
@@ -116,6 +118,23 @@ def test_an_architecture_step_takes_each_product_once() -> None:
     backward = (STEPS * 8 - first + STEPS - 1) * product + decoder
     idle = STEPS * (36 - 8) * product
     assert counter.get_total_flops() == forward + backward + idle
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_step_is_freed_without_the_garbage_collector(backward: bool) -> None:
+    space, batch, projection = made(0)
+    gc.disable()
+    try:
+        relaxation = Relaxation.one_path(projection).probed()
+        loss, watched = space(batch, relaxation), weakref.ref(batch.state)
+        del batch
+        assert watched() is not None  # the graph needs it
+        if backward:
+            torch.autograd.grad(loss, list(relaxation.weights.values()))
+        del loss
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_a_weight_step_runs_one_path_and_darts_all() -> None:
