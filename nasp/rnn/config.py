@@ -1,0 +1,53 @@
+"""All options of the commands for recurrent cells."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasp.core.command import RunOptions
+from nasp.rnn.options import SearchOptions, TrainOptions
+
+
+@dataclass
+class SearchConfig(RunOptions, SearchOptions):
+    """All options of `python -m nasp.rnn_search`.
+
+    Attributes:
+        data: ptb or wikitext-2, or a path to a folder or an archive of their form.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+    """
+
+    data: str = "ptb"
+    data_dir: Path | None = None
+
+
+@dataclass
+class TrainConfig(RunOptions, TrainOptions):
+    """All options of `python -m nasp.rnn_train`.
+
+    Attributes:
+        data: ptb or wikitext-2, or a path to a folder or an archive of their form.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+        genotype: A published cell (darts_v1, darts_v2, enas), the genotype.json of a search, or
+            the folder of its run.
+    """
+
+    data: str = "ptb"
+    data_dir: Path | None = None
+    genotype: str = "darts_v2"
+
+
+@dataclass
+class EvalConfig:
+    """All options of `python -m nasp.rnn_eval`.
+
+    Attributes:
+        model: The model.pt of a training, or the folder of its run.
+        data: As in training.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+        device: auto, cpu, cuda, cuda:1 or mps.
+    """
+
+    model: Path = Path("model.pt")
+    data: str = "ptb"
+    data_dir: Path | None = None
+    device: str = "auto"

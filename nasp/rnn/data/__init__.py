@@ -1,0 +1,18 @@
+"""Text in: words of a data set as integers, and the batches that are cut from them."""
+
+from nasp.rnn.data.corpus import Corpus, Vocabulary, encode, load_corpus, read_words
+from nasp.rnn.data.find import find_text
+from nasp.rnn.data.streams import Batch, batches, columns, varied_lengths
+
+__all__ = [
+    "Batch",
+    "Corpus",
+    "Vocabulary",
+    "batches",
+    "columns",
+    "encode",
+    "find_text",
+    "load_corpus",
+    "read_words",
+    "varied_lengths",
+]

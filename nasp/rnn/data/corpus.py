@@ -1,0 +1,181 @@
+"""The three texts of a data set, read from a folder or in place from an official archive."""
+
+import hashlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+
+END = "<eos>"
+SPLITS = ("train", "valid", "test")
+# How data sets call a split's file: plain folders, Mikolov's Penn Treebank, WikiText.
+NAMES = ("{}.txt", "ptb.{}.txt", "wiki.{}.tokens")
+ARCHIVES = (".zip", ".tgz", ".gz", ".tar")
+BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
+Lines = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that there are; a word's position is its integer.
+
+    Attributes:
+        words: Distinct, the end of a line one of them.
+    """
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, lines: Lines) -> Self:
+        """The words of a text in the order in which they first appear."""
+        return cls(tuple(dict.fromkeys(word for line in lines for word in (*line, END))))
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A data set's texts as integers, an end of line after each line.
+
+    Attributes:
+        vocabulary: Of the training text alone.
+        train: `(tokens,)`, int64.
+        valid: The same.
+        test: The same.
+        sha256: Of vocabulary and texts.
+    """
+
+    vocabulary: Vocabulary
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    sha256: str
+
+
+def load_corpus(path: Path) -> Corpus:
+    """Read the training, the validation and the test text.
+
+    Args:
+        path: A folder or an archive (.zip, .tgz) that holds `train.txt`, `valid.txt` and
+            `test.txt`, or the same as `ptb.train.txt`, ... or `wiki.train.tokens`, ...; one
+            sentence a line, words apart by blanks.
+
+    Raises:
+        NaspError: A file is missing, empty, damaged or no text; or validation or test text has a
+            word that training text has not.
+    """
+    texts = {split: read_words(path, split) for split in SPLITS}
+    vocabulary = Vocabulary.of(texts["train"][1])
+    encoded = {split: encode(lines, vocabulary, place) for split, (place, lines) in texts.items()}
+    found = hashlib.sha256("\n".join(vocabulary.words).encode())
+    for split in SPLITS:
+        found.update(encoded[split].numpy().tobytes())
+    return Corpus(vocabulary, **encoded, sha256=found.hexdigest())
+
+
+def read_words(path: Path, split: str) -> tuple[str, Lines]:
+    """The words of each line of a split, and the file's name for messages; raises as above."""
+    names = [name.format(split) for name in NAMES]
+    try:
+        with _files(path) as files:
+            held = {PurePosixPath(key).name: key for key in files.names()}
+            name = next((name for name in names if name in held), "")
+            if not name:
+                raise NaspError(f"{path} holds no {split} text: it needs one of {', '.join(names)}")
+            place = f"{path}: {name}" if path.is_file() else str(path / name)
+            content = files.read(held[name])
+    except BROKEN as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NaspError(f"{path} cannot be read ({reason}): get it anew") from error
+    try:
+        lines = [line.split() for line in content.decode("utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise NaspError(f"{place} is no UTF-8 text ({error}): get it anew") from error
+    if not any(lines):
+        raise NaspError(f"{place} holds no words: get it anew")
+    return place, lines
+
+
+def encode(lines: Lines, vocabulary: Vocabulary, place: str) -> Tensor:
+    """A text as integers, `(tokens,)`.
+
+    Args:
+        lines: Words of each line.
+        vocabulary: The known words.
+        place: The file's name, for messages.
+
+    Raises:
+        NaspError: A word is not known; the message names its file and line.
+    """
+    index = {word: position for position, word in enumerate(vocabulary.words)}
+    tokens: list[int] = []
+    for number, line in enumerate(lines, 1):
+        for word in (*line, END):
+            if word not in index:
+                raise NaspError(
+                    f"{place}, line {number}: the word {word!r} is not in the training text: "
+                    "give texts that belong together, with rare words replaced by <unk> in all"
+                )
+            tokens.append(index[word])
+    return torch.tensor(tokens)
+
+
+class _Files:
+    """The files of a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> Sequence[str]:
+        return [entry.name for entry in self.root.iterdir() if entry.is_file()]
+
+    def read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
+
+
+class _Zip(_Files):
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive = archive
+
+    def names(self) -> Sequence[str]:
+        return self.archive.namelist()
+
+    def read(self, name: str) -> bytes:
+        return self.archive.read(name)
+
+
+class _Tar(_Files):
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self.archive = archive
+
+    def names(self) -> Sequence[str]:
+        return [member.name for member in self.archive if member.isreg()]
+
+    def read(self, name: str) -> bytes:
+        file = self.archive.extractfile(name)
+        assert file is not None  # it is a regular file
+        return file.read()
+
+
+@contextmanager
+def _files(path: Path) -> Iterator[_Files]:
+    if path.is_dir():
+        yield _Files(path)
+    elif path.suffix == ".zip":
+        with zipfile.ZipFile(path) as zipped:
+            yield _Zip(zipped)
+    elif path.suffix in ARCHIVES:
+        with tarfile.open(path) as packed:
+            yield _Tar(packed)
+    else:
+        raise NaspError(f"{path} is no folder and no archive ({', '.join(ARCHIVES)})")

@@ -1,0 +1,190 @@
+"""Genotypes of recurrent cells: their convention, and DARTS's notation of the same.
+
+The decisions are the nodes `node_1`, `node_2`, ..., each with its one `(source, operation)`.
+Sources are `node_0`, which is made of the input and the previous state, and the nodes before. The
+output of a cell is the mean of all of its nodes but node 0; where only some, the decision `output`
+lists them as `(source, "mean")`.
+"""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasp.core.decision import Decision
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Choices, Genotype
+from nasp.core.nearest import nearest
+from nasp.rnn.operations import OPERATIONS
+
+SPACE = "rnn"
+NODES = 8
+OUTPUT, MEAN = "output", "mean"
+LONGEST_RANGE = 1000
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """What a cell is built from; its states are numbered as in DARTS: 0, then the nodes from 1.
+
+    Attributes:
+        nodes: Of each node its (state, operation).
+        output: The states whose mean is the cell's output.
+    """
+
+    nodes: tuple[tuple[int, str], ...]
+    output: tuple[int, ...]
+
+
+def decisions_of(nodes: int = NODES) -> tuple[Decision, ...]:
+    """The nodes of the search space; an activation has no weights of its own."""
+    return tuple(
+        Decision(
+            f"node_{node}",
+            tuple(f"node_{state}" for state in range(node)),
+            tuple(OPERATIONS),
+            (0.0,) * len(OPERATIONS),
+        )
+        for node in range(1, nodes + 1)
+    )
+
+
+def plan_of(genotype: Genotype) -> CellPlan:
+    """The plan of a cell of any number of nodes.
+
+    Raises:
+        NaspError: The genotype is of another space, or does not follow the convention.
+    """
+    if genotype.space != SPACE:
+        raise NaspError(
+            f"a genotype of the space {genotype.space!r}, but a recurrent cell is needed: "
+            "give the genotype of an RNN search"
+        )
+    choices, count = genotype.choices, 0
+    while f"node_{count + 1}" in choices:
+        count += 1
+    if count == 0:
+        raise NaspError("the genotype has no node_1: a recurrent cell has node_1, node_2, ...")
+    states = [f"node_{state}" for state in range(count + 1)]
+    known = [*states[1:], OUTPUT]
+    for name in choices:
+        if name not in known:
+            raise NaspError(
+                f"the genotype's decision {name!r} is unknown or follows a gap"
+                f"{nearest(name, known)}: nodes are node_1, node_2, ... with none left out"
+            )
+    nodes = []
+    for node in range(1, count + 1):
+        pairs = _checked(choices, states[node], states[:node], list(OPERATIONS))
+        if len(pairs) != 1:
+            raise NaspError(f"{states[node]} has {len(pairs)} choices: a node has one")
+        nodes.append(pairs[0])
+    if OUTPUT not in choices:
+        return CellPlan(tuple(nodes), tuple(range(1, count + 1)))
+    output = [state for state, _ in _checked(choices, OUTPUT, states, [MEAN])]
+    if not output or 0 in output or len(set(output)) < len(output):
+        raise NaspError("output must list one or more nodes from node_1 on, each once")
+    return CellPlan(tuple(nodes), tuple(output))
+
+
+def from_darts(recurrent: Sequence[tuple[str, int]], concat: Sequence[int]) -> Genotype:
+    """The genotype of a cell in DARTS's notation.
+
+    Args:
+        recurrent: (operation, state) of each node in turn.
+        concat: The states whose mean is the output.
+
+    Raises:
+        NaspError: It is no cell.
+    """
+    choices: Choices = {
+        f"node_{node}": ((f"node_{state}", operation),)
+        for node, (operation, state) in enumerate(recurrent, 1)
+    }
+    if list(concat) != list(range(1, len(recurrent) + 1)):
+        choices[OUTPUT] = tuple((f"node_{state}", MEAN) for state in concat)
+    genotype = Genotype(SPACE, choices)
+    plan_of(genotype)
+    return genotype
+
+
+def darts_text(genotype: Genotype) -> str:
+    """The cell as a line for DARTS's `genotypes.py`.
+
+    Raises:
+        NaspError: It is no genotype of a recurrent cell.
+    """
+    plan = plan_of(genotype)
+    recurrent = [(operation, state) for state, operation in plan.nodes]
+    every = plan.output == tuple(range(1, len(plan.nodes) + 1))
+    concat = f"range(1, {len(plan.nodes) + 1})" if every else str(list(plan.output))
+    return f"Genotype(recurrent={recurrent}, concat={concat})"
+
+
+def parse_darts(text: str) -> Genotype:
+    """Read `Genotype(recurrent=[('sigmoid', 0), ...], concat=range(1, 9))`.
+
+    What stands before it, a name or the head of a log's line, is passed over. Nothing is executed.
+
+    Raises:
+        NaspError: The text holds no such genotype, or more than one, or it is no cell.
+    """
+    start = text.find("Genotype(")
+    try:
+        call = ast.parse(text[start:].strip() if start >= 0 else "", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError("not Genotype(name=value, ...)")
+        values = {str(keyword.arg): keyword.value for keyword in call.keywords}
+        if len(call.keywords) != 2 or set(values) != {"recurrent", "concat"}:
+            raise ValueError("needs recurrent and concat, each once")
+        recurrent = [_pair(pair) for pair in ast.literal_eval(values["recurrent"])]
+        concat = [_integer(state) for state in _states(values["concat"])]
+    # The last two: brackets nested too deep for the parser.
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise NaspError(
+            f"not one genotype in DARTS's notation ({error}): give "
+            "Genotype(recurrent=[...], concat=[...])"
+        ) from error
+    return from_darts(recurrent, concat)
+
+
+def _checked(
+    choices: Choices, name: str, sources: list[str], operations: list[str]
+) -> list[tuple[int, str]]:
+    """The (state, operation) pairs of a decision, once they are known to be possible."""
+    for pair in choices[name]:
+        for part, value, valid in zip(
+            ("source", "operation"), pair, (sources, operations), strict=True
+        ):
+            if value not in valid:
+                raise NaspError(
+                    f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
+                    f"there are {', '.join(valid)}"
+                )
+    return [(sources.index(source), operation) for source, operation in choices[name]]
+
+
+def _states(node: ast.expr) -> Sequence[Any]:
+    """The value of a list, or of `range(...)` of integers."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        states: Sequence[Any] = ast.literal_eval(node)
+        return states
+    if node.func.id != "range" or node.keywords:
+        raise ValueError(f"{node.func.id}(...) is not read")
+    numbers = range(*(_integer(ast.literal_eval(bound)) for bound in node.args))
+    if numbers[LONGEST_RANGE:]:
+        raise ValueError("a range too long")
+    return numbers
+
+
+def _pair(pair: Any) -> tuple[str, int]:
+    operation, state = pair
+    if not isinstance(operation, str):
+        raise ValueError(f"{operation!r} is no operation")
+    return operation, _integer(state)
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:  # True is an int
+        raise ValueError(f"{value!r} is no index")
+    return value

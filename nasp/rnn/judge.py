@@ -1,0 +1,46 @@
+"""How well a language model predicts."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from nasp.core.errors import NaspError
+from nasp.core.metrics import Metrics
+from nasp.rnn.data.streams import batches
+from nasp.rnn.words import TiedWords
+
+ROWS = 1024  # words that are decoded at once
+LARGEST = 700.0  # loss whose perplexity is still a number
+
+
+@torch.no_grad()
+def judge(
+    outputs: Callable[[Tensor, Tensor], Tensor], words: TiedWords, text: Tensor, split: str
+) -> Metrics:
+    """Mean cross-entropy in nats, and perplexity, of every word of a text but each column's first.
+
+    The state is carried from the first word to the last, so that in one column they are exact.
+
+    Args:
+        outputs: Of the cell, `(steps, batch, units)`, given words `(steps, batch)` and the state
+            before them.
+        words: Decodes them.
+        text: Columns, `(steps, batch)`.
+        split: Prefix of the metrics, `valid` for example.
+
+    Raises:
+        NaspError: The loss is no number, or its perplexity too large for one.
+    """
+    total, count = 0.0, 0
+    steps = max(1, ROWS // text.shape[1])
+    for batch in batches(text, words.weight.shape[1], lambda: steps):
+        found = outputs(batch.inputs, batch.state)
+        batch.end_at(found[-1])
+        total += float(words.cross_entropy(found, batch.targets, "sum"))
+        count += batch.targets.numel()
+    loss = total / count
+    if not loss < LARGEST:  # NaN, too
+        raise NaspError(f"{split}/loss is {loss}: lower learning_rate")
+    return {f"{split}/loss": loss, f"{split}/perplexity": math.exp(loss)}

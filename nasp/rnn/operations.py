@@ -1,0 +1,29 @@
+"""The activations that a node of a recurrent cell may take (DARTS, section 2.1)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def _identity(x: Tensor) -> Tensor:
+    return x
+
+
+OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "identity": _identity,
+}
+
+
+def value(name: str, z: Tensor) -> Tensor:
+    """An activation of many numbers, outside of autograd.
+
+    `tanh z = 2 σ(2z) − 1`, within rounding, and torch's sigmoid is several times as fast as its
+    tanh on a CPU.
+    """
+    if name == "tanh":
+        return (2 * z).sigmoid_().mul_(2).sub_(1)
+    return OPERATIONS[name](z)

@@ -1,0 +1,129 @@
+"""How recurrent cells are searched, and how language models of them are trained."""
+
+from dataclasses import dataclass
+
+import torch
+
+from nasp.core.check import above_zero, not_negative, one_of
+from nasp.core.errors import NaspError
+from nasp.rnn.dropout import Rates
+from nasp.strategies import ONE_SHOT, SAMPLERS
+
+
+@dataclass
+class DescentOptions:
+    """How weights are trained, in a search and alone.
+
+    Attributes:
+        emsize: Units of a word's embedding.
+        nhid: Units of the hidden state; embedding and decoder share their matrix, so it is emsize.
+        batch_size: Columns of text that are read side by side.
+        bptt: Words of a column in one step.
+        learning_rate: Of SGD.
+        weight_decay: L2 penalty on the weights.
+        gradient_clip: Largest norm of the weights' gradient.
+        alpha: Weight of the activation regulariser.
+        beta: Weight of the regulariser of the activations' change in time.
+        dropout: Probability of dropping a unit of the output.
+        dropouth: The same of a hidden node, before its product.
+        dropoutx: The same of the cell's input.
+        dropouti: The same of the embedded word.
+        dropoute: The same of a word's whole embedding.
+        tokens: Take so many of the training words, from the start; all if null.
+        max_seconds: Seconds after which no further epoch starts, shared evenly by the trials where
+            there are several; no limit if null.
+    """
+
+    emsize: int = 850
+    nhid: int = 850
+    batch_size: int = 64
+    bptt: int = 35
+    learning_rate: float = 20.0
+    weight_decay: float = 8e-7
+    gradient_clip: float = 0.25
+    alpha: float = 0.0
+    beta: float = 1e-3
+    dropout: float = 0.75
+    dropouth: float = 0.25
+    dropoutx: float = 0.75
+    dropouti: float = 0.2
+    dropoute: float = 0.1
+    tokens: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        above_zero(self, "emsize", "nhid", "batch_size", "bptt", "learning_rate", "gradient_clip")
+        above_zero(self, "tokens", "max_seconds")
+        not_negative(self, "weight_decay", "alpha", "beta")
+        not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
+        if self.emsize != self.nhid:
+            raise NaspError(
+                f"emsize is {self.emsize} and nhid {self.nhid}: give both the same value, for "
+                "embedding and decoder share their matrix"
+            )
+
+    def rates(self) -> Rates:
+        """The probabilities of dropout."""
+        return Rates(self.dropout, self.dropouth, self.dropoutx, self.dropouti, self.dropoute)
+
+    def sgd(self, parameters: list[torch.nn.Parameter]) -> torch.optim.SGD:
+        """The optimiser of the weights, which has no state."""
+        return torch.optim.SGD(parameters, self.learning_rate, weight_decay=self.weight_decay)
+
+
+@dataclass
+class SearchOptions(DescentOptions):
+    """How a cell is searched; the defaults are those of DARTS (arXiv 1806.09055, section 3.1.2).
+
+    Attributes:
+        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
+            it tries alone: random, exhaustive, reinforce, tpe or evolution.
+        epochs: Epochs of the search.
+        warm_up: First epochs in which only weights take steps.
+        architecture_learning_rate: Adam's step size.
+        architecture_weight_decay: L2 penalty on the architecture's weights.
+        trials: Cells that random, exhaustive, reinforce, tpe and evolution try.
+        trial_epochs: Epochs for which each of them is trained.
+    """
+
+    emsize: int = 300
+    nhid: int = 300
+    batch_size: int = 256
+    weight_decay: float = 5e-7
+    dropoute: float = 0.0
+    strategy: str = "nasp"
+    epochs: int = 50
+    warm_up: int = 0
+    architecture_learning_rate: float = 3e-3
+    architecture_weight_decay: float = 1e-3
+    trials: int = 8
+    trial_epochs: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
+        above_zero(self, "epochs", "architecture_learning_rate", "trials", "trial_epochs")
+        not_negative(self, "warm_up", "architecture_weight_decay")
+        if self.batch_size < 2:
+            raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
+
+
+@dataclass
+class TrainOptions(DescentOptions):
+    """How a language model of a found cell is trained; the defaults are those for Penn Treebank.
+
+    Attributes:
+        epochs: Epochs of training, at most.
+        nonmono: Average the weights once validation has been no better for so many epochs.
+        patience: Stop once validation has been no better for so many epochs; never if null.
+        compile: Compile the cell's time step with torch.compile.
+    """
+
+    epochs: int = 8000
+    nonmono: int = 5
+    patience: int | None = None
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "epochs", "nonmono", "patience")

@@ -1,0 +1,96 @@
+"""What runs of recurrent cells leave behind for people: files, pictures and a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from nasp.cnn.report import draw_weights, show_place
+from nasp.core import plots
+from nasp.core.genotype import Genotype
+from nasp.core.metrics import Metrics
+from nasp.rnn.draw import draw_cell
+from nasp.rnn.genotype import darts_text, decisions_of, plan_of
+from nasp.rnn.pipeline import Found
+
+LABELS = {
+    "train/loss": "training loss",
+    "valid/loss": "validation loss",
+    "valid/perplexity": "validation perplexity",
+}
+
+
+def write(folder: Path, found: Found, one_shot: bool) -> list[Path]:
+    """Write genotype and pictures of a search into a run's folder.
+
+    Returns:
+        All files for a tracker.
+    """
+    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
+    found.genotype.save(files[2])
+    for suffix in ("png", "svg"):
+        files.append(folder / f"cell.{suffix}")
+        draw_cell(found.genotype, files[-1])
+    files.append(folder / "search.png")
+    plots.curves(found.histories, LABELS, files[-1], "Search")
+    if one_shot:
+        files.append(folder / "weights.png")
+        history = [_with_sources(metrics) for metrics in found.histories["search"]]
+        draw_weights(decisions_of(), history, found.genotype, files[-1])
+    return files
+
+
+def _with_sources(metrics: Metrics) -> Metrics:
+    """The weights of node 1 by source, like those of the nodes that have several."""
+    first = "arch/node_1/"
+    return {
+        f"{first}node_0/{name.removeprefix(first)}" if name.startswith(first) else name: value
+        for name, value in metrics.items()
+    }
+
+
+def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics]) -> list[Path]:
+    """Write genotype and pictures of a training into a run's folder.
+
+    Returns:
+        All files for a tracker.
+    """
+    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
+    genotype.save(files[2])
+    for suffix in ("png", "svg"):
+        files.append(folder / f"cell.{suffix}")
+        draw_cell(genotype, files[-1])
+    files.append(folder / "training.png")
+    plots.curves({"training": history}, LABELS, files[-1], "Training")
+    return files
+
+
+def show(found: Found, result: dict[str, Any], folder: Path) -> None:
+    """Print the cell, what it is worth and where the files are."""
+    console = Console()
+    table = Table(title="cell found", title_justify="left")
+    for column in ("node", "activation", "of node"):
+        table.add_column(column)
+    for node, (source, operation) in enumerate(plan_of(found.genotype).nodes, 1):
+        table.add_row(str(node), operation, str(source))
+    console.print(table)
+    console.print(darts_text(found.genotype), soft_wrap=True, markup=False)
+    how = "on shared weights" if "search" in found.histories else "trained alone"
+    console.print(f"validation perplexity {result['metrics']['valid/perplexity']:.2f}, {how}")
+    show_place(console, result["seconds"], result["peak_memory_mb"], folder)
+
+
+def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
+    """Print what a trained model is worth, and where the files are."""
+    console, metrics = Console(), result["metrics"]
+    table = Table(title=f"language model of {name}", title_justify="left")
+    for column in ("text", "perplexity", "loss"):
+        table.add_column(column, justify="left" if column == "text" else "right")
+    for split, label in (("valid", "validation"), ("test", "test, exact")):
+        perplexity, loss = metrics[f"{split}/perplexity"], metrics[f"{split}/loss"]
+        table.add_row(label, f"{perplexity:.2f}", f"{loss:.4f}")
+    console.print(table)
+    console.print(f"{metrics['model/parameters'] / 1e6:.3f} M weights")
+    show_place(console, result["seconds"], result["peak_memory_mb"], folder)

@@ -1,0 +1,65 @@
+"""The search space of recurrent cells: a language model whose cell is undecided."""
+
+import torch
+from torch import Tensor
+
+from nasp.core.genotype import Choices, Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+from nasp.rnn.data.streams import Batch
+from nasp.rnn.dropout import Masks
+from nasp.rnn.genotype import NODES, SPACE, decisions_of
+from nasp.rnn.search_cell import SearchCell
+from nasp.rnn.words import TiedWords
+
+
+class RNNSpace(SearchSpace):
+    """Embedding, cell and decoder; the same decisions are taken at every time step.
+
+    Args:
+        words: Size of the vocabulary.
+        units: Of embedding and state.
+        generator: Source of the start weights, on the CPU.
+        nodes: Of the cell, without node 0.
+        alpha: Weight of the activation regulariser.
+        beta: Weight of the temporal activation regulariser.
+    """
+
+    name = SPACE
+
+    def __init__(
+        self,
+        words: int,
+        units: int,
+        generator: torch.Generator,
+        nodes: int = NODES,
+        alpha: float = 0.0,
+        beta: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.decisions = decisions_of(nodes)
+        self.alpha, self.beta = alpha, beta
+        self.words = TiedWords(words, units, generator)
+        self.cell = SearchCell(self.decisions, units, generator)
+
+    def forward(self, batch: Batch, relaxation: Relaxation) -> Tensor:
+        """The mean cross-entropy of a batch, which hands its last state on.
+
+        Raises:
+            NaspError: It is not finite.
+        """
+        outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
+        batch.end_at(outputs[-1])
+        return self.words.loss(outputs, batch, self.alpha, self.beta)
+
+    def outputs(
+        self, inputs: Tensor, state: Tensor, relaxation: Relaxation, masks: Masks | None = None
+    ) -> Tensor:
+        """The cell's, `(steps, batch, units)`, for words `(steps, batch)`."""
+        embedded = self.words.embed(inputs, masks)
+        return self.cell(  # type: ignore[no-any-return]
+            embedded, state, relaxation, None if masks is None else masks.states
+        )
+
+    def genotype(self, choices: Choices) -> Genotype:
+        return Genotype(self.name, choices)

@@ -1,0 +1,69 @@
+"""What a language model has around its cell: words in, and the loss of words out."""
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.errors import NaspError
+from nasp.rnn.data.streams import Batch
+from nasp.rnn.dropout import Masks
+
+INIT_RANGE = 0.04  # weights start uniform in ± this, as DARTS's do
+
+
+def uniform(*shape: int, generator: torch.Generator) -> nn.Parameter:
+    """Start weights, drawn on the CPU, or nothing where `meta` is the device."""
+    weights = torch.empty(shape)
+    return nn.Parameter(weights.uniform_(-INIT_RANGE, INIT_RANGE, generator=generator))
+
+
+class TiedWords(nn.Module):
+    """Embedding and decoder with one matrix (Press and Wolf, EACL 2017).
+
+    Args:
+        words: Size of the vocabulary.
+        units: Of an embedding, and of the state that is decoded.
+        generator: Source of the start weights.
+    """
+
+    def __init__(self, words: int, units: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.weight = uniform(words, units, generator=generator)
+        self.bias = nn.Parameter(torch.zeros(words))
+
+    def embed(self, inputs: Tensor, masks: Masks | None = None) -> Tensor:
+        """`(steps, batch, units)` of words `(steps, batch)`."""
+        embedded = nn.functional.embedding(inputs, self.weight)
+        if masks is None:
+            return embedded
+        return embedded * masks.words[inputs] * masks.inputs
+
+    def cross_entropy(self, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+        """Of the words `(steps, batch)`, in nats, given outputs `(steps, batch, units)`."""
+        logits = nn.functional.linear(outputs.flatten(0, 1), self.weight, self.bias)
+        return nn.functional.cross_entropy(logits, targets.flatten(), reduction=reduction)
+
+    def loss(self, outputs: Tensor, batch: Batch, alpha: float, beta: float) -> Tensor:
+        """The mean cross-entropy, and the regularisers of the activations where they belong to it.
+
+        These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what
+        dropout let pass of the outputs, and `beta` times that of their change from step to step.
+
+        Args:
+            outputs: Of the cell, `(steps, batch, units)`.
+            batch: That they are of.
+            alpha: Weight of the activation regulariser.
+            beta: Weight of the temporal activation regulariser.
+
+        Raises:
+            NaspError: The loss is not finite.
+        """
+        passed = outputs if batch.masks is None else outputs * batch.masks.outputs
+        loss = self.cross_entropy(passed, batch.targets)
+        if batch.regularised and alpha:
+            loss = loss + alpha * passed.square().mean()
+        if batch.regularised and beta and len(outputs) > 1:
+            loss = loss + beta * (outputs[1:] - outputs[:-1]).square().mean()
+        # A recurrent network waits for this no longer than for the launches of its many steps.
+        if not torch.isfinite(loss.detach()):
+            raise NaspError(f"the loss is {float(loss.detach())}: lower learning_rate")
+        return loss

@@ -1,0 +1,68 @@
+"""Published cells by name, and where else a command's genotype may come from."""
+
+import os
+from pathlib import Path
+
+from nasp.core.errors import NaspError
+from nasp.core.genotype import Genotype
+from nasp.core.nearest import nearest
+from nasp.rnn.genotype import from_darts, plan_of
+
+# fmt: off
+# Each pair is a node: its operation, and the state that it takes (0 is made of input and previous
+# state, i is node i).
+ZOO: dict[str, Genotype] = {
+    # Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019, first order.
+    "darts_v1": from_darts(
+        recurrent=[
+            ("relu", 0), ("relu", 1), ("tanh", 2), ("relu", 3),
+            ("relu", 4), ("identity", 1), ("relu", 5), ("relu", 1),
+        ],
+        concat=range(1, 9),
+    ),
+    # The same, second order.
+    "darts_v2": from_darts(
+        recurrent=[
+            ("sigmoid", 0), ("relu", 1), ("relu", 1), ("identity", 1),
+            ("tanh", 2), ("sigmoid", 5), ("tanh", 3), ("relu", 5),
+        ],
+        concat=range(1, 9),
+    ),
+    # Pham, Guan, Zoph, Le, Dean: Efficient Neural Architecture Search via Parameter Sharing,
+    # ICML 2018, as DARTS's code gives it: 11 nodes, and the output is the mean of those that no
+    # node takes.
+    "enas": from_darts(
+        recurrent=[
+            ("tanh", 0), ("tanh", 1), ("relu", 1), ("tanh", 3), ("tanh", 3), ("relu", 3),
+            ("relu", 4), ("relu", 7), ("relu", 8), ("relu", 8), ("relu", 8),
+        ],
+        concat=[2, 5, 6, 9, 10, 11],
+    ),
+}
+# fmt: on
+
+
+def find_genotype(name_or_path: str) -> Genotype:
+    """The cell of a command's option: a name of `ZOO`, a genotype.json, or a run's folder.
+
+    A name of the zoo wins over a file of the same name (`./enas` reaches that).
+
+    Raises:
+        NaspError: There is none, or it is no genotype of a recurrent cell.
+    """
+    if name_or_path in ZOO:
+        return ZOO[name_or_path]
+    path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
+    if path.is_dir():
+        path /= "genotype.json"
+    if not path.is_file():
+        raise NaspError(
+            f"no genotype {str(path)!r}{nearest(name_or_path, ZOO)}: give a genotype.json, a run's "
+            f"folder that holds one, or one of {', '.join(ZOO)}"
+        )
+    genotype = Genotype.load(path)
+    try:
+        plan_of(genotype)
+    except NaspError as error:
+        raise NaspError(f"{path}: {error}") from error
+    return genotype

@@ -1,0 +1,51 @@
+"""Language models in files."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.errors import NaspError
+from nasp.rnn.data import Vocabulary
+from nasp.rnn.model_file import load_model, save_model
+from nasp.rnn.network import LanguageModel
+from nasp.rnn.zoo import ZOO
+
+VOCABULARY = Vocabulary(("a", "b", "<eos>"))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_loaded_model_is_the_same(name: str, tmp_path: Path) -> None:
+    network = LanguageModel(ZOO[name], 3, 4, torch.Generator().manual_seed(1))
+    save_model(tmp_path / "model.pt", network, VOCABULARY)
+    loaded, vocabulary = load_model(tmp_path / "model.pt")
+    assert vocabulary == VOCABULARY
+    assert loaded.genotype == ZOO[name]
+    inputs, state = torch.tensor([[0, 2], [1, 1]]), torch.zeros(2, 4)
+    assert torch.equal(loaded.outputs(inputs, state), network.outputs(inputs, state))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    network = LanguageModel(ZOO["darts_v1"], 3, 4, torch.Generator())
+    save_model(path, network, VOCABULARY)
+    whole = path.read_bytes()
+    for damaged in (b"", b"text", whole[: len(whole) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(NaspError, match=r"model\.pt: not a model file, or damaged"):
+            load_model(path)
+    with pytest.raises(NaspError, match="cannot read the model file"):
+        load_model(tmp_path / "none.pt")
+    other = tmp_path / "checkpoint.pt"
+    Checkpoint(other, {}).put("train", {}, now=True)
+    with pytest.raises(NaspError, match="holds no language model"):
+        load_model(other)
+    path.write_bytes(whole)
+    body = torch.load(path, weights_only=True)
+    torch.save(body | {"version": 9}, path)
+    with pytest.raises(NaspError, match="model version 9"):
+        load_model(path)
+    torch.save(body | {"words": ["a"]}, path)
+    with pytest.raises(NaspError, match="model file is damaged"):
+        load_model(path)

@@ -1,0 +1,111 @@
+"""Searches on a made language, by all kinds of strategies."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasp.core.checkpoint import Checkpoint
+from nasp.core.errors import NaspError
+from nasp.core.loop import Run
+from nasp.rnn.data import Corpus
+from nasp.rnn.genotype import plan_of
+from nasp.rnn.options import SearchOptions
+from nasp.rnn.pipeline import Found, find
+from nasp.rnn.space import RNNSpace
+from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
+from tests.nasp.rnn.test_fit import CPU, Killed, without_time
+
+STRATEGIES = ["nasp", "darts", "darts2", "random"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return made_corpus(tmp_path_factory.mktemp("made"))
+
+
+def searched(
+    corpus: Corpus, strategy: str, path: Path | None = None, stop: int = 99, **changed: object
+) -> Found:
+    sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 8, "trials": 2, "trial_epochs": 1, "tokens": 100}
+    options = SearchOptions(**(sizes | {"strategy": strategy} | changed))  # type: ignore[arg-type]
+    checkpoint = Checkpoint(path, {}, resume=True)
+    write = checkpoint.put
+
+    def put(section: str, state: dict[str, list[object]], *, now: bool = False) -> None:
+        if len(state["history"]) > stop:
+            raise Killed
+        write(section, state, now=True)
+
+    checkpoint.put = put  # type: ignore[method-assign]
+    return find(corpus, options, 1, Run(checkpoint), CPU)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_search_finds_a_cell_by_its_seed(corpus: Corpus, strategy: str) -> None:
+    before = torch.get_rng_state()
+    first, second = (searched(corpus, strategy) for _ in range(2))
+    assert len(plan_of(first.genotype).nodes) == 8
+    assert first.genotype == second.genotype
+    for name, history in first.histories.items():
+        assert without_time(history) == without_time(second.histories[name])
+    assert torch.equal(before, torch.get_rng_state())
+    best = min(m["valid/perplexity"] for history in first.histories.values() for m in history)
+    assert first.metrics["valid/perplexity"] == best
+
+
+@pytest.mark.parametrize("strategy", ["nasp", "darts2"])
+def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        searched(corpus, strategy, path, stop=1)
+    resumed, whole = searched(corpus, strategy, path), searched(corpus, strategy)
+    assert resumed.genotype == whole.genotype
+    assert without_time(resumed.histories["search"]) == without_time(whole.histories["search"])
+
+
+def test_shared_weights_learn(corpus: Corpus) -> None:
+    changed = {"emsize": 24, "nhid": 24, "epochs": 12, "tokens": None}
+    history = searched(corpus, "nasp", **changed).histories["search"]
+    assert min(metrics["valid/perplexity"] for metrics in history) < 10  # of 13 words
+
+
+def test_the_test_text_is_not_touched(corpus: Corpus) -> None:
+    class Sealed:
+        def __getattribute__(self, name: str) -> object:
+            raise AssertionError("the test text was touched")
+
+    sealed = Corpus(corpus.vocabulary, corpus.train, corpus.valid, Sealed(), "")  # type: ignore[arg-type]
+    for strategy in ("nasp", "random"):
+        searched(sealed, strategy, epochs=1)
+
+
+def test_a_search_that_diverges_keeps_its_last_good_epoch(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward, calls = RNNSpace.forward, 0
+
+    def poisoned(self: RNNSpace, batch: object, relaxation: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 8:  # in the second epoch of 3 steps of two losses each
+            with torch.no_grad():
+                self.words.bias[0] = float("nan")
+        return forward(self, batch, relaxation)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RNNSpace, "forward", poisoned)
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(NaspError, match=r"search stopped in epoch 2: the loss is nan.* epoch 1"):
+        searched(corpus, "nasp", path)
+    kept = Checkpoint(path, {}, resume=True).get("search")
+    assert kept is not None
+    assert len(kept["history"]) == 1
+
+
+def test_too_short_texts_and_batches_of_one_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(NaspError, match="training text has 3 words, too few"):
+        searched(corpus, "nasp", tokens=3)
+    with pytest.raises(NaspError, match="batch norm needs 2"):
+        searched(corpus, "nasp", batch_size=1)
+    with pytest.raises(NaspError, match="did you mean 'darts2'"):
+        searched(corpus, "dart2")

@@ -1,0 +1,182 @@
+"""The search space: its equations, its gradients and what they cost."""
+
+import gc
+import weakref
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from nasp.core.architecture import Architecture
+from nasp.core.errors import NaspError
+from nasp.core.relaxation import Relaxation
+from nasp.core.search import _loss
+from nasp.core.step import frozen
+from nasp.rnn.data import Batch
+from nasp.rnn.operations import OPERATIONS
+from nasp.rnn.space import RNNSpace
+from nasp.strategies import ONE_SHOT, StrategyOptions
+from tests.nasp.rnn.made import made_batch
+
+WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6
+
+
+def made(seed: int, nodes: int = 8) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
+    """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
+    generator = torch.Generator().manual_seed(seed)
+    space = RNNSpace(WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2).double()
+    with torch.no_grad():
+        for parameter in space.parameters():
+            parameter.mul_(20)
+    projection = Architecture(space.decisions, generator).projection()
+    return space, made_batch(generator), {n: a.double() for n, a in projection.items()}
+
+
+def by_hand(space: RNNSpace, batch: Batch, weights: dict[str, Tensor]) -> Tensor:
+    """The loss from the published equations, one candidate at a time."""
+    masks = batch.masks
+    assert masks is not None
+    cell, n = space.cell, UNITS
+    norm = nn.BatchNorm1d(n, affine=False).double()
+
+    def update(state: Tensor, product: Tensor, name: str) -> Tensor:
+        gate, z = product[:, :n].sigmoid(), product[:, n:]
+        return state + gate * (OPERATIONS[name](z) - state)
+
+    h, outputs = batch.state, []
+    for words in batch.inputs:
+        x = (space.words.weight * masks.words)[words] * masks.inputs
+        both = torch.cat([x, h * masks.states], 1)
+        first = update(h, both @ torch.cat([cell.input_map, cell.state_map]), "tanh")
+        states = [norm(first)]
+        for d, matrix in zip(space.decisions, cell.maps, strict=True):
+            a = weights[d.name]
+            node = sum(
+                a[e, k] * update(s, (s * masks.states) @ matrix, name)
+                for e, s in enumerate(states)
+                for k, name in enumerate(d.operations)
+            )
+            states.append(norm(node))
+        h = sum(states[1:]) / len(space.decisions)
+        outputs.append(h)
+    raw = torch.stack(outputs)
+    passed = raw * masks.outputs
+    logits = passed @ space.words.weight.T + space.words.bias
+    loss = nn.functional.cross_entropy(logits.view(-1, WORDS), batch.targets.reshape(-1))
+    loss = loss + 0.3 * passed.square().mean()
+    return loss + 0.2 * (raw[1:] - raw[:-1]).square().mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_path_gradient_is_that_of_full_autograd(seed: int) -> None:
+    space, batch, projection = made(seed)
+    one = Relaxation.one_path(projection).probed()
+    full = Relaxation.dense(projection).probed()
+    losses = [space(batch, one), space(batch, full)]
+    torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
+    for inputs in ([*one.weights.values()], [*space.parameters()]):
+        others = inputs if inputs[0] is space.words.weight else [*full.weights.values()]
+        ours = torch.autograd.grad(losses[0], inputs, retain_graph=True)
+        theirs = torch.autograd.grad(losses[1], others, retain_graph=True)
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+        assert min(float(g.abs().max()) for g in theirs) > 1e-6
+
+
+@pytest.mark.parametrize("kind", ["one path", "softmax"])
+def test_the_loss_and_its_gradients_are_those_of_the_equations(kind: str) -> None:
+    space, batch, projection = made(4, nodes=4)
+    if kind == "one path":
+        relaxation = Relaxation.one_path(projection).probed()
+    else:
+        mixed = {n: (3 * a).softmax(1) for n, a in projection.items()}
+        relaxation = Relaxation.dense(mixed).probed()
+    inputs = [*relaxation.weights.values(), *space.parameters()]
+    ours, hand = space(batch, relaxation), by_hand(space, batch, dict(relaxation.weights))
+    torch.testing.assert_close(ours, hand, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, inputs),
+        torch.autograd.grad(hand, inputs),
+        rtol=1e-9,
+        atol=1e-9,
+    )
+
+
+def test_an_architecture_step_takes_each_product_once() -> None:
+    space, batch, projection = made(0)
+    product = 2 * BATCH * UNITS * 2 * UNITS  # operations of one map at one time step
+    decoder = 2 * STEPS * BATCH * UNITS * WORDS
+    with frozen(space.weights()):
+        relaxation = Relaxation.one_path(projection).probed()
+        with FlopCounterMode(display=False) as counter:
+            loss = space(batch, relaxation)
+            torch.autograd.grad(loss, list(relaxation.weights.values()))
+    forward = STEPS * (2 + 8) * product + decoder
+    # The gradient passes all maps of nodes and state, but none right behind the start.
+    first = sum(int(a[0].any()) for a in projection.values())
+    backward = (STEPS * 8 - first + STEPS - 1) * product + decoder
+    idle = STEPS * (36 - 8) * product
+    assert counter.get_total_flops() == forward + backward + idle
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_step_is_freed_without_the_garbage_collector(backward: bool) -> None:
+    space, batch, projection = made(0)
+    gc.disable()
+    try:
+        relaxation = Relaxation.one_path(projection).probed()
+        loss, watched = space(batch, relaxation), weakref.ref(batch.state)
+        del batch
+        assert watched() is not None  # the graph needs it
+        if backward:
+            torch.autograd.grad(loss, list(relaxation.weights.values()))
+        del loss
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_a_weight_step_runs_one_path_and_darts_all() -> None:
+    space, batch, projection = made(0)
+    product, decoder = 2 * BATCH * UNITS * 2 * UNITS, 2 * STEPS * BATCH * UNITS * WORDS
+    for relaxation, nodes in (
+        (Relaxation.one_path(projection), 8),
+        (Relaxation.dense(projection), 36),
+    ):
+        with FlopCounterMode(display=False) as counter:
+            space(batch, relaxation)
+        assert counter.get_total_flops() == STEPS * (2 + nodes) * product + decoder
+
+
+def test_the_state_is_handed_on_and_a_batch_may_run_again() -> None:
+    space, batch, projection = made(0)
+    relaxation = Relaxation.one_path(projection)
+    first, state = space(batch, relaxation), batch.reader.state
+    assert state.shape == (BATCH, UNITS)
+    assert not state.requires_grad
+    assert not torch.equal(state, batch.state)
+    assert torch.equal(space(batch, relaxation), first)
+    assert torch.equal(batch.reader.state, state)
+
+
+def test_a_loss_that_is_no_number_is_refused() -> None:
+    space, batch, projection = made(0)
+    with torch.no_grad():
+        space.words.bias[0] = float("nan")
+    with pytest.raises(NaspError, match="loss is nan: lower learning_rate"):
+        space(batch, Relaxation.one_path(projection))
+
+
+@pytest.mark.parametrize("name", ONE_SHOT)
+def test_strategies_move_the_architecture_alone(name: str) -> None:
+    generator = torch.Generator().manual_seed(2)
+    space = RNNSpace(WORDS, UNITS, generator, nodes=3)
+    options = StrategyOptions(learning_rate=0.01, weight_learning_rate=1.0, hessian="finite")
+    strategy = ONE_SHOT[name](space, generator, options)
+    batches = [made_batch(generator, dtype=torch.float32) for _ in range(2)]
+    before = [p.detach().clone() for p in space.parameters()]
+    a = {n: v.detach().clone() for n, v in strategy.architecture.values().items()}
+    strategy.architecture_step(*(partial(_loss, space, batch) for batch in batches))
+    assert all(torch.equal(p, q) for p, q in zip(space.parameters(), before, strict=True))
+    assert all(not torch.equal(v, a[n]) for n, v in strategy.architecture.values().items())
