@@ -7,13 +7,13 @@ concatenates all of its nodes; where only some, `normal_output` or `reduce_outpu
 `(source, "concat")`.
 """
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nasp.cnn.operations import OPERATIONS
+from nasp.core.darts_text import read_cells
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.nearest import nearest
@@ -22,7 +22,6 @@ SPACE = "cnn"
 CELLS = ("normal", "reduce")
 INPUTS = 2
 CONCAT = "concat"
-LONGEST_RANGE = 1000
 
 Edges = Sequence[tuple[str, int]]
 Pairs = tuple[tuple[str, str], ...]
@@ -132,24 +131,8 @@ def parse_darts(text: str) -> Genotype:
     Raises:
         NaspError: The text holds no such genotype, or more than one, or its cells are none.
     """
-    start = text.find("Genotype(")
-    try:
-        call = ast.parse(text[start:].strip() if start >= 0 else "", mode="eval").body
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-            raise ValueError("not Genotype(name=value, ...)")
-        if sorted(str(keyword.arg) for keyword in call.keywords) != sorted(Darts._fields):
-            raise ValueError(f"needs {', '.join(Darts._fields)}, each once")
-        values = {str(keyword.arg): _literal(keyword.value) for keyword in call.keywords}
-        for name in CELLS:
-            values[name] = [_edge(pair) for pair in values[name]]
-            values[f"{name}_concat"] = [_integer(state) for state in values[f"{name}_concat"]]
-    # The last two: brackets nested too deep for the parser.
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise NaspError(
-            f"not one genotype in DARTS's notation ({error}): give Genotype(normal=[...], "
-            "normal_concat=[...], reduce=[...], reduce_concat=[...])"
-        ) from error
-    return from_darts(**values)
+    normal, reduce = read_cells(text, {cell: f"{cell}_concat" for cell in CELLS})
+    return from_darts(*normal, *reduce)
 
 
 def _count(choices: Choices, cell: str) -> int:
@@ -211,28 +194,3 @@ def _source(state: int) -> str:
 def _spelling(operation: str) -> str:
     """NASP's code writes `conv 3x3` and `sep_3x3`."""
     return re.sub(r"^(sep|dil)_(?=\d)", r"\1_conv_", operation.replace(" ", "_"))
-
-
-def _literal(node: ast.expr) -> Any:
-    """The value of a literal, or of `range(...)` of literals."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        return ast.literal_eval(node)
-    if node.func.id != "range" or node.keywords:
-        raise ValueError(f"{node.func.id}(...) is not read")
-    numbers = range(*(_integer(ast.literal_eval(bound)) for bound in node.args))
-    if numbers[LONGEST_RANGE:]:
-        raise ValueError("a range too long")
-    return numbers
-
-
-def _edge(pair: Any) -> tuple[str, int]:
-    operation, state = pair
-    if not isinstance(operation, str):
-        raise ValueError(f"{operation!r} is no operation")
-    return operation, _integer(state)
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:  # True is an int
-        raise ValueError(f"{value!r} is no index")
-    return value

@@ -1,12 +1,8 @@
 """Published cells by name, and where else a command's genotype may come from."""
 
-import os
-from pathlib import Path
-
 from nasp.cnn.genotype import from_darts, plans
-from nasp.core.errors import NaspError
+from nasp.core import zoo
 from nasp.core.genotype import Genotype
-from nasp.core.nearest import nearest
 
 # fmt: off
 # Each line is a node: its two operations, and the states that they take (as in DARTS: 0 is the
@@ -116,19 +112,4 @@ def find_genotype(name_or_path: str) -> Genotype:
     Raises:
         NaspError: There is none, or it is no genotype of CNN cells.
     """
-    if name_or_path in ZOO:
-        return ZOO[name_or_path]
-    path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
-    if path.is_dir():
-        path /= "genotype.json"
-    if not path.is_file():
-        raise NaspError(
-            f"no genotype {str(path)!r}{nearest(name_or_path, ZOO)}: give a genotype.json, a run's "
-            f"folder that holds one, or one of {', '.join(ZOO)}"
-        )
-    genotype = Genotype.load(path)
-    try:
-        plans(genotype)
-    except NaspError as error:
-        raise NaspError(f"{path}: {error}") from error
-    return genotype
+    return zoo.find_genotype(name_or_path, ZOO, plans)

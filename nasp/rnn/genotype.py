@@ -6,11 +6,10 @@ output of a cell is the mean of all of its nodes but node 0; where only some, th
 lists them as `(source, "mean")`.
 """
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from nasp.core.darts_text import read_cells
 from nasp.core.decision import Decision
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
@@ -20,7 +19,6 @@ from nasp.rnn.operations import OPERATIONS
 SPACE = "rnn"
 NODES = 8
 OUTPUT, MEAN = "output", "mean"
-LONGEST_RANGE = 1000
 
 
 @dataclass(frozen=True)
@@ -129,22 +127,7 @@ def parse_darts(text: str) -> Genotype:
     Raises:
         NaspError: The text holds no such genotype, or more than one, or it is no cell.
     """
-    start = text.find("Genotype(")
-    try:
-        call = ast.parse(text[start:].strip() if start >= 0 else "", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError("not Genotype(name=value, ...)")
-        values = {str(keyword.arg): keyword.value for keyword in call.keywords}
-        if len(call.keywords) != 2 or set(values) != {"recurrent", "concat"}:
-            raise ValueError("needs recurrent and concat, each once")
-        recurrent = [_pair(pair) for pair in ast.literal_eval(values["recurrent"])]
-        concat = [_integer(state) for state in _states(values["concat"])]
-    # The last two: brackets nested too deep for the parser.
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise NaspError(
-            f"not one genotype in DARTS's notation ({error}): give "
-            "Genotype(recurrent=[...], concat=[...])"
-        ) from error
+    [(recurrent, concat)] = read_cells(text, {"recurrent": "concat"})
     return from_darts(recurrent, concat)
 
 
@@ -162,29 +145,3 @@ def _checked(
                     f"there are {', '.join(valid)}"
                 )
     return [(sources.index(source), operation) for source, operation in choices[name]]
-
-
-def _states(node: ast.expr) -> Sequence[Any]:
-    """The value of a list, or of `range(...)` of integers."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        states: Sequence[Any] = ast.literal_eval(node)
-        return states
-    if node.func.id != "range" or node.keywords:
-        raise ValueError(f"{node.func.id}(...) is not read")
-    numbers = range(*(_integer(ast.literal_eval(bound)) for bound in node.args))
-    if numbers[LONGEST_RANGE:]:
-        raise ValueError("a range too long")
-    return numbers
-
-
-def _pair(pair: Any) -> tuple[str, int]:
-    operation, state = pair
-    if not isinstance(operation, str):
-        raise ValueError(f"{operation!r} is no operation")
-    return operation, _integer(state)
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:  # True is an int
-        raise ValueError(f"{value!r} is no index")
-    return value

@@ -1,11 +1,7 @@
 """Published cells by name, and where else a command's genotype may come from."""
 
-import os
-from pathlib import Path
-
-from nasp.core.errors import NaspError
+from nasp.core import zoo
 from nasp.core.genotype import Genotype
-from nasp.core.nearest import nearest
 from nasp.rnn.genotype import from_darts, plan_of
 
 # fmt: off
@@ -50,19 +46,4 @@ def find_genotype(name_or_path: str) -> Genotype:
     Raises:
         NaspError: There is none, or it is no genotype of a recurrent cell.
     """
-    if name_or_path in ZOO:
-        return ZOO[name_or_path]
-    path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
-    if path.is_dir():
-        path /= "genotype.json"
-    if not path.is_file():
-        raise NaspError(
-            f"no genotype {str(path)!r}{nearest(name_or_path, ZOO)}: give a genotype.json, a run's "
-            f"folder that holds one, or one of {', '.join(ZOO)}"
-        )
-    genotype = Genotype.load(path)
-    try:
-        plan_of(genotype)
-    except NaspError as error:
-        raise NaspError(f"{path}: {error}") from error
-    return genotype
+    return zoo.find_genotype(name_or_path, ZOO, plan_of)

@@ -70,9 +70,6 @@ def test_cells_survive_both_notations(
     [
         ("nothing", "not one genotype"),
         ("Genotype(recurrent=[('relu', 0)])", "needs recurrent and concat"),
-        ("Genotype(recurrent=[('relu', 0)], concat=open('x'))", "not read"),
-        ("Genotype(recurrent=[('relu', 0)], concat=range(10**9))", "not one genotype"),
-        ("Genotype(recurrent=[('relu', True)], concat=[1])", "no index"),
         ("Genotype(recurrent=[('relu', 1)], concat=[1])", "node_1 cannot have the source"),
         ("Genotype(recurrent=[('rleu', 0)], concat=[1])", "did you mean 'relu'"),
         ("Genotype(recurrent=[('relu', 0)], concat=[0])", "from node_1 on"),
