@@ -1,31 +1,19 @@
 """A trained network in one file."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from nasp.cnn.data import Normalise
 from nasp.cnn.network import Network
 from nasp.core.errors import NaspError
-from nasp.core.files import write_atomic
 from nasp.core.genotype import Genotype
+from nasp.core.model_file import Kind, read, write
 
-FORMAT = "nasp.cnn network"
-VERSION = 1
-# What torch raises on damaged files, depending on where the damage is.
-DAMAGE = (
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    pickle.UnpicklingError,
-)
+KIND = Kind("nasp.cnn network", 1, content="trained network", noun="network")
 
 
 @dataclass(frozen=True)
@@ -68,8 +56,6 @@ def save_network(
     if len(class_names) != network.classes:
         raise NaspError(f"{path}: {len(class_names)} names for {network.classes} classes")
     body = {
-        "format": FORMAT,
-        "version": VERSION,
         "genotype": network.genotype.to_json(),
         "network": {
             "channels": network.channels,
@@ -84,7 +70,7 @@ def save_network(
         "size": size,
         "state": network.state_dict(),
     }
-    write_atomic(path, lambda file: torch.save(body, file))
+    write(path, KIND, body)
 
 
 def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwork:
@@ -96,20 +82,8 @@ def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
     Raises:
         NaspError: The file is missing, damaged, of another version or of something else.
     """
-    try:
-        body = torch.load(path, map_location=device, weights_only=True)
-    except OSError as error:
-        raise NaspError(f"{path}: cannot read the network file ({error.strerror})") from error
-    except DAMAGE as error:
-        raise NaspError(f"{path}: not a network file, or damaged: give another") from error
-    if not isinstance(body, dict) or body.get("format") != FORMAT:
-        raise NaspError(f"{path}: this file holds no trained network, but something else")
-    if body.get("version") != VERSION:
-        raise NaspError(
-            f"{path}: network version {body.get('version')}, but this program reads version "
-            f"{VERSION}: install the release that wrote it"
-        )
-    try:
+
+    def build(body: dict[str, Any]) -> TrainedNetwork:
         genotype = Genotype.from_json(body["genotype"], str(path))
         with torch.device("meta"):  # every number comes from the file
             network = Network(genotype, generator=torch.Generator(), **body["network"])
@@ -118,7 +92,5 @@ def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
         return TrainedNetwork(
             network.eval(), tuple(body["class_names"]), normalise, int(body["size"])
         )
-    except DAMAGE as error:
-        if isinstance(error, NaspError):
-            raise
-        raise NaspError(f"{path}: the network file is damaged: give another") from error
+
+    return read(path, KIND, build, device)

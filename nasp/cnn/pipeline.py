@@ -1,7 +1,6 @@
 """Search for a cell: one-shot on shared weights, or by training cells alone."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import partial
 
 import torch
@@ -20,28 +19,14 @@ from nasp.cnn.network import Network
 from nasp.cnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.cnn.task import JUDGED, Task, in_memory
+from nasp.core.found import Found, by_trials, of_search, without_weights
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import run_trials, search
+from nasp.core.search import search
 from nasp.core.seeding import generator
-from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        genotype: The best by validation accuracy.
-        metrics: Those of its moment.
-        histories: Metrics by epoch of the search, or of each trial's training.
-    """
-
-    genotype: Genotype
-    metrics: Metrics
-    histories: dict[str, list[Metrics]]
+from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
 
 
 def find(
@@ -112,13 +97,12 @@ def find(
         epochs=options.epochs,
         monitor="valid/accuracy",
         generator=random,
-        run=replace(run, log=_without_weights(run)),
+        run=without_weights(run),
         warm_up=options.warm_up,
         gradient_clip=options.gradient_clip,
         schedule=schedule,
     )
-    best = outcome.history[outcome.best_epoch]
-    return Found(Genotype.from_json(outcome.best), best, {"search": outcome.history})
+    return of_search(outcome)
 
 
 def _by_trials(
@@ -142,22 +126,14 @@ def _by_trials(
         drop_path_prob=0.0,
     )
     task = in_memory(train, valid, None, classes, training.batch_size, training.cutout)
-    found: list[tuple[Genotype, Metrics]] = []
-    histories: dict[str, list[Metrics]] = {}
-    quiet = replace(run, log=lambda metrics, step: None)
 
-    def evaluate(position: int, proposal: Proposal) -> float:
-        name = f"trial {position + 1} of {options.trials}"
-        genotype = Genotype("cnn", proposal.choices)
-        _, history = train_alone(name, genotype, task, training, generator(seed, name), quiet)
-        histories[name] = history
-        found.append((genotype, history[-1]))
-        run.log(history[-1], position)
-        return -history[-1]["valid/accuracy"]
+    def train_one(name: str, genotype: Genotype, run: Run) -> tuple[Metrics, list[Metrics]]:
+        _, history = train_alone(name, genotype, task, training, generator(seed, name), run)
+        return history[-1], history
 
-    scores = run_trials(sampler, evaluate, options.trials)
-    best = min(range(len(scores)), key=lambda trial: scores[trial][0])
-    return Found(*found[best], histories)
+    return by_trials(
+        "cnn", sampler, train_one, lambda metrics: -metrics["valid/accuracy"], options.trials, run
+    )
 
 
 def train_alone(
@@ -202,12 +178,3 @@ def train_alone(
         evaluate=None if valid is None else lambda: judge(logits, valid(), "valid"),
     )
     return network.eval(), outcome.history
-
-
-def _without_weights(run: Run) -> Callable[[Mapping[str, float], int], None]:
-    """Logs an epoch without the hundreds of weights `A`: pictures have them, curves need not."""
-
-    def log(metrics: Mapping[str, float], step: int) -> None:
-        run.log({k: v for k, v in metrics.items() if not k.startswith("arch/")}, step)
-
-    return log

@@ -11,12 +11,13 @@ from rich.table import Table
 from nasp.cnn.draw import draw_cells
 from nasp.cnn.genotype import darts_text, plans
 from nasp.cnn.network import Network
-from nasp.cnn.pipeline import Found
 from nasp.cnn.size import parameters
 from nasp.core import plots
 from nasp.core.decision import Decision
+from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
+from nasp.core.report import draw_weights, show_place
 
 # The network that papers report the size of a CIFAR-10 cell for.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10
@@ -61,47 +62,6 @@ def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics])
     labels = {name: label for name, label in LABELS.items() if name in history[0]}
     plots.curves({"training": history}, labels, files[-1], "Training")
     return files
-
-
-def draw_weights(
-    decisions: Sequence[Decision], history: Sequence[Metrics], genotype: Genotype, path: Path
-) -> None:
-    """Draw the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
-
-    Panels of edges that the genotype keeps have a thick frame.
-    """
-    rows, columns = len(decisions), max(len(d.sources) for d in decisions)
-    figure = plots.new_figure(2.3 * columns + 1.7, 1.9 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for row, decision in zip(grid, decisions, strict=True):
-        kept = dict(genotype.choices[decision.name])
-        for axes in row[len(decision.sources) :]:
-            axes.set_axis_off()
-        for axes, source in zip(row, decision.sources, strict=False):
-            for position, name in enumerate(decision.operations):
-                values = [epoch[f"arch/{decision.name}/{source}/{name}"] for epoch in history]
-                marker = "o" if len(values) == 1 else None
-                axes.plot(
-                    range(1, len(values) + 1),
-                    values,
-                    label=name,
-                    marker=marker,
-                    **plots.style(position),
-                )
-            axes.set_title(f"{source} to {decision.name}", fontsize="small")
-            axes.grid(color="0.9")
-            if source in kept:
-                axes.set_title(f"{source} to {decision.name}: {kept[source]}", fontsize="small")
-                for spine in axes.spines.values():
-                    spine.set_linewidth(2)
-    for axes in grid[-1]:
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    for row in grid:
-        row[0].set_ylabel("weight A")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize="small")
-    plots.save(figure, path)
 
 
 def published_size(genotype: Genotype) -> int:
@@ -151,13 +111,3 @@ def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
         f"{metrics['model/mult_adds'] / 1e6:.1f} M multiply-adds an image"
     )
     show_place(console, result["seconds"], result["peak_memory_mb"], folder)
-
-
-def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:
-    """Print the time, the memory and the files of a run."""
-    parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items() if k != "total")
-    console.print(
-        f"{seconds['total']:.0f} s ({parts}), {memory:.0f} MB; in {folder}: "
-        + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
-        soft_wrap=True,
-    )

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from nasp.core.errors import NaspError
+
 
 def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
     """Project onto C1: `keep` edges stay, each with its one best operation.
@@ -18,13 +20,14 @@ def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
         One-hot rows for the kept edges and zero rows for the others, `(edges, operations)`.
 
     Raises:
-        ValueError: `keep` is out of range, or `a` is no matrix or holds NaN.
+        ValueError: `keep` is out of range, or `a` is no matrix.
+        NaspError: `a` holds NaN.
     """
     if a.ndim != 2 or not 1 <= keep <= a.shape[0]:
         raise ValueError(f"keep={keep} must be 1 to the edges of a, whose shape is {(*a.shape,)}")
     rows = a.tolist()  # tiny, and wanted on the host: lists beat a dozen kernels
     if any(value != value for row in rows for value in row):
-        raise ValueError("the architecture weights hold NaN: lower the architecture learning rate")
+        raise NaspError("the architecture weights hold NaN: lower the architecture learning rate")
     best = [max(range(len(row)), key=row.__getitem__) for row in rows]
     ranked = sorted(range(len(rows)), key=lambda edge: -rows[edge][best[edge]])
     projected = torch.zeros_like(a)

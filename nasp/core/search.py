@@ -128,6 +128,12 @@ def run_trials(
     return results
 
 
+def weight_name(decision: Decision, source: str, operation: str) -> str:
+    """`arch/<decision>/<operation>`, with the edge between them where there are several."""
+    edge = (source,) if len(decision.sources) > 1 else ()
+    return "/".join(("arch", decision.name, *edge, operation))
+
+
 def _loss(
     space: SearchSpace,
     batch: Any,
@@ -141,9 +147,8 @@ def _loss(
 
 
 def _weights_by_name(decision: Decision, a: Tensor) -> Metrics:
-    """`arch/<decision>/<operation>`, with the edge between them where there are several."""
     return {
-        "/".join(("arch", decision.name, *((source,) if len(decision.sources) > 1 else ()), k)): v
+        weight_name(decision, source, operation): value
         for source, row in zip(decision.sources, a.tolist(), strict=True)
-        for k, v in zip(decision.operations, row, strict=True)
+        for operation, value in zip(decision.operations, row, strict=True)
     }

@@ -1,29 +1,16 @@
 """A trained language model in one file."""
 
-import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from nasp.core.errors import NaspError
-from nasp.core.files import write_atomic
 from nasp.core.genotype import Genotype
+from nasp.core.model_file import Kind, read, write
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.network import LanguageModel
 
-FORMAT = "nasp.rnn language model"
-VERSION = 1
-# What torch raises on damaged files, depending on where the damage is.
-DAMAGE = (
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    pickle.UnpicklingError,
-)
+KIND = Kind("nasp.rnn language model", 1, content="language model", noun="model")
 
 
 def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> None:
@@ -33,14 +20,12 @@ def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> No
         OSError: The file cannot be written; the one before it is still whole.
     """
     body = {
-        "format": FORMAT,
-        "version": VERSION,
         "genotype": network.genotype.to_json(),
         "units": network.units,
         "words": list(vocabulary.words),
         "state": network.state_dict(),
     }
-    write_atomic(path, lambda file: torch.save(body, file))
+    write(path, KIND, body)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[LanguageModel, Vocabulary]:
@@ -49,20 +34,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Language
     Raises:
         NaspError: The file is missing, damaged, of another version or of something else.
     """
-    try:
-        body = torch.load(path, map_location=device, weights_only=True)
-    except OSError as error:
-        raise NaspError(f"{path}: cannot read the model file ({error.strerror})") from error
-    except DAMAGE as error:
-        raise NaspError(f"{path}: not a model file, or damaged: give another") from error
-    if not isinstance(body, dict) or body.get("format") != FORMAT:
-        raise NaspError(f"{path}: this file holds no language model, but something else")
-    if body.get("version") != VERSION:
-        raise NaspError(
-            f"{path}: model version {body.get('version')}, but this program reads version "
-            f"{VERSION}: install the release that wrote it"
-        )
-    try:
+
+    def build(body: dict[str, Any]) -> tuple[LanguageModel, Vocabulary]:
         genotype = Genotype.from_json(body["genotype"], str(path))
         vocabulary = Vocabulary(tuple(map(str, body["words"])))
         with torch.device("meta"):  # every number comes from the file
@@ -70,8 +43,6 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Language
                 genotype, len(vocabulary), int(body["units"]), torch.Generator()
             )
         network.load_state_dict(body["state"], assign=True)
-    except DAMAGE as error:
-        if isinstance(error, NaspError):
-            raise
-        raise NaspError(f"{path}: the model file is damaged: give another") from error
-    return network, vocabulary
+        return network, vocabulary
+
+    return read(path, KIND, build, device)

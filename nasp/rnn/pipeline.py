@@ -1,17 +1,18 @@
 """Search for a recurrent cell: one-shot on shared weights, or by training cells alone."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import fields
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from nasp.core.found import Found, by_trials, of_search, without_weights
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import run_trials, search
+from nasp.core.search import search
 from nasp.core.seeding import generator
 from nasp.rnn.data import Batch, Corpus, batches, columns
 from nasp.rnn.dropout import Masks, draw_masks
@@ -21,24 +22,9 @@ from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.rnn.space import RNNSpace
-from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
+from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
 
 JUDGED = 10  # columns of a text that is only judged while training, as AWD-LSTM and DARTS have
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        genotype: The best by validation perplexity.
-        metrics: Those of its moment.
-        histories: Metrics by epoch of the search, or of each trial's training.
-    """
-
-    genotype: Genotype
-    metrics: Metrics
-    histories: dict[str, list[Metrics]]
 
 
 def find(
@@ -113,14 +99,12 @@ def find(
             epochs=options.epochs,
             monitor="valid/perplexity",
             generator=random,
-            # Pictures have the weights `A`; curves of hundreds of them nobody reads.
-            run=replace(run, log=lambda metrics, step: run.log(_without_weights(metrics), step)),
+            run=without_weights(run),
             warm_up=options.warm_up,
             gradient_clip=options.gradient_clip,
             max_seconds=options.max_seconds,
         )
-    best = outcome.history[outcome.best_epoch]
-    return Found(Genotype.from_json(outcome.best), best, {"search": outcome.history})
+    return of_search(outcome)
 
 
 def _by_trials(
@@ -132,25 +116,16 @@ def _by_trials(
     if options.max_seconds is not None:
         same["max_seconds"] = options.max_seconds / options.trials
     training = TrainOptions(**same, epochs=options.trial_epochs)
-    found: list[tuple[Genotype, Metrics]] = []
-    histories: dict[str, list[Metrics]] = {}
-    quiet = replace(run, log=lambda metrics, step: None)
 
-    def evaluate(position: int, proposal: Proposal) -> float:
-        name = f"trial {position + 1} of {options.trials}"
-        genotype = Genotype(SPACE, proposal.choices)
-        _, history = train_alone(
-            name, genotype, corpus, training, generator(seed, name), quiet, device
-        )
-        best = min(history, key=lambda metrics: metrics["valid/perplexity"])
-        histories[name] = history
-        found.append((genotype, best))
-        run.log(best, position)
-        return best["valid/perplexity"]
+    def train_one(name: str, genotype: Genotype, run: Run) -> tuple[Metrics, list[Metrics]]:
+        random = generator(seed, name)
+        _, history = train_alone(name, genotype, corpus, training, random, run, device)
+        return min(history, key=perplexity), history
 
-    scores = run_trials(sampler, evaluate, options.trials)
-    first = min(range(len(scores)), key=lambda trial: scores[trial][0])
-    return Found(*found[first], histories)
+    def perplexity(metrics: Metrics) -> float:
+        return metrics["valid/perplexity"]
+
+    return by_trials(SPACE, sampler, train_one, perplexity, options.trials, run)
 
 
 def train_alone(
@@ -197,7 +172,3 @@ def train_alone(
 def exactly(network: LanguageModel, text: Tensor, split: str) -> Metrics:
     """Loss and perplexity of a text `(tokens,)` in one column, every word after all before it."""
     return judge(network.outputs, network.words, columns(text, 1), split)
-
-
-def _without_weights(metrics: Mapping[str, float]) -> Metrics:
-    return {k: v for k, v in metrics.items() if not k.startswith("arch/")}

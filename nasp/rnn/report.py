@@ -7,13 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from nasp.cnn.report import draw_weights, show_place
 from nasp.core import plots
+from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
+from nasp.core.report import draw_weights, show_place
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import darts_text, decisions_of, plan_of
-from nasp.rnn.pipeline import Found
 
 LABELS = {
     "train/loss": "training loss",
@@ -37,18 +37,8 @@ def write(folder: Path, found: Found, one_shot: bool) -> list[Path]:
     plots.curves(found.histories, LABELS, files[-1], "Search")
     if one_shot:
         files.append(folder / "weights.png")
-        history = [_with_sources(metrics) for metrics in found.histories["search"]]
-        draw_weights(decisions_of(), history, found.genotype, files[-1])
+        draw_weights(decisions_of(), found.histories["search"], found.genotype, files[-1])
     return files
-
-
-def _with_sources(metrics: Metrics) -> Metrics:
-    """The weights of node 1 by source, like those of the nodes that have several."""
-    first = "arch/node_1/"
-    return {
-        f"{first}node_0/{name.removeprefix(first)}" if name.startswith(first) else name: value
-        for name, value in metrics.items()
-    }
 
 
 def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics]) -> list[Path]:

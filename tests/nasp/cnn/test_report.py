@@ -9,8 +9,8 @@ import torch
 from nasp.cnn import report
 from nasp.cnn.genotype import darts_text, to_darts
 from nasp.cnn.network import Network
-from nasp.cnn.pipeline import Found
 from nasp.cnn.space import decisions_of
+from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
 from tests.nasp.cnn.cells import DARTS_V2, NASP
@@ -23,15 +23,7 @@ RESULT: dict[str, Any] = {
 
 
 def history(epochs: int) -> list[Metrics]:
-    """Of a search in DARTS's space; operation k of each edge has the weight k / 10."""
-    weights = {
-        f"arch/{d.name}/{source}/{operation}": k / 10
-        for d in decisions_of("darts", 4)
-        for source in d.sources
-        for k, operation in enumerate(d.operations)
-    }
-    seen = {"train/loss": 1.0, "valid/loss": 1.5, "valid/accuracy": 0.5}
-    return [{**seen, **weights} for _ in range(epochs)]
+    return [{"train/loss": 1.0, "valid/loss": 1.5, "valid/accuracy": 0.5} for _ in range(epochs)]
 
 
 def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
@@ -45,32 +37,6 @@ def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
     assert Genotype.load(tmp_path / "genotype.json") == DARTS_V2
-
-
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_the_picture_of_weights_has_all_edges_and_frames_those_kept(
-    epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figures = []
-    monkeypatch.setattr(report.plots, "save", lambda figure, path: figures.append(figure))
-    normal = decisions_of("darts", 4)[:4]
-    report.draw_weights(normal, history(epochs), DARTS_V2, tmp_path / "weights.png")
-    panels = {axes.get_title(): axes for axes in figures[0].axes if axes.get_title()}
-    kept = {
-        f"{source} to {d.name}": operation
-        for d in normal
-        for source, operation in DARTS_V2.choices[d.name]
-    }
-    titles = [f"{source} to {d.name}" for d in normal for source in d.sources]
-    assert list(panels) == [f"{t}: {kept[t]}" if t in kept else t for t in titles]
-    for title, axes in panels.items():
-        thick = {spine.get_linewidth() for spine in axes.spines.values()}
-        assert (thick == {2.0}) == (title.partition(":")[0] in kept)
-        lines = axes.get_lines()
-        assert [line.get_label() for line in lines] == list(normal[0].operations)
-        assert [list(line.get_ydata()) for line in lines] == [[k / 10] * epochs for k in range(7)]
-        # A line of one point would not be seen.
-        assert {line.get_marker() for line in lines} == ({"o"} if epochs == 1 else {"None"})
 
 
 @pytest.mark.parametrize("genotype", [DARTS_V2, NASP])

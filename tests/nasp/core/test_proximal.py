@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nasp.core.errors import NaspError
 from nasp.core.proximal import complexity, prox_c1, prox_c2
 
 
@@ -61,7 +62,7 @@ def test_c1_refuses_what_it_cannot_project() -> None:
         with pytest.raises(ValueError, match=f"keep={keep}"):
             prox_c1(a, keep)
     a[0, 0] = torch.nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(NaspError, match="NaN"):  # a command ends with one line
         prox_c1(a)
 
 

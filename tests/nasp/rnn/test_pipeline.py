@@ -7,11 +7,12 @@ import torch
 
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.errors import NaspError
+from nasp.core.found import Found
 from nasp.core.loop import Run
 from nasp.rnn.data import Corpus
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
-from nasp.rnn.pipeline import Found, find
+from nasp.rnn.pipeline import find
 from nasp.rnn.space import RNNSpace
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 from tests.nasp.rnn.test_fit import CPU, Killed, without_time
