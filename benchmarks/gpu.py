@@ -123,6 +123,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--channels", type=int, help="of all networks; the papers' if not given")
     parser.add_argument("--layers", type=int, help="of all networks; the papers' if not given")
     parser.add_argument("--images", type=int, help="of the real search; all if not given")
+    parser.add_argument("--epochs", type=int, default=50, help="of the real search, if they fit")
     parser.add_argument("--compile", action="store_true", help="a row with torch.compile")
     parser.add_argument("--output", type=Path, default=Path("runs/gpu"))
     given = parser.parse_args(argv)
@@ -175,7 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     left = 60 * given.minutes - (time.perf_counter() - began)
     share = 1.0 if given.images is None else given.images / WHOLE
     fitting = int(left / (1.3 * epoch * share))  # each epoch also judges the other half
-    epochs = min(search.epochs, fitting)
+    epochs = min(given.epochs, fitting)
     if epochs < 1:
         print(f"no time for a search: an epoch takes {epoch:.0f} s")
         return

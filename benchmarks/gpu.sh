@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Times search and training on a GPU, and runs as much of a real search as fits, in ten minutes.
 #
-#   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 (from NASP_DATA) and wheels of what torch lacks
-#   benchmarks/gpu.sh [...]    # runs, on a machine with torch; takes .gpu/ along if it is there
+#   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 (from NASP_DATA) and wheels of the small needs
+#   benchmarks/gpu.sh [...]    # runs, on a machine with torch, pandas, pyarrow, matplotlib, Pillow,
+#                              # PyYAML and rich; takes .gpu/ along if it is there
 #
 # Further options are those of benchmarks/gpu.py. The found cell is in ${OUT:-runs/gpu}.
 set -euo pipefail
@@ -12,11 +13,10 @@ python=${PYTHON:-python3}
 if [ "${1:-}" = pack ]; then
     mkdir -p .gpu/data .gpu/wheels
     cp -r "${NASP_DATA:?name the folder of data sets in NASP_DATA}/cifar10" .gpu/data/
-    "$python" -m pip download -q --no-deps --only-binary=:all: -c constraints.txt -d .gpu/wheels \
-        ${GPU_PIP:-} jsonargparse docstring-parser typeshed-client typing-extensions \
-        importlib-resources PyYAML rich markdown-it-py mdurl pygments optuna colorlog tqdm \
-        sqlalchemy alembic mako markupsafe pandas python-dateutil six tzdata pyarrow pillow \
-        matplotlib contourpy cycler fonttools kiwisolver packaging pyparsing
+    # Pure Python, so that they fit the other machine, whatever its version.
+    "$python" -m pip download -q --no-deps --only-binary=:all: --platform any -c constraints.txt \
+        -d .gpu/wheels jsonargparse docstring-parser typeshed-client typing-extensions \
+        importlib-resources optuna colorlog sqlalchemy alembic mako tqdm
     du -sh .gpu
     exit
 fi
