@@ -47,22 +47,22 @@ def add_up(tensor: Tensor) -> None:
         dist.all_reduce(tensor)
 
 
-@torch.no_grad()
 def average(tensors: Sequence[Tensor | None]) -> None:
     """Replace each tensor, in place, by its mean over the processes, in one exchange.
 
     Args:
         tensors: Of one type and on one device; None is passed over, and has to be None in all.
     """
-    present = [tensor for tensor in tensors if tensor is not None]
-    if processes() == 1 or not present:
+    present = [tensor for tensor in tensors if tensor is not None] if processes() > 1 else []
+    if not present:
         return
-    flat = torch.cat([tensor.reshape(-1) for tensor in present])
-    add_up(flat)
-    flat /= processes()
-    parts = torch.split(flat, [tensor.numel() for tensor in present])
-    for tensor, part in zip(present, parts, strict=True):
-        tensor.copy_(part.view_as(tensor))
+    with torch.no_grad():
+        flat = torch.cat([tensor.reshape(-1) for tensor in present])
+        add_up(flat)
+        flat /= processes()
+        parts = torch.split(flat, [tensor.numel() for tensor in present])
+        for tensor, part in zip(present, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
 
 
 @contextmanager

@@ -130,20 +130,24 @@ def _each(
 ) -> Tensor:
     """⟨∂L/∂node, candidate⟩, one candidate at a time: memory stays that of one output."""
     # In the order of the gradient in memory, which the outputs mostly share, nothing is copied.
-    order = sorted(range(gradient.ndim), key=gradient.stride, reverse=True)
+    order = None
+    if not gradient.is_contiguous():
+        order = sorted(range(gradient.ndim), key=gradient.stride, reverse=True)
     exact = torch.promote_types(gradient.dtype, torch.float32)  # a sum of halves loses digits
 
     def flat(tensor: Tensor) -> Tensor:
-        return tensor.permute(order).reshape(-1).to(exact)
+        row = (tensor if order is None else tensor.permute(order)).reshape(-1)
+        return row if row.dtype is exact else row.to(exact)
 
     direction = flat(gradient)
     inner = []
     for choice in _choices(shape):
         if choice in known:
             inner.append(torch.dot(direction, flat(known[choice])))
-        elif factors is None or choice in factors:
-            factor = 1.0 if factors is None else factors[choice]
-            inner.append(factor * torch.dot(direction, flat(run(*choice))))
+        elif factors is None:
+            inner.append(torch.dot(direction, flat(run(*choice))))
+        elif choice in factors:
+            inner.append(factors[choice] * torch.dot(direction, flat(run(*choice))))
         else:
             inner.append(direction.new_zeros(()))
     return torch.stack(inner).view(shape)
