@@ -90,7 +90,7 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
 
 def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path) -> None:
     """Print the table, what it means and where the files are."""
-    console = Console()
+    console = Console(markup=False)  # a path may hold brackets
     metrics = result["metrics"]
     candidates = Table(title="best of the functions trained alone", title_justify="left")
     for column in ("function", "epochs", "validation RMSE"):

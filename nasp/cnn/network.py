@@ -9,7 +9,7 @@ from nasp.cnn.auxiliary import AuxiliaryHead
 from nasp.cnn.genotype import CellPlan, plans
 from nasp.cnn.initialise import initialise
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
-from nasp.cnn.stem import CifarStem, ImageNetStem
+from nasp.cnn.stem import skeleton
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.nearest import nearest
@@ -143,25 +143,21 @@ class Network(nn.Module):
         normal, reduce = plans(genotype)
         self.genotype, self.kind = genotype, kind
         self.channels, self.layers, self.classes = channels, layers, classes
-        self.stem: nn.Module
-        if kind == "cifar":
-            before = previous = 3 * channels
-            self.stem, reduced = CifarStem(previous), False
-        else:
-            before = previous = channels
-            self.stem, reduced = ImageNetStem(previous), True
+
+        def plan_of(reduction: bool) -> CellPlan:
+            return reduce if reduction else normal
+
+        def nodes(reduction: bool) -> int:
+            return len(plan_of(reduction).output)
+
+        self.stem, places, last = skeleton(kind, channels, layers, nodes)
+        self.cells = nn.ModuleList(Cell(plan_of(place.reduction), *place) for place in places)
         self.auxiliary: AuxiliaryHead | None = None
-        self.cells = nn.ModuleList()
-        for position in range(layers):
-            reduction = position in (layers // 3, 2 * layers // 3)
-            plan = reduce if reduction else normal
-            channels *= 2 if reduction else 1
-            self.cells.append(Cell(plan, before, previous, channels, reduction, reduced))
-            before, previous, reduced = previous, len(plan.output) * channels, reduction
-            if auxiliary and position == 2 * layers // 3:
-                stride = 3 if kind == "cifar" else 2
-                self.auxiliary = AuxiliaryHead(previous, classes, stride, kind == "cifar")
-        self.classifier = nn.Linear(previous, classes)
+        if auxiliary:
+            place = places[2 * layers // 3]
+            inputs, stride = nodes(place.reduction) * place.channels, 3 if kind == "cifar" else 2
+            self.auxiliary = AuxiliaryHead(inputs, classes, stride, kind == "cifar")
+        self.classifier = nn.Linear(last, classes)
         initialise(self, generator)
 
     def forward(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor | None]:

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.cnn.batch_norm import BatchNorm
-from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
+from nasp.core.check import known
 
 
 def convolution(
@@ -177,9 +176,5 @@ def operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
     Raises:
         NaspError: There is no such operation.
     """
-    if name not in OPERATIONS:
-        raise NaspError(
-            f"unknown operation {name!r}{nearest(name, OPERATIONS)}; there are "
-            + ", ".join(OPERATIONS)
-        )
+    known("operation", name, OPERATIONS)
     return OPERATIONS[name](channels, stride, affine)

@@ -10,11 +10,10 @@ from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import SPACES, FactorizedReduce, operation, relu_conv_bn
 from nasp.cnn.precision import Precision
-from nasp.cnn.stem import CifarStem, ImageNetStem
+from nasp.cnn.stem import skeleton
+from nasp.core.check import known
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
-from nasp.core.nearest import nearest
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 
@@ -23,21 +22,17 @@ NODES = 4
 KEEP = 2  # edges of a node
 
 
-def decisions_of(space: str, channels: int, nodes: int = NODES) -> tuple[Decision, ...]:
+def decisions_of(space: str, channels: int) -> tuple[Decision, ...]:
     """The nodes of the normal and of the reduction cell: `normal_0`, ..., `reduce_3`.
 
     Args:
         space: A name in `nasp.cnn.operations.SPACES`.
         channels: For which an operation's weights are counted.
-        nodes: Intermediate nodes of a cell.
 
     Raises:
         NaspError: There is no such space.
     """
-    if space not in SPACES:
-        raise NaspError(
-            f"unknown space {space!r}{nearest(space, SPACES)}; there are {', '.join(SPACES)}"
-        )
+    known("space", space, SPACES)
     return tuple(
         Decision(
             f"{cell}_{node}",
@@ -48,7 +43,7 @@ def decisions_of(space: str, channels: int, nodes: int = NODES) -> tuple[Decisio
             "none" if "none" in operations else None,
         )
         for cell, operations in zip(("normal", "reduce"), SPACES[space], strict=True)
-        for node in range(nodes)
+        for node in range(NODES)
     )
 
 
@@ -149,23 +144,13 @@ class CNNSpace(SearchSpace):
         check_numbers(kind, channels, layers, classes)
         self.kind, self.precision = kind, precision or Precision()
         self.decisions = decisions_of(space, channels)
-        self.stem: nn.Module
-        if kind == "cifar":
-            before = previous = 3 * channels
-            self.stem, reduced = CifarStem(previous), False
-        else:
-            before = previous = channels
-            self.stem, reduced = ImageNetStem(previous), True
-        self.cells = nn.ModuleList()
-        for position in range(layers):
-            reduction = position in (layers // 3, 2 * layers // 3)
-            own = self.decisions[NODES:] if reduction else self.decisions[:NODES]
-            channels *= 2 if reduction else 1
-            self.cells.append(
-                SearchCell(own, before, previous, channels, reduction, reduced, self._evaluate)
-            )
-            before, previous, reduced = previous, NODES * channels, reduction
-        self.classifier = nn.Linear(previous, classes)
+        normal, reduce = self.decisions[:NODES], self.decisions[NODES:]
+        self.stem, places, last = skeleton(kind, channels, layers, lambda reduction: NODES)
+        self.cells = nn.ModuleList(
+            SearchCell(reduce if place.reduction else normal, *place, self._evaluate)
+            for place in places
+        )
+        self.classifier = nn.Linear(last, classes)
         initialise(self, generator)
         self.precision.prepare(self)
 

@@ -1,4 +1,7 @@
-"""What comes before the first cell: from images to its two inputs."""
+"""The network around the cells: the stem, from images to two inputs, and the place of each cell."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -43,3 +46,54 @@ class ImageNetStem(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         quarter = self.quarter(images)
         return quarter, self.eighth(quarter)
+
+
+class Place(NamedTuple):
+    """Where a cell stands in a network.
+
+    Attributes:
+        before: Channels of the cell before the previous one.
+        previous: Channels of the previous cell.
+        channels: Channels of a node.
+        reduction: Whether it halves height and width.
+        reduction_before: Whether the previous cell did.
+    """
+
+    before: int
+    previous: int
+    channels: int
+    reduction: bool
+    reduction_before: bool
+
+
+def skeleton(
+    kind: str, channels: int, layers: int, nodes: Callable[[bool], int]
+) -> tuple[nn.Module, list[Place], int]:
+    """What the search network and the stand-alone one have in common (DARTS, section 3).
+
+    The cells at one and at two thirds of the depth are reduction cells: half the height and width,
+    twice the channels.
+
+    Args:
+        kind: The stem: `cifar` or `imagenet`.
+        channels: Channels of a node in the first cell.
+        layers: Number of cells.
+        nodes: How many nodes a cell puts out, given whether it reduces.
+
+    Returns:
+        The stem, the place of each cell, and the channels of the last cell.
+    """
+    stem: nn.Module
+    if kind == "cifar":
+        before = previous = 3 * channels
+        stem, reduced = CifarStem(previous), False
+    else:
+        before = previous = channels
+        stem, reduced = ImageNetStem(previous), True
+    places = []
+    for position in range(layers):
+        reduction = position in (layers // 3, 2 * layers // 3)
+        channels *= 2 if reduction else 1
+        places.append(Place(before, previous, channels, reduction, reduced))
+        before, previous, reduced = previous, nodes(reduction) * channels, reduction
+    return stem, places, previous

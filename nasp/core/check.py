@@ -32,14 +32,27 @@ def not_negative(options: object, *names: str, below: float | None = None) -> No
             raise NaspError(f"{name} is {value}; it must be below {below:g}")
 
 
-def one_of(options: object, name: str, known: Collection[str]) -> None:
+def one_of(options: object, name: str, names: Collection[str]) -> None:
     """Check that an option is a known name.
 
     Raises:
         NaspError: It is not.
     """
-    value = getattr(options, name)
-    if value not in known:
+    known(name, getattr(options, name), names)
+
+
+def known(what: str, value: str, names: Collection[str]) -> None:
+    """Check that a value is a known name.
+
+    Args:
+        what: What it is the name of.
+        value: What was given.
+        names: Those that there are.
+
+    Raises:
+        NaspError: It is none of them; the message has the nearest.
+    """
+    if value not in names:
         raise NaspError(
-            f"unknown {name} {value!r}{nearest(value, known)}; there are {', '.join(known)}"
+            f"unknown {what} {value!r}{nearest(value, names)}; there are {', '.join(names)}"
         )

@@ -59,14 +59,14 @@ def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics])
 
 def show(found: Found, result: dict[str, Any], folder: Path) -> None:
     """Print the cell, what it is worth and where the files are."""
-    console = Console()
+    console = Console(markup=False)  # a path may hold brackets
     table = Table(title="cell found", title_justify="left")
     for column in ("node", "activation", "of node"):
         table.add_column(column)
     for node, (source, operation) in enumerate(plan_of(found.genotype).nodes, 1):
         table.add_row(str(node), operation, str(source))
     console.print(table)
-    console.print(darts_text(found.genotype), soft_wrap=True, markup=False)
+    console.print(darts_text(found.genotype), soft_wrap=True)
     how = "on shared weights" if "search" in found.histories else "trained alone"
     console.print(f"validation perplexity {result['metrics']['valid/perplexity']:.2f}, {how}")
     show_place(console, result["seconds"], result["peak_memory_mb"], folder)
@@ -74,7 +74,7 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
 
 def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
     """Print what a trained model is worth, and where the files are."""
-    console, metrics = Console(), result["metrics"]
+    console, metrics = Console(markup=False), result["metrics"]
     table = Table(title=f"language model of {name}", title_justify="left")
     for column in ("text", "perplexity", "loss"):
         table.add_column(column, justify="left" if column == "text" else "right")

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nasp.core.check import above_zero, not_negative
+from nasp.core.check import above_zero, known, not_negative
 from nasp.core.command import RunOptions
 from nasp.core.config import flatten
 from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
 from sif.comparison.methods import METHODS, TRIVIAL
 from sif.comparison.tuning import Ranges
 from sif.config import RatingOptions
@@ -40,12 +39,9 @@ class CompareConfig(RunOptions, RatingOptions):
     jobs: int = 1
 
     def __post_init__(self) -> None:
+        methods = [method for method in METHODS if method not in TRIVIAL]
         for name in self.methods:
-            if name not in METHODS or name in TRIVIAL:
-                known = [method for method in METHODS if method not in TRIVIAL]
-                raise NaspError(
-                    f"unknown method {name!r}{nearest(name, known)}; there are {', '.join(known)}"
-                )
+            known("method", name, methods)
         above_zero(self, "seeds", "jobs")
         not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):
