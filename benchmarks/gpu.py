@@ -1,15 +1,16 @@
-"""What a device does with CNN cells in ten minutes: a table of speeds, then a real search.
+"""What a device does with cells in ten minutes: a table of speeds, then a real search of a CNN.
 
 Times are of whole steps after a warm-up, scaled to an epoch; the fraction of the peak is that of
 the multiply-adds a step needs at least (three times the forward pass's) in what a large product of
-matrices reaches on this device in the same precision.
+matrices reaches on this device in the same precision. A recurrent model's are one for each weight
+and word, for embedding and decoder are one matrix.
 
     benchmarks/gpu.sh                  # or: python benchmarks/gpu.py --minutes 9
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -21,10 +22,18 @@ from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
 from nasp.cnn.space import CNNSpace
-from nasp.cnn.zoo import ZOO
+from nasp.cnn.zoo import ZOO as CNN_ZOO
 from nasp.core.environment import describe, resolve_device
 from nasp.core.search import _loss
 from nasp.core.step import descend
+from nasp.rnn.data import Batch, batches, columns, find_text, load_corpus
+from nasp.rnn.dropout import draw_masks
+from nasp.rnn.network import LanguageModel
+from nasp.rnn.options import DescentOptions as TextOptions
+from nasp.rnn.options import SearchOptions as TextSearch
+from nasp.rnn.options import TrainOptions as TextTraining
+from nasp.rnn.space import RNNSpace
+from nasp.rnn.zoo import ZOO as RNN_ZOO
 from nasp.strategies import ONE_SHOT, StrategyOptions
 
 HALF, WHOLE = 25_000, 50_000  # CIFAR-10's training images in a search and in a training
@@ -58,7 +67,7 @@ def peak(device: torch.device, half: bool, size: int) -> float:
     return size**3 / seconds(lambda: torch.mm(a, a), device, 3, 10)
 
 
-def endless(images: Labelled, batch: int, generator: torch.Generator):
+def endless(images: Labelled, batch: int, generator: torch.Generator) -> Iterator[Labelled]:
     augment = Augment(CIFAR10)
     while True:
         yield from training_batches(images, batch, generator, augment, drop_last=True)
@@ -94,7 +103,9 @@ def training_step(
 ) -> tuple[Callable[[], None], int]:
     """The step, and the multiply-adds of an image."""
     generator = torch.Generator().manual_seed(1)
-    network = Network(ZOO["nasp"], options.channels, options.layers, 10, "cifar", True, generator)
+    network = Network(
+        CNN_ZOO["nasp"], options.channels, options.layers, 10, "cifar", True, generator
+    )
     network.to(device).train()
     precision = options.numbers(device)
     precision.prepare(network)
@@ -114,6 +125,70 @@ def training_step(
     return step, mult_adds(network, (3, 32, 32))
 
 
+def pieces(
+    text: torch.Tensor,
+    words: int,
+    options: TextOptions,
+    generator: torch.Generator,
+    regularised: bool,
+) -> Iterator[Batch]:
+    """Batches of a text, again and again."""
+
+    def draw(width: int):
+        return draw_masks(options.rates(), words, options.nhid, width, generator, text.device)
+
+    cut = columns(text, options.batch_size)
+    while True:
+        for batch in batches(cut, options.nhid, lambda: options.bptt, draw, regularised):
+            if len(batch.inputs) == options.bptt:
+                yield batch
+
+
+def shape(options: TextOptions) -> tuple[str, int]:
+    """Of a batch of text, and its number of words."""
+    return f"{options.batch_size} × {options.bptt}", options.batch_size * options.bptt
+
+
+def text_search_step(
+    strategy: str, texts: tuple[torch.Tensor, torch.Tensor], words: int, options: TextSearch
+) -> Callable[[], None]:
+    generator = torch.Generator().manual_seed(1)
+    space = RNNSpace(words, options.nhid, generator, beta=options.beta).to(texts[0].device)
+    chosen = ONE_SHOT[strategy](space, generator, StrategyOptions())
+    optimizer = options.sgd(space.weights())
+    trains, valids = (
+        pieces(text, words, options, generator, regularised)
+        for text, regularised in zip(texts, (True, False), strict=True)
+    )
+
+    def step() -> None:
+        train, valid = next(trains), next(valids)
+        chosen.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
+        loss = space(train, chosen.weight_relaxation())
+        descend(loss, space.weights(), optimizer, options.gradient_clip)
+
+    return step
+
+
+def text_training_step(
+    text: torch.Tensor, words: int, options: TextTraining
+) -> tuple[Callable[[], None], int]:
+    """The step, and the multiply-adds of a word."""
+    generator = torch.Generator().manual_seed(1)
+    cell = RNN_ZOO["darts_v2"]
+    network = LanguageModel(cell, words, options.nhid, generator, options.alpha, options.beta)
+    network.to(text.device)
+    if options.compile:
+        network.cell.compile_step()
+    weights, read = list(network.parameters()), pieces(text, words, options, generator, True)
+    optimizer = options.sgd(weights)
+
+    def step() -> None:
+        descend(network(next(read)), weights, optimizer, options.gradient_clip)
+
+    return step, sum(weight.numel() for weight in weights)
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
@@ -122,6 +197,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--warm", type=int, default=10, help="steps before them")
     parser.add_argument("--channels", type=int, help="of all networks; the papers' if not given")
     parser.add_argument("--layers", type=int, help="of all networks; the papers' if not given")
+    parser.add_argument("--units", type=int, help="of recurrent cells; the papers' if not given")
     parser.add_argument("--images", type=int, help="of the real search; all if not given")
     parser.add_argument("--epochs", type=int, default=50, help="of the real search, if they fit")
     parser.add_argument("--compile", action="store_true", help="a row with torch.compile")
@@ -131,48 +207,76 @@ def main(argv: list[str] | None = None) -> None:
     device = resolve_device(given.device)
     place = describe(device)
     images = load_cifar(find_images("cifar10")).train.to(device)
+    corpus = load_corpus(find_text("ptb"))
+    text, judged, words = corpus.train.to(device), corpus.valid.to(device), len(corpus.vocabulary)
     sizes = {k: getattr(given, k) for k in ("channels", "layers") if getattr(given, k)}
+    units = {"emsize": given.units, "nhid": given.units} if given.units else {}
     search = SearchOptions(**sizes)
     half = search.numbers(device).half
-    top = peak(device, half, 8192 if device.type == "cuda" else 512)
+    large = 8192 if device.type == "cuda" else 512
+    top, top_float = peak(device, half, large), peak(device, False, large)
     kind = "bf16" if half else "float32"
     print(
-        f"{place['device']}, torch {place['versions']['torch']}, {kind}, commit {place['commit']}"
+        f"{place['device']}, torch {place['versions']['torch']}, commit {place['commit']}; "
+        f"images in {kind}, text in float32"
     )
-    print(f"a large product reaches {top / 1e12:.2f} T multiply-adds a second")
-    print("| what | batch | s a step | s an epoch | images a second | peak MB | of the peak |")
+    print(
+        f"a large product reaches {top / 1e12:.2f} T multiply-adds a second in {kind}, "
+        f"{top_float / 1e12:.2f} T in float32"
+    )
+    print("| what | batch | s a step | s an epoch | images or words a second | MB | of the peak |")
     print("|---|---|---|---|---|---|---|")
 
-    def row(what: str, step: Callable[[], None], batch: int, count: int, adds: float) -> float:
+    def row(
+        what: str, step: Callable[[], None], batch: str, read: int, count: int, share: float
+    ) -> float:
+        """Print the speed of a step that reads so many of an epoch's images or words.
+
+        `share` is the time of the multiply-adds of one of them at the peak.
+        """
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         mean = seconds(step, device, given.warm, given.steps)
-        share = f"{3 * adds * batch / mean / top:.1%}" if adds else ""
+        used = f"{3 * share * read / mean:.1%}" if share else ""
         print(
-            f"| {what} | {batch} | {mean:.4f} | {mean * (count // batch):.1f} "
-            f"| {batch / mean:.0f} | {memory_mb(device):.0f} | {share} |",
+            f"| {what} | {batch} | {mean:.4f} | {mean * (count // read):.1f} "
+            f"| {read / mean:.0f} | {memory_mb(device):.0f} | {used} |",
             flush=True,
         )
-        return mean * (count // batch)
+        return mean * (count // read)
 
     epoch = 0.0
     for what, space, strategy in (
-        ("search epoch, NASP, 12 operations", "nasp", "nasp"),
-        ("search epoch, NASP, 7 operations", "darts", "nasp"),
-        ("search epoch, DARTS first order, 7 operations", "darts", "darts"),
+        ("CNN search epoch, NASP, 12 operations", "nasp", "nasp"),
+        ("CNN search epoch, NASP, 7 operations", "darts", "nasp"),
+        ("CNN search epoch, DARTS first order, 7 operations", "darts", "darts"),
     ):
         step = search_step(space, strategy, images, search, device)
-        taken = row(what, step, search.batch_size, HALF, 0)
+        taken = row(what, step, f"{search.batch_size}", search.batch_size, HALF, 0)
         epoch = epoch or taken
         del step
+    compiling = (False, True)[: 1 + given.compile]
     for batch in (96, 256):
-        for compiled in (False, True)[: 1 + given.compile]:
+        for compiled in compiling:
             step, adds = training_step(
                 images, TrainOptions(batch_size=batch, compile=compiled, **sizes), device
             )
-            what = "training epoch, NASP's cell, 20 cells, 36 channels"
-            row(what + (", compiled" if compiled else ""), step, batch, WHOLE, adds)
+            what = "CNN training epoch, NASP's cell, 20 cells, 36 channels"
+            what += ", compiled" if compiled else ""
+            row(what, step, f"{batch}", batch, WHOLE, adds / top)
             del step
+    for what, strategy in (("NASP", "nasp"), ("DARTS first order", "darts")):
+        searching = TextSearch(**units)
+        step = text_search_step(strategy, (text, judged), words, searching)
+        row(f"RNN search epoch, {what}", step, *shape(searching), len(text), 0)
+        del step
+    for compiled in compiling:
+        training = TextTraining(compile=compiled, **units)
+        step, adds = text_training_step(text, words, training)
+        what = f"RNN training epoch, DARTS v2, {training.nhid} units"
+        what += ", compiled" if compiled else ""
+        row(what, step, *shape(training), len(text), adds / top_float)
+        del step
     left = 60 * given.minutes - (time.perf_counter() - began)
     share = 1.0 if given.images is None else given.images / WHOLE
     fitting = int(left / (1.3 * epoch * share))  # each epoch also judges the other half

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Times search and training on a GPU, and runs as much of a real search as fits, in ten minutes.
 #
-#   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 (from NASP_DATA) and wheels of the small needs
+#   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 and Penn Treebank (from NASP_DATA) and wheels
+#                              # of the small needs
 #   benchmarks/gpu.sh [...]    # runs, on a machine with torch, pandas, pyarrow, matplotlib, Pillow,
 #                              # PyYAML and rich; takes .gpu/ along if it is there
 #
@@ -12,7 +13,8 @@ python=${PYTHON:-python3}
 
 if [ "${1:-}" = pack ]; then
     mkdir -p .gpu/data .gpu/wheels
-    cp -r "${NASP_DATA:?name the folder of data sets in NASP_DATA}/cifar10" .gpu/data/
+    : "${NASP_DATA:?name the folder of data sets in NASP_DATA}"
+    cp -r "$NASP_DATA/cifar10" "$NASP_DATA/penn" .gpu/data/
     # Pure Python, so that they fit the other machine, whatever its version.
     "$python" -m pip download -q --no-deps --only-binary=:all: --platform any -c constraints.txt \
         -d .gpu/wheels jsonargparse docstring-parser typeshed-client typing-extensions \

@@ -24,14 +24,20 @@ def test_a_table_and_a_search(
         labels = [i % 10 for i in range(count)]
         path = tmp_path / "cifar10" / f"{split}-00000-of-00001.parquet"
         write_parquet(path, images, labels, rows=count)
+    (tmp_path / "ptb").mkdir()
+    for split, lines in (("train", 6000), ("valid", 3000), ("test", 1)):
+        (tmp_path / "ptb" / f"{split}.txt").write_text("a b c d\n" * lines)
     monkeypatch.setenv("NASP_DATA", str(tmp_path))
     small = ["--channels", "4", "--layers", "3", "--steps", "1", "--warm", "0", "--epochs", "1"]
+    small += ["--units", "8"]
     where = ["--device", "cpu", "--output", str(tmp_path / "run")]
     gpu.main([*small, *where, "--images", "160", "--minutes", "60"])
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].split(",")[0].strip() for row in rows] == [
         "what",
-        *["search epoch"] * 3,
-        *["training epoch"] * 2,
+        *["CNN search epoch"] * 3,
+        *["CNN training epoch"] * 2,
+        *["RNN search epoch"] * 2,
+        "RNN training epoch",
     ]
     assert json.loads((tmp_path / "run" / "result.json").read_text())["task"] == "cnn"
