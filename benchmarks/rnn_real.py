@@ -34,7 +34,8 @@ from nasp.rnn.pipeline import find, train_alone
 from nasp.rnn.zoo import ZOO
 from nasp.strategies import SAMPLERS
 
-# Small models of few words that are trained briefly underfit with the published dropout.
+# Small models of few words that are trained briefly underfit with the published dropout. With a
+# batch this small, the published learning rate of 20 is too noisy for the search's batch norm.
 DROPOUT = {"dropout": 0.3, "dropouth": 0.1, "dropoutx": 0.3, "dropouti": 0.1, "dropoute": 0.0}
 
 
@@ -44,9 +45,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", default="ptb")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--tokens", type=int, default=200_000)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--search_epochs", type=int, default=15)
     parser.add_argument("--search_seconds", type=float, default=1500)
+    parser.add_argument("--search_learning_rate", type=float, default=5.0)
     parser.add_argument("--warm_up", type=int, default=1)
     parser.add_argument("--architecture_learning_rate", type=float, default=3e-3)
     parser.add_argument("--train_epochs", type=int, default=8)
@@ -65,6 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         **size,
         **DROPOUT,
         tokens=given.tokens,
+        learning_rate=given.search_learning_rate,
         epochs=given.search_epochs,
         max_seconds=given.search_seconds,
         warm_up=given.warm_up,
