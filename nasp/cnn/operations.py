@@ -63,11 +63,16 @@ class Zero(nn.Module):
 
 
 def _separable(
-    channels: int, kernel: int, stride: int, affine: bool, dilation: int = 1
+    channels: int,
+    kernel: int,
+    stride: int,
+    affine: bool,
+    dilation: int = 1,
+    inplace: bool = False,
 ) -> list[nn.Module]:
     """ReLU, a depthwise and a pointwise convolution, batch norm."""
     return [
-        nn.ReLU(),
+        nn.ReLU(inplace),
         convolution(channels, channels, kernel, stride, dilation, groups=channels),
         convolution(channels, channels, 1),
         BatchNorm(channels, affine=affine),
@@ -75,8 +80,10 @@ def _separable(
 
 
 def _sep_conv(kernel: int) -> "Maker":
+    # Nobody else reads what the batch norm between the two returns.
     return lambda channels, stride, affine: nn.Sequential(
-        *_separable(channels, kernel, stride, affine), *_separable(channels, kernel, 1, affine)
+        *_separable(channels, kernel, stride, affine),
+        *_separable(channels, kernel, 1, affine, inplace=True),
     )
 
 

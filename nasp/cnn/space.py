@@ -1,6 +1,7 @@
 """The search space of CNN cells: the network whose nodes are undecided."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -95,18 +96,35 @@ class SearchCell(nn.Module):
         """The nodes side by side, `(batch, nodes · channels, height, width)`."""
         states: States
         states = (self.preprocess_before(before), self.preprocess_previous(previous))
+        rectified: States = ()  # all convolutions of a state, to whatever node, begin with this
         for decision, edges in zip(self.decisions, self.nodes, strict=True):
-
-            def run(edge: int, k: int, edges: nn.Module = edges, states: States = states) -> Tensor:
-                return self.evaluate(edges[edge][k], states[edge])  # type: ignore[index]
-
+            rectified = (*rectified, *(state.relu() for state in states[len(rectified) :]))
+            run = partial(self._run, decision, edges, states, rectified)
             states = (*states, relaxation.mix(decision.name, run))
         return torch.cat(states[2:], 1)
 
+    def _run(
+        self,
+        decision: Decision,
+        edges: nn.Module,
+        states: States,
+        rectified: States,
+        edge: int,
+        k: int,
+    ) -> Tensor:
+        inputs = rectified if "conv" in decision.operations[k] else states
+        return self.evaluate(edges[edge][k], inputs[edge])  # type: ignore[index]
+
 
 def _candidate(name: str, channels: int, stride: int) -> nn.Module:
-    """An operation whose result is normalised, pooling too, so that weights compare."""
+    """An operation whose result is normalised, pooling too, so that weights compare.
+
+    A convolution comes without the ReLU that it begins with.
+    """
     made = operation(name, channels, stride, affine=False)
+    if "conv" in name:
+        assert isinstance(made, nn.Sequential) and isinstance(made[0], nn.ReLU)
+        return made[1:]
     if "pool" in name:
         return nn.Sequential(made, BatchNorm(channels, affine=False))
     return made
