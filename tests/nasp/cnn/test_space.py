@@ -9,6 +9,7 @@ from torch import nn
 
 from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.network import Network
+from nasp.cnn.operations import operation
 from nasp.cnn.precision import Precision
 from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.core.architecture import Architecture
@@ -215,6 +216,32 @@ def test_none_takes_weight_but_is_never_kept():
     before = strategy.architecture.values()["normal_0"][:, 0].clone()
     strategy.architecture_step(loss, loss)
     assert not torch.equal(before, strategy.architecture.values()["normal_0"][:, 0])
+
+
+@pytest.mark.parametrize("space", ["nasp", "darts"])
+def test_a_candidate_computes_what_its_operation_does(space):
+    model, _, _ = made(space)
+    cell, decision = model.cells[0], model.decisions[0]
+
+    class Spy:
+        def mix(self, name, run):
+            if name == decision.name:
+                self.outputs = [run(1, k) for k in range(len(decision.operations))]
+            return run(1, 0)
+
+    x = torch.randn(8, 3 * CHANNELS, 8, 8, generator=torch.Generator().manual_seed(2))
+    spy = Spy()
+    cell(x, x, spy)
+    state = cell.preprocess_previous(x)
+    assert bool((state < 0).any())
+    for k, name in enumerate(decision.operations):
+        alone = operation(name, CHANNELS, 1, affine=False)
+        if "conv" in name:
+            alone.load_state_dict(cell.nodes[0][1][k].state_dict())
+        expected = alone(state)
+        if "pool" in name:
+            expected = BatchNorm(CHANNELS, affine=False)(expected)
+        torch.testing.assert_close(spy.outputs[k], expected)
 
 
 def test_one_seed_has_one_space_whatever_the_global_random_numbers():
