@@ -116,6 +116,8 @@ def draw(option: str, rows: dict[int, list[dict[str, Any]]], path: Path) -> None
             axes.plot(values, [r[metric] for r in row], marker="o", label=f"seed {seed}", **style)
         smallest = min(value for value in values if value > 0)
         axes.set_xscale("symlog", linthresh=smallest)
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.minorticks_off()
         axes.set_xlabel(LABELS[option])
         axes.set_ylabel(label)
         axes.grid(color="0.9")
