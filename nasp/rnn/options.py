@@ -78,6 +78,8 @@ class SearchOptions(DescentOptions):
     Attributes:
         strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
             it tries alone: random, exhaustive, reinforce, tpe or evolution.
+        batch_norm: Normalise the cell's states in a one-shot search, as DARTS does. Without it
+            NASP searches the very network that is trained afterwards, which learns faster.
         epochs: Epochs of the search.
         warm_up: First epochs in which only weights take steps.
         architecture_learning_rate: Adam's step size.
@@ -92,6 +94,7 @@ class SearchOptions(DescentOptions):
     weight_decay: float = 5e-7
     dropoute: float = 0.0
     strategy: str = "nasp"
+    batch_norm: bool = True
     epochs: int = 50
     warm_up: int = 0
     architecture_learning_rate: float = 3e-3
@@ -104,7 +107,7 @@ class SearchOptions(DescentOptions):
         one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
         above_zero(self, "epochs", "architecture_learning_rate", "trials", "trial_epochs")
         not_negative(self, "warm_up", "architecture_weight_decay")
-        if self.batch_size < 2:
+        if self.batch_norm and self.batch_size < 2:
             raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
 
 

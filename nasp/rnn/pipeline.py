@@ -54,7 +54,12 @@ def find(
         )
     )
     space = RNNSpace(
-        len(corpus.vocabulary), options.nhid, random, alpha=options.alpha, beta=options.beta
+        len(corpus.vocabulary),
+        options.nhid,
+        random,
+        alpha=options.alpha,
+        beta=options.beta,
+        batch_norm=options.batch_norm,
     ).to(device)
     strategy = ONE_SHOT[options.strategy](
         space,

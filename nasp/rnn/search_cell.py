@@ -23,20 +23,26 @@ class SearchCell(nn.Module):
     `s_j + c · (f(z) − s_j)` with `[c, z] = s_j W_i`, where c goes through a sigmoid. The four
     activations of a predecessor share its product. State 0 and the nodes go through a batch norm
     without weights, whose statistics are those of the batch at the time step, when judging, too:
-    running ones would be a mean of nine states of different sizes. The output is the mean of the
-    nodes.
+    running ones would be a mean of nine states of different sizes. Without the norm, one path
+    computes what the stand-alone cell does. The output is the mean of the nodes.
 
     Args:
         decisions: The nodes.
         units: Of input and state.
         generator: Source of the start weights.
+        batch_norm: Whether the states are normalised.
     """
 
     def __init__(
-        self, decisions: Sequence[Decision], units: int, generator: torch.Generator
+        self,
+        decisions: Sequence[Decision],
+        units: int,
+        generator: torch.Generator,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         self.decisions = tuple(decisions)
+        self._normalise = _normalised if batch_norm else _unchanged
         self.input_map = uniform(units, 2 * units, generator=generator)
         self.state_map = uniform(units, 2 * units, generator=generator)
         self.maps = nn.ParameterList(
@@ -62,11 +68,11 @@ class SearchCell(nn.Module):
         outputs = []
         for step, x in enumerate((inputs @ self.input_map).unbind(0)):
             first = _updated(state, x + state_map(_masked(state, mask)), torch.tanh)
-            states: States = (_normalised(first),)
+            states: States = (self._normalise(first),)
             for d, shared, own, kept in zip(self.decisions, maps, edges, notes, strict=True):
                 run = _candidates(d, relaxation, states, own, mask, shared, kept)
                 probe = partial(kept.take, step, relaxation.weights[d.name])
-                states = (*states, _normalised(relaxation.mix(d.name, run, probe)))
+                states = (*states, self._normalise(relaxation.mix(d.name, run, probe)))
             state = torch.stack(states[1:]).mean(0)
             outputs.append(state)
             if any(kept.wanted for kept in notes):
@@ -194,3 +200,7 @@ def _masked(state: Tensor, mask: Tensor | None) -> Tensor:
 
 def _normalised(state: Tensor) -> Tensor:
     return nn.functional.batch_norm(state, None, None, training=True)
+
+
+def _unchanged(state: Tensor) -> Tensor:
+    return state

@@ -23,6 +23,7 @@ class RNNSpace(SearchSpace):
         nodes: Of the cell, without node 0.
         alpha: Weight of the activation regulariser.
         beta: Weight of the temporal activation regulariser.
+        batch_norm: Whether the cell's states are normalised.
     """
 
     name = SPACE
@@ -35,12 +36,13 @@ class RNNSpace(SearchSpace):
         nodes: int = NODES,
         alpha: float = 0.0,
         beta: float = 0.0,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         self.decisions = decisions_of(nodes)
         self.alpha, self.beta = alpha, beta
         self.words = TiedWords(words, units, generator)
-        self.cell = SearchCell(self.decisions, units, generator)
+        self.cell = SearchCell(self.decisions, units, generator, batch_norm)
 
     def forward(self, batch: Batch, relaxation: Relaxation) -> Tensor:
         """The mean cross-entropy of a batch, which hands its last state on.

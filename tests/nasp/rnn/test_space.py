@@ -11,10 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nasp.core.architecture import Architecture
 from nasp.core.errors import NaspError
+from nasp.core.genotype import choices_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss
 from nasp.core.step import frozen
 from nasp.rnn.data import Batch
+from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.space import RNNSpace
 from nasp.strategies import ONE_SHOT, StrategyOptions
@@ -23,10 +25,14 @@ from tests.nasp.rnn.made import made_batch
 WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6
 
 
-def made(seed: int, nodes: int = 8) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
+def made(
+    seed: int, nodes: int = 8, batch_norm: bool = True
+) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
     """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
     generator = torch.Generator().manual_seed(seed)
-    space = RNNSpace(WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2).double()
+    space = RNNSpace(
+        WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2, batch_norm=batch_norm
+    ).double()
     with torch.no_grad():
         for parameter in space.parameters():
             parameter.mul_(20)
@@ -69,9 +75,10 @@ def by_hand(space: RNNSpace, batch: Batch, weights: dict[str, Tensor]) -> Tensor
     return loss + 0.2 * (raw[1:] - raw[:-1]).square().mean()
 
 
+@pytest.mark.parametrize("batch_norm", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_one_path_gradient_is_that_of_full_autograd(seed: int) -> None:
-    space, batch, projection = made(seed)
+def test_one_path_gradient_is_that_of_full_autograd(seed: int, batch_norm: bool) -> None:
+    space, batch, projection = made(seed, batch_norm=batch_norm)
     one = Relaxation.one_path(projection).probed()
     full = Relaxation.dense(projection).probed()
     losses = [space(batch, one), space(batch, full)]
@@ -101,6 +108,23 @@ def test_the_loss_and_its_gradients_are_those_of_the_equations(kind: str) -> Non
         rtol=1e-9,
         atol=1e-9,
     )
+
+
+def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
+    space, batch, projection = made(5, batch_norm=False)
+    choices = choices_of(space.decisions, projection)
+    genotype = space.genotype(choices)
+    alone = LanguageModel(genotype, WORDS, UNITS, torch.Generator(), alpha=0.3, beta=0.2).double()
+    with torch.no_grad():
+        alone.words.load_state_dict(space.words.state_dict())
+        alone.cell.input_map.copy_(space.cell.input_map)
+        alone.cell.state_map.copy_(space.cell.state_map)
+        for own, (_, nodes, _) in zip(alone.cell.maps, alone.cell.groups, strict=True):
+            halves = [space.cell.maps[node - 1].chunk(2, 1) for node in nodes]
+            own.copy_(torch.cat([*(gate for gate, _ in halves), *(z for _, z in halves)], 1))
+    torch.testing.assert_close(space(batch, Relaxation.one_path(projection)), alone(batch))
+    normed, _, _ = made(5)
+    assert not torch.isclose(normed(batch, Relaxation.one_path(projection)), alone(batch))
 
 
 def test_an_architecture_step_takes_each_product_once() -> None:
