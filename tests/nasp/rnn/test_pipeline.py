@@ -71,6 +71,14 @@ def test_shared_weights_learn(corpus: Corpus) -> None:
     assert min(metrics["valid/perplexity"] for metrics in history) < 10  # of 13 words
 
 
+def test_a_search_without_batch_norm_takes_batches_of_one(corpus: Corpus) -> None:
+    """Batch norm needs two; and it is on where nothing is said."""
+    plan = plan_of(searched(corpus, "nasp", batch_size=1, batch_norm=False).genotype)
+    assert len(plan.nodes) == 8
+    plain, normed = (searched(corpus, "nasp", **on).metrics for on in ({"batch_norm": False}, {}))
+    assert plain["valid/loss"] != normed["valid/loss"]
+
+
 def test_the_test_text_is_not_touched(corpus: Corpus) -> None:
     class Sealed:
         def __getattribute__(self, name: str) -> object:
