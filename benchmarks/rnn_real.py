@@ -124,26 +124,24 @@ def main(argv: list[str] | None = None) -> None:
     with ProcessPoolExecutor(given.jobs) as pool:
         seeds = range(1, given.searches + 1)
         searches = dict(zip(seeds, pool.map(partial(search, searching, place), seeds), strict=True))
-        cells = {f"short {seed}": searched.genotype for seed, searched in searches.items()}
         # The choice trains from another seed than the comparison: it shall not choose its luck.
         choose = partial(train, short, place, given.seed + 1)
-        shorts = dict(zip(seeds, pool.map(choose, *zip(*cells.items(), strict=True)), strict=True))
+        names = (f"short {seed}" for seed in seeds)
+        found = (searched.genotype for searched in searches.values())
+        shorts = dict(zip(seeds, pool.map(choose, names, found), strict=True))
         chosen = min(seeds, key=lambda seed: shorts[seed].best["valid/perplexity"])
         cells = {"found": searches[chosen].genotype} | others
         compare = partial(train, training, place, given.seed)
-        trained = dict(
-            zip(cells, pool.map(compare, *zip(*cells.items(), strict=True)), strict=True)
-        )
+        trained = dict(zip(cells, pool.map(compare, cells, cells.values()), strict=True))
 
     cells["found"].save(given.output / "genotype.json")
     for name, genotype in cells.items():
         draw_cell(genotype, given.output / f"cell_{name.replace(' ', '_')}.png", name)
     draw_cell(cells["found"], given.output / "cell_found.svg", "found")
-    for name, runs in (("search", searches), ("training", trained)):
-        histories = {
-            key if name == "training" else f"seed {key}": row.history for key, row in runs.items()
-        }
-        plots.curves(histories, report.LABELS, given.output / f"{name}.png", name.capitalize())
+    histories = {f"seed {seed}": row.history for seed, row in searches.items()}
+    plots.curves(histories, report.LABELS, given.output / "search.png", "Search")
+    histories = {name: row.history for name, row in trained.items()}
+    plots.curves(histories, report.LABELS, given.output / "training.png", "Training")
     text = table(given, searches, shorts, trained)
     write_text(given.output / "table.md", text)
     print(text)

@@ -79,7 +79,8 @@ class SearchOptions(DescentOptions):
         strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
             it tries alone: random, exhaustive, reinforce, tpe or evolution.
         batch_norm: Normalise the cell's states in a one-shot search, as DARTS does. Without it
-            NASP searches the very network that is trained afterwards, which learns faster.
+            NASP searches the very network that is trained afterwards, which learns faster; DARTS
+            needs it, for its nodes sum all their predecessors and grow.
         epochs: Epochs of the search.
         warm_up: First epochs in which only weights take steps.
         architecture_learning_rate: Adam's step size.

@@ -42,7 +42,12 @@ class SearchCell(nn.Module):
     ) -> None:
         super().__init__()
         self.decisions = tuple(decisions)
-        self._normalise = _normalised if batch_norm else _unchanged
+        # Without running statistics, those of the batch serve judging, too.
+        self.norm = (
+            nn.BatchNorm1d(units, affine=False, track_running_stats=False)
+            if batch_norm
+            else nn.Identity()
+        )
         self.input_map = uniform(units, 2 * units, generator=generator)
         self.state_map = uniform(units, 2 * units, generator=generator)
         self.maps = nn.ParameterList(
@@ -68,11 +73,11 @@ class SearchCell(nn.Module):
         outputs = []
         for step, x in enumerate((inputs @ self.input_map).unbind(0)):
             first = _updated(state, x + state_map(_masked(state, mask)), torch.tanh)
-            states: States = (self._normalise(first),)
+            states: States = (self.norm(first),)
             for d, shared, own, kept in zip(self.decisions, maps, edges, notes, strict=True):
                 run = _candidates(d, relaxation, states, own, mask, shared, kept)
                 probe = partial(kept.take, step, relaxation.weights[d.name])
-                states = (*states, self._normalise(relaxation.mix(d.name, run, probe)))
+                states = (*states, self.norm(relaxation.mix(d.name, run, probe)))
             state = torch.stack(states[1:]).mean(0)
             outputs.append(state)
             if any(kept.wanted for kept in notes):
@@ -196,11 +201,3 @@ def _updated(state: Tensor, product: Tensor, activation: Callable[[Tensor], Tens
 
 def _masked(state: Tensor, mask: Tensor | None) -> Tensor:
     return state if mask is None else state * mask
-
-
-def _normalised(state: Tensor) -> Tensor:
-    return nn.functional.batch_norm(state, None, None, training=True)
-
-
-def _unchanged(state: Tensor) -> Tensor:
-    return state
