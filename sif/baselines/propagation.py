@@ -68,7 +68,10 @@ class Propagation(nn.Module):
     ) -> None:
         super().__init__()
         if backend is not None and not installed(backend):
-            raise NaspError("torch-sparse is not installed: pip install nasp[sparse]")
+            raise NaspError(
+                "torch-sparse is not installed: pip install --no-build-isolation -e '.[sparse]' "
+                "in the checkout, as the README says"
+            )
         order = (row * shape[1] + column).argsort()
         self.register_buffer("row", row[order], persistent=False)
         self.register_buffer("column", column[order], persistent=False)
