@@ -58,7 +58,7 @@ def train_library(
     try:
         import surprise
     except ImportError as error:
-        message = "scikit-surprise is not installed: pip install nasp[rivals]"
+        message = "scikit-surprise is not installed: pip install 'scikit-surprise>=1.1.5'"
         raise NaspError(message) from error
     train, valid, test = (part.frame() for part in (splits.train, splits.valid, splits.test))
     ratings = train["rating"]

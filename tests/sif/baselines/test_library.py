@@ -43,5 +43,5 @@ def test_unknown_models_and_a_missing_library(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(NaspError, match="no 'fm'; it has biased_mf, svdpp"):
         train_library("fm", splits(), **arguments)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "surprise", None)
-    with pytest.raises(NaspError, match=r"pip install nasp\[rivals\]"):
+    with pytest.raises(NaspError, match=r"pip install .scikit-surprise"):
         train_library("svdpp", splits(), **arguments)  # type: ignore[arg-type]
