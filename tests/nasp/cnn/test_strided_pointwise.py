@@ -30,9 +30,7 @@ class Convolutions(TorchDispatchMode):
         super().__init__()
         self.called: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.convolution.default:
             self.called.append((tuple(args[1].shape[2:]), tuple(args[3])))
         return func(*args, **(kwargs or {}))
