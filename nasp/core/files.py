@@ -1,10 +1,13 @@
 """Atomic writes: a reader, or a killed process, never sees half a file."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+from nasp.core.errors import NaspError
 
 
 def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -32,3 +35,24 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically; raises like `write_atomic`."""
     write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def check_regular(path: Path, noun: str) -> None:
+    """Check that a file can be read to its end: a named pipe or a device would wait for ever.
+
+    Args:
+        path: The file that is about to be read.
+        noun: What it is, for messages.
+
+    Raises:
+        NaspError: It is missing, or no regular file.
+    """
+    try:
+        if path.is_file():
+            return
+        found = "is a folder" if path.is_dir() else "is no regular file" if path.exists() else None
+    except (OSError, ValueError) as error:  # a part is no folder, or a name that cannot be
+        raise NaspError(f"{path}: cannot read the {noun} ({error})") from error
+    if found is None:
+        raise NaspError(f"{path}: cannot read the {noun} ({os.strerror(errno.ENOENT)})")
+    raise NaspError(f"{path} {found}: give the {noun} itself")

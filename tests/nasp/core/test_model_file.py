@@ -1,13 +1,17 @@
 """Model files: what goes in comes out, and any other file is refused in one line."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from nasp.core.errors import NaspError
-from nasp.core.model_file import Kind, read, write
+from nasp.core.model_file import Kind, load_state, read, write
+from nasp.core.schema import number, section
 
 KIND = Kind("toy line", 3, content="straight line", noun="line")
 
@@ -33,6 +37,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         ([1, 2], "this file holds no straight line, but something else"),
         ({"version": 3, "slope": 1.0}, "this file holds no straight line, but something else"),
         ({"format": "toy line", "version": 4}, "line version 4, .* reads version 3: install"),
+        ({"format": "toy line", "version": True}, "line version True, .* reads version 3"),
         ({"format": "toy line", "version": 3}, "the line file is damaged: give another"),
         ({"format": "toy line", "version": 3, "slope": "steep"}, "the line file is damaged"),
     ],
@@ -65,12 +70,63 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
         read(path, KIND, slope)
 
 
+@pytest.mark.parametrize("named_pipe", [True, False])
+def test_only_a_regular_file_is_read(named_pipe: bool, tmp_path: Path) -> None:
+    path = tmp_path / "line.pt"
+    os.mkfifo(path) if named_pipe else path.mkdir()
+    with pytest.raises(NaspError, match=r"line\.pt is (no regular file|a folder)"):
+        read(path, KIND, slope)
+
+
+def test_one_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "line.pt"
+    write(path, KIND, {"slope": torch.tensor([0.5, 0.25])})
+    whole = path.read_bytes()
+    there = whole.index(torch.tensor([0.5, 0.25]).numpy().tobytes())
+    path.write_bytes(whole[:there] + bytes([whole[there] ^ 1]) + whole[there + 1 :])
+    changed = torch.load(path, weights_only=True)["slope"]
+    assert 0.5 < changed[0] < 0.5001  # torch itself reads it without a word
+    with pytest.raises(NaspError, match="the line file is damaged: give another"):
+        read(path, KIND, slope)
+
+
+def test_files_without_a_digest_are_of_the_first_version(tmp_path: Path) -> None:
+    second = Kind("toy line", 2, content="straight line", noun="line", oldest=1)
+    path = tmp_path / "line.pt"
+    torch.save({"format": "toy line", "version": 1, "slope": 1.0}, path)
+    assert read(path, second, slope) == 1.0
+    torch.save({"format": "toy line", "version": 2, "slope": 1.0}, path)
+    with pytest.raises(NaspError, match="damaged"):
+        read(path, second, slope)
+
+
+def test_a_body_that_does_not_fit_the_schema_is_refused_in_its_words(tmp_path: Path) -> None:
+    kind = replace(KIND, schema=section({"slope": number(above=0)}))
+    path = tmp_path / "line.pt"
+    write(path, kind, {"slope": float("nan")})
+    with pytest.raises(NaspError, match=r"slope must be a finite number above 0, not nan$"):
+        read(path, kind, slope)
+
+
+def test_a_state_must_fit_the_network() -> None:
+    network = nn.Linear(2, 1)
+    state = network.state_dict()
+    for wrong, message in (
+        ({"weight": state["weight"]}, "bias is missing in the state"),
+        ({**state, "more": state["bias"]}, "more is unknown in the state"),
+        ({**state, "bias": torch.zeros(2)}, r"bias must have the shape torch.Size\(\[1\]\)"),
+        ({**state, "bias": torch.zeros(1).double()}, "bias must have the dtype torch.float32"),
+    ):
+        with pytest.raises(NaspError, match=message):
+            load_state(network, wrong)
+
+
 def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:
             return (open, (str(tmp_path / "ran"), "w"))
 
-    write(tmp_path / "line.pt", KIND, {"slope": Hostile()})
+    torch.save({"format": "toy line", "version": 3, "slope": Hostile()}, tmp_path / "line.pt")
     with pytest.raises(NaspError, match="not a line file"):
         read(tmp_path / "line.pt", KIND, slope)
     assert not (tmp_path / "ran").exists()
