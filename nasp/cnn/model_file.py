@@ -8,12 +8,34 @@ from typing import Any
 import torch
 
 from nasp.cnn.data import Normalise
-from nasp.cnn.network import Network
+from nasp.cnn.network import MULTIPLES, Network
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.model_file import Kind, read, write
+from nasp.core.model_file import Kind, load_state, read, write
+from nasp.core.schema import flag, integer, mapping, number, one_of, section, sequence, tensor, text
 
-KIND = Kind("nasp.cnn network", 1, content="trained network", noun="network")
+SCHEMA = section(
+    {
+        "genotype": text,
+        "network": section(
+            {
+                "channels": integer(2, 1 << 16),
+                "layers": integer(1, 1 << 10),
+                "classes": integer(1, 1 << 24),
+                "kind": one_of(*MULTIPLES),
+                "auxiliary": flag,
+            }
+        ),
+        "class_names": sequence(text),
+        "mean": sequence(number(), 3),
+        "std": sequence(number(above=0), 3),
+        "size": integer(1, 1 << 16),
+        "state": mapping(tensor()),
+    }
+)
+KIND = Kind(
+    "nasp.cnn network", 2, content="trained network", noun="network", schema=SCHEMA, oldest=1
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +75,7 @@ def save_network(
         NaspError: There is not one name for each class.
         OSError: The file cannot be written; the one before it is still whole.
     """
-    if len(class_names) != network.classes:
-        raise NaspError(f"{path}: {len(class_names)} names for {network.classes} classes")
+    _check_names(path, class_names, network.classes)
     body = {
         "genotype": network.genotype.to_json(),
         "network": {
@@ -85,12 +106,16 @@ def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
 
     def build(body: dict[str, Any]) -> TrainedNetwork:
         genotype = Genotype.from_json(body["genotype"], str(path))
+        _check_names(path, body["class_names"], body["network"]["classes"])
         with torch.device("meta"):  # every number comes from the file
             network = Network(genotype, generator=torch.Generator(), **body["network"])
-        network.load_state_dict(body["state"], assign=True)
+        load_state(network, body["state"], path, assign=True)
         normalise = Normalise(tuple(body["mean"]), tuple(body["std"]))
-        return TrainedNetwork(
-            network.eval(), tuple(body["class_names"]), normalise, int(body["size"])
-        )
+        return TrainedNetwork(network.eval(), tuple(body["class_names"]), normalise, body["size"])
 
     return read(path, KIND, build, device)
+
+
+def _check_names(path: Path, class_names: Sequence[str], classes: int) -> None:
+    if len(class_names) != classes:
+        raise NaspError(f"{path}: {len(class_names)} names for {classes} classes")

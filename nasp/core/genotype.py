@@ -1,6 +1,7 @@
 """What a search found."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,34 @@ import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision
+from nasp.core.digest import KEY, is_whole, sealed
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
+from nasp.core.json_file import parse_json, read_json
+from nasp.core.schema import integer, mapping, section, sequence, text
 
 VERSION = 1
 Choices = dict[str, tuple[tuple[str, str], ...]]
+NOUN = "genotype"
+
+
+def _numbers(value: Any, name: str) -> None:
+    """A finite number, or nested lists of them."""
+    if isinstance(value, list):
+        for part in value:
+            _numbers(part, name)
+    elif type(value) not in (int, float) or not math.isfinite(value):
+        raise NaspError(f"{name} must be lists of finite numbers")
+
+
+SCHEMA = section(
+    {
+        "version": integer(VERSION, VERSION),
+        "space": text,
+        "choices": mapping(sequence(sequence(text, 2))),
+    },
+    {"continuous": mapping(_numbers), KEY: text},
+)
 
 
 @dataclass(frozen=True)
@@ -38,37 +62,46 @@ class Genotype:
         )
 
     def to_json(self) -> str:
-        """The genotype as JSON text; floats survive the round trip exactly."""
+        """The genotype as JSON text with its digest; floats survive the round trip exactly."""
         body = {"version": VERSION, "space": self.space, "choices": self.choices}
-        return json.dumps({**body, "continuous": dict(self.continuous)}, indent=1) + "\n"
+        return json.dumps(sealed({**body, "continuous": dict(self.continuous)}), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, source: str = "genotype") -> Self:
-        """Read `to_json`'s text.
+    def from_json(cls, text: str, source: str = NOUN) -> Self:
+        """Read `to_json`'s text, or what a person wrote in its form, who may leave out the digest.
 
         Args:
             text: The JSON text.
             source: What to call it in an error, a path for example.
 
         Raises:
-            NaspError: The text is no genotype, or of a version that is not known here.
+            NaspError: The text is no genotype, of a version that is not known here, or not what
+                its digest was taken of.
         """
+        return cls._of(parse_json(text, source, NOUN), source)
+
+    @classmethod
+    def _of(cls, body: Any, source: str) -> Self:
+        version = body.get("version", VERSION) if isinstance(body, dict) else VERSION
+        if type(version) is int and version != VERSION:
+            raise NaspError(
+                f"{source}: genotype version {version}, but this program reads "
+                f"version {VERSION}: install the release that wrote it"
+            )
         try:
-            body = json.loads(text)
-            if body["version"] != VERSION:
-                raise NaspError(
-                    f"{source}: genotype version {body['version']}, but this program reads "
-                    f"version {VERSION}: install the release that wrote it"
-                )
-            choices = {
-                str(name): tuple((str(edge), str(operation)) for edge, operation in pairs)
-                for name, pairs in body["choices"].items()
-            }
-            return cls(str(body["space"]), choices, dict(body.get("continuous", {})))
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-            if isinstance(error, NaspError):
-                raise
-            raise NaspError(f"{source}: not a genotype file ({error!r})") from error
+            SCHEMA(body, "")
+        except NaspError as error:
+            raise NaspError(f"{source}: not a genotype file: {error}") from error
+        if not is_whole(body, required=False):
+            raise NaspError(
+                f"{source}: the genotype is not as it was written: give another; or, if you "
+                f'edited it, remove its "{KEY}"'
+            )
+        choices = {
+            name: tuple((edge, operation) for edge, operation in pairs)
+            for name, pairs in body["choices"].items()
+        }
+        return cls(body["space"], choices, body.get("continuous", {}))
 
     def save(self, path: Path) -> None:
         """Write the genotype to `path`, atomically."""
@@ -81,11 +114,7 @@ class Genotype:
         Raises:
             NaspError: The file is missing or not a genotype.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise NaspError(f"{path}: cannot read the genotype ({error})") from error
-        return cls.from_json(text, str(path))
+        return cls._of(read_json(path, NOUN), str(path))
 
 
 def choices_of(decisions: tuple[Decision, ...], projection: Mapping[str, Tensor]) -> Choices:

@@ -130,12 +130,15 @@ def load_plain(path: Path, noun: str) -> Any:
         raise NaspError(f"{path}: not a {noun} file, or damaged: give another") from error
 
 
-def load_state(network: nn.Module, state: Mapping[str, Any], *, assign: bool = False) -> None:
+def load_state(
+    network: nn.Module, state: Mapping[str, Tensor], source: Path | str, *, assign: bool = False
+) -> None:
     """Fill a network with the state that a file holds.
 
     Args:
         network: Of the same architecture.
         state: Tensors by name.
+        source: The file, for messages.
         assign: See `torch.nn.Module.load_state_dict`.
 
     Raises:
@@ -144,12 +147,13 @@ def load_state(network: nn.Module, state: Mapping[str, Any], *, assign: bool = F
     own = network.state_dict()
     for name in sorted(own.keys() | state.keys()):
         if name not in own or name not in state:
-            raise NaspError(f"{name} is {'missing' if name in own else 'unknown'} in the state")
+            what = "missing" if name in own else "unknown"
+            raise NaspError(f"{source}: {name} is {what} in the network's state")
         wanted, found = own[name], state[name]
         for what in ("shape", "dtype"):
             if getattr(found, what) != getattr(wanted, what):
                 raise NaspError(
-                    f"{name} must have the {what} {getattr(wanted, what)}, "
+                    f"{source}: {name} must have the {what} {getattr(wanted, what)}, "
                     f"not {getattr(found, what)}"
                 )
     network.load_state_dict(state, assign=assign)

@@ -5,12 +5,25 @@ from typing import Any
 
 import torch
 
+from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.model_file import Kind, read, write
+from nasp.core.model_file import Kind, load_state, read, write
+from nasp.core.schema import integer, mapping, section, sequence, tensor, text
 from nasp.rnn.data import Vocabulary
+from nasp.rnn.data.corpus import END
 from nasp.rnn.network import LanguageModel
 
-KIND = Kind("nasp.rnn language model", 1, content="language model", noun="model")
+SCHEMA = section(
+    {
+        "genotype": text,
+        "units": integer(1, 1 << 16),
+        "words": sequence(text),
+        "state": mapping(tensor()),
+    }
+)
+KIND = Kind(
+    "nasp.rnn language model", 2, content="language model", noun="model", schema=SCHEMA, oldest=1
+)
 
 
 def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> None:
@@ -37,12 +50,12 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Language
 
     def build(body: dict[str, Any]) -> tuple[LanguageModel, Vocabulary]:
         genotype = Genotype.from_json(body["genotype"], str(path))
-        vocabulary = Vocabulary(tuple(map(str, body["words"])))
+        vocabulary = Vocabulary(tuple(body["words"]))
+        if len(set(vocabulary.words)) < len(vocabulary) or END not in vocabulary.words:
+            raise NaspError(f"{path}: the model's words are not distinct, or lack {END}")
         with torch.device("meta"):  # every number comes from the file
-            network = LanguageModel(
-                genotype, len(vocabulary), int(body["units"]), torch.Generator()
-            )
-        network.load_state_dict(body["state"], assign=True)
+            network = LanguageModel(genotype, len(vocabulary), body["units"], torch.Generator())
+        load_state(network, body["state"], path, assign=True)
         return network, vocabulary
 
     return read(path, KIND, build, device)

@@ -7,6 +7,7 @@ from nasp.cnn.data import Normalise
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.core.checkpoint import Checkpoint
+from nasp.core.digest import sealed
 from nasp.core.errors import NaspError
 from tests.nasp.cnn.cells import SMALL
 
@@ -65,8 +66,8 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
     refused("something else")
     torch.save([1, 2], path)
     refused("something else")
-    torch.save({**body, "version": 2}, path)
-    refused("version 2")
+    torch.save({**body, "version": 3}, path)
+    refused("version 3")
     for key, value in {
         "genotype": "{}",
         "state": {},
@@ -75,8 +76,36 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
     }.items():
         torch.save({**body, key: value}, path)
         refused("damaged|not a genotype")
+    del body["digest"]
+    weight = body["state"]["classifier.weight"]
+    for key, value, message in (
+        ("mean", [0.1, 0.2], r"mean must be a list of 3"),
+        ("std", [1.0, 0.0, 1.0], r"std\[1\] must be a finite number above 0, not 0.0"),
+        ("std", [1.0, 1.0, float("nan")], r"std\[2\] must be a finite number above 0, not nan"),
+        ("size", True, "size must be a whole number"),
+        ("class_names", ["cat", "dog"], "2 names for 3 classes"),
+        ("class_names", ["cat", "dog", 3], r"class_names\[2\] must be text, not 3"),
+        ("network", {**body["network"], "layers": 10**12}, "network.layers must be"),
+        ("network", {**body["network"], "kind": "mnist"}, "network.kind must be one of"),
+        ("state", {**body["state"], "classifier.weight": weight.double()}, "torch.float32"),
+        ("state", {**body["state"], "classifier.weight": weight[:1]}, "shape"),
+        ("state", {**body["state"], "classifier.weight": weight / 0}, "not finite"),
+        ("state", {"classifier.weight": weight}, "is missing in the network's state"),
+        ("more", 1, "more is unknown here"),
+    ):
+        torch.save(sealed({**body, key: value}), path)
+        refused(message)
     path.unlink()
     refused("No such file")
+
+
+def test_a_file_of_the_first_version_is_read(network, tmp_path):
+    path = tmp_path / "model.pt"
+    save_network(path, network, NAMES, *SEEN)
+    body = torch.load(path, weights_only=True)
+    del body["digest"]
+    torch.save({**body, "version": 1}, path)
+    assert load_network(path).class_names == NAMES
 
 
 def test_code_in_a_file_does_not_run(tmp_path):

@@ -1,5 +1,6 @@
 """Genotypes are equal by value, and survive JSON."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,49 @@ def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "genotype.json"
     path.write_text(text)
     with pytest.raises(NaspError, match=r"genotype\.json: "):
+        Genotype.load(path)
+
+
+HAND_WRITTEN = {"version": 1, "space": "s", "choices": {"n": [["a", "x"]]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": True}, "version must be a whole number"),
+        ({"version": "1"}, "version must be a whole number"),
+        ({"version": 2}, "genotype version 2, .* install the release"),
+        ({"space": 1}, "space must be text"),
+        ({"choices": []}, "choices must be a mapping"),
+        ({"choices": {"n": [["a"]]}}, r"choices\.n\[0\] must be a list of 2"),
+        ({"choices": {"n": "ab"}}, r"choices\.n must be a list"),
+        ({"choices": {"n": [["a", 1]]}}, r"choices\.n\[0\]\[1\] must be text"),
+        ({"continuous": {"w": [[1, "2"]]}}, r"continuous\.w must be lists of finite numbers"),
+        ({"continuous": {"w": False}}, r"continuous\.w must be lists of finite numbers"),
+        ({"continuous": [1]}, "continuous must be a mapping"),
+        ({"continous": {}}, "continous is unknown here"),
+        ({"digest": "0" * 64}, 'if you edited it, remove its "digest"'),
+    ],
+)
+def test_a_wrong_section_is_named(change: dict, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "genotype.json"
+    path.write_text(json.dumps({**HAND_WRITTEN, **change}))
+    with pytest.raises(NaspError, match=message) as error:
+        Genotype.load(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+def test_a_person_may_write_one_without_a_digest(tmp_path: Path) -> None:
+    path = tmp_path / "genotype.json"
+    path.write_text(json.dumps(HAND_WRITTEN))
+    assert Genotype.load(path) == Genotype("s", {"n": (("a", "x"),)})
+
+
+def test_a_changed_number_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "genotype.json"
+    Genotype("s", {"n": (("a", "x"),)}, {"w": [[0.1, -2.5]]}).save(path)
+    path.write_text(path.read_text().replace("-2.5", "-2.4"))
+    with pytest.raises(NaspError, match="not as it was written"):
         Genotype.load(path)
 
 

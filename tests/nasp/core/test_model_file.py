@@ -112,13 +112,13 @@ def test_a_state_must_fit_the_network() -> None:
     network = nn.Linear(2, 1)
     state = network.state_dict()
     for wrong, message in (
-        ({"weight": state["weight"]}, "bias is missing in the state"),
-        ({**state, "more": state["bias"]}, "more is unknown in the state"),
+        ({"weight": state["weight"]}, "bias is missing in the network's state"),
+        ({**state, "more": state["bias"]}, "more is unknown in the network's state"),
         ({**state, "bias": torch.zeros(2)}, r"bias must have the shape torch.Size\(\[1\]\)"),
         ({**state, "bias": torch.zeros(1).double()}, "bias must have the dtype torch.float32"),
     ):
         with pytest.raises(NaspError, match=message):
-            load_state(network, wrong)
+            load_state(network, wrong, "line.pt")
 
 
 def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:

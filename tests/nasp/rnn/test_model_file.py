@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from nasp.core.checkpoint import Checkpoint
+from nasp.core.digest import sealed
 from nasp.core.errors import NaspError
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.model_file import load_model, save_model
@@ -49,3 +50,22 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save(body | {"words": ["a"]}, path)
     with pytest.raises(NaspError, match="model file is damaged"):
         load_model(path)
+    del body["digest"]
+    for key, value, message in (
+        ("words", ["a", "a", "<eos>"], "not distinct"),
+        ("words", ["a", "b", "c"], "lack <eos>"),
+        ("words", ["a", "b", 3], r"words\[2\] must be text"),
+        ("units", True, "units must be a whole number"),
+        ("units", 5, "must have the shape"),
+        ("units", 10**9, "units must be a whole number"),
+        ("state", {name: value / 0 for name, value in body["state"].items()}, "not finite"),
+        ("state", {name: value.half() for name, value in body["state"].items()}, "dtype"),
+        ("state", [], "state must be a mapping"),
+        ("genotype", {}, "genotype must be text"),
+    ):
+        torch.save(sealed(body | {key: value}), path)
+        with pytest.raises(NaspError, match=message) as error:
+            load_model(path)
+        assert str(path) in str(error.value)
+    torch.save(body | {"version": 1}, path)
+    assert load_model(path)[1] == VOCABULARY
