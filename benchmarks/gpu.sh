@@ -18,7 +18,7 @@ if [ "${1:-}" = pack ]; then
     # Pure Python, so that they fit the other machine, whatever its version.
     "$python" -m pip download -q --no-deps --only-binary=:all: --platform any -c constraints.txt \
         -d .gpu/wheels jsonargparse docstring-parser typeshed-client typing-extensions \
-        importlib-resources optuna colorlog sqlalchemy alembic mako tqdm
+        importlib-resources optuna colorlog sqlalchemy alembic mako tqdm platformdirs
     du -sh .gpu
     exit
 fi

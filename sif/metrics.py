@@ -34,7 +34,8 @@ def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]
         data: The true ratings.
         scale: Turns standardised units into rating units.
     """
-    residuals = torch.cat([predictions - data.ratings, data.unseen]).double()
+    # On the CPU: a Mac's GPU has no float64.
+    residuals = torch.cat([predictions - data.ratings, data.unseen]).cpu().double()
     return {
         "rmse": float(residuals.square().mean().sqrt()) * scale.std,
         "mae": float(residuals.abs().mean()) * scale.std,

@@ -40,6 +40,16 @@ def run_command(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
     except (NaspError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's; not imported for its name alone
+            raise
+        reason = str(error).split(". ")[0]
+        print(
+            f"error: {reason}: lower --batch_size, or the size of the network "
+            "(embedding_dim, channels, layers or nhid)",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         print("\ninterrupted: the same command with --resume goes on", file=sys.stderr)
         sys.exit(130)

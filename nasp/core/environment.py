@@ -17,13 +17,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of `--device`: auto takes the GPU where there is one.
+    """The device of `--device`: auto takes the GPU where there is one and its optimisers run there.
 
     Raises:
         NaspError: The name is unknown, or the device is not there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if _mps_is_of_use() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -58,6 +60,25 @@ def peak_memory_mb() -> float:
     """The most memory that this process has held, in units of 10⁶ bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def peak_device_memory_mb(device: torch.device) -> float | None:
+    """The most memory that tensors have held on a CUDA device, in units of 10⁶ bytes.
+
+    None for a device that does not count it.
+    """
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+
+
+def _mps_is_of_use() -> bool:
+    """Whether there is a Mac's GPU and torch has the fused Adam for it that a search takes."""
+    if not torch.backends.mps.is_available():
+        return False
+    try:
+        torch.optim.Adam([torch.zeros(1, device="mps", requires_grad=True)], fused=True)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _processor() -> str:

@@ -13,7 +13,7 @@ import torch
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.command import RunOptions, prepare_output
 from nasp.core.config import differences, flatten, to_yaml
-from nasp.core.environment import describe, peak_memory_mb
+from nasp.core.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
 from nasp.core.loop import Run
@@ -33,13 +33,15 @@ class Job:
         folder: The run's.
         run: For its phases.
         tracker: Its MLflow run.
-        environment: Device, versions and commit.
+        device: Where it computes.
+        environment: The device's name, versions and commit.
         began: Moment of `time.perf_counter` at which the command began.
     """
 
     folder: Path
     run: Run
     tracker: Tracker
+    device: torch.device
     environment: dict[str, Any]
     began: float
 
@@ -64,6 +66,7 @@ class Job:
             "metrics": dict(metrics),
             "seconds": {**seconds, "total": time.perf_counter() - self.began},
             "peak_memory_mb": peak_memory_mb(),
+            "peak_device_memory_mb": peak_device_memory_mb(self.device),
             **self.environment,
         }
         if rank() == 0:
@@ -141,7 +144,7 @@ def open_job(
     ) as tracker:
         run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
         try:
-            yield Job(folder, run, tracker, environment, began)
+            yield Job(folder, run, tracker, device, environment, began)
         except NaspError:
             if first and not (folder / "checkpoint.pt").exists():
                 # Nothing was done: the corrected command may have the folder.

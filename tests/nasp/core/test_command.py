@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from nasp.core.command import RunOptions, prepare_output, run_command
 from nasp.core.errors import NaspError
@@ -17,6 +18,11 @@ from nasp.core.progress import Progress
     [
         (NaspError("wrong\nkey"), 2, "error: wrong key\n"),
         (OSError(28, "No space left on device", "x.pt"), 2, "No space left on device: 'x.pt'\n"),
+        (
+            torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 TiB. GPU 0 has"),
+            2,
+            "error: CUDA out of memory: lower --batch_size, or the size of the network",
+        ),
         (KeyboardInterrupt(), 130, "--resume"),
     ],
 )

@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from nasp.core import environment
-from nasp.core.environment import describe, peak_memory_mb, resolve_device
+from nasp.core.environment import (
+    describe,
+    peak_device_memory_mb,
+    peak_memory_mb,
+    resolve_device,
+)
 from nasp.core.errors import NaspError
 
 
@@ -110,3 +115,21 @@ def test_macos_counts_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     in_kilobytes = peak_memory_mb()
     monkeypatch.setattr(environment.sys, "platform", "darwin")
     assert peak_memory_mb() == pytest.approx(in_kilobytes / 1024, rel=0.1)
+
+
+def test_auto_takes_a_macs_gpu_where_the_optimiser_runs_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto").type == "cpu"  # it is said to be there, and no tensor goes there
+    monkeypatch.setattr(environment, "_mps_is_of_use", lambda: True)
+    assert resolve_device("auto").type == "mps"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_the_memory_of_a_gpu_is_counted_apart() -> None:
+    device = torch.device("cuda")
+    held = torch.ones(25_000_000, device=device)
+    peak = peak_device_memory_mb(device)
+    assert peak is not None and peak >= held.nbytes / 1e6 == 100

@@ -134,10 +134,11 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert content["seconds"].keys() == {"search", "parts", "total"}
     assert content["seconds"]["total"] >= 0
     assert content["peak_memory_mb"] == 12.5
+    assert content["peak_device_memory_mb"] is None  # a CPU has no memory of its own
     assert content["versions"]["torch"] == torch.__version__
     assert content.keys() == {
         *("task", "genotype", "metrics", "seconds", "peak_memory_mb"),
-        *("device", "versions", "commit"),
+        *("peak_device_memory_mb", "device", "versions", "commit"),
     }
     # Validation was logged epoch by epoch.
     assert logged == [{"test/accuracy": 0.5, "model/parameters": 7, "time/search_s": 2.0}]
