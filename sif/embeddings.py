@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -49,7 +50,7 @@ class Embeddings(nn.Module):
         generator: Source of the start values.
 
     Raises:
-        NaspError: Fewer than two entities.
+        NaspError: Fewer than two entities, or more numbers than the machine's memory takes.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Embeddings(nn.Module):
         if len(sizes) < 2:
             raise NaspError(f"an interaction needs two entities or more, not {len(sizes)}")
         self.sizes, self.dim = sizes, options.embedding_dim
+        check_memory(sum(sizes) * (self.dim + options.biases), f"{sum(sizes):,} embeddings")
         table = options.embedding_std * torch.randn(sum(sizes), self.dim, generator=generator)
         if options.biases:
             table = torch.cat([table, torch.zeros(len(table), 1)], dim=1)
@@ -77,6 +79,24 @@ class Embeddings(nn.Module):
             return looked_up, None
         embeddings, biases = torch.split(looked_up, [self.dim, 1], dim=-1)
         return embeddings, biases.sum((0, 2)) + self.bias
+
+
+def check_memory(numbers: int, what: str) -> None:
+    """Check that so many trained numbers fit this machine, before they are made.
+
+    Args:
+        numbers: How many there are, in float32.
+        what: What they are, for the message.
+
+    Raises:
+        NaspError: With their gradients and the optimiser's sums they need more than its memory.
+    """
+    needed, there = 3 * 4 * numbers, psutil.virtual_memory().total
+    if needed > there:
+        raise NaspError(
+            f"{what} need {needed / 1e9:,.0f} GB with their gradients and the optimiser's state, "
+            f"and this machine has {there / 1e9:,.0f} GB: lower embedding_dim"
+        )
 
 
 def penalised(rating: Tensor, looked_up: Tensor, truth: Tensor, options: SpaceOptions) -> Tensor:

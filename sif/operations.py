@@ -7,10 +7,15 @@ Two embeddings meet in one operation. Three or more also meet in compositions of
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
+from itertools import combinations, product
 
 import torch
 from torch import Tensor
+
+from nasp.core.errors import NaspError
+
+MOST_COMPOSED = 4  # embeddings, of which all compositions are candidates
+MOST = 32  # embeddings, whose pairs still make a number of candidates that can be tried
 
 
 def _max(a: Tensor, b: Tensor) -> Tensor:
@@ -83,10 +88,22 @@ def functions(entities: int) -> dict[str, Function]:
     The element-wise operations are commutative and associative, so functions that differ only in
     the order of parts, or that apply one operation to parts of the same operation, are one. There
     are 5 of two embeddings, 53 of three, and 897 of four.
+
+    Of five and more there are too many to try (21,025 of five). So the compositions are only those
+    in which one pair meets first, and the result all others: 165 functions of five, 245 of six.
+
+    Raises:
+        NaspError: There are more embeddings than `MOST`.
     """
+    if entities > MOST:
+        raise NaspError(
+            f"{entities} entity columns: an interaction function joins at most {MOST}; name those "
+            "that matter with --columns"
+        )
     names = entity_names(entities)
     everything = tuple(range(entities))
-    compositions = [f for op in OPERATIONS for f in _rooted(op, everything)]
+    rooted = _rooted if entities <= MOST_COMPOSED else _paired
+    compositions = [f for op in OPERATIONS for f in rooted(op, everything)]
     ranked = sorted(compositions, key=_depth)  # stable
     return {_text(function, names): function for function in ranked}
 
@@ -112,6 +129,16 @@ def _rooted(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
         for parts in product(*choices):
             # Compound parts first: `max(plus(user,item),context)`.
             yield Function(operation, tuple(sorted(parts, key=lambda p: isinstance(p, int))))
+
+
+def _paired(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
+    """The operation of all members, and of each pair's value under another with the rest."""
+    yield Function(operation, members)
+    for pair in combinations(members, 2):
+        rest = tuple(m for m in members if m not in pair)
+        for op in ELEMENTWISE:
+            if op != operation:
+                yield Function(operation, (Function(op, pair), *rest))
 
 
 def _partitions(members: tuple[int, ...]) -> Iterator[list[tuple[int, ...]]]:

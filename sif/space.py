@@ -13,7 +13,7 @@ from nasp.core.nearest import nearest
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from sif.elementwise import ElementwiseMLP
-from sif.embeddings import Batch, Embeddings, SpaceOptions, penalised
+from sif.embeddings import Batch, Embeddings, SpaceOptions, check_memory, penalised
 from sif.operations import OPERATIONS, functions
 from sif.probe import GroupedProbe
 from sif.rater import Rater
@@ -36,7 +36,8 @@ class InteractionSpace(SearchSpace, Rater):
         candidates: Names in `sif.operations.functions(N)`; all if None.
 
     Raises:
-        NaspError: Fewer than two entities, or an unknown candidate.
+        NaspError: Fewer than two entities or too many, an unknown candidate, or more numbers than
+            the machine's memory takes.
     """
 
     name = "sif"
@@ -65,6 +66,7 @@ class InteractionSpace(SearchSpace, Rater):
         self.functions = [known[name] for name in candidates]
         self._joins = [f.plain or f for f in self.functions]
         widths = torch.tensor([f.width(options.embedding_dim) for f in self.functions])
+        check_memory(len(widths) * int(widths.max()), f"the heads of {len(widths):,} functions")
         signs = 1.0 - 2.0 * (torch.arange(int(widths.max())) % 2)
         used = torch.arange(len(signs)) < widths[:, None]
         # A row for each candidate, as long as the longest head; the rest of a shorter one stays 0.

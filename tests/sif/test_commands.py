@@ -221,3 +221,15 @@ def test_the_smoke_configuration_runs_on_movielens(tmp_path: Path) -> None:
     search.main(["--config", "smoke", "--output", str(tmp_path / "run"), "--tracking", "none"])
     result = result_of(tmp_path / "run")
     assert result["metrics"]["test/rmse"] < 1.05
+
+
+def test_four_contexts_are_searched_over_a_bounded_space(
+    ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    frame = ratings.assign(**{f"c{i}": ratings["item"] % (i + 2) for i in range(4)})
+    frame.to_csv(tmp_path / "ratings.csv", index=False)
+    columns = "user=user,item=item,rating=rating," + ",".join(f"context=c{i}" for i in range(4))
+    few = ("--restarts", "1", "--finalists", "1", "--epochs", "1", "--train_epochs", "1")
+    data = ("--data", str(tmp_path / "ratings.csv"), "--columns", columns)
+    search.main([*data, "--output", str(tmp_path / "run"), *FAST, *few])
+    assert result_of(tmp_path / "run")["genotype"]["choices"]["interaction"]

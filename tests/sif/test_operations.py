@@ -5,17 +5,18 @@ import math
 import pytest
 import torch
 
+from nasp.core.errors import NaspError
 from sif.operations import ELEMENTWISE, OPERATIONS, functions
 
 
-@pytest.mark.parametrize(("entities", "count"), [(2, 5), (3, 53), (4, 897)])
+@pytest.mark.parametrize(("entities", "count"), [(2, 5), (3, 53), (4, 897), (5, 165), (6, 245)])
 def test_how_many_there_are(entities: int, count: int) -> None:
     found = functions(entities)
     assert len(found) == count
     assert list(found)[:5] == list(OPERATIONS)
 
 
-@pytest.mark.parametrize("entities", [2, 3, 4])
+@pytest.mark.parametrize("entities", [2, 3, 4, 6])
 def test_no_two_are_the_same_function(entities: int) -> None:
     parts = torch.randn(entities, 64, 2, generator=torch.Generator().manual_seed(0)).double()
     values = {name: f(parts.unbind()) for name, f in functions(entities).items()}
@@ -36,6 +37,21 @@ def test_every_composition_of_three_is_among_them() -> None:
             for outer in OPERATIONS:
                 value = OPERATIONS[outer]([OPERATIONS[inner]([a, b]), parts[first]])
                 assert any(value.shape == one.shape and torch.allclose(value, one) for one in known)
+
+
+def test_of_five_one_pair_meets_before_the_rest() -> None:
+    found = functions(5)
+    assert "max(plus(item,context2),user,context1,context3)" in found
+    parts = torch.randn(5, 64, 2, generator=torch.Generator().manual_seed(0)).unbind()
+    value = found["max(plus(item,context2),user,context1,context3)"](parts)
+    rest = torch.stack([parts[0], parts[2], parts[4]]).amax(0)
+    assert torch.equal(value, torch.maximum(parts[1] + parts[3], rest))
+
+
+def test_too_many_columns_are_refused() -> None:
+    assert len(functions(32)) == 5 + 16 * math.comb(32, 2)
+    with pytest.raises(NaspError, match=r"33 entity columns: .* at most 32; .* --columns"):
+        functions(33)
 
 
 def test_shared_parts_are_evaluated_once() -> None:

@@ -132,3 +132,15 @@ def test_wrong_spaces_are_refused() -> None:
     for options in ({"embedding_dim": 0}, {"embedding_std": -1.0}, {"weight_decay": -0.1}):
         with pytest.raises(NaspError, match=next(iter(options))):
             SpaceOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dim", "message"),
+    [
+        ((10**9, 10**9), 1000, "2,000,000,000 embeddings need 24,024 GB"),
+        ((2, 2), 10**12, "4 embeddings need 48,000 GB .* lower embedding_dim"),
+    ],
+)
+def test_what_no_machine_holds_is_refused(sizes: tuple[int, int], dim: int, message: str) -> None:
+    with pytest.raises(NaspError, match=message):
+        InteractionSpace(sizes, SpaceOptions(embedding_dim=dim), torch.Generator())
