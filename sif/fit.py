@@ -43,8 +43,12 @@ class TrainOptions(SpaceOptions):
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:
-    """Adagrad over parameter groups, in one kernel where torch has it for the device."""
-    return torch.optim.Adagrad(groups, lr=options.learning_rate, fused=True)
+    """Adagrad over parameter groups `{"params": [...]}`, in one kernel on the CPU.
+
+    torch has no such kernel for other devices.
+    """
+    on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
+    return torch.optim.Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
 
 
 def train_alone(
