@@ -4,6 +4,7 @@ from sif.data.check import check_frame
 from sif.data.columns import Columns, parse_columns
 from sif.data.encode import Encoder
 from sif.data.fetch import load, locate
+from sif.data.ids import check_known, find_ids, same_types
 from sif.data.split import Splits, given, split
 from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic
@@ -16,11 +17,14 @@ __all__ = [
     "Synthetic",
     "Table",
     "check_frame",
+    "check_known",
+    "find_ids",
     "given",
     "load",
     "locate",
     "parse_columns",
     "read_table",
+    "same_types",
     "split",
     "synthetic",
 ]

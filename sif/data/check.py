@@ -117,20 +117,14 @@ class Check:
         return f"{self.source}, {column.index.name or 'row'} {row}, column {column.name}"
 
     def _ids(self, column: pd.Series) -> pd.Series:
-        """Return ids as numbers, times or strings, whatever the kind of the other blocks' values.
-
-        Whether all are whole numbers is known only at the end.
-        """
+        """Return ids, of which none is missing."""
         missing = column.isna()
         if missing.any():
             raise NaspError(
                 f"{self._place(column, missing)}: no id; "
                 f"fill in or remove the {missing.sum()} rows without one"
             )
-        if isinstance(column.dtype, pd.StringDtype):
-            return column
-        values = pd.Series(column.to_numpy())
-        return values if values.dtype.kind in "iufM" else values.astype("str")
+        return column
 
     def _ratings(self, column: pd.Series) -> np.ndarray:
         """Return the ratings as they will be used, float64 `(rows,)`."""

@@ -1,17 +1,12 @@
 """The ids of a column that is read block by block."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 
-from nasp.core.errors import NaspError
+from sif.data.ids import read_ids, simple, texts, whole_numbers
 from sif.data.store import BLOCK, Spool
-
-EXACT = 2**53  # whole numbers from here on are not exact as floats
 
 
 class Vocabulary:
@@ -28,9 +23,15 @@ class Vocabulary:
         self.codes = Spool(np.int32)
 
     def append(self, ids: pd.Series) -> None:
-        """Add a block of ids, none missing: numbers, times or strings."""
-        codes, uniques = pd.factorize(ids)
+        """Add a block of ids, none missing.
+
+        Raises:
+            NaspError: A value cannot be an id.
+        """
+        codes, uniques = pd.factorize(simple(ids, self.place))
         distinct = pa.array(uniques)
+        if self.known is not None and distinct.type != self.known.type:
+            self.known, distinct = _alike(self.known, distinct)
         if self.known is None:
             self.known, positions = distinct, np.arange(len(distinct))
         else:
@@ -53,7 +54,8 @@ class Vocabulary:
         codes = self.codes.finish()
         if self.known is None:
             return pd.Index([]), codes
-        ids = self._typed(_inferred(self.known) if self.text else self.known.to_pandas())
+        ids = read_ids(self.known) if self.text else self.known.to_pandas()
+        ids = whole_numbers(pd.Series(ids), self.place)
         sorted_ids = pd.Index(ids.unique()).sort_values()
         positions = sorted_ids.get_indexer(pd.Index(ids)).astype(np.int32)
         for start in range(0, len(codes), BLOCK):
@@ -61,28 +63,10 @@ class Vocabulary:
             block[:] = positions[block]
         return sorted_ids, codes
 
-    def _typed(self, ids: pd.Series) -> pd.Series:
-        """Whole numbers as integers, all else as strings."""
-        if isinstance(ids.dtype, pd.StringDtype):
-            return ids.astype("str")
-        values = ids.to_numpy()
-        if values.dtype.kind == "f" and np.all(values == np.floor(values)):
-            if np.any(np.abs(values) >= EXACT):
-                raise NaspError(f"{self.place}: ids of 16 digits or more need text")
-            values = values.astype(np.int64)
-        return pd.Series(values) if values.dtype.kind in "iu" else pd.Series(values).astype("str")
 
-
-def _inferred(ids: pa.Array) -> pd.Series:
-    """What the ids of a text file are, by the parser's own rules for a column of them."""
-    file = io.BytesIO()
-    plain = arrow_csv.WriteOptions(include_header=False)
-    arrow_csv.write_csv(pa.table({"id": ids}), file, plain)
-    file.seek(0)
-    table = arrow_csv.read_csv(
-        file,
-        arrow_csv.ReadOptions(column_names=["id"], use_threads=False),
-        arrow_csv.ParseOptions(newlines_in_values=True),
-        arrow_csv.ConvertOptions(null_values=[]),
-    )
-    return pd.Series(table["id"].to_pandas())
+def _alike(*blocks: pa.Array) -> list[pa.Array]:
+    """Ids whose type differs from block to block, of one type."""
+    columns = [whole_numbers(pd.Series(ids.to_pandas())) for ids in blocks]
+    if all(column.dtype.kind == "i" for column in columns):
+        return [pa.array(column, pa.int64()) for column in columns]
+    return [pa.array(texts(column)) for column in columns]

@@ -1,0 +1,192 @@
+"""What is an id, and where given ids stand among those that are known.
+
+An id is an integer or a text. The integer 12 and the text `12` are one id, `012` and `12.0` are
+others: a column holds integers where all of its ids are, and their text otherwise.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nasp.core.errors import NaspError
+from sif.data.store import BLOCK, Spool, Table
+
+EXACT = 2**53  # whole numbers from here on are not exact as floats
+PLAIN = r"^(0|-?[1-9][0-9]{0,18})\z"  # what `str` makes of an integer
+NESTED = (list, dict, set, np.ndarray)
+
+
+def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
+    """Return where ids stand among the known ones, whatever the type they are given in.
+
+    Args:
+        values: Ids: a list, an array, a series or an index of integers, texts, or anything that
+            has a text (UUID, Timestamp, date, tuple, Decimal, bytes …).
+        known: The ids of a column, integers or texts, each once.
+        place: What the values are, for messages.
+
+    Returns:
+        Positions in `known`, int64 `(values,)`; -1 for an id that is not there, or missing.
+
+    Raises:
+        NaspError: A value is a list, a mapping, a set, or bytes that are no text.
+    """
+    column = values if isinstance(values, pd.Series) else pd.Series(values)
+    missing = column.isna().to_numpy()
+    ids = pd.Index(whole_numbers(simple(column[~missing], place)))
+    found = np.full(len(column), -1, np.int64)
+    if _is_integer(ids) and not _is_integer(known):
+        ids = texts(ids)
+    elif _is_integer(known) and not _is_integer(ids):
+        codes, distinct = pd.factorize(ids)
+        found[~missing] = _find_integers(pa.array(distinct, pa.string()), known)[codes]
+        return found
+    found[~missing] = known.get_indexer(ids)
+    return found
+
+
+def check_known(positions: np.ndarray, values: Any, known: pd.Index, place: str) -> None:
+    """Tell of ids that are not known: none is an error, some are counted in a warning.
+
+    Args:
+        positions: What `find_ids` returned.
+        values: Its ids.
+        known: The known ones.
+        place: What the values are, for messages.
+
+    Raises:
+        NaspError: There are values, and none of them is known.
+    """
+    unknown = int((positions < 0).sum())
+    if not unknown:
+        return
+    first = pd.Series(values).iloc[int(np.argmax(positions < 0))]
+    if unknown == len(positions):
+        sample = f"{known[0]!s:.60} for example" if len(known) else "there are none"
+        raise NaspError(
+            f"{place}: no id is known, {first!s:.60} for example; known ids look different "
+            f"({sample}): check the column, and that both tables write ids alike"
+        )
+    warnings.warn(
+        f"{place}: {unknown} of {len(positions)} ids are not known, {first!s:.60} for example",
+        stacklevel=3,
+    )
+
+
+def same_types(*tables: Table) -> tuple[Table, ...]:
+    """Tables of one run: a column whose ids are texts in one of them holds texts in all."""
+    columns = list(zip(*(table.ids for table in tables), strict=True))
+    as_text = [len({_is_integer(ids) for ids in column if len(ids)}) > 1 for column in columns]
+    return tuple(_with_texts(table, as_text) for table in tables)
+
+
+def simple(column: pd.Series, place: str) -> pd.Series:
+    """Return ids, none of them missing, as integers, float64 or texts.
+
+    Args:
+        column: A series of any dtype.
+        place: The table and the column, for messages.
+
+    Raises:
+        NaspError: A value is a list, a mapping, a set, or bytes that are no text.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.astype("str")
+    values = pd.Series(column.to_numpy(), column.index)
+    if values.dtype.kind == "O":
+        values = values.infer_objects()
+    if isinstance(values.dtype, pd.StringDtype):
+        return values.astype("str")
+    if values.dtype.kind == "f":
+        return values.astype(np.float64)
+    if values.dtype.kind == "i":
+        return values
+    if values.dtype.kind == "u" and (not len(values) or values.max() < 2**63):
+        return values.astype(np.int64)
+    return pd.Series([_text(v, place) for v in values.tolist()], column.index, dtype="str")
+
+
+def whole_numbers(ids: pd.Series, place: str = "ids") -> pd.Series:
+    """Return floats as int64 if all are whole, else as texts; other ids as they are.
+
+    Raises:
+        NaspError: They are whole numbers that are not exact.
+    """
+    if ids.dtype.kind != "f":
+        return ids
+    values = ids.to_numpy()
+    if not np.all(np.isfinite(values) & (values == np.floor(values))):
+        return ids.astype("str")
+    if np.any(np.abs(values) >= EXACT):
+        raise NaspError(f"{place}: ids of 16 digits or more need text")
+    return ids.astype(np.int64)
+
+
+def read_ids(column: pa.Array) -> pd.Series:
+    """Return the ids of a text file: integers if that is what each of them says, else texts."""
+    if pc.all(pc.match_substring_regex(column, PLAIN)).as_py():
+        try:
+            return pd.Series(column.cast(pa.int64()).to_pandas())
+        except pa.ArrowInvalid:  # beyond int64
+            pass
+    return pd.Series(column.to_pandas()).astype("str")
+
+
+def texts(ids: pd.Index | pd.Series) -> pd.Index:
+    """Return integers or texts as texts."""
+    named = pa.array(ids.to_numpy()).cast(pa.string()).to_pandas() if _is_integer(ids) else ids
+    index: pd.Index = pd.Index(named)
+    return index
+
+
+def _text(value: Any, place: str) -> str:
+    if isinstance(value, NESTED):
+        raise NaspError(
+            f"{place}: a {type(value).__name__} is no id; make it a text, or name another column"
+        )
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise NaspError(f"{place}: {value[:20]!r} is not UTF-8 text; convert it") from error
+    if isinstance(value, tuple):
+        value = tuple(v.item() if isinstance(v, np.generic) else v for v in value)
+    return str(value)
+
+
+def _is_integer(ids: pd.Index | pd.Series) -> bool:
+    return bool(ids.dtype.kind == "i")
+
+
+def _find_integers(distinct: pa.Array, known: pd.Index) -> np.ndarray:
+    """Where the integers that texts are stand among the known ones, -1 for other texts."""
+    plain = pc.match_substring_regex(distinct, PLAIN).to_pylist()
+    numbers = [int(t) if p else 2**63 for t, p in zip(distinct.to_pylist(), plain, strict=True)]
+    held = np.array([-(2**63) <= n < 2**63 for n in numbers], bool)
+    found = np.full(len(numbers), -1, np.int64)
+    wanted = np.array(numbers, object)[held].astype(np.int64)
+    found[held] = known.get_indexer(pd.Index(wanted))
+    return found
+
+
+def _with_texts(table: Table, as_text: Sequence[bool]) -> Table:
+    """The table with texts as the ids of some of its columns."""
+    ids, codes = list(table.ids), list(table.codes)
+    for entity, wanted in enumerate(as_text):
+        if wanted and _is_integer(ids[entity]):
+            names = texts(ids[entity])
+            ids[entity] = names.sort_values()
+            positions = ids[entity].get_indexer(names).astype(np.int32)
+            spool = Spool(np.int32)
+            for start in range(0, len(codes[entity]), BLOCK):
+                spool.append(positions[codes[entity][start : start + BLOCK]])
+            codes[entity] = spool.finish()
+    return replace(table, ids=tuple(ids), codes=tuple(codes))
