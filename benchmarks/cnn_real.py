@@ -54,9 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     images = load_cifar(find_images("cifar10"))
     # A run that was stopped goes on; it refuses to with other options.
     options = {k: v for k, v in vars(given).items() if k != "output"}
-    run = Run(
-        Checkpoint(given.output / "checkpoint.pt", options, resume=True), Progress(quiet=False)
-    )
+    run = Run(Checkpoint(given.output / "checkpoint", options, resume=True), Progress(quiet=False))
     search = SearchOptions(
         space=given.space,
         channels=given.channels,

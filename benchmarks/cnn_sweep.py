@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     images = load_cifar(find_images("cifar10"))
     options = {k: v for k, v in vars(given).items() if k not in ("output", "values", "seeds")}
     # A sweep that was stopped goes on; it refuses to with other options.
-    checkpoint = Checkpoint(given.output / "checkpoint.pt", options, resume=True)
+    checkpoint = Checkpoint(given.output / "checkpoint", options, resume=True)
     rows: dict[int, list[dict[str, Any]]] = {seed: [] for seed in given.seeds}
     for seed in given.seeds:
         seen = subset(images.train, given.images, generator(seed, "images"))

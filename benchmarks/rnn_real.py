@@ -65,7 +65,7 @@ class Place:
         torch.set_num_threads(1)
         folder = self.output / name.replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = Checkpoint(folder / "checkpoint.pt", asdict(options), resume=True)
+        checkpoint = Checkpoint(folder / "checkpoint", asdict(options), resume=True)
         return Run(checkpoint, Progress(quiet=False))
 
 

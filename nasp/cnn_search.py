@@ -14,6 +14,7 @@ from nasp.cnn.task import digest
 from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.job import open_job
+from nasp.core.loop import spent
 from nasp.core.parallel import joined, rank
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT
@@ -47,9 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             best=("valid/accuracy",),
             tags={"strategy": config.strategy, "space": "cnn"},
         ) as job:
-            start = time.perf_counter()
             found = find(images.to(device), data.classes, config, config.seed, job.run)
-            seconds = time.perf_counter() - start
             metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
             metrics["model/parameters"] = report.published_size(found.genotype)
             result = job.record(
@@ -61,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "genotype": json.loads(found.genotype.to_json()),
                 },
                 metrics,
-                {"search": seconds},
+                {"search": spent(found.histories.values())},
             )
             if rank() == 0:
                 decisions = decisions_of(config.space, config.channels)

@@ -22,6 +22,7 @@ from nasp.cnn.zoo import find_genotype
 from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.job import Job, open_job
+from nasp.core.loop import spent
 from nasp.core.parallel import joined, rank
 from nasp.core.seeding import generator
 
@@ -53,11 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             best=("valid/accuracy",),
             tags={"strategy": "train", "space": "cnn"},
         ) as job:
-            start = time.perf_counter()
             network, history = train_alone(
                 "train", genotype, task, config, generator(config.seed, "train"), job.run
             )
-            seconds = time.perf_counter() - start
             last = {k: v for k, v in history[-1].items() if not k.startswith("time/")}
             metrics = {
                 **last,
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "genotype": json.loads(genotype.to_json()),
                 },
                 metrics,
-                {"train": seconds},
+                {"train": spent([history])},
             )
             if rank() == 0:
                 path = job.folder / "model.pt"

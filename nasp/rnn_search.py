@@ -9,6 +9,7 @@ from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.environment import resolve_device
 from nasp.core.job import open_job
+from nasp.core.loop import spent
 from nasp.rnn import report
 from nasp.rnn.config import SearchConfig
 from nasp.rnn.data import find_text, load_corpus
@@ -41,9 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         best=("valid/perplexity",),
         tags={"strategy": config.strategy, "space": "rnn"},
     ) as job:
-        start = time.perf_counter()
         found = find(corpus, config, config.seed, job.run, device)
-        seconds = time.perf_counter() - start
         result = job.record(
             {
                 "task": "rnn",
@@ -53,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "genotype": json.loads(found.genotype.to_json()),
             },
             {k: v for k, v in found.metrics.items() if k.startswith("valid/")},
-            {"search": seconds},
+            {"search": spent(found.histories.values())},
         )
         for file in report.write(job.folder, found, config.strategy in ONE_SHOT):
             job.tracker.artifact(file)

@@ -9,6 +9,7 @@ from nasp.core.command import run_command
 from nasp.core.config import parse
 from nasp.core.environment import resolve_device
 from nasp.core.job import open_job
+from nasp.core.loop import spent
 from nasp.core.seeding import generator
 from nasp.rnn import report
 from nasp.rnn.config import TrainConfig
@@ -45,10 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         best=("valid/perplexity",),
         tags={"strategy": "train", "space": "rnn"},
     ) as job:
-        start = time.perf_counter()
         random = generator(config.seed, "train")
         network, history = train_alone("train", genotype, corpus, config, random, job.run, device)
-        seconds = time.perf_counter() - start
         best = min(history, key=lambda metrics: metrics["valid/perplexity"])
         metrics = {
             **{k: v for k, v in best.items() if not k.startswith("time/")},
@@ -64,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "genotype": json.loads(genotype.to_json()),
             },
             metrics,
-            {"train": seconds},
+            {"train": spent([history])},
         )
         path = job.folder / "model.pt"
         save_model(path, network, corpus.vocabulary)

@@ -12,7 +12,7 @@ import torch
 
 from nasp.core.environment import resolve_device
 from nasp.core.job import open_job
-from nasp.core.loop import Run
+from nasp.core.loop import Run, spent
 from nasp.core.tracking import Tracker
 from sif import report
 from sif.config import SearchConfig, TrainConfig
@@ -67,13 +67,10 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         data = Data.of(splits.train, splits.valid, device)
         splits.train.rest()  # the three are parts of one table, which is not needed for long
         prepared = time.perf_counter() - began
-        began = time.perf_counter()
         found = find(data, job.run)
-        seconds = time.perf_counter() - began
         found.model.save(job.folder / "model.pt")
         _track(found, job.tracker, splits.valid, job.folder / "model.pt")
         table, metrics = _judge(found, data, splits)
-        search_seconds = sum(history[-1]["time/seconds"] for history in found.searches)
         metrics["model/parameters"] = found.model.network.size()
         result = job.record(
             {
@@ -87,8 +84,8 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
             {
                 "read": read,
                 "prepare": prepared,
-                "search": search_seconds,
-                "train": seconds - search_seconds,
+                "search": spent(found.searches),
+                "train": spent([candidate.history for candidate in found.candidates]),
             },
         )
         for file in report.write(job.folder, found):

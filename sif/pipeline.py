@@ -1,13 +1,15 @@
 """The main job: propose interaction functions, train the best of them alone, settle on one."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
+from nasp.core.errors import Diverged, NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
+from nasp.core.loop import Run, one_of_several
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
@@ -87,13 +89,19 @@ def find(
         seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
         functions: The candidates, names in `sif.operations.functions(N)`; all if None.
+
+    Raises:
+        NaspError: All searches or all trainings diverged. Where some did, `run.failed` says why.
     """
     if options.strategy in SAMPLERS:
         return _by_trials(data, options, seed, run, functions)
-    searches = {
-        f"search {restart + 1}": search_from(restart, data, options, seed, run, functions)
-        for restart in range(options.restarts)
-    }
+    searches = {}
+    for restart in range(options.restarts):
+        with suppress(Diverged), one_of_several(_search_phase(restart, options), run):
+            name = f"search {restart + 1}"
+            searches[name] = search_from(restart, data, options, seed, run, functions)
+    if not searches:
+        raise _all_failed("searches", run)
     ranked = sorted(searches, key=lambda name: searches[name][1])
     finalists = {name: searches[name][0] for name in ranked[: options.finalists]}
     found = settle(finalists, data, options, options.train_epochs, seed, run)
@@ -119,12 +127,23 @@ def settle(
         epochs: Epochs at most of each training.
         seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
+
+    Raises:
+        NaspError: All trainings diverged.
     """
     both = [
         _both_ways(origin, genotype, data, options, epochs, seed, run)
         for origin, genotype in genotypes.items()
     ]
-    return _choose([candidate for ways in both for candidate in ways], data)
+    candidates = [candidate for ways in both for candidate in ways]
+    if not candidates:
+        raise _all_failed("trainings", run)
+    return _choose(candidates, data)
+
+
+def _all_failed(what: str, run: Run) -> NaspError:
+    name, reason = next(iter(run.failed.items()))
+    return NaspError(f"all {what} failed; the first: {name}: {reason}")
 
 
 def _choose(candidates: list[Candidate], data: Data) -> Found:
@@ -174,7 +193,7 @@ def search_from(
         return {"valid/rmse": errors(predictions, data.valid, data.scale)["rmse"]}
 
     outcome = search(
-        f"search {restart + 1} of {options.restarts}",
+        _search_phase(restart, options),
         strategy,
         adagrad([{"params": space.weights()}], options),
         lambda: zip(
@@ -215,6 +234,8 @@ def _by_trials(
     def evaluate(position: int, proposal: Proposal) -> float:
         made, origin = genotype(position, proposal), f"trial {position + 1}"
         both = _both_ways(origin, made, data, options, options.train_epochs, seed, run)
+        if not both:
+            raise Diverged(f"{origin}: {run.failed[_phase(_name(origin, made, frozen=True))]}")
         candidates.extend(both)
         return min(candidate.valid_rmse for candidate in both)
 
@@ -231,22 +252,32 @@ def _both_ways(
     seed: int,
     run: Run,
 ) -> list[Candidate]:
+    """Those of the two that do not diverge."""
     candidates = []
     for frozen in (True, False):
         name = _name(origin, genotype, frozen)
-        network, outcome = train_alone(
-            f"train {name}",
-            genotype,
-            data,
-            options,
-            epochs=epochs,
-            frozen=frozen,
-            generator=generator(seed, name),
-            run=replace(run, log=lambda metrics, step: None),
-        )
-        rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
-        candidates.append(Candidate(origin, genotype, frozen, network, outcome.history, rmse))
+        with suppress(Diverged), one_of_several(_phase(name), run):
+            network, outcome = train_alone(
+                _phase(name),
+                genotype,
+                data,
+                options,
+                epochs=epochs,
+                frozen=frozen,
+                generator=generator(seed, name),
+                run=replace(run, log=lambda metrics, step: None),
+            )
+            rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
+            candidates.append(Candidate(origin, genotype, frozen, network, outcome.history, rmse))
     return candidates
+
+
+def _search_phase(restart: int, options: SearchOptions) -> str:
+    return f"search {restart + 1} of {options.restarts}"
+
+
+def _phase(candidate: str) -> str:
+    return f"train {candidate}"
 
 
 def _name(origin: str, genotype: Genotype, frozen: bool) -> str:

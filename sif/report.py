@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nasp.core import plots
+from nasp.core.report import show_failed
 from sif.pipeline import Found
 from sif.space import DECISION, InteractionSpace
 
@@ -123,6 +124,7 @@ def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path
             f"{unseen} test ratings have an id unseen in training: predicted by the global mean "
             "and the biases of the ids that are known"
         )
+    show_failed(console, result["failed"])
     seconds = result["seconds"]
     console.print(
         f"{seconds['total']:.0f} s "

@@ -98,6 +98,7 @@ def fit(
         monitor="valid/accuracy" if evaluate else "train/loss",
         snapshot=lambda: None,
         run=run,
+        keep=("network",),
     )
 
 

@@ -17,7 +17,7 @@ from nasp.core.decision import Decision
 from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
-from nasp.core.report import draw_weights, show_place
+from nasp.core.report import draw_weights, show_failed, show_place
 
 # The network that papers report the size of a CIFAR-10 cell for.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10
@@ -91,6 +91,7 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
         f"validation accuracy {metrics['valid/accuracy']:.4f}{how}; "
         f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
     )
+    show_failed(console, result["failed"])
     show_place(console, seconds, result["peak_memory_mb"], folder)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Outcome, Run
+from nasp.core.loop import Outcome, Run, one_of_several
 from nasp.core.metrics import Metrics
 from nasp.core.search import run_trials
 from nasp.strategies.sampler import Proposal, Sampler
@@ -17,7 +17,8 @@ class Found:
     Attributes:
         genotype: The best by validation.
         metrics: Those of its moment.
-        histories: Metrics by epoch of the search, or of each trial's training.
+        histories: Metrics by epoch of the search, or of the training of each trial that did not
+            fail.
     """
 
     genotype: Genotype
@@ -51,17 +52,18 @@ def by_trials(
         run: Checkpoint, progress and log, where a trial is a step.
 
     Raises:
-        NaspError: A score is not finite.
+        NaspError: All trials diverged; `run.failed` says why some did.
     """
-    found: list[tuple[Genotype, Metrics]] = []
+    found: dict[int, tuple[Genotype, Metrics]] = {}
     histories: dict[str, list[Metrics]] = {}
     quiet = replace(run, log=lambda metrics, step: None)
 
     def evaluate(position: int, proposal: Proposal) -> float:
         name = f"trial {position + 1} of {trials}"
         genotype = Genotype(space, proposal.choices)
-        metrics, histories[name] = train(name, genotype, quiet)
-        found.append((genotype, metrics))
+        with one_of_several(name, run):
+            metrics, histories[name] = train(name, genotype, quiet)
+        found[position] = genotype, metrics
         run.log(metrics, position)
         return score(metrics)
 

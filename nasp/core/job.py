@@ -16,7 +16,7 @@ from nasp.core.config import differences, flatten, to_yaml
 from nasp.core.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
-from nasp.core.loop import Run
+from nasp.core.loop import Run, spent
 from nasp.core.parallel import rank, together
 from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
@@ -36,6 +36,7 @@ class Job:
         device: Where it computes.
         environment: The device's name, versions and commit.
         began: Moment of `time.perf_counter` at which the command began.
+        before: Seconds of work that a resumed run found done.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Job:
     device: torch.device
     environment: dict[str, Any]
     began: float
+    before: float
 
     def record(
         self,
@@ -56,7 +58,8 @@ class Job:
         Args:
             result: What the command has to say beside the following.
             metrics: Under the tracking names; those of validation were logged epoch by epoch.
-            seconds: Wall time of the parts; the total is added.
+            seconds: Wall time of the parts, of all the times that the run was started; the total
+                is added.
 
         Returns:
             The file's content.
@@ -64,7 +67,8 @@ class Job:
         content = {
             **result,
             "metrics": dict(metrics),
-            "seconds": {**seconds, "total": time.perf_counter() - self.began},
+            "failed": dict(self.run.failed),
+            "seconds": {**seconds, "total": self.before + time.perf_counter() - self.began},
             "peak_memory_mb": peak_memory_mb(),
             "peak_device_memory_mb": peak_device_memory_mb(self.device),
             **self.environment,
@@ -118,12 +122,13 @@ def open_job(
     with together(device):
         folder = prepare_output(config, name) if first else config.output or Path()
         checkpoint = Checkpoint(
-            folder / "checkpoint.pt",
+            folder / "checkpoint",
             {**options, "data_sha256": data_sha256, **(depends_on or {})},
             resume=config.resume,
         )
         if first:
             write_text(folder / "config.yaml", to_yaml(config))
+    before = spent(section.get("history", ()) for section in checkpoint.sections.values())
     environment = describe(device)
     params = {k: v for k, v in flatten(config).items() if k in shown}
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
@@ -144,9 +149,9 @@ def open_job(
     ) as tracker:
         run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
         try:
-            yield Job(folder, run, tracker, device, environment, began)
+            yield Job(folder, run, tracker, device, environment, began, before)
         except NaspError:
-            if first and not (folder / "checkpoint.pt").exists():
+            if first and not (folder / "checkpoint").exists():
                 # Nothing was done: the corrected command may have the folder.
                 (folder / "config.yaml").unlink(missing_ok=True)
             raise

@@ -3,14 +3,16 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 
 from nasp.core.checkpoint import Checkpoint
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged
 from nasp.core.metrics import Metrics, better
 from nasp.core.progress import Progress
 
@@ -33,11 +35,13 @@ class Run:
         checkpoint: Where the state goes.
         progress: Where a person looks.
         log: Where an epoch's metrics go: `(metrics, epoch)`.
+        failed: Why phases diverged which the run goes on without, by their names.
     """
 
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
     log: Callable[[Mapping[str, float], int], None] = lambda metrics, step: None
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -64,13 +68,15 @@ def run_epochs(
     monitor: str,
     snapshot: Callable[[], Any],
     run: Run,
+    keep: Collection[str] = (),
     patience: int | None = None,
     max_seconds: float | None = None,
 ) -> Outcome:
     """Run epochs until there are enough, or `monitor` no longer improves, or time is up.
 
     A phase whose checkpoint section exists goes on from there, and ends as if it had never
-    stopped; one that had ended returns at once.
+    stopped; one that had ended returns at once. Whatever stops it, the last whole epoch is in the
+    checkpoint's file.
 
     Args:
         name: The phase, unique in the run.
@@ -80,32 +86,33 @@ def run_epochs(
         monitor: The metric that tells the best epoch (`nasp.core.metrics`).
         snapshot: Returns what to keep of the best epoch: tensors, numbers, strings, lists, dicts.
         run: Checkpoint, progress and log.
+        keep: The parts of `state` that are wanted once the phase has ended. The checkpoint of one
+            that has ended holds no others.
         patience: Epochs without an improvement after which it stops; None never does.
         max_seconds: Seconds after which no further epoch starts; None never does.
 
     Raises:
-        NaspError: `monitor` is not finite. The checkpoint holds the epoch before.
+        Diverged: `epoch` raised it, or `monitor` is not finite.
     """
     outcome, done = Outcome([]), False
     saved = run.checkpoint.get(name)
     if saved is not None:
-        outcome, done = Outcome(saved["history"], saved["best_epoch"], saved["best"]), saved["done"]
-        for key, part in state.items():
-            if isinstance(part, torch.Generator):
-                part.set_state(saved["state"][key])
-            else:
-                part.load_state_dict(saved["state"][key])
+        outcome = Outcome(list(saved["history"]), saved["best_epoch"], saved["best"])
+        done = saved["done"]
+        for key, part in saved["state"].items():
+            _restore(state[key], part)
     history = outcome.history
     before = history[-1][SECONDS] if history else 0.0
     start = time.perf_counter()
-    with run.progress.phase(name, total=epochs, start=len(history)) as phase:
+    with (
+        _written_whatever_happens(run.checkpoint),
+        run.progress.phase(name, total=epochs, start=len(history)) as phase,
+    ):
         while not done:
-            metrics = epoch(len(history))
-            if not math.isfinite(metrics[monitor]):
-                raise NaspError(
-                    f"{name}: {monitor} is {metrics[monitor]} at epoch {len(history) + 1}: "
-                    "lower the learning rate; the checkpoint holds the last good epoch"
-                )
+            with _told_as_of(name, len(history)):
+                metrics = epoch(len(history))
+                if not math.isfinite(metrics[monitor]):
+                    raise Diverged(f"{monitor} is {metrics[monitor]}: lower the learning rate")
             metrics[SECONDS] = before + time.perf_counter() - start
             history.append(metrics)
             if outcome.best_epoch < 0 or better(
@@ -118,14 +125,15 @@ def run_epochs(
                 or (patience is not None and stale >= patience)
                 or (max_seconds is not None and metrics[SECONDS] >= max_seconds)
             )
+            wanted = keep if done else state
             run.checkpoint.put(
                 name,
                 {
-                    "history": history,
+                    "history": list(history),
                     "best_epoch": outcome.best_epoch,
                     "best": outcome.best,
                     "done": done,
-                    "state": {key: _capture(part) for key, part in state.items()},
+                    "state": {key: _capture(state[key]) for key in wanted},
                 },
                 now=done,
             )
@@ -134,8 +142,66 @@ def run_epochs(
     return outcome
 
 
+@contextmanager
+def one_of_several(name: str, run: Run) -> Iterator[None]:
+    """See that a phase which diverges has done so for good, and that the run tells of it.
+
+    The checkpoint then holds the reason in place of the phase, so that a resumed run does not
+    repeat it; `run.failed` has it, too, and a warning says it.
+
+    Args:
+        name: The phase's.
+        run: Whose phase it is.
+
+    Raises:
+        Diverged: The phase diverged, now or before the run was resumed: go on without it.
+    """
+    saved = run.checkpoint.get(name) or {}
+    try:
+        if "failed" in saved:
+            raise Diverged(saved["failed"])
+        yield
+    except Diverged as error:
+        reason = str(error.__cause__ or error)
+        history = (run.checkpoint.get(name) or {}).get("history", [])
+        run.checkpoint.put(name, {"failed": reason, "history": history}, now=True)
+        run.failed[name] = reason
+        warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
+        raise Diverged(f"{name}: {reason}") from error
+
+
+def spent(histories: Iterable[Sequence[Metrics]]) -> float:
+    """Wall time of phases in seconds, of all the times that their run was started."""
+    return sum(history[-1][SECONDS] for history in histories if history)
+
+
+@contextmanager
+def _written_whatever_happens(checkpoint: Checkpoint) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        checkpoint.flush()
+
+
+@contextmanager
+def _told_as_of(name: str, done: int) -> Iterator[None]:
+    try:
+        yield
+    except Diverged as error:
+        kept = f"the checkpoint holds epoch {done}" if done else "there is no checkpoint"
+        raise Diverged(f"{name} stopped in epoch {done + 1}: {error}; {kept}") from error
+
+
 def _capture(part: Stateful | torch.Generator) -> Any:
     # A copy: the file may be written epochs later, when the live tensors have moved on.
     if isinstance(part, torch.Generator):
         return part.get_state()
     return copy.deepcopy(part.state_dict())
+
+
+def _restore(part: Stateful | torch.Generator, saved: Any) -> None:
+    # A copy here, too: optimisers take the tensors that they are given, and step on them in place.
+    if isinstance(part, torch.Generator):
+        part.set_state(saved)
+    else:
+        part.load_state_dict(copy.deepcopy(saved))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged
 
 
 def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
@@ -21,13 +21,13 @@ def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
 
     Raises:
         ValueError: `keep` is out of range, or `a` is no matrix.
-        NaspError: `a` holds NaN.
+        Diverged: `a` holds NaN.
     """
     if a.ndim != 2 or not 1 <= keep <= a.shape[0]:
         raise ValueError(f"keep={keep} must be 1 to the edges of a, whose shape is {(*a.shape,)}")
     rows = a.tolist()  # tiny, and wanted on the host: lists beat a dozen kernels
     if any(value != value for row in rows for value in row):
-        raise NaspError("the architecture weights hold NaN: lower the architecture learning rate")
+        raise Diverged("the architecture weights hold NaN: lower the architecture learning rate")
     best = [max(range(len(row)), key=row.__getitem__) for row in rows]
     ranked = sorted(range(len(rows)), key=lambda edge: -rows[edge][best[edge]])
     projected = torch.zeros_like(a)

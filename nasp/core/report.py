@@ -1,6 +1,6 @@
 """What the runs of all cells leave behind for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -61,6 +61,12 @@ def draw_weights(
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize="small")
     plots.save(figure, path)
+
+
+def show_failed(console: Console, failed: Mapping[str, str]) -> None:
+    """Say which trainings of several diverged and were left out, and why."""
+    for name, reason in failed.items():
+        console.print(f"left out: {name}: {reason}", soft_wrap=True)
 
 
 def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:

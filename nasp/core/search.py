@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged, NaspError
 from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
 from nasp.core.metrics import Metrics
@@ -108,23 +108,31 @@ def run_trials(
 
     Args:
         sampler: Proposes architectures.
-        evaluate: Returns the score to minimise, given the trial's position and proposal.
+        evaluate: Returns the score to minimise, given the trial's position and proposal; it raises
+            `Diverged` where there is none.
         trials: Number of architectures.
 
     Returns:
-        Scores and proposals in the order of the trials.
+        Scores and proposals in the order of the trials; a failed one has the score infinity.
 
     Raises:
-        NaspError: A score is not finite.
+        NaspError: All trials failed.
     """
-    results = []
+    results, reason = [], ""
     for position in range(trials):
         proposal = sampler.ask()
-        score = evaluate(position, proposal)
-        if not math.isfinite(score):
-            raise NaspError(f"trial {position + 1} has the score {score}: lower the learning rate")
+        try:
+            score = evaluate(position, proposal)
+            if not math.isfinite(score):
+                raise Diverged(
+                    f"trial {position + 1} has the score {score}: lower the learning rate"
+                )
+        except Diverged as error:
+            score, reason = math.inf, reason or str(error)
         sampler.tell(proposal, score)
         results.append((score, proposal))
+    if all(score == math.inf for score, _ in results):
+        raise NaspError(f"all {trials} trials failed; the first: {reason}")
     return results
 
 

@@ -1,12 +1,8 @@
 """Training of a stand-alone language model."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
 from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
 from nasp.core.metrics import Metrics
@@ -41,7 +37,7 @@ def fit(
         run: Checkpoint, progress and log.
 
     Raises:
-        NaspError: A loss is not finite. The checkpoint's file holds the last good epoch.
+        Diverged: A loss is not finite.
     """
     if options.compile:
         network.cell.compile_step()
@@ -73,41 +69,17 @@ def fit(
         with averaging.in_place():
             return {key: value.clone() for key, value in network.state_dict().items()}
 
-    with last_good(name, run):
-        outcome = run_epochs(
-            name,
-            epoch,
-            epochs=options.epochs,
-            # SGD without momentum has no state, and its rate is set at each step.
-            state={"network": network, "averaging": averaging, "generator": generator},
-            monitor="valid/perplexity",
-            snapshot=snapshot,
-            run=run,
-            patience=options.patience,
-            max_seconds=options.max_seconds,
-        )
+    outcome = run_epochs(
+        name,
+        epoch,
+        epochs=options.epochs,
+        # SGD without momentum has no state, and its rate is set at each step.
+        state={"network": network, "averaging": averaging, "generator": generator},
+        monitor="valid/perplexity",
+        snapshot=snapshot,
+        run=run,
+        patience=options.patience,
+        max_seconds=options.max_seconds,
+    )
     network.load_state_dict(outcome.best)
     return outcome
-
-
-@contextmanager
-def last_good(name: str, run: Run) -> Iterator[None]:
-    """Where a phase stops with an error, see that its last good epoch is in the file, and say so.
-
-    Args:
-        name: The phase's in the checkpoint.
-        run: Whose checkpoint it is.
-    """
-    try:
-        yield
-    except NaspError as error:
-        saved = run.checkpoint.get(name)
-        if saved is None:
-            raise NaspError(
-                f"{name} stopped in epoch 1: {error}; there is no checkpoint"
-            ) from error
-        run.checkpoint.put(name, saved, now=True)
-        done = len(saved["history"])
-        raise NaspError(
-            f"{name} stopped in epoch {done + 1}: {error}; the checkpoint holds epoch {done}"
-        ) from error

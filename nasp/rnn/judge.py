@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged
 from nasp.core.metrics import Metrics
 from nasp.rnn.data.streams import batches
 from nasp.rnn.words import TiedWords
@@ -31,7 +31,7 @@ def judge(
         split: Prefix of the metrics, `valid` for example.
 
     Raises:
-        NaspError: The loss is no number, or its perplexity too large for one.
+        Diverged: The loss is no number, or its perplexity too large for one.
     """
     total, count = 0.0, 0
     steps = max(1, ROWS // text.shape[1])
@@ -42,5 +42,5 @@ def judge(
         count += batch.targets.numel()
     loss = total / count
     if not loss < LARGEST:  # NaN, too
-        raise NaspError(f"{split}/loss is {loss}: lower learning_rate")
+        raise Diverged(f"{split}/loss is {loss}: lower learning_rate")
     return {f"{split}/loss": loss, f"{split}/perplexity": math.exp(loss)}

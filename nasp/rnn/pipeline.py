@@ -16,7 +16,7 @@ from nasp.core.search import search
 from nasp.core.seeding import generator
 from nasp.rnn.data import Batch, Corpus, batches, columns
 from nasp.rnn.dropout import Masks, draw_masks
-from nasp.rnn.fit import fit, last_good
+from nasp.rnn.fit import fit
 from nasp.rnn.genotype import SPACE, decisions_of
 from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
@@ -94,21 +94,20 @@ def find(
         outputs = partial(space.outputs, relaxation=relaxation)
         return judge(outputs, space.words, valid, "valid")
 
-    with last_good("search", run):
-        outcome = search(
-            "search",
-            strategy,
-            options.sgd(space.weights()),
-            pairs,
-            evaluate,
-            epochs=options.epochs,
-            monitor="valid/perplexity",
-            generator=random,
-            run=without_weights(run),
-            warm_up=options.warm_up,
-            gradient_clip=options.gradient_clip,
-            max_seconds=options.max_seconds,
-        )
+    outcome = search(
+        "search",
+        strategy,
+        options.sgd(space.weights()),
+        pairs,
+        evaluate,
+        epochs=options.epochs,
+        monitor="valid/perplexity",
+        generator=random,
+        run=without_weights(run),
+        warm_up=options.warm_up,
+        gradient_clip=options.gradient_clip,
+        max_seconds=options.max_seconds,
+    )
     return of_search(outcome)
 
 

@@ -11,7 +11,7 @@ from nasp.core import plots
 from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
-from nasp.core.report import draw_weights, show_place
+from nasp.core.report import draw_weights, show_failed, show_place
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import darts_text, decisions_of, plan_of
 
@@ -69,6 +69,7 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
     console.print(darts_text(found.genotype), soft_wrap=True)
     how = "on shared weights" if "search" in found.histories else "trained alone"
     console.print(f"validation perplexity {result['metrics']['valid/perplexity']:.2f}, {how}")
+    show_failed(console, result["failed"])
     show_place(console, result["seconds"], result["peak_memory_mb"], folder)
 
 

@@ -48,7 +48,7 @@ class RNNSpace(SearchSpace):
         """The mean cross-entropy of a batch, which hands its last state on.
 
         Raises:
-            NaspError: It is not finite.
+            Diverged: It is not finite.
         """
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])

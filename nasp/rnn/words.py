@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged
 from nasp.rnn.data.streams import Batch
 from nasp.rnn.dropout import Masks
 
@@ -55,7 +55,7 @@ class TiedWords(nn.Module):
             beta: Weight of the temporal activation regulariser.
 
         Raises:
-            NaspError: The loss is not finite.
+            Diverged: The loss is not finite.
         """
         passed = outputs if batch.masks is None else outputs * batch.masks.outputs
         loss = self.cross_entropy(passed, batch.targets)
@@ -65,5 +65,5 @@ class TiedWords(nn.Module):
             loss = loss + beta * (outputs[1:] - outputs[:-1]).square().mean()
         # A recurrent network waits for this no longer than for the launches of its many steps.
         if not torch.isfinite(loss.detach()):
-            raise NaspError(f"the loss is {float(loss.detach())}: lower learning_rate")
+            raise Diverged(f"the loss is {float(loss.detach())}: lower learning_rate")
         return loss

@@ -1,5 +1,6 @@
 """Regularised (aging) evolution (Real et al., AAAI 2019, arXiv 1802.01548, Algorithm 1)."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +23,8 @@ class Evolution(Sampler):
     mutation, of a kind drawn evenly from those that the space allows: one kept edge moves to
     another source (the paper's hidden-state mutation), one operation becomes another (its op
     mutation), or, where the space has a continuous architecture, all of it takes normal noise of
-    deviation `SPREAD`. The paper's identity mutation, one in twenty, is left out.
+    deviation `SPREAD`. The paper's identity mutation, one in twenty, is left out. What failed does
+    not join the population: it has no children, and nothing dies of it.
 
     Args:
         decisions: What is to be decided.
@@ -56,7 +58,8 @@ class Evolution(Sampler):
         return self._mutations[self._below(len(self._mutations))](parent)
 
     def tell(self, proposal: Proposal, score: float) -> None:
-        self._population.append((score, proposal))
+        if math.isfinite(score):
+            self._population.append((score, proposal))
 
     def _move_edge(self, parent: Proposal) -> Proposal:
         d, slot = self._slot(self._movable)

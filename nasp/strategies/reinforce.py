@@ -1,5 +1,6 @@
 """A controller trained by REINFORCE (Williams, 1992; for architectures Zoph & Le, ICLR 2017)."""
 
+import math
 from itertools import combinations
 
 import torch
@@ -24,8 +25,8 @@ class Reinforce(Sampler):
     normal with a mean that is learned and a fixed deviation `SPREAD` (Williams, 1992).
 
     The advantage is the moving average of the scores minus the score, divided by the moving root
-    mean square of that difference, so that the unit of the score does not matter. The bonus is the
-    sum of the entropies of all softmaxes.
+    mean square of that difference, so that the unit of the score does not matter. What failed
+    counts as the worst so far. The bonus is the sum of the entropies of all softmaxes.
 
     Args:
         decisions: What is to be decided.
@@ -40,6 +41,7 @@ class Reinforce(Sampler):
         self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in decisions}
         self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in decisions}
         self.mean = torch.zeros(continuous, requires_grad=True)  # in units of SPREAD
+        self._worst: float | None = None
         self._average: float | None = None
         self._square = 0.0
 
@@ -54,6 +56,11 @@ class Reinforce(Sampler):
         return Proposal(choices, tuple((SPREAD * (self.mean + noise)).tolist()))
 
     def tell(self, proposal: Proposal, score: float) -> None:
+        if not math.isfinite(score):
+            if self._worst is None:
+                return
+            score = self._worst
+        self._worst = score if self._worst is None else max(score, self._worst)
         advantage = self._advantage(score)
         objective = advantage * self.log_probability(proposal) + ENTROPY * self._entropy()
         logits = [*self.edges.values(), *self.operations.values()]

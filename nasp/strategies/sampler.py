@@ -56,7 +56,14 @@ class Sampler(ABC):
 
     @abstractmethod
     def tell(self, proposal: Proposal, score: float) -> None:
-        """Learn the score, finite and the smaller the better, of what was asked for last."""
+        """Learn the score of what was asked for last.
+
+        Args:
+            proposal: What was asked for.
+            score: The smaller the better; infinite where the trial failed. A sampler that computes
+                with scores takes the worst that it has seen for an infinite one; one that only
+                compares them may take it as it is.
+        """
 
     def _below(self, count: int) -> int:
         """A uniform integer from 0 to `count - 1`, which fits 64 bits."""

@@ -20,7 +20,8 @@ class TPE(Sampler):
     For each decision the set of kept edges is one categorical variable, and the operation of each
     kept edge another, which exists only in the trials that keep the edge: the tree of the name.
     Each number of the continuous architecture is a variable within `RANGE` of the start. Variables
-    are modelled one by one (§4), as the conditional ones need it.
+    are modelled one by one (§4), as the conditional ones need it. Trials are only ranked, so what
+    failed is a bad one with the score infinity.
 
     Args:
         decisions: What is to be decided; `C(edges, keep)` sets of edges are listed for each.

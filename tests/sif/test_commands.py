@@ -41,13 +41,48 @@ def result_of(folder: Path) -> dict[str, Any]:
     return result
 
 
+def test_what_diverges_is_left_out_and_said_so_and_not_repeated(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Products of embeddings of 1e10 have no finite square in float32; sums of them do."""
+    output = tmp_path / "run"
+    some = ["--data", str(table), "--output", str(output), *FAST, "--learning_rate", "1e10"]
+    some += ["--strategy", "exhaustive", "--trials", "5"]
+    for again in ([], ["--resume"]):
+        with pytest.warns(UserWarning, match=r"multiply of trial \d.* is left out: valid/rmse is"):
+            search.main([*some, *again])
+        failed = result_of(output)["failed"]
+        assert 1 <= len(failed) <= 2
+        assert all(name.startswith("train multiply of trial ") for name in failed)
+        assert "left out: train multiply of trial " in capsys.readouterr().out
+    seconds = result_of(output)["seconds"]
+    assert 0 == seconds["search"] < seconds["train"] <= seconds["total"]
+
+
+def test_restarts_that_diverge_are_left_out(table: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    some = ["--data", str(table), "--output", str(output), *FAST, "--learning_rate", "1e19"]
+    with pytest.warns(UserWarning, match=r"is left out: valid/rmse is nan"):
+        search.main([*some, "--quiet", "--restarts", "5", "--epochs", "1"])
+    assert 1 <= sum(name.startswith("search ") for name in result_of(output)["failed"]) < 5
+
+
+def test_if_all_diverge_the_search_fails(table: Path, tmp_path: Path) -> None:
+    some = ["--data", str(table), "--output", str(tmp_path / "run"), *FAST, "--quiet"]
+    with (
+        pytest.warns(UserWarning, match="is left out"),
+        pytest.raises(NaspError, match="all searches failed; the first: search 1 of 2: valid/rmse"),
+    ):
+        search.main([*some, "--learning_rate", "1e30"])
+
+
 def test_a_search_leaves_its_records(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "run"
     search.main(["--data", str(table), "--output", str(output), *FAST])
     assert {path.name for path in output.iterdir()} == {
-        *("checkpoint.pt", "config.yaml", "function.png", "genotype.json", "model.pt"),
+        *("checkpoint", "config.yaml", "function.png", "genotype.json", "model.pt"),
         *("result.json", "search.png", "training.png"),
     }
     result = result_of(output)

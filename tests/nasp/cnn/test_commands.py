@@ -102,7 +102,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def test_a_search_leaves_its_records(searched: Path, photos: Path) -> None:
     pictures = {*PICTURES, "weights_normal.png", "weights_reduce.png"}
-    files = {"checkpoint.pt", "config.yaml", "genotype.json", "result.json", *pictures}
+    files = {"checkpoint", "config.yaml", "genotype.json", "result.json", *pictures}
     assert {path.name for path in searched.iterdir()} == files
     for path in searched.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -162,7 +162,7 @@ def test_the_best_epoch_by_validation_is_what_was_found(
 
 def test_training_leaves_its_records(trained: Path, searched: Path) -> None:
     assert {path.name for path in trained.iterdir()} == {
-        *("checkpoint.pt", "config.yaml", "genotype.json", "mlflow_run_id", "model.pt"),
+        *("checkpoint", "config.yaml", "genotype.json", "mlflow_run_id", "model.pt"),
         *("result.json", "training.png"),
     }
     result, found = result_of(trained), result_of(searched)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
+from nasp.core.errors import Diverged, NaspError
 from nasp.core.found import by_trials, of_search, without_weights
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Outcome, Run
@@ -51,8 +51,28 @@ def test_the_trial_of_the_smallest_score_is_found_and_each_is_logged_once() -> N
 
 def test_a_score_that_is_not_finite_is_named() -> None:
     sampler = Random(DECISIONS, generator(1, "trials"))
-    with pytest.raises(NaspError, match="trial 1 has the score nan"):
+    with pytest.raises(NaspError, match=r"all 2 trials failed; .*: trial 1 has the score nan"):
         by_trials("toy", sampler, lambda *_: ({}, []), lambda _: float("nan"), 2, Run())
+
+
+def test_a_search_goes_on_after_a_trial_that_diverged() -> None:
+    losses = iter([None, 2.0, 1.0, None])
+
+    def train(name: str, genotype: Genotype, run: Run) -> tuple[Metrics, list[Metrics]]:
+        loss = next(losses)
+        if loss is None:
+            raise Diverged("the loss is nan")
+        metrics = {"valid/loss": loss}
+        return metrics, [metrics]
+
+    run, asked = Run(), Random(DECISIONS, generator(1, "trials"))
+    sampler = Random(DECISIONS, generator(1, "trials"))
+    with pytest.warns(UserWarning, match="trial [14] of 4 is left out: the loss is nan"):
+        found = by_trials("toy", sampler, train, lambda m: m["valid/loss"], 4, run)
+    assert found.metrics == {"valid/loss": 1.0}
+    assert found.genotype.choices == [asked.ask().choices for _ in range(3)][2]
+    assert list(found.histories) == ["trial 2 of 4", "trial 3 of 4"]
+    assert run.failed == dict.fromkeys(("trial 1 of 4", "trial 4 of 4"), "the loss is nan")
 
 
 def test_a_log_without_weights_has_all_else() -> None:

@@ -137,7 +137,7 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert content["peak_device_memory_mb"] is None  # a CPU has no memory of its own
     assert content["versions"]["torch"] == torch.__version__
     assert content.keys() == {
-        *("task", "genotype", "metrics", "seconds", "peak_memory_mb"),
+        *("task", "genotype", "metrics", "failed", "seconds", "peak_memory_mb"),
         *("peak_device_memory_mb", "device", "versions", "commit"),
     }
     # Validation was logged epoch by epoch.

@@ -36,7 +36,7 @@ def test_search_train_and_evaluate(
     assert "Genotype(recurrent=[(" in shown
     assert f"{result_of(found)['metrics']['valid/perplexity']:.2f}" in shown
     assert {path.name for path in found.iterdir()} == {
-        *("cell.png", "cell.svg", "checkpoint.pt", "config.yaml", "genotype.json"),
+        *("cell.png", "cell.svg", "checkpoint", "config.yaml", "genotype.json"),
         *("result.json", "search.png", "weights.png"),
     }
     rnn_train.main([*data, *FAST, "--genotype", str(found), "--output", str(trained)])
@@ -51,6 +51,20 @@ def test_search_train_and_evaluate(
     assert judged["test/loss"] == pytest.approx(metrics["test/loss"])
     rnn_eval.main(["--model", str(trained / "model.pt"), *data])
     assert f"test/perplexity {judged['test/perplexity']:.4f}" in capsys.readouterr().out
+
+
+def test_a_search_by_trials_goes_on_without_those_that_diverge(
+    data: list[str], tmp_path: Path
+) -> None:
+    some = [*data, *FAST, "--strategy", "random", "--trials", "6", "--trial_epochs", "1"]
+    some += ["--learning_rate", "80", "--gradient_clip", "1", "--output", str(tmp_path / "run")]
+    failed = []
+    for again in ([], ["--resume"]):
+        with pytest.warns(UserWarning, match=r"is left out: .* lower learning_rate"):
+            rnn_search.main([*some, "--quiet", *again])
+        failed.append(result_of(tmp_path / "run")["failed"])
+    assert failed[0] == failed[1]
+    assert {f"trial {i} of 6" for i in range(1, 7)} > failed[0].keys() > set()
 
 
 def test_a_search_by_trials_and_its_configuration(data: list[str], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Training of a language model: it learns, averages, resumes and stops."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -53,6 +54,12 @@ def trained(
     return train_alone("train", ZOO["darts_v1"], corpus, chosen, random, Run(checkpoint), CPU)
 
 
+def kept_of(path: Path) -> dict[str, Any]:
+    kept: dict[str, Any] | None = Checkpoint(path, {}, resume=True).get("train")
+    assert kept is not None
+    return kept
+
+
 def without_time(history: list[Metrics]) -> list[Metrics]:
     return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in history]
 
@@ -77,14 +84,16 @@ def test_same_seed_same_training(corpus: Corpus) -> None:
 @pytest.mark.parametrize("stop", [0, 1, 5])
 def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: int) -> None:
     chosen = options(epochs=7, learning_rate=30.0, gradient_clip=0.5)
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "checkpoint"
     with pytest.raises(Killed):
         trained(corpus, chosen, path, stop)
     network, history = trained(corpus, chosen, path)
+    live = tmp_path / "live"
+    with pytest.raises(Killed):
+        trained(corpus, chosen, live, 6)
+    assert kept_of(live)["state"]["averaging"]["count"] > 0  # it began on the way
     whole, expected = trained(corpus, chosen)
-    kept = Checkpoint(path, {}, resume=True).get("train")
-    assert kept is not None
-    assert kept["state"]["averaging"]["count"] > 0  # it began on the way
+    assert kept_of(path)["state"] == {}  # of what has ended nothing but the result is kept
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 
@@ -99,7 +108,7 @@ def test_the_result_is_the_best_epoch(corpus: Corpus) -> None:
 def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "checkpoint"
     run = Run(Checkpoint(path, {}, resume=True))
     forward = LanguageModel.forward
 
@@ -114,8 +123,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     message = "train stopped in epoch 3: the loss is nan: lower learning_rate; the checkpoint"
     with pytest.raises(NaspError, match=f"{message} holds epoch 2"):
         train_alone("train", ZOO["darts_v1"], corpus, options(), generator(1), run, CPU)
-    kept = Checkpoint(path, {}, resume=True).get("train")
-    assert kept is not None
+    kept = kept_of(path)
     assert len(kept["history"]) == 2
     assert all(torch.isfinite(value).all() for value in kept["state"]["network"].values())
 

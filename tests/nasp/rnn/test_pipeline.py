@@ -57,7 +57,7 @@ def test_a_search_finds_a_cell_by_its_seed(corpus: Corpus, strategy: str) -> Non
 
 @pytest.mark.parametrize("strategy", ["nasp", "darts2"])
 def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "checkpoint"
     with pytest.raises(Killed):
         searched(corpus, strategy, path, stop=1)
     resumed, whole = searched(corpus, strategy, path), searched(corpus, strategy)
@@ -103,7 +103,7 @@ def test_a_search_that_diverges_keeps_its_last_good_epoch(
         return forward(self, batch, relaxation)  # type: ignore[arg-type]
 
     monkeypatch.setattr(RNNSpace, "forward", poisoned)
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "checkpoint"
     with pytest.raises(NaspError, match=r"search stopped in epoch 2: the loss is nan.* epoch 1"):
         searched(corpus, "nasp", path)
     kept = Checkpoint(path, {}, resume=True).get("search")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nasp.core.decision import Decision
+from nasp.core.errors import Diverged, NaspError
 from nasp.core.search import run_trials
 from nasp.strategies import SAMPLERS, Proposal
 from nasp.strategies.exhaustive import Exhaustive
@@ -168,6 +169,33 @@ def test_children_of_evolution_differ_by_one_mutation() -> None:
             )
             differences.append(pairs + (child.offsets != parent.offsets))
         assert 1 in differences
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_search_goes_on_after_failed_trials(name: str) -> None:
+    """The same failures make the same search; who learns comes to avoid them."""
+    decisions = (Decision("one", ("a",), ("w", "x", "y", "z"), (0, 0, 0, 0)),)
+
+    def score(position: int, proposal: Proposal) -> float:
+        if (kind := proposal.choices["one"][0][1]) in "xyz":
+            raise Diverged(f"{kind} diverges")
+        return 1.0
+
+    runs = [run_trials(SAMPLERS[name](decisions, seeded(1), 2), score, 60) for _ in range(2)]
+    assert runs[0] == runs[1]
+    failed = [score == math.inf for score, _ in runs[0]]
+    assert 0 < sum(failed) < 60
+    if name in LEARNING:
+        assert sum(failed[30:]) < sum(failed[:30])
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_only_if_all_trials_fail_the_search_does(name: str) -> None:
+    def score(position: int, proposal: Proposal) -> float:
+        raise Diverged(f"trial {position + 1} diverged")
+
+    with pytest.raises(NaspError, match="all 12 trials failed; the first: trial 1 diverged"):
+        run_trials(SAMPLERS[name](DECISIONS, seeded(1), 2), score, 12)
 
 
 def test_tpe_is_silent_and_leaves_the_log_level(capfd: pytest.CaptureFixture[str]) -> None:
