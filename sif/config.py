@@ -7,7 +7,7 @@ from typing import Literal, Self
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
 from sif.data import Splits, Synthetic, Table, given, load, parse_columns, split, synthetic
-from sif.data.card import all_cards
+from sif.data.card import find_card
 from sif.fit import TrainOptions
 from sif.options import SearchOptions
 
@@ -55,7 +55,7 @@ class RatingOptions:
         if name == "synthetic":
             return Table.of(synthetic(self.synthetic, seed=seed))
         columns, transform = self.columns, self.rating_transform
-        if like is not None and (card := all_cards().get(like)) is not None:
+        if like is not None and (card := find_card(like)) is not None:
             columns, transform = columns or card.columns, transform or card.rating_transform
         return load(
             name,
@@ -81,7 +81,7 @@ class DataOptions(RatingOptions):
 
     def resolved(self) -> Self:
         """These options, with what the data set's card says where nothing is given."""
-        if (card := all_cards().get(self.data)) is None:
+        if (card := find_card(self.data)) is None:
             return self
         transform = None if card.rating_transform == "none" else card.rating_transform
         return replace(

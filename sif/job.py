@@ -17,7 +17,7 @@ from nasp.core.tracking import Tracker
 from sif import report
 from sif.config import SearchConfig, TrainConfig
 from sif.data import Splits, Table
-from sif.data.card import all_cards
+from sif.data.card import find_card
 from sif.data.split import average
 from sif.metrics import errors
 from sif.pipeline import Found
@@ -142,8 +142,8 @@ def _track(found: Found, tracker: Tracker, valid: Table, path: Path) -> None:
 
 def _name(data: str) -> str:
     """The data set's own name, whatever alias or path it was given by."""
-    cards = all_cards()
-    return cards[data].name if data in cards else Path(data).stem
+    card = find_card(data)
+    return Path(data).stem if card is None else card.name
 
 
 def _digest(splits: Splits) -> str:

@@ -1,13 +1,20 @@
 """The data sets known by name: each has a card in `datasets/`."""
 
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 
+from nasp.core.errors import NaspError
+from nasp.core.files import check_regular
 from nasp.core.resources import resource
+from nasp.core.schema import Rule, integer, mapping, one_of, optional, section, sequence, text
 from sif.data.check import Transform
+
+LARGEST = 1 << 20  # bytes of a card
 
 
 @dataclass(frozen=True)
@@ -16,12 +23,14 @@ class Member:
 
     Attributes:
         path: Where it is in the archive, or in a folder of data sets.
-        bytes: Its size, where it is known.
+        bytes: Its size, where it is known and does not change.
+        most_bytes: What its size is not above, where it is not known.
         sha256: Its checksum, in hexadecimal, where it is known.
     """
 
     path: str
     bytes: int | None = None
+    most_bytes: int | None = None
     sha256: str | None = None
 
     @property
@@ -38,12 +47,14 @@ class Archive:
         url: The official address.
         member: The ratings.
         bytes: Size of the zip, where it is known and does not change.
+        most_bytes: What its size is not above, where it is not known.
         md5: Checksum of the zip as its publisher gives it, in hexadecimal; None where it changes.
     """
 
     url: str
     member: Member
     bytes: int | None = None
+    most_bytes: int | None = None
     md5: str | None = None
 
     @property
@@ -112,8 +123,19 @@ class Card:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a `card.yaml`; its folder is the data set's name."""
-        fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        """Read a `card.yaml`; its folder is the data set's name.
+
+        Raises:
+            NaspError: It is no card.
+        """
+        check_regular(path, "card")
+        try:
+            with path.open(encoding="utf-8") as file:
+                fields: dict[str, Any] = yaml.safe_load(file.read(LARGEST))
+            SCHEMA(fields, "")
+        except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:  # NaspError, too
+            reason = " ".join(str(error).split())
+            raise NaspError(f"{path}: not a card of a data set: {reason}") from error
         for source, kind in (("archive", Archive), ("fallback", Package)):
             if values := fields.get(source):
                 fields[source] = kind(**{**values, "member": Member(**values["member"])})
@@ -124,6 +146,79 @@ class Card:
 
 
 def all_cards() -> dict[str, Card]:
-    """Return the cards by name and by alias."""
-    cards = [Card.read(path) for path in sorted(resource("datasets").glob("*/card.yaml"))]
-    return {name: card for card in cards for name in card.names}
+    """Return the cards by name and by alias; of one that is broken a warning tells."""
+    cards: dict[str, Card] = {}
+    for path in _paths():
+        try:
+            card = Card.read(path)
+            if taken := [name for name in card.names if name in cards]:
+                raise NaspError(f"{path}: {taken[0]!r} is the name of another card")
+        except NaspError as error:
+            warnings.warn(f"a data set is left out: {error}", stacklevel=2)
+        else:
+            cards |= {name: card for name in card.names}
+    return cards
+
+
+def find_card(name: str) -> Card | None:
+    """The card of a name or an alias, None if there is none.
+
+    Raises:
+        NaspError: Its card is broken.
+    """
+    for path in _paths():
+        if path.parent.name == name:
+            return Card.read(path)
+    return all_cards().get(name)
+
+
+def _paths() -> list[Path]:
+    return sorted(resource("datasets").glob("*/card.yaml"))
+
+
+def _inside(value: Any, name: str) -> None:
+    """A path that cannot lead out of the folder that it is taken in."""
+    text(value, name)
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.name or "\\" in value:
+        raise NaspError(f"{name} must be a path within an archive, not {value!r}")
+
+
+def _hexadecimal(digits: int) -> Rule:
+    def rule(value: Any, name: str) -> None:
+        text(value, name)
+        if not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
+            raise NaspError(f"{name} must be {digits} hexadecimal digits, not {value!r:.40}")
+
+    return rule
+
+
+def _bounded(rule: Rule) -> Rule:
+    """A section that says how large what it describes is: a download has a bound."""
+
+    def checked(value: Any, name: str) -> None:
+        rule(value, name)
+        if SIZES.keys().isdisjoint(value):
+            raise NaspError(f"{name} has no size: give bytes, or most_bytes")
+
+    return checked
+
+
+SIZES = {"bytes": integer(1), "most_bytes": integer(1)}
+FILE = section({"path": _inside}, {**SIZES, "sha256": _hexadecimal(64)})
+MEMBER = _bounded(FILE)
+ARCHIVE = _bounded(section({"url": text, "member": MEMBER}, {**SIZES, "md5": _hexadecimal(32)}))
+SCHEMA = section(
+    {
+        **dict.fromkeys(("title", "homepage", "licence", "citation", "format"), text),
+        "aliases": sequence(text),
+        "counts": mapping(integer()),
+    },
+    {
+        "archive": optional(ARCHIVE),
+        "fallback": optional(section({"package": text, "member": MEMBER})),
+        "file": optional(FILE),
+        "columns": optional(text),
+        "rating_transform": one_of(*get_args(Transform)),
+    },
+)

