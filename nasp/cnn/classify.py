@@ -1,7 +1,6 @@
 """Classify images that come from anywhere, with a trained network."""
 
 import base64
-import binascii
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from typing import Self
 import torch
 from PIL import Image
 
-from nasp.cnn.data.encoded import BROKEN, FORMATS, pixels
+from nasp.cnn.data.encoded import decode, pixels
 from nasp.cnn.data.views import CentreView
 from nasp.cnn.model_file import TrainedNetwork, load_network
 from nasp.core.errors import NaspError
+
+NO_IMAGE = "not base64 of a JPEG or PNG image"
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,22 @@ class Classify:
         view = CentreView(trained.size)
         names = []
         for position, text in enumerate(images):
-            try:
-                data = io.BytesIO(base64.b64decode(text, validate=True))
-                with Image.open(data, formats=FORMATS) as opened:
-                    image = opened.convert("RGB")
-            except (binascii.Error, *BROKEN) as error:
-                raise NaspError(
-                    f"image {position + 1} is not base64 of a JPEG or PNG image ({error})"
-                ) from error
+            place = f"image {position + 1}"
+            image = decode(_bytes(text, place), place, NO_IMAGE)
             if image.size != (trained.size, trained.size):
                 image = view(image, 0, position)
             logits, _ = trained.network(trained.normalise(pixels(image)[None]))
             names.append(trained.class_names[int(logits.argmax())])
         return names
+
+
+def _bytes(text: object, place: str) -> bytes:
+    if not isinstance(text, str):
+        raise NaspError(f"{place} is {NO_IMAGE}, but a {type(text).__name__}")
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:  # binascii.Error, too
+        raise NaspError(f"{place} is {NO_IMAGE} ({error})") from error
 
 
 def blank(size: int) -> str:

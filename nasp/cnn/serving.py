@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from nasp.core.errors import NaspError
 
 
 class Classifier(PythonModel):
@@ -20,8 +23,18 @@ class Classifier(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Names of classes, `(images,)`."""
-        return np.array(self.classify(model_input["image"]))
+        """Names of classes, `(images,)`.
+
+        Raises:
+            MlflowException: There is no column `image`, or one of its values is no image; a server
+                answers with this line and status 400.
+        """
+        try:
+            if "image" not in model_input:
+                raise NaspError("a column 'image' is needed: base64 of JPEG or PNG images")
+            return np.array(self.classify(model_input["image"]))
+        except NaspError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 set_model(Classifier())

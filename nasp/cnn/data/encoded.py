@@ -12,8 +12,18 @@ from torch import Tensor
 from nasp.core.errors import NaspError
 
 FORMATS = ("JPEG", "PNG")
+# Of width × height: more than a camera's photo has; decoded it takes 200 MB. A file of a few
+# kilobytes can claim any size.
+MOST_PIXELS = 1 << 26
 # What Pillow raises for bytes that are no image, or a broken one.
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 
 
 class EncodedImages(ABC):
@@ -46,14 +56,34 @@ class EncodedImages(ABC):
         Raises:
             NaspError: It cannot be read, or is no JPEG or PNG image; the message says which.
         """
-        data = self.read(index)
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return image.convert("RGB")
-        except BROKEN as error:
-            raise NaspError(
-                f"{self.place(index)} is no whole JPEG or PNG image: replace or remove it"
-            ) from error
+        return decode(self.read(index), self.place(index))
+
+
+def decode(data: bytes, place: str, broken: str = "no whole JPEG or PNG image") -> Image.Image:
+    """Decode a JPEG or PNG image into red, green and blue.
+
+    Args:
+        data: The file.
+        place: Where it is from, for messages.
+        broken: What to call it if it is no such image.
+
+    Raises:
+        NaspError: It is no such image, or has more than `MOST_PIXELS`.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise NaspError(
+                    f"{place} has {image.width} × {image.height} pixels: give an image of at most "
+                    f"{MOST_PIXELS >> 20} million"
+                )
+            return image.convert("RGB")
+    except NaspError:
+        raise
+    except BROKEN as error:
+        large = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
+        reason = "far too large an image" if large else broken
+        raise NaspError(f"{place} is {reason}: replace or remove it") from error
 
 
 def pixels(image: Image.Image) -> Tensor:

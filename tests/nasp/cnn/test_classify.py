@@ -1,10 +1,18 @@
 """Images from anywhere are classified as the network does."""
 
 import base64
+import io
+import struct
+import warnings
+import zlib
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from mlflow.exceptions import MlflowException
+from PIL import Image
 
 from nasp.cnn.classify import Classify, blank
 from nasp.cnn.data import CIFAR10
@@ -41,7 +49,9 @@ def test_the_class_is_the_networks_largest_logit(path):
     assert len(set(numbers)) > 1
 
 
-@pytest.mark.parametrize("broken", ["no base64!", "aGVsbG8=", "é", ""])
+@pytest.mark.parametrize(
+    "broken", ["no base64!", "aGVsbG8=", "é", "", True, 3, 1.5, None, b"x", []]
+)
 def test_a_broken_image_is_named(broken, path):
     with pytest.raises(NaspError, match="image 2 is not base64 of a JPEG or PNG") as caught:
         Classify.load(path)([text(random_images(1)[0]), broken])
@@ -52,6 +62,35 @@ def test_a_cut_off_image_is_named(path):
     whole = image_bytes(random_images(1, 64)[0])
     with pytest.raises(NaspError, match="image 1 is not base64"):
         Classify.load(path)([base64.b64encode(whole[: len(whole) // 2]).decode()])
+
+
+@pytest.mark.parametrize("side", [8200, 13_000, 40_000])
+def test_a_small_file_of_many_pixels_takes_no_memory(side, path):
+    header = io.BytesIO()
+    Image.new("1", (8, 8)).save(header, "PNG")
+    size = struct.pack(">II", side, side)
+    head = b"IHDR" + size + header.getvalue()[24:29]
+    data = header.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head))
+    claimed = base64.b64encode(data + header.getvalue()[33:]).decode()
+    with pytest.raises(NaspError, match=r"^image 2 (has .* at most 64 million|is far too large)"):
+        Classify.load(path)([text(random_images(1)[0]), claimed])
+
+
+def test_served_mistakes_are_one_line_that_a_server_answers_with(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, on type hints
+        from nasp.cnn.serving import Classifier
+
+        served = Classifier()
+    served.load_context(SimpleNamespace(artifacts={"model": path}))
+    assert served.predict(None, pd.DataFrame({"image": [blank(8)]})).shape == (1,)
+    for table, message in (
+        (pd.DataFrame({"image": [blank(8), True]}), "image 2 is not base64 .*, but a bool"),
+        (pd.DataFrame({"picture": [blank(8)]}), "a column 'image' is needed"),
+    ):
+        with pytest.raises(MlflowException, match=message) as caught:
+            served.predict(None, table)
+        assert caught.value.get_http_status_code() == 400
 
 
 def test_other_sizes_and_modes_are_seen_in_the_centre(path):
