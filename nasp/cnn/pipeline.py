@@ -24,7 +24,7 @@ from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import search
+from nasp.core.search import beside, search
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
 
@@ -92,7 +92,7 @@ def find(
         "search",
         strategy,
         optimizer,
-        lambda: zip(batches(train), batches(valid)),  # noqa: B905 (the shorter one ends an epoch)
+        lambda: beside(batches(train), lambda: batches(valid)),
         evaluate,
         epochs=options.epochs,
         monitor="valid/accuracy",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain, count
 from typing import Any
 
 import torch
@@ -96,6 +97,17 @@ def search(
         run=run,
         max_seconds=max_seconds,
     )
+
+
+def beside(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
+    """The pairs of an epoch: every training batch once, each beside a validation batch.
+
+    Args:
+        train: Training batches.
+        valid: Starts a pass over the validation batches, of which there is one at least; it is
+            called again as often as training goes on.
+    """
+    return zip(train, chain.from_iterable(valid() for _ in count()), strict=False)
 
 
 def run_trials(

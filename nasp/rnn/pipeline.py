@@ -12,7 +12,7 @@ from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import search
+from nasp.core.search import beside, search
 from nasp.core.seeding import generator
 from nasp.rnn.data import Batch, Corpus, batches, columns
 from nasp.rnn.dropout import Masks, draw_masks
@@ -72,19 +72,8 @@ def find(
         ),
     )
 
-    def pairs() -> Iterator[tuple[Batch, Batch]]:
-        """The training text once, beside as much of the validation text, from its start again."""
-
-        def read(text: Tensor, regularised: bool) -> Iterator[Batch]:
-            return batches(text, options.nhid, lambda: options.bptt, draw, regularised)
-
-        beside: Iterator[Batch] = iter(())
-        for batch in read(train, True):
-            judged = next(beside, None)
-            if judged is None:
-                beside = read(valid, False)
-                judged = next(beside)
-            yield batch, judged
+    def read(text: Tensor, regularised: bool) -> Iterator[Batch]:
+        return batches(text, options.nhid, lambda: options.bptt, draw, regularised)
 
     def draw(batch: int) -> Masks:
         rates, words = options.rates(), len(corpus.vocabulary)
@@ -98,7 +87,7 @@ def find(
         "search",
         strategy,
         options.sgd(space.weights()),
-        pairs,
+        lambda: beside(read(train, True), lambda: read(valid, False)),
         evaluate,
         epochs=options.epochs,
         monitor="valid/perplexity",

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from nasp import cnn_eval, cnn_search, cnn_train
 from nasp.cnn import pipeline, report
@@ -158,6 +160,24 @@ def test_the_best_epoch_by_validation_is_what_was_found(
         ]
         == 0.9
     )
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(("fraction", "steps"), [(0.75, 3), (0.25, 1)])
+def test_a_search_trains_on_all_images_of_its_half(
+    fraction: float, steps: int, photos: Path, tmp_path: Path
+) -> None:
+    """The other half is read again where it is shorter: both take as many steps."""
+    taken: Counter[type] = Counter()
+    handle = register_optimizer_step_post_hook(
+        lambda optimizer, *_: taken.update([type(optimizer)])
+    )
+    try:
+        options = [*SEARCH, "--epochs", "1", "--train_fraction", str(fraction)]
+        run(cnn_search.main, options, photos, tmp_path)
+    finally:
+        handle.remove()
+    assert taken == {torch.optim.SGD: steps, torch.optim.Adam: steps}
 
 
 def test_training_leaves_its_records(trained: Path, searched: Path) -> None:
