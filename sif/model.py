@@ -1,9 +1,10 @@
 """A found interaction function with its trained weights: predicts and recommends."""
 
-import pickle
+import math
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,69 @@ import torch
 from torch import Tensor
 
 from nasp.core.errors import NaspError
-from nasp.core.files import write_atomic
 from nasp.core.genotype import Genotype
+from nasp.core.model_file import Kind, load_state, read, write
+from nasp.core.schema import (
+    flag,
+    integer,
+    mapping,
+    number,
+    one_of,
+    section,
+    sequence,
+    tensor,
+    text,
+)
 from sif.data import Encoder
 from sif.embeddings import SpaceOptions
 from sif.metrics import predict
 from sif.prepared import Ratings, Scale, known_biases, table_rows
 from sif.space import DECISION, InteractionSpace
 
-VERSION = 1
+
+def _ids(value: Any, name: str) -> None:
+    """The ids of a column: integers or texts, sorted, each once."""
+    sequence(text if isinstance(value, list) and value and type(value[0]) is str else LARGE)(
+        value, name
+    )
+    if any(a >= b for a, b in pairwise(value)):
+        raise NaspError(f"{name} must be sorted, each id once")
+
+
+def _scale(value: Any, name: str) -> None:
+    sequence(number(), 2)(value, name)
+    number(above=0)(value[1], f"{name}[1]")
+
+
+LARGE = integer(-(2**63))
+SCHEMA = section(
+    {
+        "genotype": text,
+        "options": section(
+            {
+                "embedding_dim": integer(1, 1 << 24),
+                "embedding_std": number(above=0),
+                "biases": flag,
+                "penalty": one_of("squared", "norm"),
+                "weight_decay": number(),
+            }
+        ),
+        "network": mapping(tensor(torch.float32)),
+        "encoder": section({"columns": sequence(text), "ids": sequence(_ids)}),
+        "scale": _scale,
+        "biases": tensor(torch.float32, (None,)),
+        "rated": tensor(torch.int32, (2, None)),
+    }
+)
+KIND = Kind(
+    "sif interaction function",
+    2,
+    content="interaction function",
+    noun="model",
+    schema=SCHEMA,
+    oldest=1,
+    named=False,
+)
 
 
 def stand_alone(
@@ -36,10 +91,15 @@ def stand_alone(
             f"this is no genotype of an interaction function, but of {genotype.space!r}"
         )
     network = InteractionSpace(sizes, options, generator, (pairs[0][1],))
-    mlps = {name: torch.tensor(values) for name, values in genotype.continuous.items()}
     try:
-        network.transform.load_state_dict(mlps)
-    except (RuntimeError, TypeError) as error:
+        mlps = {
+            name: torch.tensor(values, dtype=torch.float32)
+            for name, values in genotype.continuous.items()
+        }
+        load_state(network.transform, mlps, "genotype")
+        if not all(math.isfinite(float(values.sum())) for values in mlps.values()):
+            raise ValueError("a number is too large")
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise NaspError(
             f"the genotype's MLPs do not fit {len(sizes)} entities: search on a table with the "
             "same entity columns"
@@ -131,7 +191,6 @@ class InteractionModel:
         """Write the model to one file, atomically, without code in it."""
         options = {k: getattr(self.network.options, k) for k in SpaceOptions.__dataclass_fields__}
         body = {
-            "version": VERSION,
             "genotype": self.genotype.to_json(),
             "options": options,
             "network": self.network.state_dict(),
@@ -140,29 +199,33 @@ class InteractionModel:
             "biases": self.biases,
             "rated": self.rated,
         }
-        write_atomic(Path(path), lambda file: torch.save(body, file))
+        write(Path(path), KIND, body)
 
-    @classmethod
-    def load(cls, path: Path | str, device: torch.device | str = "cpu") -> Self:
+    @staticmethod
+    def load(path: Path | str, device: torch.device | str = "cpu") -> "InteractionModel":
         """Read what `save` wrote; nothing in the file can run.
 
         Raises:
-            NaspError: The file is missing, damaged or of another version.
+            NaspError: The file is missing, damaged, of another version or of something else.
         """
-        try:
-            body = torch.load(path, map_location=device, weights_only=True)
-            if body["version"] != VERSION:
-                raise NaspError(f"{path}: model version {body['version']}, this reads {VERSION}")
+
+        def build(body: dict[str, Any]) -> InteractionModel:
             genotype = Genotype.from_json(body["genotype"], str(path))
             encoder = Encoder.from_state_dict(body["encoder"])
+            sizes = encoder.sizes
+            if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
+                raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**body["options"])
-            network = stand_alone(genotype, encoder.sizes, options, torch.Generator()).to(device)
-            network.load_state_dict(body["network"])
-            scale, tables = Scale(*body["scale"]), (body["biases"].cpu(), body["rated"].cpu())
-            return cls(genotype, network, encoder, scale, *tables)
-        except NaspError:
-            raise
-        except FileNotFoundError as error:
-            raise NaspError(f"{path}: no such model file") from error
-        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            raise NaspError(f"{path}: not a model file, or damaged") from error
+            network = stand_alone(genotype, sizes, options, torch.Generator()).to(device)
+            load_state(network, body["network"], path)
+            biases, rated = body["biases"].cpu(), body["rated"].cpu()
+            if len(biases) != sum(sizes):
+                raise NaspError(f"{path}: {len(biases)} biases for {sum(sizes)} ids")
+            if rated.numel() and not (
+                rated.min() >= 0 and rated[0].max() < sizes[0] and rated[1].max() < sizes[1]
+            ):
+                raise NaspError(f"{path}: the model's ratings are of positions that are no ids")
+            scale = Scale(*body["scale"])
+            return InteractionModel(genotype, network, encoder, scale, biases, rated)
+
+        return read(Path(path), KIND, build, device)

@@ -43,6 +43,7 @@ class Kind:
         noun: `content` in one word.
         schema: What the body must look like.
         oldest: The first version that is still read. Version 1 has no digest.
+        named: Whether version 1 says its format, too.
     """
 
     format: str
@@ -51,6 +52,7 @@ class Kind:
     noun: str
     schema: Rule = anything
     oldest: int | None = None
+    named: bool = True
 
 
 def write(path: Path, kind: Kind, body: Mapping[str, Any]) -> None:
@@ -87,9 +89,13 @@ def read(
         NaspError: The file is missing, damaged, of another version or of something else.
     """
     body = load_plain(path, kind.noun)
-    if not isinstance(body, dict) or body.get("format") != kind.format:
-        raise NaspError(f"{path}: this file holds no {kind.content}, but something else")
+    other = NaspError(f"{path}: this file holds no {kind.content}, but something else")
+    if not isinstance(body, dict):
+        raise other
     version, oldest = body.get("version"), kind.oldest or kind.version
+    nameless = version == 1 and not kind.named
+    if body.get("format", kind.format if nameless else None) != kind.format:
+        raise other
     if type(version) is not int or not oldest <= version <= kind.version:
         raise NaspError(
             f"{path}: {kind.noun} version {version}, but this program reads version "

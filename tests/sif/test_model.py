@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from nasp.core.digest import sealed
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from sif import InteractionModel, InteractionSearch
@@ -84,8 +85,63 @@ def test_a_damaged_model_file_is_named(
 
 
 def test_a_missing_model_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NaspError, match=r"nowhere\.pt: no such model"):
+    with pytest.raises(NaspError, match=r"nowhere\.pt: cannot read the model file \(No such"):
         InteractionModel.load(tmp_path / "nowhere.pt")
+
+
+def test_a_flipped_bit_of_a_weight_is_noticed(fitted: InteractionSearch, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    fitted.save(path)
+    whole = path.read_bytes()
+    there = whole.index(fitted.model_.biases.numpy().tobytes())
+    path.write_bytes(whole[:there] + bytes([whole[there] ^ 1]) + whole[there + 1 :])
+    torch.load(path, weights_only=True)  # torch itself reads it without a word
+    with pytest.raises(NaspError, match="the model file is damaged"):
+        InteractionModel.load(path)
+
+
+def test_a_model_of_the_first_version_is_read(fitted: InteractionSearch, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    fitted.save(path)
+    body = torch.load(path, weights_only=True)
+    del body["digest"], body["format"]
+    torch.save({**body, "version": 1}, path)
+    users, items = ["u1", "u5"], [0, 1]
+    again = InteractionModel.load(path).predict(pd.DataFrame({"user": users, "item": items}))
+    assert np.array_equal(again, fitted.predict(users, items))
+
+
+def test_what_no_training_writes_is_refused_by_name(
+    fitted: InteractionSearch, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.pt"
+    fitted.save(path)
+    body = torch.load(path, weights_only=True)
+    del body["digest"]
+    users, items = body["encoder"]["ids"]
+    table = body["network"]["embeddings.table"]
+    for change, message in (
+        ({"version": True}, "version True"),
+        ({"scale": [3.0, 0.0]}, r"scale\[1\] must be a finite number above 0, not 0.0"),
+        ({"scale": [3.0, float("nan")]}, r"scale\[1\] must be a finite number, not nan"),
+        ({"encoder": {"columns": ["user", "item"], "ids": [users[::-1], items]}}, "sorted"),
+        ({"encoder": {"columns": ["user", "item"], "ids": [users, items[:1] * 2]}}, "sorted"),
+        ({"encoder": {"columns": ["user", "item"], "ids": [users, ["a", *items]]}}, "be text"),
+        ({"encoder": {"columns": ["user", "user"], "ids": [users, items]}}, "one name for each"),
+        ({"rated": body["rated"] + 1000}, "positions that are no ids"),
+        ({"rated": body["rated"].long()}, "rated must be of torch.int32"),
+        ({"biases": body["biases"][1:]}, "biases for"),
+        ({"biases": body["biases"] / 0}, "biases holds a number that is not finite"),
+        ({"network": {**body["network"], "embeddings.table": table[1:]}}, "must have the shape"),
+        ({"network": {**body["network"], "embeddings.table": table.double()}}, "torch.float32"),
+        ({"options": {**body["options"], "penalty": "none"}}, "options.penalty must be one of"),
+        ({"options": {}}, "options.embedding_dim is missing"),
+        ({"genotype": "{}"}, "not a genotype"),
+    ):
+        torch.save(sealed({**body, **change}), path)
+        with pytest.raises(NaspError, match=message) as error:
+            InteractionModel.load(path)
+        assert str(path) in str(error.value)
 
 
 def test_estimator_conventions() -> None:
