@@ -25,10 +25,10 @@ from nasp.cnn.space import CNNSpace
 from nasp.core.proximal import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss
-from nasp.core.step import descend, frozen
+from nasp.core.step import WeightStep, descend, frozen
 from nasp.strategies import Strategy, StrategyOptions
 from nasp.strategies.base import Loss
-from nasp.strategies.darts import DARTS
+from nasp.strategies.darts import DARTS, SecondOrderDARTS
 from nasp.strategies.nasp import NASP
 
 
@@ -75,7 +75,7 @@ KINDS = {
     "NASP, all under autograd, as published": PublishedNASP,
     "DARTS first order (ours)": DARTS,
     "DARTS first order, as published": PublishedDARTS,
-    "DARTS second order (finite difference)": partial(DARTS, order=2),
+    "DARTS second order (finite difference)": SecondOrderDARTS,
 }
 OURS = "NASP, one path (ours)"
 ROWS = {
@@ -93,10 +93,11 @@ class Task:
         self.space = CNNSpace(
             space, 10, DEFAULTS.channels, DEFAULTS.layers, generator, precision=precision
         )
-        self.strategy: Strategy = KINDS[name](
-            self.space, generator, StrategyOptions(hessian="finite")
-        )
         self.optimizer = DEFAULTS.sgd(self.space.weights())
+        step = WeightStep(self.optimizer, DEFAULTS.gradient_clip)
+        self.strategy: Strategy = KINDS[name](
+            self.space, generator, StrategyOptions(hessian="finite", weight_step=step)
+        )
         shape = (batch, 3, 32, 32)
         self.train, self.valid = (
             (

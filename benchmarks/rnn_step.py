@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from nasp.core.proximal import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss
-from nasp.core.step import descend, frozen
+from nasp.core.step import WeightStep, descend, frozen
 from nasp.rnn.cell import Cell
 from nasp.rnn.data import Batch
 from nasp.rnn.data.streams import Reader
@@ -34,7 +34,7 @@ from nasp.rnn.space import RNNSpace
 from nasp.rnn.zoo import ZOO
 from nasp.strategies import Strategy, StrategyOptions
 from nasp.strategies.base import Loss
-from nasp.strategies.darts import DARTS
+from nasp.strategies.darts import DARTS, SecondOrderDARTS
 from nasp.strategies.nasp import NASP
 
 
@@ -69,7 +69,7 @@ KINDS = {
     "NASP, all under autograd": FullNASP,
     "DARTS first order (ours)": DARTS,
     "DARTS first order, as published": PublishedDARTS,
-    "DARTS second order (finite difference)": partial(DARTS, order=2),
+    "DARTS second order (finite difference)": SecondOrderDARTS,
 }
 DEFAULTS = SearchOptions()
 
@@ -79,15 +79,16 @@ class Task:
 
     def __init__(self, name: str, words: int, given: argparse.Namespace) -> None:
         generator = torch.Generator().manual_seed(1)
-        self.space = RNNSpace(words, given.units, generator, beta=DEFAULTS.beta)
+        none = KINDS[name].dense
+        self.space = RNNSpace(words, given.units, generator, beta=DEFAULTS.beta, none=none)
+        self.optimizer = DEFAULTS.sgd(self.space.weights())
         options = StrategyOptions(
             learning_rate=DEFAULTS.architecture_learning_rate,
             weight_decay=DEFAULTS.architecture_weight_decay,
-            weight_learning_rate=DEFAULTS.learning_rate,
+            weight_step=WeightStep(self.optimizer, DEFAULTS.gradient_clip),
             hessian="finite",
         )
         self.strategy: Strategy = KINDS[name](self.space, generator, options)
-        self.optimizer = DEFAULTS.sgd(self.space.weights())
         self.train, self.valid = (
             Batch(
                 *torch.randint(words, (2, given.bptt, given.batch), generator=generator),

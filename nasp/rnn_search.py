@@ -14,7 +14,6 @@ from nasp.rnn import report
 from nasp.rnn.config import SearchConfig
 from nasp.rnn.data import find_text, load_corpus
 from nasp.rnn.pipeline import find
-from nasp.strategies import ONE_SHOT
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -54,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             {k: v for k, v in found.metrics.items() if k.startswith("valid/")},
             {"search": spent(found.histories.values())},
         )
-        for file in report.write(job.folder, found, config.strategy in ONE_SHOT):
+        for file in report.write(job.folder, found, config.strategy):
             job.tracker.artifact(file)
         if not config.quiet:
             report.show(found, result, job.folder)

@@ -121,7 +121,7 @@ def fit(
             loss = model(batch)
             descend(loss, trained, optimizer, options.gradient_clip)
             model.constrain()
-            losses.append(loss)
+            losses.append(loss, len(batch[-1]))
         model.eval()
         judged = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
         return {

@@ -14,6 +14,7 @@ from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
+from nasp.core.step import WeightStep
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
 from sif.fit import TrainOptions, adagrad, train_alone
 from sif.metrics import errors, predict
@@ -24,6 +25,7 @@ from sif.prepared import offsets
 from sif.space import DECISION, SOURCE, InteractionSpace
 from sif.visible import Data
 
+START = (0.5, 1e-3)  # of the weights `A`, mean and standard deviation, as SIF has it
 FEW = 10  # weights of functions that are tracked as curves
 
 
@@ -172,13 +174,15 @@ def search_from(
     random = generator(seed, "search", restart)
     space = InteractionSpace(data.encoder.sizes, options, random, functions)
     space.to(data.train.ratings.device)
+    optimizer = adagrad([{"params": space.weights()}], options)
     strategy = ONE_SHOT[options.strategy](
         space,
         random,
         StrategyOptions(
             learning_rate=options.architecture_learning_rate,
+            start=START,
             eta=options.eta,
-            weight_learning_rate=options.learning_rate,
+            weight_step=WeightStep(optimizer, options.gradient_clip),
         ),
     )
     (decision,) = space.decisions
@@ -195,7 +199,7 @@ def search_from(
     outcome = search(
         _search_phase(restart, options),
         strategy,
-        adagrad([{"params": space.weights()}], options),
+        optimizer,
         lambda: zip(
             data.train.batches(options.batch_size, random),
             data.valid.batches(options.batch_size, random, steps),

@@ -86,7 +86,7 @@ def fit(
             keep = drop_path(network, len(images) * processes(), dropped, generator)
             loss = loss_of(images, labels, keep)
             descend(loss, weights, optimizer, options.gradient_clip)
-            losses.append(loss)
+            losses.append(loss, len(labels))
         network.eval()
         return {"train/loss": losses.mean(), **(evaluate() if evaluate else {})}
 

@@ -63,8 +63,8 @@ class SearchOptions(DescentOptions):
     """How a cell is searched; the defaults are NASP's (arXiv 1905.13577, section 5.1).
 
     Attributes:
-        space: nasp has NASP's 12 operations, darts the 7 of DARTS; darts_none also `none`, for
-            DARTS alone.
+        space: nasp has NASP's 12 operations, darts the 7 of DARTS; darts_none also `none`, which
+            takes weight from the others in DARTS, and is never kept.
         strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
             it tries alone: random, exhaustive, reinforce, tpe or evolution.
         channels: Of a node in the first cell.
@@ -103,8 +103,6 @@ class SearchOptions(DescentOptions):
         above_zero(self, "channels", "layers", "epochs", "trials", "trial_epochs")
         above_zero(self, "train_fraction", "architecture_learning_rate", "probe_fraction")
         not_negative(self, "warm_up", "architecture_weight_decay", "eta")
-        if self.space == "darts_none" and not self.strategy.startswith("darts"):
-            raise NaspError("space darts_none is for the strategies darts and darts2: take darts")
         for name in ("train_fraction", "probe_fraction"):
             if getattr(self, name) > 1:
                 raise NaspError(f"{name} is {getattr(self, name)}; it is a share, 1 at most")

@@ -26,7 +26,10 @@ from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import beside, search
 from nasp.core.seeding import generator
+from nasp.core.step import WeightStep
 from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+
+BETAS = (0.5, 0.999)  # of Adam for the architecture, as DARTS and NASP have them for images
 
 
 def find(
@@ -59,19 +62,20 @@ def find(
         random,
         precision=options.numbers(device),
     ).to(device)
+    optimizer = options.sgd(space.weights())
     strategy = ONE_SHOT[options.strategy](
         space,
         random,
         StrategyOptions(
             learning_rate=options.architecture_learning_rate,
+            betas=BETAS,
             weight_decay=options.architecture_weight_decay,
             eta=options.eta,
             probe_fraction=options.probe_fraction,
-            weight_learning_rate=options.learning_rate,
+            weight_step=WeightStep(optimizer, options.gradient_clip),
             hessian="finite",
         ),
     )
-    optimizer = options.sgd(space.weights())
     batches = partial(
         training_batches,
         batch_size=options.batch_size,

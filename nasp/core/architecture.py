@@ -57,13 +57,15 @@ class Architecture(nn.Module):
         """
         chosen = self.weights if values is None else values
         flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
-        parts = torch.split((flat + self.ties).cpu(), self._sizes)
+        # In float64: beside 0.5 float32 has room for sixteen different ties.
+        a, ties = torch.stack([flat, self.ties.to(flat)]).cpu().double()
+        parts = torch.split(a + ties, self._sizes)
         projection = {}
         for decision, part in zip(self.decisions, parts, strict=True):
             a = part.view(decision.shape)
             if decision.absent is not None:
                 a[:, decision.operations.index(decision.absent)] = -torch.inf
-            projection[decision.name] = prox_c1(a, decision.keep)
+            projection[decision.name] = prox_c1(a, decision.keep).to(flat.dtype)
         return projection
 
     def complexity(self, weights: Mapping[str, Tensor]) -> Tensor:

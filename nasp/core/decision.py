@@ -1,6 +1,7 @@
 """A decision: the one form that every architecture choice of the toolkit has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from nasp.core.errors import NaspError
 
@@ -16,7 +17,7 @@ class Decision:
         cost: Number of parameters of each operation, the `p_k` of the complexity regulariser.
         keep: Number of edges that the constraint C1 keeps, each with one operation.
         absent: The operation that means no connection, if there is one: it takes weight from the
-            others (DARTS), and is never kept.
+            others (DARTS), and is never kept, whatever the strategy.
 
     Raises:
         NaspError: A name is empty or repeated, a cost is missing or negative, `keep` is not between
@@ -50,6 +51,15 @@ class Decision:
                 f"decision {self.name!r}: absent={self.absent!r} must be one of several operations,"
                 f" of {self.operations}"
             )
+
+    def without_absent(self) -> Self:
+        """The same decision with the operations that may be kept, for who draws or lists them."""
+        if self.absent is None:
+            return self
+        offered = [k for k, name in enumerate(self.operations) if name != self.absent]
+        operations = tuple(self.operations[k] for k in offered)
+        cost = tuple(self.cost[k] for k in offered)
+        return replace(self, operations=operations, cost=cost, absent=None)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -140,10 +140,11 @@ def projection_of(decisions: tuple[Decision, ...], choices: Choices) -> dict[str
             raise NaspError(f"the genotype has no {d.keep} choice(s) for decision {d.name!r}")
         a = torch.zeros(d.shape)
         for source, operation in pairs:
-            if source not in d.sources or operation not in d.operations:
+            offered = d.without_absent().operations
+            if source not in d.sources or operation not in offered:
                 raise NaspError(
                     f"decision {d.name!r} has no {operation!r} on {source!r}: operations are "
-                    f"{', '.join(d.operations)}; sources {', '.join(d.sources)}"
+                    f"{', '.join(offered)}; sources {', '.join(d.sources)}"
                 )
             a[d.sources.index(source), d.operations.index(operation)] = 1.0
         projection[d.name] = a

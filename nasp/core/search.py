@@ -74,7 +74,7 @@ def search(
             loss = space(train, strategy.weight_relaxation())
             descend(loss, weights, optimizer, gradient_clip)
             space.constrain()
-            losses.append(loss)
+            losses.append(loss, space.examples(train))
         space.eval()
         metrics = {"train/loss": losses.mean()}
         metrics |= evaluate(Relaxation.one_path(strategy.projection(), strategy.device))

@@ -28,6 +28,10 @@ class SearchSpace(nn.Module, ABC):
     def forward(self, batch: Any, relaxation: Relaxation) -> Tensor:
         """The mean loss of a batch under a relaxation, a scalar: all that a strategy needs."""
 
+    def examples(self, batch: Any) -> int:
+        """How many examples a batch's loss is the mean of; the last part of a batch is targets."""
+        return len(batch[-1])
+
     @abstractmethod
     def genotype(self, choices: dict[str, tuple[tuple[str, str], ...]]) -> Genotype:
         """Complete choices of each decision with the space's continuous architecture."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,11 +43,70 @@ def descend(
         parameter.grad = gradient
     if gradient_clip is not None:
         present = [gradient for gradient in gradients if gradient is not None]
-        norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in present]))
-        scale = (gradient_clip / norm).clamp_(max=1.0)
+        scale = clipping(present, gradient_clip)
         for gradient in present:
             gradient.mul_(scale)
     optimizer.step()
+
+
+@torch.no_grad()
+def clipping(gradients: Sequence[Tensor], largest: float) -> Tensor:
+    """The factor, at most 1, that brings the norm of the whole gradient to `largest`; a scalar."""
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+    scale: Tensor = largest / norm
+    return scale.clamp_(max=1.0)
+
+
+@dataclass(frozen=True)
+class WeightStep:
+    """The step of `descend` that comes next, as a function of the gradient.
+
+    With the learning rate of the moment and clipping `c`, decay `λ` and momentum buffer `m`, SGD
+    takes `w` to `w − ξ (c ∇L + λ w + μ m)`. Of another optimiser, which shapes its steps itself,
+    the learning rate and the decay are taken.
+
+    Attributes:
+        optimizer: Of the weights.
+        gradient_clip: Largest norm of the whole gradient; None does not clip.
+    """
+
+    optimizer: torch.optim.Optimizer
+    gradient_clip: float | None = None
+
+    def scale(self, gradients: Sequence[Tensor]) -> Tensor:
+        """The factor of the clipping, a scalar, taken for a constant of the gradient (DARTS)."""
+        if self.gradient_clip is None:
+            return torch.ones((), device=gradients[0].device)
+        return clipping(gradients, self.gradient_clip)
+
+    def rates(self, parameters: Sequence[nn.Parameter]) -> list[float]:
+        """The learning rate of each parameter."""
+        return [group["lr"] for group in self._groups(parameters)]
+
+    def ahead(
+        self, parameters: Sequence[nn.Parameter], weights: Sequence[Tensor], steps: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """The weights after the step.
+
+        Args:
+            parameters: As the optimiser knows the weights.
+            weights: Their values.
+            steps: Their gradients, clipped.
+        """
+        found = []
+        groups = self._groups(parameters)
+        for parameter, weight, step, group in zip(parameters, weights, steps, groups, strict=True):
+            if decay := group.get("weight_decay", 0.0):
+                step = step + decay * weight
+            buffer = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
+            if buffer is not None:
+                step = step + group["momentum"] * buffer
+            found.append(weight - group["lr"] * step)
+        return found
+
+    def _groups(self, parameters: Sequence[nn.Parameter]) -> list[dict[str, Any]]:
+        groups = {id(p): group for group in self.optimizer.param_groups for p in group["params"]}
+        return [groups[id(parameter)] for parameter in parameters]
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def fit(
             loss = network(batch)
             descend(loss, weights, optimizer, options.gradient_clip)
             averaging.update()
-            losses.append(loss)
+            losses.append(loss, batch.targets.numel())
         with averaging.in_place():
             metrics = judge(network.outputs, network.words, valid, "valid")
         averaging.observe(metrics["valid/loss"])

@@ -34,14 +34,21 @@ class CellPlan:
     output: tuple[int, ...]
 
 
-def decisions_of(nodes: int = NODES) -> tuple[Decision, ...]:
-    """The nodes of the search space; an activation has no weights of its own."""
+def decisions_of(nodes: int = NODES, none: bool = False) -> tuple[Decision, ...]:
+    """The nodes of the search space; an activation has no weights of its own.
+
+    Args:
+        nodes: How many, without node 0.
+        none: Whether no connection is among the operations.
+    """
+    operations = (*(("none",) if none else ()), *OPERATIONS)
     return tuple(
         Decision(
             f"node_{node}",
             tuple(f"node_{state}" for state in range(node)),
-            tuple(OPERATIONS),
-            (0.0,) * len(OPERATIONS),
+            operations,
+            (0.0,) * len(operations),
+            absent="none" if none else None,
         )
         for node in range(1, nodes + 1)
     )

@@ -76,8 +76,9 @@ class SearchOptions(DescentOptions):
     """How a cell is searched; the defaults are those of DARTS (arXiv 1806.09055, section 3.1.2).
 
     Attributes:
-        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
-            it tries alone: random, exhaustive, reinforce, tpe or evolution.
+        strategy: nasp, single_level, darts or darts2 (second order), which have `none` among the
+            activations, with a weight, though it is never kept; or one that trains each cell it
+            tries alone: random, exhaustive, reinforce, tpe or evolution.
         batch_norm: Normalise the cell's states in a one-shot search, as DARTS does. Without it
             NASP searches the very network that is trained afterwards, which learns faster; DARTS
             needs it, for its nodes sum all their predecessors and grow.

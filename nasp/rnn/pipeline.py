@@ -14,6 +14,7 @@ from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import beside, search
 from nasp.core.seeding import generator
+from nasp.core.step import WeightStep
 from nasp.rnn.data import Batch, Corpus, batches, columns
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.fit import fit
@@ -60,14 +61,16 @@ def find(
         alpha=options.alpha,
         beta=options.beta,
         batch_norm=options.batch_norm,
+        none=ONE_SHOT[options.strategy].dense,
     ).to(device)
+    optimizer = options.sgd(space.weights())
     strategy = ONE_SHOT[options.strategy](
         space,
         random,
         StrategyOptions(
             learning_rate=options.architecture_learning_rate,
             weight_decay=options.architecture_weight_decay,
-            weight_learning_rate=options.learning_rate,
+            weight_step=WeightStep(optimizer, options.gradient_clip),
             hessian="finite",
         ),
     )
@@ -86,7 +89,7 @@ def find(
     outcome = search(
         "search",
         strategy,
-        options.sgd(space.weights()),
+        optimizer,
         lambda: beside(read(train, True), lambda: read(valid, False)),
         evaluate,
         epochs=options.epochs,

@@ -14,6 +14,7 @@ from nasp.core.metrics import Metrics
 from nasp.core.report import draw_weights, show_failed, show_place
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import darts_text, decisions_of, plan_of
+from nasp.strategies import ONE_SHOT
 
 LABELS = {
     "train/loss": "training loss",
@@ -22,8 +23,13 @@ LABELS = {
 }
 
 
-def write(folder: Path, found: Found, one_shot: bool) -> list[Path]:
+def write(folder: Path, found: Found, strategy: str) -> list[Path]:
     """Write genotype and pictures of a search into a run's folder.
+
+    Args:
+        folder: The run's.
+        found: What the search found.
+        strategy: The one that found it.
 
     Returns:
         All files for a tracker.
@@ -35,9 +41,10 @@ def write(folder: Path, found: Found, one_shot: bool) -> list[Path]:
         draw_cell(found.genotype, files[-1])
     files.append(folder / "search.png")
     plots.curves(found.histories, LABELS, files[-1], "Search")
-    if one_shot:
+    if strategy in ONE_SHOT:
         files.append(folder / "weights.png")
-        draw_weights(decisions_of(), found.histories["search"], found.genotype, files[-1])
+        decisions = decisions_of(none=ONE_SHOT[strategy].dense)
+        draw_weights(decisions, found.histories["search"], found.genotype, files[-1])
     return files
 
 

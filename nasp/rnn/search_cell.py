@@ -67,7 +67,7 @@ class SearchCell(nn.Module):
         """
         history = _History(mask)
         notes = [_Notes(history) for _ in self.decisions]
-        relaxation = self._collected(relaxation, notes)
+        relaxation = self._collected(self._present(relaxation), notes)
         state_map, maps = SharedMap(self.state_map), [SharedMap(weight) for weight in self.maps]
         edges = [sorted({e for e, _ in relaxation.active[d.name]}) for d in self.decisions]
         outputs = []
@@ -83,6 +83,15 @@ class SearchCell(nn.Module):
             if any(kept.wanted for kept in notes):
                 history.states.append(tuple(s.detach() for s in states))
         return torch.stack(outputs)
+
+    def _present(self, relaxation: Relaxation) -> Relaxation:
+        """The same relaxation without candidates that are no connection: they add nothing."""
+        active = dict(relaxation.active)
+        for d in self.decisions:
+            if d.absent is not None:
+                none = d.operations.index(d.absent)
+                active[d.name] = tuple((e, k) for e, k in active[d.name] if k != none)
+        return replace(relaxation, active=active)
 
     def _collected(self, relaxation: Relaxation, notes: Sequence["_Notes"]) -> Relaxation:
         """The same relaxation; where it is probed, its gradients are found when all steps are."""
@@ -163,8 +172,12 @@ class _Notes:
             gate, z = product.chunk(2, -1)
             gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)
             shared = torch.dot(g, s) - torch.dot(gated, s)
-            inner = [torch.dot(gated, value(k, z)) for k in decision.operations]
-            rows.append(torch.stack(inner) + shared)
+            none = torch.zeros_like(shared)
+            inner = [
+                none if k == decision.absent else shared + torch.dot(gated, value(k, z))
+                for k in decision.operations
+            ]
+            rows.append(torch.stack(inner))
         self.gradients.clear()
         return torch.stack(rows).to(a.dtype)
 

@@ -24,6 +24,8 @@ class RNNSpace(SearchSpace):
         alpha: Weight of the activation regulariser.
         beta: Weight of the temporal activation regulariser.
         batch_norm: Whether the cell's states are normalised.
+        none: Whether no connection is among the operations, as in DARTS: it has a weight, computes
+            nothing and is never kept.
     """
 
     name = SPACE
@@ -37,9 +39,10 @@ class RNNSpace(SearchSpace):
         alpha: float = 0.0,
         beta: float = 0.0,
         batch_norm: bool = True,
+        none: bool = False,
     ) -> None:
         super().__init__()
-        self.decisions = decisions_of(nodes)
+        self.decisions = decisions_of(nodes, none)
         self.alpha, self.beta = alpha, beta
         self.words = TiedWords(words, units, generator)
         self.cell = SearchCell(self.decisions, units, generator, batch_norm)
@@ -53,6 +56,9 @@ class RNNSpace(SearchSpace):
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])
         return self.words.loss(outputs, batch, self.alpha, self.beta)
+
+    def examples(self, batch: Batch) -> int:
+        return batch.targets.numel()
 
     def outputs(
         self, inputs: Tensor, state: Tensor, relaxation: Relaxation, masks: Masks | None = None

@@ -1,13 +1,7 @@
 """The registry of strategies: a new one is a file here and a line below."""
 
-from collections.abc import Callable
-from functools import partial
-
-import torch
-
-from nasp.core.space import SearchSpace
 from nasp.strategies.base import Strategy, StrategyOptions
-from nasp.strategies.darts import DARTS
+from nasp.strategies.darts import DARTS, SecondOrderDARTS
 from nasp.strategies.evolution import Evolution
 from nasp.strategies.exhaustive import Exhaustive
 from nasp.strategies.nasp import NASP
@@ -16,10 +10,10 @@ from nasp.strategies.sampler import Proposal, Random, Sampler
 from nasp.strategies.single_level import SingleLevel
 from nasp.strategies.tpe import TPE
 
-ONE_SHOT: dict[str, Callable[[SearchSpace, torch.Generator, StrategyOptions], Strategy]] = {
+ONE_SHOT: dict[str, type[Strategy]] = {
     "nasp": NASP,
     "darts": DARTS,
-    "darts2": partial(DARTS, order=2),
+    "darts2": SecondOrderDARTS,
     "single_level": SingleLevel,
 }
 SAMPLERS: dict[str, type[Sampler]] = {

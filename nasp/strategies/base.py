@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from nasp.core.architecture import Architecture
 from nasp.core.genotype import Choices, Genotype, choices_of, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.core.step import WeightStep
 
 
 class Loss(Protocol):
@@ -31,20 +32,25 @@ class StrategyOptions:
 
     Attributes:
         learning_rate: Adam's step size ε for the architecture.
+        betas: Adam's decay rates of its moving averages.
         weight_decay: L2 penalty on `A` and the continuous architecture.
+        start: Mean and standard deviation of the start values of `A`; the strategy's own if None.
         eta: Weight η of the complexity regulariser (NASP).
         probe_fraction: Share of the candidates that do not run which one step of NASP evaluates,
             drawn anew at each step; below 1 the gradient is a sample, without bias.
-        weight_learning_rate: Step size of the weights, for a strategy that looks ahead (DARTS).
+        weight_step: The step that the weights take next, for a strategy that looks ahead (DARTS's
+            second order).
         hessian: How DARTS's second order gets its Hessian-vector product: `exact` by autograd, or
             the paper's `finite` difference (eq. 8), which needs far less memory.
     """
 
     learning_rate: float = 3e-4
+    betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    start: tuple[float, float] | None = None
     eta: float = 0.0
     probe_fraction: float = 1.0
-    weight_learning_rate: float = 0.025
+    weight_step: WeightStep | None = None
     hessian: Literal["exact", "finite"] = "exact"
 
 
@@ -55,7 +61,16 @@ class Strategy(ABC):
         space: What is searched.
         generator: Source of the start values of `A`.
         options: How the architecture is trained.
+
+    Attributes:
+        start: Mean and standard deviation of the start values of `A`; equal ones are told apart at
+            random.
+        dense: Whether all candidates of a node run together and share its weight, so that an
+            operation that means absence has one, too.
     """
+
+    start: ClassVar[tuple[float, float]] = (0.5, 0.0)
+    dense: ClassVar[bool] = False
 
     def __init__(
         self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
@@ -63,13 +78,14 @@ class Strategy(ABC):
         self.device = next(space.parameters()).device
         self.space = space
         self.options = options
-        self.architecture = Architecture(space.decisions, generator).to(self.device)
+        start = options.start or self.start
+        self.architecture = Architecture(space.decisions, generator, *start).to(self.device)
         self.parameters = [*self.architecture.values().values(), *space.architecture()]
         self.weights = space.weights()
         self.optimizer = torch.optim.Adam(
             self.parameters,
             lr=options.learning_rate,
-            betas=(0.5, 0.999),
+            betas=options.betas,
             weight_decay=options.weight_decay,
             fused=True,
         )

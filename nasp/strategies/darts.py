@@ -1,16 +1,16 @@
 """DARTS, first and second order (Liu et al., ICLR 2019, arXiv 1806.09055)."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasp.core.errors import NaspError
 from nasp.core.parallel import average, processes
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import differentiate, frozen
+from nasp.core.step import WeightStep, differentiate, frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
 
 Gradients = tuple[Tensor | None, ...]
@@ -20,28 +20,11 @@ FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the
 class DARTS(Strategy):
     """Every candidate runs at every step, weighted by the softmax of its edge's `A`.
 
-    Args:
-        space: What is searched.
-        generator: Source of the start values of `A`.
-        options: How the architecture is trained.
-        order: 1 takes the weights as they are; 2 differentiates through one step of plain
-            gradient descent on the training loss with the weights' learning rate ξ (eq. 6–7).
-
-    Raises:
-        NaspError: The exact second order is to run in several processes.
+    The gradient of the architecture takes the weights as they are: first order.
     """
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        generator: torch.Generator,
-        options: StrategyOptions,
-        order: Literal[1, 2] = 1,
-    ) -> None:
-        super().__init__(space, generator, options)
-        self.order = order
-        if order == 2 and options.hessian == "exact" and processes() > 1:
-            raise NaspError("the exact second order runs in one process: take hessian=finite")
+    start: ClassVar[tuple[float, float]] = (0.0, 1e-3)
+    dense: ClassVar[bool] = True
 
     def weight_relaxation(self) -> Relaxation:
         return self._relaxation().detached()
@@ -50,16 +33,15 @@ class DARTS(Strategy):
         return self.architecture.projection(self._softmax())
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        if self.order == 1:
-            with frozen(self.weights):
-                loss = valid_loss(self._relaxation())
-            gradients: Gradients = differentiate(loss, self.parameters)
-        elif self.options.hessian == "exact":
-            loss, gradients = self._unrolled_exactly(train_loss, valid_loss)
-        else:
-            loss, gradients = self._unrolled_by_difference(train_loss, valid_loss)
+        loss, gradients = self._differentiated(train_loss, valid_loss)
         self._descend(gradients)
         return loss.detach()
+
+    def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
+        """The validation loss, and its gradient by the architecture."""
+        with frozen(self.weights):
+            loss = valid_loss(self._relaxation())
+        return loss, differentiate(loss, self.parameters)
 
     def _softmax(self) -> dict[str, Tensor]:
         return {name: a.softmax(dim=-1) for name, a in self.architecture.values().items()}
@@ -67,38 +49,75 @@ class DARTS(Strategy):
     def _relaxation(self) -> Relaxation:
         return Relaxation.dense(self._softmax())
 
-    def _weights(self) -> dict[str, Tensor]:
+
+class SecondOrderDARTS(DARTS):
+    """Differentiates the validation loss after the next step of the weights (eq. 6–7).
+
+    That is the step which they would take, with its learning rate, clipping, weight decay and
+    momentum: see `nasp.core.step.WeightStep`.
+
+    Args:
+        space: What is searched.
+        generator: Source of the start values of `A`.
+        options: How the architecture is trained, `weight_step` included.
+
+    Raises:
+        ValueError: The weights' step is not known.
+        NaspError: The exact second order is to run in several processes.
+    """
+
+    def __init__(
+        self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
+    ) -> None:
+        super().__init__(space, generator, options)
+        if options.weight_step is None:
+            raise ValueError("the second order looks ahead: options.weight_step must say how")
+        self.weight_step: WeightStep = options.weight_step
+        if options.hessian == "exact" and processes() > 1:
+            raise NaspError("the exact second order runs in one process: take hessian=finite")
+
+    def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
+        exact = self.options.hessian == "exact"
+        return (self._exactly if exact else self._by_difference)(train_loss, valid_loss)
+
+    def _weights(self) -> dict[str, nn.Parameter]:
         of_weights = {id(p) for p in self.weights}
         return {n: p for n, p in self.space.named_parameters() if id(p) in of_weights}
 
-    def _ahead(self, weights: dict[str, Tensor], gradients: Sequence[Tensor]) -> dict[str, Tensor]:
-        """`w − ξ ∇_w L_train(w, A)`."""
-        rate = self.options.weight_learning_rate
-        return {n: w - rate * g for (n, w), g in zip(weights.items(), gradients, strict=True)}
+    def _ahead(
+        self, weights: dict[str, Tensor], gradients: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The weights after their next step, and the factor that clips their gradient."""
+        scale = self.weight_step.scale(gradients)
+        parameters = list(self._weights().values())
+        steps = [scale * gradient for gradient in gradients]
+        ahead = self.weight_step.ahead(parameters, list(weights.values()), steps)
+        return dict(zip(weights, ahead, strict=True)), scale
 
-    def _unrolled_exactly(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
-        weights = self._weights()
+    def _exactly(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
+        weights: dict[str, Tensor] = {**self._weights()}
         gradients = torch.autograd.grad(
             train_loss(self._relaxation(), weights),
             list(weights.values()),
             create_graph=True,
             materialize_grads=True,
         )
-        ahead = self._ahead(weights, gradients)
+        ahead, _ = self._ahead(weights, gradients)
         loss = valid_loss(self._relaxation(), ahead)
         return loss, differentiate(loss, self.parameters)
 
-    def _unrolled_by_difference(
-        self, train_loss: Loss, valid_loss: Loss
-    ) -> tuple[Tensor, Gradients]:
-        weights = {n: w.detach().requires_grad_() for n, w in self._weights().items()}
-        ahead = self._ahead(
+    def _by_difference(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
+        parameters = self._weights()
+        weights = {n: w.detach().requires_grad_() for n, w in parameters.items()}
+        ahead, scale = self._ahead(
             weights, _all(train_loss(self._relaxation(), weights), list(weights.values()))
         )
         ahead = {n: w.detach().requires_grad_() for n, w in ahead.items()}
         loss = valid_loss(self._relaxation(), ahead)
         found = _all(loss, [*self.parameters, *ahead.values()])
-        direct, vector = found[: len(self.parameters)], found[len(self.parameters) :]
+        direct, by_weights = found[: len(self.parameters)], found[len(self.parameters) :]
+        rates = self.weight_step.rates(list(parameters.values()))
+        vector = [rate * v for rate, v in zip(rates, by_weights, strict=True)]
         norm = torch.stack([v.square().sum() for v in vector]).sum().sqrt()
         step = FINITE_STEP / norm.clamp(min=torch.finfo(norm.dtype).tiny)
 
@@ -109,9 +128,9 @@ class DARTS(Strategy):
             }
             return _all(train_loss(self._relaxation(), moved), self.parameters)
 
-        scale = self.options.weight_learning_rate / (2 * step)
+        share = scale / (2 * step)
         return loss, tuple(
-            d - scale * (plus - minus)
+            d - share * (plus - minus)
             for d, plus, minus in zip(direct, gradient(1.0), gradient(-1.0), strict=True)
         )
 

@@ -38,8 +38,8 @@ class Evolution(Sampler):
         super().__init__(decisions, generator, continuous)
         self._random = Random(decisions, generator)
         self._population: deque[tuple[float, Proposal]] = deque(maxlen=POPULATION)
-        self._movable = [d for d in decisions if d.keep < len(d.sources)]
-        self._changeable = [d for d in decisions if len(d.operations) > 1]
+        self._movable = [d for d in self.decisions if d.keep < len(d.sources)]
+        self._changeable = [d for d in self.decisions if len(d.operations) > 1]
         self._mutations: list[Callable[[Proposal], Proposal]] = []
         if self._movable:
             self._mutations.append(self._move_edge)

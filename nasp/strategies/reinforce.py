@@ -38,8 +38,8 @@ class Reinforce(Sampler):
         self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
     ) -> None:
         super().__init__(decisions, generator, continuous)
-        self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in decisions}
-        self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in decisions}
+        self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in self.decisions}
+        self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in self.decisions}
         self.mean = torch.zeros(continuous, requires_grad=True)  # in units of SPREAD
         self._worst: float | None = None
         self._average: float | None = None

@@ -38,7 +38,8 @@ class Sampler(ABC):
     needs no state of the sampler.
 
     Args:
-        decisions: What is to be decided.
+        decisions: What is to be decided. A sampler sees them without the operation that means
+            absence, which is never kept: `self.decisions`.
         generator: Source of all its choices, on the CPU.
         continuous: Number of parameters of the space's continuous architecture; 0 if it has none.
     """
@@ -46,7 +47,7 @@ class Sampler(ABC):
     def __init__(
         self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
     ) -> None:
-        self.decisions = decisions
+        self.decisions = tuple(d.without_absent() for d in decisions)
         self.generator = generator
         self.continuous = continuous
 

@@ -33,7 +33,7 @@ class TPE(Sampler):
         self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
     ) -> None:
         super().__init__(decisions, generator, continuous)
-        self._sets = {d.name: list(combinations(range(d.shape[0]), d.keep)) for d in decisions}
+        self._sets = {d.name: list(combinations(range(d.shape[0]), d.keep)) for d in self.decisions}
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=STARTUP, multivariate=False, seed=self._below(1 << 32)
         )

@@ -5,6 +5,7 @@ import torch
 
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.core.errors import NaspError
+from nasp.strategies import ONE_SHOT, SAMPLERS
 
 
 @pytest.mark.parametrize(
@@ -38,13 +39,16 @@ def test_a_number_out_of_range_is_named(kind: type, name: str, value: float) -> 
     [
         ({"strategy": "nsap"}, "unknown strategy 'nsap'.*nasp"),
         ({"space": "dart"}, "unknown space 'dart'.*darts"),
-        ({"space": "darts_none"}, "take darts"),
-        ({"space": "darts_none", "strategy": "random"}, "take darts"),
     ],
 )
 def test_names_are_checked(options: dict[str, str], message: str) -> None:
     with pytest.raises(NaspError, match=message):
         SearchOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("strategy", [*ONE_SHOT, *SAMPLERS])
+def test_every_strategy_may_search_the_space_with_none(strategy: str) -> None:
+    assert SearchOptions(space="darts_none", strategy=strategy).strategy == strategy
 
 
 def test_auto_precision_is_half_on_cuda_alone() -> None:

@@ -218,6 +218,17 @@ def test_none_takes_weight_but_is_never_kept():
     assert not torch.equal(before, strategy.architecture.values()["normal_0"][:, 0])
 
 
+def test_nasp_searches_a_space_with_none():
+    model, _, batch = made("darts_none")
+    strategy = ONE_SHOT["nasp"](model, torch.Generator().manual_seed(2), StrategyOptions())
+    with torch.no_grad():
+        for a in strategy.architecture.values().values():
+            a[:, 0] = 1.0
+    loss = partial(_loss, model, batch)
+    strategy.architecture_step(loss, loss)
+    assert "none" not in str(strategy.genotype())
+
+
 @pytest.mark.parametrize("space", ["nasp", "darts"])
 def test_a_candidate_computes_what_its_operation_does(space):
     model, _, _ = made(space)

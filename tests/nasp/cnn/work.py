@@ -29,7 +29,7 @@ from nasp.core.loop import Run
 from nasp.core.losses import Losses
 from nasp.core.parallel import add_up, average, joined, processes, rank, share, together
 from nasp.core.search import _loss
-from nasp.core.step import descend
+from nasp.core.step import WeightStep, descend
 from nasp.strategies import ONE_SHOT, StrategyOptions
 from tests.nasp.cnn.cells import DARTS_V2
 
@@ -71,19 +71,22 @@ def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> 
     """Steps of a search in float64."""
     random = seeded()
     space = CNNSpace("nasp", 3, 4, layers, random).double()
+    optimizer = torch.optim.SGD(space.weights(), 0.05, momentum=0.9)
+    step = WeightStep(optimizer, gradient_clip=1.0)
     made = ONE_SHOT[strategy](
-        space, random, StrategyOptions(learning_rate=0.02, hessian="finite", **options)
+        space,
+        random,
+        StrategyOptions(learning_rate=0.02, hessian="finite", weight_step=step, **options),
     )
     made.architecture.double()
     made.load_state_dict(made.state_dict())  # projects anew
-    optimizer = torch.optim.SGD(space.weights(), 0.05, momentum=0.9)
     losses = Losses()
     for _ in range(steps):
         train, valid = a_batch(random), a_batch(random)
         made.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
         loss = space(train, made.weight_relaxation())
         descend(loss, space.weights(), optimizer, gradient_clip=1.0)
-        losses.append(loss)
+        losses.append(loss, len(train[1]))
     return {
         "loss": losses.mean(),
         "A": torch.cat([a.detach().flatten() for a in made.architecture.values().values()]),
@@ -135,8 +138,11 @@ def refused() -> list[str]:
     """What cannot be done by two processes."""
     messages = []
     space = CNNSpace("nasp", 3, 4, 3, seeded())
+    exact = StrategyOptions(
+        hessian="exact", weight_step=WeightStep(torch.optim.SGD(space.weights(), 0.1))
+    )
     for attempt in (
-        lambda: ONE_SHOT["darts2"](space, seeded(), StrategyOptions(hessian="exact")),
+        lambda: ONE_SHOT["darts2"](space, seeded(), exact),
         lambda: share(torch.arange(9)),
         lambda: trained(batch_size=5),
         refused_by_one,

@@ -38,8 +38,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
             load_model(path)
     with pytest.raises(NaspError, match="cannot read the model file"):
         load_model(tmp_path / "none.pt")
-    other = tmp_path / "checkpoint.pt"
-    Checkpoint(other, {}).put("train", {}, now=True)
+    Checkpoint(tmp_path / "checkpoint", {}).put("train", {}, now=True)
+    [other] = (tmp_path / "checkpoint").iterdir()
     with pytest.raises(NaspError, match="holds no language model"):
         load_model(other)
     path.write_bytes(whole)

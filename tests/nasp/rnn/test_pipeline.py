@@ -65,6 +65,13 @@ def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: 
     assert without_time(resumed.histories["search"]) == without_time(whole.histories["search"])
 
 
+@pytest.mark.parametrize(("strategy", "has"), [("darts", True), ("nasp", False)])
+def test_none_is_in_darts_s_space_and_in_no_cell(corpus: Corpus, strategy: str, has: bool) -> None:
+    found = searched(corpus, strategy)
+    assert ("arch/node_2/node_1/none" in found.histories["search"][0]) == has
+    assert "none" not in str(found.genotype)
+
+
 def test_shared_weights_learn(corpus: Corpus) -> None:
     changed = {"emsize": 24, "nhid": 24, "epochs": 12, "tokens": None}
     history = searched(corpus, "nasp", **changed).histories["search"]

@@ -14,7 +14,7 @@ from nasp.core.errors import NaspError
 from nasp.core.genotype import choices_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss
-from nasp.core.step import frozen
+from nasp.core.step import WeightStep, frozen
 from nasp.rnn.data import Batch
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
@@ -26,12 +26,12 @@ WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6
 
 
 def made(
-    seed: int, nodes: int = 8, batch_norm: bool = True
+    seed: int, nodes: int = 8, batch_norm: bool = True, none: bool = False
 ) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
     """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
     generator = torch.Generator().manual_seed(seed)
     space = RNNSpace(
-        WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2, batch_norm=batch_norm
+        WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2, batch_norm=batch_norm, none=none
     ).double()
     with torch.no_grad():
         for parameter in space.parameters():
@@ -48,6 +48,8 @@ def by_hand(space: RNNSpace, batch: Batch, weights: dict[str, Tensor]) -> Tensor
     norm = nn.BatchNorm1d(n, affine=False).double()
 
     def update(state: Tensor, product: Tensor, name: str) -> Tensor:
+        if name == "none":
+            return torch.zeros_like(state)
         gate, z = product[:, :n].sigmoid(), product[:, n:]
         return state + gate * (OPERATIONS[name](z) - state)
 
@@ -192,11 +194,28 @@ def test_a_loss_that_is_no_number_is_refused() -> None:
         space(batch, Relaxation.one_path(projection))
 
 
+def test_none_has_a_weight_and_computes_nothing() -> None:
+    space, batch, projection = made(1, nodes=4, none=True)
+    assert all(d.operations[0] == d.absent == "none" for d in space.decisions)
+    assert all(not a[:, 0].any() for a in projection.values())
+    weights = {n: a + 0.3 for n, a in projection.items()}
+    assert float(space(batch, Relaxation.dense(weights)).detach()) == pytest.approx(
+        float(by_hand(space, batch, weights).detach()), rel=1e-9
+    )
+    point = Relaxation.one_path(projection).probed()
+    found = torch.autograd.grad(space(batch, point), list(point.weights.values()))
+    dense = {n: a.clone().requires_grad_() for n, a in projection.items()}
+    exact = torch.autograd.grad(by_hand(space, batch, dense), list(dense.values()))
+    for mine, other in zip(found, exact, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-7, atol=1e-10)
+
+
 @pytest.mark.parametrize("name", ONE_SHOT)
 def test_strategies_move_the_architecture_alone(name: str) -> None:
     generator = torch.Generator().manual_seed(2)
     space = RNNSpace(WORDS, UNITS, generator, nodes=3)
-    options = StrategyOptions(learning_rate=0.01, weight_learning_rate=1.0, hessian="finite")
+    step = WeightStep(torch.optim.SGD(space.weights(), lr=1.0))
+    options = StrategyOptions(learning_rate=0.01, weight_step=step, hessian="finite")
     strategy = ONE_SHOT[name](space, generator, options)
     batches = [made_batch(generator, dtype=torch.float32) for _ in range(2)]
     before = [p.detach().clone() for p in space.parameters()]

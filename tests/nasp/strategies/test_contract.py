@@ -10,12 +10,14 @@ import torch
 
 from nasp.core.checkpoint import Checkpoint
 from nasp.core.decision import Decision
+from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of, projection_of
 from nasp.core.loop import Outcome, Run
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import _loss, run_trials, search
 from nasp.core.space import SearchSpace
+from nasp.core.step import WeightStep
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, Strategy, StrategyOptions
 from tests.nasp.toys import TOYS
 
@@ -33,7 +35,10 @@ def made(
 ) -> tuple[Strategy, torch.Generator]:
     generator = torch.Generator().manual_seed(seed)
     space = TOYS[kind](generator)
-    options = StrategyOptions(learning_rate=0.01, probe_fraction=probe_fraction)
+    optimizer = torch.optim.Adagrad(space.weights(), lr=0.05)
+    options = StrategyOptions(
+        learning_rate=0.01, probe_fraction=probe_fraction, weight_step=WeightStep(optimizer)
+    )
     return ONE_SHOT[name](space, generator, options), generator
 
 
@@ -69,7 +74,7 @@ def ran(
     return search(
         "search",
         strategy,
-        torch.optim.Adagrad(space.weights(), lr=0.05),
+        strategy.options.weight_step.optimizer,  # type: ignore[union-attr]
         pairs,
         evaluate,
         epochs=4,
@@ -156,6 +161,77 @@ def test_begin_at_starts_there(name: str) -> None:
     }
     strategy.begin_at(choices, margin=0.2)
     assert strategy.genotype().choices == choices
+
+
+@every_strategy
+def test_a_starts_as_in_the_authors_code(name: str) -> None:
+    strategy, _ = made(name, "rnn")
+    a = torch.cat([v.detach().flatten() for v in strategy.architecture.values().values()])
+    if "darts" in name:
+        assert 0 < a.abs().max() < 5e-3
+        assert abs(float(a.mean())) < 1e-3
+    else:
+        assert (a == 0.5).all()
+    kept = {str(made(name, "cnn", seed)[0].genotype()) for seed in range(8)}
+    assert len(kept) > 4  # equal values are told apart at random, not by position
+
+
+class Absence(SearchSpace):
+    """Two decisions, each with an operation that means absence, and a quadratic loss."""
+
+    name = "absence"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.decisions = (
+            Decision("a", ("p", "q"), ("none", "x", "y"), (0, 1, 1), 2, absent="none"),
+            Decision("b", ("p", "q", "r"), ("x", "none"), (1, 0), absent="none"),
+        )
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, batch: tuple[torch.Tensor], relaxation: Relaxation) -> torch.Tensor:
+        (x,) = batch
+
+        def run(edge: int, operation: int, names: tuple[str, ...]) -> torch.Tensor:
+            factor = {"none": 0.0, "x": 1.0, "y": -1.0}[names[operation]]
+            return factor * self.scale * (edge + 1) * x
+
+        nodes = [relaxation.mix(d.name, partial(run, names=d.operations)) for d in self.decisions]
+        return (sum(nodes) - 0.1 * x).square().mean()  # absence alone would be nearly right
+
+    def genotype(self, choices: Any) -> Genotype:
+        return Genotype(self.name, choices)
+
+
+@every_strategy
+def test_absence_is_never_kept(name: str) -> None:
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        space = Absence()
+        step = WeightStep(torch.optim.SGD(space.weights(), lr=0.01))
+        options = StrategyOptions(learning_rate=0.1, weight_step=step)
+        strategy = ONE_SHOT[name](space, generator, options)
+        for _ in range(12):
+            loss = partial(_loss, space, (torch.randn(9, generator=generator),))
+            assert "none" not in str(strategy.genotype())
+            strategy.architecture_step(loss, loss)
+        assert "none" not in str(strategy.genotype())
+
+
+@every_sampler
+def test_absence_is_never_proposed(name: str) -> None:
+    sampler = SAMPLERS[name](Absence().decisions, torch.Generator().manual_seed(0), 2)
+    results = run_trials(sampler, lambda position, proposal: float(position % 5), 80)
+    proposed = {str(p.choices) for _, p in results}
+    assert not any("none" in text for text in proposed)
+    if name == "exhaustive":
+        assert len(proposed) == 4 * 3
+
+
+def test_a_genotype_that_keeps_absence_is_refused() -> None:
+    choices = {"a": (("p", "none"), ("q", "x")), "b": (("r", "x"),)}
+    with pytest.raises(NaspError, match=r"no 'none' on 'p': operations are x, y"):
+        projection_of(Absence().decisions, choices)
 
 
 def test_nasp_keeps_a_in_the_unit_interval() -> None:
