@@ -19,6 +19,8 @@ from nasp.core.tracking import Tracker, tracking_uri
 from sif.comparison import report
 from sif.comparison.cells import Cell, measure, planned
 from sif.comparison.config import CompareConfig
+from sif.config import say_nothing
+from sif.data.fetch import say_on_stderr
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Compare searched interaction functions with fixed models and other searches.",
     )
     # What is wrong with the data is said before any work.
-    entities = {name: len(config.load(name, config.seed).train.columns) for name in config.data}
+    say = say_nothing if config.quiet else say_on_stderr
+    entities = {
+        name: len(config.load(name, config.seed, say).train.columns) for name in config.data
+    }
     folder = prepare_output(config, "sif-compare")
     write_text(folder / "config.yaml", to_yaml(config))
     place = describe(torch.device("cpu"))

@@ -6,20 +6,36 @@ from typing import Literal, Self
 
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
-from sif.data import Splits, Synthetic, Table, given, load, parse_columns, split, synthetic
+from sif.data import (
+    Splits,
+    Synthetic,
+    Table,
+    check_same_ids,
+    given,
+    load,
+    parse_columns,
+    split,
+    synthetic,
+)
 from sif.data.card import find_card
+from sif.data.fetch import Say, say_on_stderr
+from sif.data.layout import Reading
 from sif.fit import TrainOptions
 from sif.options import SearchOptions
 
 
+def say_nothing(line: str) -> None:
+    """Keep to oneself what was understood."""
+
+
 @dataclass
-class RatingOptions:
+class RatingOptions(Reading):
     """How ratings are read and split.
 
     Attributes:
         data_dir: Folder that holds data sets; NASP_DATA if null.
-        columns: Names of a table's columns, user=uid,item=iid,rating=stars for example; with
-            context=name for each further entity.
+        columns: Names of a table's columns, user=uid,item=iid,rating=stars for example, or their
+            numbers, from 1, user=2,item=1,rating=3; with context=name for each further entity.
         rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the
             data set's card says if null.
         split: random, or time: the oldest ratings train, the newest test.
@@ -34,23 +50,37 @@ class RatingOptions:
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
-    def load(self, name: str, seed: int) -> Splits:
+    def load(self, name: str, seed: int, say: Say = say_nothing) -> Splits:
         """Read, check and split the ratings of a data set or file.
+
+        Args:
+            name: A name in datasets/, a path, or synthetic.
+            seed: Of the split.
+            say: Called with a line on what was understood.
 
         Raises:
             NaspError: Something is wrong with the data; the message says what and where.
         """
-        return split(
-            self.read(name, seed), by=self.split, fractions=self.split_fractions, seed=seed
-        )
+        table = self.read(name, seed, timed=self.split == "time", say=say)
+        return split(table, by=self.split, fractions=self.split_fractions, seed=seed)
 
-    def read(self, name: str, seed: int, like: str | None = None) -> Table:
+    def read(
+        self,
+        name: str,
+        seed: int,
+        like: str | None = None,
+        *,
+        timed: bool = False,
+        say: Say = say_nothing,
+    ) -> Table:
         """Read and check the ratings of a data set or file.
 
         Args:
             name: A name in datasets/, a path, or synthetic.
             seed: Of synthetic ratings.
-            like: A data set whose columns and transform the file shares.
+            like: A data set whose columns and transform the file shares: ratings to judge by.
+            timed: Times are needed.
+            say: Called with a line on what was understood.
         """
         if name == "synthetic":
             return Table.of(synthetic(self.synthetic, seed=seed))
@@ -62,6 +92,10 @@ class RatingOptions:
             data_dir=self.data_dir,
             columns=None if columns is None else parse_columns(columns),
             transform=transform,
+            reading=self,
+            timed=timed,
+            judged=like is not None,
+            say=say,
         )
 
 
@@ -70,7 +104,8 @@ class DataOptions(RatingOptions):
     """Which ratings, and how they are split.
 
     Attributes:
-        data: A name in datasets/, a path to csv, tsv, dat, parquet or inter, or synthetic.
+        data: A name in datasets/, a path to a table (csv and its like, parquet, feather, JSON
+            lines, xlsx, SQLite, npz), or synthetic.
         valid_data: Validation ratings of a given split; drawn from the training ratings if null.
         test_data: Test ratings of a given split, of which `data` has the training ratings.
     """
@@ -90,22 +125,30 @@ class DataOptions(RatingOptions):
             rating_transform=self.rating_transform or transform,
         )
 
-    def splits(self, seed: int) -> Splits:
+    def splits(self, seed: int, say: Say = say_on_stderr) -> Splits:
         """Read, check and split the ratings.
+
+        Args:
+            seed: Of the split.
+            say: Called with a line on what was understood of each table.
 
         Raises:
             NaspError: Something is wrong with the data; the message says what and where.
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data beside it: give both, or none")
-        train = self.read(self.data, seed)
         if self.test_data is None:
-            return split(train, by=self.split, fractions=self.split_fractions, seed=seed)
+            return self.load(self.data, seed, say)
+        train = self.read(self.data, seed, say=say)
         valid = None
         if self.valid_data is not None:
-            valid = self.read(str(self.valid_data), seed, like=self.data)
-        test = self.read(str(self.test_data), seed, like=self.data)
-        return given(train, valid, test, seed=seed)
+            valid = self.read(str(self.valid_data), seed, like=self.data, say=say)
+        test = self.read(str(self.test_data), seed, like=self.data, say=say)
+        splits = given(train, valid, test, seed=seed)
+        if valid is not None:
+            check_same_ids(splits.valid, splits.train, "validation")
+        check_same_ids(splits.test, splits.train, "test")
+        return splits
 
 
 @dataclass

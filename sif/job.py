@@ -15,9 +15,10 @@ from nasp.core.job import open_job
 from nasp.core.loop import Run, spent
 from nasp.core.tracking import Tracker
 from sif import report
-from sif.config import SearchConfig, TrainConfig
+from sif.config import SearchConfig, TrainConfig, say_nothing
 from sif.data import Splits, Table
 from sif.data.card import find_card
+from sif.data.fetch import say_on_stderr
 from sif.data.split import average
 from sif.metrics import errors
 from sif.pipeline import Found
@@ -49,7 +50,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
-    splits = config.splits(config.seed)
+    splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
     read = time.perf_counter() - start
     with open_job(
         config,

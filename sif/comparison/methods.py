@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from nasp.core.loop import Run, one_of_several
+from nasp.core.loop import Run
 from nasp.core.search import run_trials
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal
@@ -65,17 +65,15 @@ def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
         layers = [pairs[0][1] for pairs in proposal.choices.values()]
         widths = tuple(int(width) for width in layers if width != "0")
         model = GeneralMLP(data, options, random, widths).to(data.train.ratings.device)
-        name = f"trial {position + 1}"
-        with one_of_several(name, run):
-            outcome = fit_baseline(
-                name,
-                model,
-                data,
-                options,
-                epochs=options.train_epochs,
-                generator=random,
-                run=run,
-            )
+        outcome = fit_baseline(
+            f"trial {position + 1}",
+            model,
+            data,
+            options,
+            epochs=options.train_epochs,
+            generator=random,
+            run=run,
+        )
         rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
         tried.append((rmse, model, "-".join(map(str, widths)) or "linear"))
         return rmse

@@ -4,7 +4,8 @@ from sif.data.check import check_frame
 from sif.data.columns import Columns, parse_columns
 from sif.data.encode import Encoder
 from sif.data.fetch import load, locate
-from sif.data.ids import check_known, find_ids, same_types
+from sif.data.ids import check_known, check_same_ids, find_ids, same_types
+from sif.data.layout import Reading
 from sif.data.split import Splits, given, split
 from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic
@@ -13,11 +14,13 @@ from sif.data.table import read_table
 __all__ = [
     "Columns",
     "Encoder",
+    "Reading",
     "Splits",
     "Synthetic",
     "Table",
     "check_frame",
     "check_known",
+    "check_same_ids",
     "find_ids",
     "given",
     "load",

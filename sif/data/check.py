@@ -1,17 +1,18 @@
 """What every table of ratings must satisfy before anything is trained on it."""
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from nasp.core.errors import NaspError
-from sif.data.columns import Columns, find_columns
+from sif.data.columns import Columns, find_columns, resolve
+from sif.data.layout import Reading
+from sif.data.numbers import EXACT, rounded, to_numbers
 from sif.data.repeats import without_repeats
-from sif.data.store import Spool, Table
+from sif.data.store import BLOCK, Spool, Table
+from sif.data.times import Times
 from sif.data.vocabulary import Vocabulary
 
 MIN_ROWS = 10
@@ -24,6 +25,8 @@ def check_frame(
     source: str = "the table given",
     columns: Columns | None = None,
     transform: Transform = "none",
+    *,
+    judged: bool = False,
 ) -> Table:
     """Return the ratings of a frame, or say what is wrong with them.
 
@@ -32,6 +35,7 @@ def check_frame(
         source: The table's name, for messages.
         columns: The table's column names where they are not the usual ones, and the contexts.
         transform: What becomes of each rating r: `log` makes it log(1 + r).
+        judged: The ratings are not learnt from: a few of one user and one value are enough.
 
     Returns:
         The ratings. Of those of one and the same pair the latest is kept, with a warning.
@@ -40,12 +44,16 @@ def check_frame(
         NaspError: A column or a value is missing or not a number, or there are too few rows,
             users or items, or all ratings are equal.
     """
-    columns = columns or Columns()
     frame = frame.rename(columns=str)
-    found = find_columns(list(frame.columns), columns, source)
-    check = Check(source, columns, found, transform)
+    names = list(frame.columns)
+    columns = resolve(columns or Columns(), names)
+    found = find_columns(names, columns, source)
+    check = Check(source, columns, found, transform, judged=judged)
     check.add(frame)
-    return check.finish()
+    table = check.finish()
+    for note in check.notes:
+        warnings.warn(f"{source}: {note}", stacklevel=2)
+    return table
 
 
 class Check:
@@ -53,10 +61,17 @@ class Check:
 
     Args:
         source: The table's name, for messages.
-        columns: What the user said about its columns.
+        columns: What the user said about its columns, by names.
         found: The table's name of each canonical column.
         transform: What becomes of each rating.
         text: Ids come from a text file, where `12` may be a number.
+        reading: Which ratings are dropped, and what becomes of repeats.
+        timed: Times are needed.
+        judged: The ratings are not learnt from.
+
+    Attributes:
+        notes: What became of the table's values, for people; whole after `finish`.
+        span: The smallest and the largest rating, before the transform; set by `finish`.
     """
 
     def __init__(
@@ -66,15 +81,22 @@ class Check:
         found: dict[str, str],
         transform: Transform = "none",
         text: bool = False,
+        reading: Reading | None = None,
+        timed: bool = False,
+        judged: bool = False,
     ) -> None:
         self.source, self.columns, self.found = source, columns, found
-        self.transform = transform
+        self.transform, self.reading, self.judged = transform, reading or Reading(), judged
         self.vocabularies = {
             name: Vocabulary(f"{source}, column {found[name]}", text) for name in columns.entities
         }
         self.ratings = Spool(np.float32)
         self.times = Spool(np.float64) if "timestamp" in found else None
-        self.dated: bool | None = None
+        self.clock = Times()
+        self.must_have_times = timed or columns.timestamp is not None
+        self.notes: list[str] = []
+        self.span = (0.0, 0.0)
+        self.dropped = 0
 
     def add(self, frame: pd.DataFrame) -> None:
         """Check and gather a block of rows.
@@ -82,11 +104,17 @@ class Check:
         Raises:
             NaspError: A value is wrong; the message names the first, and counts those of the block.
         """
+        ratings = self._ratings(frame[self.found["rating"]])
+        if self.reading.drop_ratings:
+            kept = ~ratings.isin(self.reading.drop_ratings).to_numpy()
+            self.dropped += len(frame) - int(kept.sum())
+            frame, ratings = frame[kept], ratings[kept]
         if frame.empty:
             return
+        self._check_ratings(ratings, frame[self.found["rating"]])
         for name, vocabulary in self.vocabularies.items():
             vocabulary.append(self._ids(frame[self.found[name]]))
-        self.ratings.append(self._ratings(frame[self.found["rating"]]))
+        self.ratings.append(ratings.to_numpy())
         if self.times is not None:
             self._add_times(frame[self.found["timestamp"]])
 
@@ -98,20 +126,31 @@ class Check:
         """
         ids, codes = zip(*(v.finish() for v in self.vocabularies.values()), strict=True)
         times = None if self.times is None else self.times.finish()
-        table = Table(
-            self.columns.entities, ids, codes, self.ratings.finish(), times, bool(self.dated)
-        )
-        kept = without_repeats(table)
-        if len(kept) < len(table):
-            warnings.warn(
-                f"{self.source}: {len(table) - len(kept)} of {len(table)} rows rate the same "
-                f"{' and '.join(table.columns)} again; the last of each is kept",
-                stacklevel=3,
-            )
+        for name, known in zip(self.columns.entities, ids, strict=True):
+            if known.dtype.kind == "O" and (broken := int(known.str.contains("\n").sum())):
+                self.notes.append(
+                    f"{broken} ids of column {self.found[name]} hold a line break (a quote that "
+                    "is not closed?)"
+                )
+        dated = bool(self.clock.dated)
+        table = Table(self.columns.entities, ids, codes, self.ratings.finish(), times, dated)
+        kept = without_repeats(table, self.reading.repeats)
+        if self.dropped:
+            values = " or ".join(f"{value:g}" for value in self.reading.drop_ratings)
+            self.notes.append(f"{self.dropped:,} ratings of {values} dropped")
         self._check_enough(kept)
+        if len(kept) < len(table):
+            self.notes.append(
+                f"{len(table) - len(kept)} of {len(table)} rows rate the same "
+                f"{' and '.join(table.columns)} again; {_KEPT[self.reading.repeats]}"
+            )
+        if self.transform == "log":
+            for start in range(0, len(kept.values), BLOCK):
+                block = kept.values[start : start + BLOCK]
+                block[:] = np.log1p(block.astype(np.float64))
         return kept
 
-    def _place(self, column: pd.Series, wrong: pd.Series) -> str:
+    def _place(self, column: pd.Series, wrong: pd.Series | np.ndarray) -> str:
         """Name the first wrong value's place in the table."""
         row = column.index[int(np.argmax(wrong))]
         return f"{self.source}, {column.index.name or 'row'} {row}, column {column.name}"
@@ -126,16 +165,19 @@ class Check:
             )
         return column
 
-    def _ratings(self, column: pd.Series) -> np.ndarray:
-        """Return the ratings as they will be used, float64 `(rows,)`."""
-        numbers = _numbers(column)
+    def _ratings(self, column: pd.Series) -> pd.Series:
+        """Return the ratings as numbers, float64."""
+        numbers = to_numbers(column)
         text = numbers.isna() & column.notna()
         if text.any():
-            value = str(column.iloc[int(np.argmax(text))])[:40]
+            value = _shown(column, text)
             raise NaspError(
                 f"{self._place(column, text)}: {value!r} is not a number; "
                 "correct it, or name the column of ratings with --columns rating=NAME"
             )
+        return numbers
+
+    def _check_ratings(self, numbers: pd.Series, column: pd.Series) -> None:
         wrong = ~numbers.abs().le(float(np.finfo(np.float32).max))
         if wrong.any():
             raise NaspError(
@@ -149,29 +191,41 @@ class Check:
                     f"{self._place(column, below)}: no logarithm of {value:g}; "
                     "use --rating_transform none"
                 )
-            numbers = np.log1p(numbers)
-        return np.asarray(numbers)
+        elif (inexact := rounded(numbers)).any():
+            value = _shown(column, inexact)
+            raise NaspError(
+                f"{self._place(column, inexact)}: a rating of {value} would be rounded: beyond "
+                f"{EXACT:,} few whole numbers are held; is it a rating? Divide them, or use "
+                "--rating_transform log"
+            )
 
     def _add_times(self, column: pd.Series) -> None:
-        """Gather times; without a column of that name given, one that holds none is left out."""
-        times, dated = _times(column)
-        wrong = ~times.abs().lt(np.inf) | (self.dated not in (None, dated))
-        if wrong.any():
-            if self.columns.timestamp is not None:
-                raise NaspError(
-                    f"{self._place(column, wrong)}: neither a number nor an ISO date; "
-                    "correct it or leave timestamp out of --columns"
-                )
-            self.times = None
-            return
-        self.dated = dated
+        """Gather times; a column that holds others is left out, unless times are needed."""
         assert self.times is not None
-        self.times.append(times.to_numpy())
+        first = self.clock.dated is None
+        times, wrong, reason = self.clock.read(column)
+        if not wrong.any():
+            self.times.append(times)
+            return
+        fault = f"{self._place(column, wrong)}: {reason}: {_shown(column, wrong)}"
+        if self.must_have_times:
+            raise NaspError(
+                f"{fault}; correct it, or name another column, --columns timestamp=NAME"
+            )
+        if not (first and wrong.all()):  # else it is a column of something else
+            self.notes.append(f"no times: {fault.removeprefix(f'{self.source}, ')}")
+        self.times = None
 
     def _check_enough(self, table: Table) -> None:
         source = self.source
         if not len(table):
-            raise NaspError(f"{source} holds no ratings; it needs a row for each")
+            dropped = f" ({self.notes[-1]})" if self.dropped else ""
+            raise NaspError(f"{source} holds no ratings{dropped}; it needs a row for each")
+        spans = [(part.ratings.min(), part.ratings.max()) for part in table.blocks()]
+        lowest, highest = zip(*spans, strict=True)
+        self.span = float(min(lowest)), float(max(highest))
+        if self.judged:
+            return
         if len(table) < MIN_ROWS:
             raise NaspError(f"{source}: {len(table)} ratings; at least {MIN_ROWS} are needed")
         for name, ids in zip(table.columns[:2], table.ids, strict=False):
@@ -179,41 +233,22 @@ class Check:
                 raise NaspError(
                     f"{source}: all ratings are of one {name} ({ids[0]}); two are needed"
                 )
-        if _all_equal(table):
-            only = next(table.blocks()).ratings[0]
+        if self.span[0] == self.span[1]:
             raise NaspError(
-                f"{source}: all ratings are {only:g}; there is nothing to learn from them"
+                f"{source}: all ratings are {self.span[0]:g}; there is nothing to learn from them"
             )
 
 
-def _numbers(column: pd.Series) -> pd.Series:
-    """Return float64, missing where the column holds no number."""
-    if isinstance(column.dtype, pd.StringDtype):
-        try:  # much faster than pandas, which is left to find the place of a fault
-            text = pc.utf8_trim_whitespace(pa.array(column))
-            return pd.Series(pc.cast(text, pa.float64()).to_pandas()).set_axis(column.index)
-        except pa.ArrowInvalid:
-            pass
-    return pd.to_numeric(column, errors="coerce").astype(np.float64)
+_KEPT = {
+    "last": "the last of each is kept",
+    "first": "the first of each is kept",
+    "mean": "their mean is kept",
+    "sum": "their sum is kept",
+    "max": "the largest of each is kept",
+}
 
 
-def _times(column: pd.Series) -> tuple[pd.Series, bool]:
-    """Return float64, numbers or microseconds of UTC, missing where there are neither; and which.
-
-    Times are exact to the microsecond until the year 2255, numbers to 2⁵³.
-    """
-    if pd.api.types.is_numeric_dtype(column.dtype):
-        return column.astype(np.float64), False
-    if isinstance(column.dtype, pd.StringDtype):
-        numbers = _numbers(column)
-        if numbers.notna().any():
-            return numbers, False
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-    micros = dates.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.float64)
-    return pd.Series(micros, index=column.index).mask(dates.isna()), True
-
-
-def _all_equal(table: Table) -> bool:
-    blocks = (part.ratings for part in table.blocks())
-    spans = [(block.min(), block.max()) for block in blocks]
-    return bool(min(low for low, _ in spans) == max(high for _, high in spans))
+def _shown(column: pd.Series, wrong: Any) -> str:
+    """The first wrong value."""
+    value = column.iloc[int(np.argmax(wrong))]
+    return "an empty field" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)[:40]

@@ -1,4 +1,4 @@
-"""Which column of a table holds what: given by the user, or found by its usual names."""
+"""Which column of a table holds what: given by name or number, or found by its usual names."""
 
 import re
 from collections.abc import Sequence
@@ -14,15 +14,27 @@ from nasp.core.nearest import nearest
 USUAL_NAMES = {
     "user": ("user", "users", "u", "reviewer", "customer", "member"),
     "item": ("item", "i", "movie", "product", "asin", "book", "isbn", "artist", "song", "business"),
-    "rating": ("rating", "ratings", "stars", "score", "overall", "value", "count", "cnt", "weight"),
+    "rating": (
+        "rating",
+        "ratings",
+        "bookrating",
+        "stars",
+        "score",
+        "overall",
+        "value",
+        "count",
+        "cnt",
+        "weight",
+    ),
     "timestamp": ("timestamp", "time", "unixreviewtime", "ts", "datetime", "date"),
 }
 ROLES = (*USUAL_NAMES, "context")
+MATRIX = "a user × item matrix is melted to a line for each rating first, with pandas.melt"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The table's names of the columns; one that is None is found by its usual names.
+    """The table's names, or numbers (from 1), of the columns; one that is None is found.
 
     Attributes:
         user: Column of user ids.
@@ -73,7 +85,8 @@ def parse_columns(text: str | None) -> Columns:
     """Parse the value of `--columns`.
 
     Args:
-        text: For example `user=uid,item=iid,context=city,context=weekday`; None names nothing.
+        text: For example `user=uid,item=iid,context=city,context=weekday`, or numbers of columns,
+            `user=2,item=1,rating=3`; None names nothing.
 
     Raises:
         NaspError: A part is not `role=column`, or a role is unknown or given twice.
@@ -96,13 +109,41 @@ def parse_columns(text: str | None) -> Columns:
     return Columns(**named, contexts=tuple(contexts))
 
 
-def find_columns(names: Sequence[str], columns: Columns, source: str) -> dict[str, str]:
+def roles_named(names: Sequence[str], columns: Columns) -> bool:
+    """Whether these fields are names of columns: given ones, or usual ones of two roles."""
+    given = [name for name in columns.given if not name.isdecimal()]
+    usual = [role for role in USUAL_NAMES if _usual(role, names)]
+    return any(name in names for name in given) or len(usual) > 1
+
+
+def resolve(columns: Columns, names: Sequence[str]) -> Columns:
+    """Return the columns with names in place of numbers; a column called `2` is no number.
+
+    Args:
+        columns: What the user said.
+        names: All columns of the table.
+    """
+
+    def named(name: str) -> str:
+        held = name in names or not name.isdecimal() or not 0 < int(name) <= len(names)
+        return name if held else names[int(name) - 1]
+
+    contexts = tuple(map(named, columns.contexts))
+    roles = {role: getattr(columns, role) for role in USUAL_NAMES}
+    return Columns(**{r: n and named(n) for r, n in roles.items()}, contexts=contexts)
+
+
+def find_columns(
+    names: Sequence[str], columns: Columns, source: str, header: bool = True
+) -> dict[str, str]:
     """Find the wanted columns in a table.
 
     Args:
         names: All columns of the table.
-        columns: What the user said about them.
+        columns: What the user said about them, by names.
         source: The table's name, for messages.
+        header: Whether the names are the table's own; if not, its columns are taken to be user,
+            item, rating and timestamp, in this order, without those that are given.
 
     Returns:
         The table's name of each canonical column: entities, `rating`, `timestamp` if there is one.
@@ -111,18 +152,23 @@ def find_columns(names: Sequence[str], columns: Columns, source: str) -> dict[st
         NaspError: A column is missing or appears twice.
     """
     listed = shorten(", ".join(names), 200, placeholder=" …")
+    if any("\0" in name for name in names):
+        raise NaspError(f"{source}: the name of a column holds a NUL byte; rename it")
     free = [name for name in names if name not in columns.given]
-    found: dict[str, str] = {}
-    for role, usual in USUAL_NAMES.items():
-        matches = [name for stem in usual for name in free if _stem(name) == stem]
-        if given := getattr(columns, role):
-            found[role] = given
-        elif matches:
-            found[role] = matches[0]
-        elif role != "timestamp":
+    if not header:
+        found = _by_order(names, free, columns, source)
+    else:
+        found = {role: given for role in USUAL_NAMES if (given := getattr(columns, role))}
+        for role in USUAL_NAMES:
+            if role not in found and (matches := _usual(role, free)):
+                found[role] = matches[0]
+    for role in ("user", "item", "rating"):
+        if role not in found:
+            wide = len(free) > 8 or sum(name.isdecimal() for name in free) > 2
+            hint = f"; {MATRIX}" if wide else ""
             raise NaspError(
                 f"{source}: no {role} column among its columns: {listed}; "
-                f"name it with --columns {role}=NAME"
+                f"name it with --columns {role}=NAME, or by its number, from 1{hint}"
             )
     found.update({name: name for name in columns.contexts})
     for name in found.values():
@@ -131,6 +177,27 @@ def find_columns(names: Sequence[str], columns: Columns, source: str) -> dict[st
             raise NaspError(f"{source}: column {name!r} {fault}; its columns: {listed}")
     order = (*columns.entities, "rating", "timestamp")
     return {name: found[name] for name in order if name in found}
+
+
+def _by_order(
+    names: Sequence[str], free: list[str], columns: Columns, source: str
+) -> dict[str, str]:
+    """The columns of a table without a header."""
+    found = {role: given for role in USUAL_NAMES if (given := getattr(columns, role))}
+    if len({"user", "item", "rating"} & set(found)) == 3:
+        return found
+    if len(names) > len(USUAL_NAMES) + len(columns.contexts):
+        raise NaspError(
+            f"{source}: {len(names)} columns and no header: say which is which by number, with "
+            f"--columns user=1,item=2,rating=3 for example; {MATRIX}"
+        )
+    missing = [role for role in USUAL_NAMES if role not in found]
+    return found | dict(zip(missing, free, strict=False))
+
+
+def _usual(role: str, names: Sequence[str]) -> list[str]:
+    """The names that are usual for a role, the best first."""
+    return [name for stem in USUAL_NAMES[role] for name in names if _stem(name) == stem]
 
 
 def _stem(name: str) -> str:

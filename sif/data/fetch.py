@@ -13,7 +13,8 @@ from sif.data.card import Card, all_cards, find_card
 from sif.data.check import Transform
 from sif.data.columns import Columns, parse_columns
 from sif.data.download import from_package, from_web
-from sif.data.formats import check_file
+from sif.data.formats import parts_of
+from sif.data.layout import Reading
 from sif.data.store import Table, cache_folder
 from sif.data.table import read_table
 
@@ -31,6 +32,9 @@ def load(
     data_dir: Path | None = None,
     columns: Columns | None = None,
     transform: Transform | None = None,
+    reading: Reading | None = None,
+    timed: bool = False,
+    judged: bool = False,
     say: Say = say_on_stderr,
 ) -> Table:
     """Return checked ratings; see `locate` and `read_table`, also for what they raise.
@@ -40,6 +44,9 @@ def load(
         data_dir: A folder that holds data sets.
         columns: The table's column names; those of the data set's card, if any, where None.
         transform: What becomes of each rating; what the card says, if it does, where None.
+        reading: What is known of the file, and which ratings are kept.
+        timed: Times are needed.
+        judged: The ratings are not learnt from.
         say: Called with a line on each thing that a person should know of.
     """
     path = locate(name_or_path, data_dir, say)
@@ -48,7 +55,9 @@ def load(
         transform = transform or card.rating_transform
         if transform == card.rating_transform == "log":
             say(f"{card.title}: ratings are log(1 + count); --rating_transform none keeps counts")
-    return read_table(path, columns, transform or "none")
+    return read_table(
+        path, columns, transform or "none", reading, timed=timed, judged=judged, say=say
+    )
 
 
 def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr) -> Path:
@@ -58,7 +67,7 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     the official address, and the Python package that carries the data set.
 
     Args:
-        name_or_path: A name or alias from `datasets/`, or the path of a file.
+        name_or_path: A name or alias from `datasets/`, or a path.
         data_dir: A folder that holds data sets, each by itself or in a folder of its name.
         say: Called with a line on each download.
 
@@ -72,7 +81,8 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     if card is None:
         cards = all_cards()
         if path.suffix or len(path.parts) > 1 or path.exists():
-            check_file(path)
+            parts_of(path)
+            return path
         hint = nearest(name_or_path, cards)
         raise NaspError(
             f"unknown data set {name_or_path!r}{hint}; give a path, or one of: {', '.join(cards)}"

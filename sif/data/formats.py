@@ -1,7 +1,11 @@
 """The file formats of rating tables, read block by block with the file's own column names."""
 
+import bz2
 import gzip
+import lzma
 import re
+import sqlite3
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,47 +15,82 @@ from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from nasp.core.errors import NaspError
-from sif.data.text import Choose, read_text
+from sif.data.binary import read_arrow, read_matrix, read_parquet
+from sif.data.columns import Columns
+from sif.data.layout import Choose, Reading
+from sif.data.records import read_database, read_json, read_workbook
+from sif.data.text import read_text
 
 TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test")
-TABLES = (*TEXT, ".parquet")
-BATCH = 1 << 20  # rows of a parquet file that are read at once
+JSON = (".jsonl", ".ndjson", ".json")
+ARROW = (".feather", ".arrow", ".ipc")
+DATABASE = (".sqlite", ".sqlite3", ".db")
+STREAMS = (*TEXT, *JSON, *ARROW, ".parquet")  # read from an open file
+TABLES = (*STREAMS, ".xlsx", *DATABASE, ".npz")
+PACKED: dict[str, Callable[[Path], object]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 Open = Callable[[], IO[bytes]]
 
 
-def check_file(path: Path) -> None:
-    """Raise NaspError unless `path` is a file."""
+def parts_of(path: Path) -> list[Path]:
+    """Return the files of a table: `path` itself, or the parts that Spark wrote into a folder.
+
+    Raises:
+        NaspError: There is no such file, or it is no regular one.
+    """
     if path.is_dir():
-        raise NaspError(f"{path} is a folder; give the path of a ratings file in it")
-    if not path.is_file():
-        raise NaspError(f"{path}: no such file; check the path")
+        parts = sorted(part for part in path.glob("part-*") if not part.is_dir())
+        if not parts:
+            raise NaspError(f"{path} is a folder; give the path of a ratings file in it")
+        return [file for part in parts for file in parts_of(part)]
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        raise NaspError(f"{path}: no such file; check the path") from error
+    if not regular:
+        raise NaspError(f"{path} is no regular file; save the ratings to one, and give its path")
+    return [path]
 
 
-def read_raw(path: Path, choose: Choose) -> Iterator[pd.DataFrame]:
+def read_raw(
+    path: Path, choose: Choose, reading: Reading, columns: Columns
+) -> Iterator[pd.DataFrame]:
     """Read the columns of a ratings file that `choose` picks from all its columns.
 
     Args:
-        path: A file with one of the endings `TABLES`; `.gz` of a text one; a `.zip` of one table.
-        choose: Called with the names of all columns, before the first block; returns those to read.
+        path: A regular file with one of the endings `TABLES`; one of `STREAMS` may be packed; a
+            `.zip` of one table.
+        choose: Called with the file's layout, before the first block; returns the columns to read.
+        reading: What is known of the file.
+        columns: What the user said about its columns.
 
     Yields:
-        Blocks of rows. The index is named after what it counts: the file's `line`, where all values
-        are strings, or the `row` (from 0).
+        Blocks of rows. The index is named after what it counts: the file's `line`, or the `row`.
 
     Raises:
-        NaspError: The file is missing, of an unknown kind, damaged or empty.
+        NaspError: The file is of an unknown kind, damaged or empty.
     """
-    check_file(path)
+    source = str(path)
     with _damage_named(path):
-        kind, open_file = _unpack(path)
-        if kind == ".parquet":
-            yield from _read_parquet(open_file, choose)
+        kind = path.suffix.lower()
+        if kind == ".xlsx":
+            yield from read_workbook(path, choose, reading, columns)
+        elif kind in DATABASE:
+            yield from read_database(path, choose, reading)
+        elif kind == ".npz":
+            yield from read_matrix(path, choose)
         else:
-            yield from read_text(open_file, str(path), choose)
+            kind, open_file = _unpack(path)
+            if kind == ".parquet":
+                yield from read_parquet(open_file, source, choose)
+            elif kind in ARROW:
+                yield from read_arrow(open_file, source, choose)
+            elif kind in JSON:
+                yield from read_json(open_file, source, choose)
+            else:
+                yield from read_text(open_file, source, choose, reading, columns)
 
 
 @contextmanager
@@ -60,43 +99,48 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except NaspError:
         raise
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError) as error:
+    except (
+        *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, sqlite3.Error),
+        *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException),
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NaspError(f"{path} is damaged or unreadable ({reason}); get it anew") from error
 
 
 def _unpack(path: Path) -> tuple[str, Open]:
     """Return the ending of the table in `path`, and what opens the table."""
-    kind = path.suffix.lower()
-    if kind == ".gz" and Path(path.stem).suffix.lower() in TEXT:
-        return Path(path.stem).suffix.lower(), lambda: cast(IO[bytes], gzip.open(path))
+    kind, inner = path.suffix.lower(), Path(path.stem).suffix.lower()
+    if (opened := PACKED.get(kind)) is not None and (inner in STREAMS or _is_part(path)):
+        return inner or ".txt", lambda: cast(IO[bytes], opened(path))
     if kind == ".zip":
         with zipfile.ZipFile(path) as archive:
             member = _only_table(archive.namelist(), path)
-        # The member stays readable when the archive's own handle is closed.
-        return PurePosixPath(member).suffix.lower(), lambda: zipfile.ZipFile(path).open(member)
-    if kind not in TABLES:
+
+        def open_member() -> IO[bytes]:
+            with zipfile.ZipFile(path) as archive:
+                return archive.open(member)  # which stays readable when the archive is closed
+
+        return PurePosixPath(member).suffix.lower(), open_member
+    if kind not in STREAMS and not (_is_part(path) and not kind):
         known = ", ".join((*TABLES, ".zip"))
-        raise NaspError(f"{path}: unknown ending {kind!r}; known are {known}, and .gz of text")
+        raise NaspError(
+            f"{path}: unknown ending {kind!r}; known are {known}, and of most .gz, .bz2 and .xz; "
+            "rename a text table to .csv, write another as parquet first, with pandas for example"
+        )
     return kind, lambda: path.open("rb")
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith("part-") and "." not in path.name.removesuffix(path.suffix)
 
 
 def _only_table(members: list[str], path: Path) -> str:
     """Return the one ratings file of an archive; of several, the one with a usual name."""
-    tables = [name for name in members if PurePosixPath(name).suffix.lower() in TABLES]
+    members = [name for name in members if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
+    tables = [name for name in members if PurePosixPath(name).suffix.lower() in STREAMS]
     usual = [name for name in tables if re.fullmatch(r"ratings\..*|u\.data", Path(name).name)]
     tables = usual or tables
     if len(tables) != 1:
         listed = ", ".join(tables) or "none"
         raise NaspError(f"{path}: one ratings file is needed in it, found: {listed}; unpack it")
     return tables[0]
-
-
-def _read_parquet(open_file: Open, choose: Choose) -> Iterator[pd.DataFrame]:
-    with open_file() as stream:
-        file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))
-        start = 0
-        for batch in file.iter_batches(BATCH, columns=list(choose(file.schema_arrow.names))):
-            rows = pd.RangeIndex(start, start + len(batch), name="row")
-            start += len(batch)
-            yield pa.Table.from_batches([batch]).to_pandas(ignore_metadata=True).set_axis(rows)

@@ -19,7 +19,7 @@ from sif.data.store import BLOCK, Spool, Table
 
 EXACT = 2**53  # whole numbers from here on are not exact as floats
 PLAIN = r"^(0|-?[1-9][0-9]{0,18})\z"  # what `str` makes of an integer
-NESTED = (list, dict, set, np.ndarray)
+NESTED = {list: "list", np.ndarray: "list", dict: "mapping", set: "set"}
 
 
 def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
@@ -86,6 +86,23 @@ def same_types(*tables: Table) -> tuple[Table, ...]:
     return tuple(_with_texts(table, as_text) for table in tables)
 
 
+def check_same_ids(part: Table, train: Table, name: str) -> None:
+    """Tell of a part's ids that training does not have, see `check_known`.
+
+    Args:
+        part: Ratings of the same columns and types of ids as `train`.
+        train: The training ratings.
+        name: Of the part, for messages.
+
+    Raises:
+        NaspError: A column of the part has no id that training has.
+    """
+    for entity, (column, known) in enumerate(zip(train.columns, train.ids, strict=True)):
+        ids = part.ids[entity][np.unique(part.code(entity))]
+        place = f"{name} ratings, column {column}"
+        check_known(find_ids(ids, known, place), ids, known, place)
+
+
 def simple(column: pd.Series, place: str) -> pd.Series:
     """Return ids, none of them missing, as integers, float64 or texts.
 
@@ -148,10 +165,8 @@ def texts(ids: pd.Index | pd.Series) -> pd.Index:
 
 
 def _text(value: Any, place: str) -> str:
-    if isinstance(value, NESTED):
-        raise NaspError(
-            f"{place}: a {type(value).__name__} is no id; make it a text, or name another column"
-        )
+    if (nested := NESTED.get(type(value))) is not None:
+        raise NaspError(f"{place}: a {nested} is no id; make it a text, or name another column")
     if isinstance(value, bytes):
         try:
             return value.decode()
@@ -179,6 +194,8 @@ def _find_integers(distinct: pa.Array, known: pd.Index) -> np.ndarray:
 
 def _with_texts(table: Table, as_text: Sequence[bool]) -> Table:
     """The table with texts as the ids of some of its columns."""
+    if not any(wanted and _is_integer(i) for i, wanted in zip(table.ids, as_text, strict=True)):
+        return table
     ids, codes = list(table.ids), list(table.codes)
     for entity, wanted in enumerate(as_text):
         if wanted and _is_integer(ids[entity]):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nasp.core.errors import NaspError
+from sif.data.ids import same_types
 from sif.data.store import Table
 
 
@@ -95,7 +96,12 @@ def given(
             raise NaspError(f"{name} ratings have columns {theirs}, training ratings {ours}")
         if part is not None and not len(part):
             raise NaspError(f"there are no {name} ratings; give a table with some")
-    elsewhere = {"test": test} if valid is None else {"validation": valid, "test": test}
+    if valid is None:
+        train, test = same_types(train, test)
+        elsewhere = {"test": test}
+    else:
+        train, valid, test = same_types(train, valid, test)
+        elsewhere = {"validation": valid, "test": test}
     if valid is None:
         order = _shuffled(len(train), seed)
         count = round(fraction * len(train))

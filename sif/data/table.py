@@ -1,27 +1,45 @@
 """Ratings from a file, whatever its format and its size."""
 
-from collections.abc import Collection
+import warnings
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+from nasp.core.errors import NaspError
 from sif.data.check import Check, Transform, check_frame
-from sif.data.columns import Columns, find_columns, parse_columns
-from sif.data.formats import read_raw
+from sif.data.columns import Columns, find_columns, parse_columns, resolve
+from sif.data.formats import parts_of, read_raw
+from sif.data.layout import Layout, Reading
+from sif.data.order import check_order
 from sif.data.store import Table
+from sif.data.summary import summary
 
-__all__ = ["Columns", "Table", "check_frame", "parse_columns", "read_table"]
+__all__ = ["Columns", "Reading", "Table", "check_frame", "parse_columns", "read_table"]
 
 
-def read_table(path: Path, columns: Columns | None = None, transform: Transform = "none") -> Table:
-    """Read ratings from csv, tsv, MovieLens's `.data` and `.dat`, RecBole's `.inter` or parquet.
+def read_table(
+    path: Path,
+    columns: Columns | None = None,
+    transform: Transform = "none",
+    reading: Reading | None = None,
+    *,
+    timed: bool = False,
+    judged: bool = False,
+    say: Callable[[str], object] | None = None,
+) -> Table:
+    """Read ratings from a file of one of many forms, see `sif.data.formats`.
 
-    Text may be gzipped, and a table may lie in a zip; the delimiter is found by looking. Text
-    without a header holds user, item, rating and, optionally, timestamp, in this order. The file
-    is read block by block, so it may be larger than memory.
+    Delimiter, encoding, header and columns of a text are found by looking. Text without a header
+    holds user, item, rating and, optionally, timestamp, in this order, unless `columns` says
+    otherwise. The file is read block by block, so most of the forms may be larger than memory.
 
     Args:
-        path: The file.
+        path: The file, or a folder of parts that Spark wrote.
         columns: The file's column names where they are not the usual ones, and the contexts.
         transform: What becomes of each rating, see `check_frame`.
+        reading: What is known of the file, and which ratings are kept.
+        timed: Times are needed.
+        judged: The ratings are not learnt from: a few of one user and one value are enough.
+        say: Called with a line on what was understood; if None, warnings tell what was dropped.
 
     Returns:
         Checked ratings.
@@ -29,17 +47,32 @@ def read_table(path: Path, columns: Columns | None = None, transform: Transform 
     Raises:
         NaspError: The file cannot be read, or `Check` finds fault with it.
     """
-    columns = columns or Columns()
-    source = str(path)
-    found: dict[str, str] = {}
+    reading, given = reading or Reading(), columns or Columns()
+    seen: list[tuple[Layout, Check]] = []
+    for part in parts_of(path):
 
-    def choose(names: list[str]) -> Collection[str]:
-        found.update(find_columns(names, columns, source))
-        return found.values()
+        def choose(layout: Layout, source: str = str(part)) -> Collection[str]:
+            named = resolve(given, layout.names)
+            found = find_columns(layout.names, named, source, layout.header)
+            if not seen:
+                check = Check(source, named, found, transform, layout.text, reading, timed, judged)
+                seen.append((layout, check))
+            elif seen[0][1].found != found:
+                raise NaspError(f"{source}: other columns than in the parts before: {found}")
+            seen[0][1].source = source
+            return found.values()
 
-    check: Check | None = None
-    for frame in read_raw(path, choose):
-        if check is None:
-            check = Check(source, columns, found, transform, text=frame.index.name == "line")
-        check.add(frame)
-    return (check or Check(source, columns, found, transform)).finish()
+        for frame in read_raw(part, choose, reading, given):
+            layout, check = seen[0]
+            if not (layout.header or given.given):
+                check_order(frame, check.found, check.source)
+            check.add(frame)
+    layout, check = seen[0]
+    check.source = str(path)
+    table = check.finish()
+    if say is not None:
+        say(summary(path, layout, check, table))
+    else:
+        for note in check.notes:
+            warnings.warn(f"{path}: {note}", stacklevel=2)
+    return table

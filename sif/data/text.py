@@ -1,9 +1,7 @@
 """Delimited text, read block by block; a table in it may be of any size."""
 
 import codecs
-import csv
-import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 import numpy as np
@@ -12,79 +10,95 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from nasp.core.errors import NaspError
+from sif.data.columns import Columns
+from sif.data.layout import (
+    BLANKS,
+    HEAD,
+    Choose,
+    Layout,
+    Reading,
+    first_line,
+    guess_encoding,
+    layout_of,
+)
+from sif.data.streams import Stream, chunks_of, tabs_for_blanks, tabs_for_colons
 
-DELIMITERS = ("::", "\t", ";", "|", ",")
-MOVIELENS_ORDER = ("user", "item", "rating", "timestamp")
-HEAD = 1 << 20  # bytes in which the first line must lie
 BLOCK_BYTES = 1 << 25
-
-Choose = Callable[[list[str]], Collection[str]]
 
 
 def read_text(
-    open_file: Callable[[], IO[bytes]], source: str, choose: Choose
+    open_file: Callable[[], IO[bytes]],
+    source: str,
+    choose: Choose,
+    reading: Reading,
+    columns: Columns,
 ) -> Iterator[pd.DataFrame]:
-    """Read delimited text; a first line with a number in it is data, in MovieLens's order.
+    """Read delimited text.
 
     Args:
         open_file: Opens the text, at its beginning.
         source: Its name, for messages.
-        choose: Called with the names of all columns, before the first block; returns those to read.
+        choose: Called with the layout, before the first block; returns the columns to read.
+        reading: What is known of the text.
+        columns: What the user said about its columns.
 
     Yields:
         Blocks of rows, all values strings, indexed by the `line` of the file. Only an empty field
         is missing, so that an id `NA` is an id.
 
     Raises:
-        NaspError: The text is empty, of one column, not UTF-8, or a line has too many fields or
-            too few.
+        NaspError: The text is empty, of one column, not of its encoding, or a line has too many
+            fields or too few.
     """
     with open_file() as file:
-        head = file.read(HEAD).removeprefix(codecs.BOM_UTF8)
-    names, delimiter, skipped = _layout(head, source)
-    wanted = list(choose(names))
+        head = file.read(HEAD)
+    encoding, note = _encoding(head, reading.encoding)
+    # The end of the head may be cut within a character.
+    decoded = head if encoding == "utf-8" else head.decode(encoding, errors="ignore").encode()
+    first, delimiter, skipped = first_line(decoded.removeprefix(codecs.BOM_UTF8), source)
+    layout = layout_of(first, reading, columns, note)
+    wanted = list(choose(layout))
+    skipped += layout.header
+    escaped = b'\\"' in decoded
     with open_file() as file:
-        # The parser takes a delimiter of one character.
-        stream = _TwoColons(file) if delimiter == "::" else file
+        chunks = chunks_of(file, encoding)
+        if delimiter == "::":
+            chunks = tabs_for_colons(chunks)
+        elif delimiter == BLANKS:
+            chunks = tabs_for_blanks(chunks, source)
+        delimiter = "\t" if delimiter in ("::", BLANKS) else delimiter
+        parse = arrow_csv.ParseOptions(
+            delimiter=delimiter,
+            escape_char="\\" if escaped else False,
+            newlines_in_values=True,
+            ignore_empty_lines=False,  # blank lines count: messages give line numbers
+        )
         line = skipped + 1
-        for batch in _batches(
-            stream, source, "\t" if delimiter == "::" else delimiter, names, skipped, wanted
-        ):
+        for batch in _batches(Stream(chunks), source, parse, layout, skipped, wanted):
             lines = np.arange(line, line + len(batch))
             line += len(batch)
             yield _frame(batch, lines, source)
 
 
-def _layout(head: bytes, source: str) -> tuple[list[str], str, int]:
-    """The names of the columns, their delimiter, and the lines before the first rating."""
-    start = re.search(rb"[^\r\n]{1,100000}", head)
-    if start is None:
-        raise NaspError(f"{source} is empty; it should hold ratings")
-    skipped = head.count(b"\n", 0, start.start())
-    first = start.group().decode(errors="replace")
-    delimiter = max(DELIMITERS, key=first.count)
-    if delimiter not in first:
+def _encoding(head: bytes, given: str | None) -> tuple[str, str]:
+    """The text's encoding, and a note on it where it was not given."""
+    if given is None:
+        return guess_encoding(head)
+    try:
+        b"a".decode(given, errors="ignore")
+        name = codecs.lookup(given).name
+    except (LookupError, ValueError) as error:
         raise NaspError(
-            f"{source}, line {skipped + 1}: one column only ({first[:40]!r}); "
-            "separate the columns with a comma, tab, semicolon, | or ::"
-        )
-    names = (
-        next(csv.reader([first.replace("::", "\t")], delimiter="\t"))
-        if (delimiter == "::")
-        else next(csv.reader([first], delimiter=delimiter))
-    )
-    if any(map(_is_number, names)):
-        names = [*MOVIELENS_ORDER, *map(str, range(5, len(names) + 1))][: len(names)]
-        return names, delimiter, skipped
-    names = [re.sub(r":(token|float)(_seq)?$", "", name.strip()) for name in names]
-    return names, delimiter, skipped + 1
+            f"--encoding {given}: unknown; give utf-8, utf-16, latin-1 or cp1252 for example"
+        ) from error
+    return name, ""
 
 
 def _batches(
-    stream: object,
+    stream: Stream,
     source: str,
-    delimiter: str,
-    names: list[str],
+    parse: arrow_csv.ParseOptions,
+    layout: Layout,
     skipped: int,
     wanted: list[str],
 ) -> Iterator[pa.RecordBatch]:
@@ -93,13 +107,12 @@ def _batches(
         reader = arrow_csv.open_csv(
             pa.PythonFile(stream, mode="r"),
             arrow_csv.ReadOptions(
-                column_names=names, skip_rows=skipped, use_threads=False, block_size=BLOCK_BYTES
+                column_names=layout.names,
+                skip_rows=skipped,
+                use_threads=False,
+                block_size=BLOCK_BYTES,
             ),
-            arrow_csv.ParseOptions(
-                delimiter=delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=False,  # blank lines count: messages give line numbers
-            ),
+            parse,
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.binary()),
                 null_values=[""],
@@ -112,6 +125,8 @@ def _batches(
         reason = str(error).splitlines()[0].removeprefix("CSV parse error: ")
         if "Empty CSV file" in reason:
             return  # a header alone
+        if "straddl" in reason:
+            reason = f"a row is longer than {BLOCK_BYTES:,} bytes (a quote that is not closed?)"
         reason = reason.replace("Row #", "line ")
         raise NaspError(f"{source} cannot be read as text: {reason}; mend this place") from error
 
@@ -124,35 +139,11 @@ def _frame(batch: pa.RecordBatch, lines: np.ndarray, source: str) -> pd.DataFram
             columns[field.name] = column.cast(pa.string())
         except pa.ArrowInvalid as error:
             raise NaspError(
-                f"{source}, column {field.name}: not UTF-8 text; convert the file"
+                f"{source}, column {field.name}: not UTF-8 text; give its encoding, "
+                "--encoding latin-1 for example"
             ) from error
     frame = pd.DataFrame(pa.table(columns).to_pandas())
     frame = frame.set_index(pd.Index(lines, name="line"))
     if all(column.null_count for column in batch.columns):
         frame = frame.dropna(how="all")
     return frame
-
-
-class _TwoColons:
-    """A file with a tab for each `::`."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.rest = file, b""
-
-    def read(self, size: int = -1) -> bytes:
-        while True:
-            data = self.file.read(size - len(self.rest) if size > len(self.rest) else size)
-            whole = (self.rest + data).rstrip(b":") if data else self.rest
-            self.rest = (self.rest + data)[len(whole) :]
-            if whole or not data:
-                return whole.replace(b"::", b"\t")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -213,7 +213,7 @@ def test_duplicates_are_said_and_a_full_disk_is_one_line(
         text=True,
         check=False,
     )
-    assert "warning: " in done.stderr  # the rows that came twice
+    assert "5 of 1505 rows rate the same user and item again; the last" in done.stderr
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert [p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")] == []

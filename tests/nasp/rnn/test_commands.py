@@ -58,14 +58,12 @@ def test_a_search_by_trials_goes_on_without_those_that_diverge(
 ) -> None:
     some = [*data, *FAST, "--strategy", "random", "--trials", "6", "--trial_epochs", "1"]
     some += ["--learning_rate", "80", "--gradient_clip", "1", "--output", str(tmp_path / "run")]
-    failed, seconds = [], []
+    failed = []
     for again in ([], ["--resume"]):
         with pytest.warns(UserWarning, match=r"is left out: .* lower learning_rate"):
             rnn_search.main([*some, "--quiet", *again])
         failed.append(result_of(tmp_path / "run")["failed"])
-        seconds.append(result_of(tmp_path / "run")["seconds"])
     assert failed[0] == failed[1]
-    assert 0 < seconds[0]["search"] == seconds[1]["search"] < seconds[1]["total"]
     assert {f"trial {i} of 6" for i in range(1, 7)} > failed[0].keys() > set()
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasp.core.errors import NaspError
-from sif.data import formats, text
+from sif.data import binary, text
 from sif.data.check import Check
 from sif.data.columns import Columns
 from sif.data.table import read_table
@@ -24,6 +24,8 @@ def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(text, "BLOCK_BYTES", request.param)
 
 
+@pytest.mark.filterwarnings("ignore:.*hold a line break:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*no times. line 10, column timestamp:UserWarning")
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -73,7 +75,10 @@ def test_a_fault_in_a_late_block_is_on_its_line(
     assert reason in str(caught.value)
 
 
-def test_text_that_is_not_utf8_in_a_late_block(small_blocks: None, tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_in_a_late_block(
+    small_blocks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "HEAD", 100)
     (tmp_path / "a.csv").write_bytes(CSV.replace("\n27,", "\n\xe9,").encode("latin-1"))
     with pytest.raises(NaspError, match="column user: not UTF-8"):
         read_table(tmp_path / "a.csv")
@@ -83,7 +88,7 @@ def test_batches_of_parquet_make_one_table(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "a.csv").write_text(CSV)
     frame = read_table(tmp_path / "a.csv").frame()
     frame.to_parquet(tmp_path / "a.parquet", row_group_size=50)
-    monkeypatch.setattr(formats, "BATCH", 32)
+    monkeypatch.setattr(binary, "BATCH", 32)
     pd.testing.assert_frame_equal(read_table(tmp_path / "a.parquet").frame(), frame)
     frame.loc[200, "rating"] = np.inf
     frame.to_parquet(tmp_path / "a.parquet")

@@ -102,8 +102,8 @@ def test_repeated_pairs_keep_the_last(tmp_path: Path) -> None:
         ("a.csv", "", ("empty",)),
         ("a.csv", "\n\n", ("empty",)),
         ("a.csv", "user,item,rating\n", ("no ratings",)),
-        ("a.xlsx", CSV, ("'.xlsx'", ".csv, .tsv", ".parquet")),
-        ("a.csv", CSV.replace(",", " "), ("line 1", "one column", "comma, tab")),
+        ("a.xls", CSV, ("'.xls'", ".csv, .tsv", ".parquet")),
+        ("a.csv", CSV.replace(",", "_"), ("line 1", "one column", "comma, tab")),
         ("a.csv", CSV.replace("rating", "x"), ("no rating", "user, item, x", "--columns rating=")),
         ("a.csv", CSV.replace("\n0,2,3", "\n\n0,2,good"), ("line 5", "column rating", "'good'")),
         ("a.csv", CSV.replace("\n0,2,3", "\n0,2,"), ("line 4", "missing", "the 1 rows")),
@@ -154,10 +154,10 @@ def test_a_zip_must_hold_one_table(tmp_path: Path, names: list[str]) -> None:
     assert (", ".join(names[-2:]) if len(names) > 1 else "none") in fault(path)
 
 
-def test_text_must_be_utf8(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(CSV.replace("\n0,", "\n\xe9,").encode("latin-1"))
-    assert "UTF-8" in fault(path)
+    assert set(read_table(path)["user"]) == {"\xe9", "1", "2"}
 
 
 def test_movielens_100k(data_dir: Path) -> None:

@@ -1,0 +1,138 @@
+"""What a file says about its own columns, and what is found by looking at its first lines."""
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from nasp.core.errors import NaspError
+from sif.data.columns import Columns, roles_named
+
+DELIMITERS = ("::", "\t", ";", "|", ",")
+BLANKS = " "  # a delimiter: any run of blanks
+HEAD = 1 << 20  # bytes in which the first line must lie
+LONGEST = 100_000  # bytes of the first line
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+
+
+@dataclass
+class Reading:
+    """How a table of ratings is read.
+
+    Attributes:
+        header: Whether the first line names the columns; found by looking if null.
+        encoding: Of a text file, latin-1 or utf-16 for example; found by looking if null.
+        table: Which table of a database, or sheet of a workbook; needed where there are several.
+        drop_ratings: Values that mean that there is no rating; their rows are dropped.
+        repeats: What becomes of several ratings of the same user and item: the last or the first
+            of them (by time, else by row), or their mean, sum or max.
+    """
+
+    header: bool | None = None
+    encoding: str | None = None
+    table: str | None = None
+    drop_ratings: tuple[float, ...] = ()
+    repeats: Literal["last", "first", "mean", "sum", "max"] = "last"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a file.
+
+    Attributes:
+        names: Of all columns, `1`, `2` and so on where the file has none.
+        header: Whether the names are the file's own.
+        text: Whether all values are texts, from which the types of ids are found.
+        note: What else had to be understood, for people.
+    """
+
+    names: list[str]
+    header: bool = True
+    text: bool = False
+    note: str = ""
+
+
+Choose = Callable[[Layout], Collection[str]]
+
+
+def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = "") -> Layout:
+    """The layout of a text table or sheet by the fields of its first line.
+
+    A number in the line makes it a rating, unless other fields are names of columns.
+    """
+    if reading.header is None:
+        header = not any(map(NUMBER.fullmatch, first)) or roles_named(first, columns)
+    else:
+        header = reading.header
+    if not header:
+        return Layout([str(n + 1) for n in range(len(first))], header=False, text=True, note=note)
+    names = [name.strip() for name in first]
+    if all(re.fullmatch(r"[^:]+:\w+", name) for name in names):  # RecBole's `user_id:token`
+        names = [name.partition(":")[0] for name in names]
+    return Layout(names, text=True, note=note)
+
+
+def first_line(head: bytes, source: str) -> tuple[list[str], str, int]:
+    """The fields of the first line, their delimiter, and the number of blank lines before it.
+
+    Args:
+        head: The beginning of the text, in UTF-8.
+        source: Its name, for messages.
+
+    Raises:
+        NaspError: There is no line, it is too long, no text, or of one field.
+    """
+    start = re.search(rb"[^\r\n]+", head)
+    if start is None:
+        raise NaspError(f"{source} is empty; it should hold ratings")
+    if len(start.group()) > LONGEST:
+        raise NaspError(
+            f"{source}: its first line is longer than {LONGEST:,} bytes; is it a table of ratings, "
+            "a line for each? A user × item matrix is melted first, with pandas.melt for example"
+        )
+    if b"\0" in start.group():
+        raise NaspError(
+            f"{source} holds NUL bytes: it is no text, or text of an encoding that is given with "
+            "--encoding, utf-16-le for example"
+        )
+    skipped = head.count(b"\n", 0, start.start())
+    first = start.group().decode(errors="replace")
+    bare = re.sub('"[^"]*"', "", first)
+    delimiter = max(DELIMITERS, key=bare.count)
+    if delimiter not in bare:
+        delimiter = BLANKS
+        if len(first.split()) == 1:
+            raise NaspError(
+                f"{source}, line {skipped + 1}: one column only ({first[:40]!r}); "
+                "separate the columns with a comma, tab, semicolon, |, :: or blanks"
+            )
+        return first.split(), delimiter, skipped
+    line = first.replace("::", "\t") if delimiter == "::" else first
+    fields = next(csv.reader([line], delimiter="\t" if delimiter == "::" else delimiter))
+    return fields, delimiter, skipped
+
+
+def guess_encoding(head: bytes) -> tuple[str, str]:
+    """The encoding of a text by its beginning, and a note where it is not UTF-8."""
+    for mark, name in BYTE_ORDER_MARKS.items():
+        if head.startswith(mark):
+            return name, "" if name == "utf-8" else f"encoding {name}"
+    if len(head) > 3:
+        zeros = [head[side:1000:2].count(0) * 4 > len(head[side:1000:2]) for side in (0, 1)]
+        if any(zeros) and not all(zeros):
+            name = "utf-16-be" if zeros[0] else "utf-16-le"
+            return name, f"encoding {name} (a guess)"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut
+    except UnicodeDecodeError:
+        return "latin-1", "encoding latin-1 (a guess: it is not UTF-8; --encoding names another)"
+    return "utf-8", ""

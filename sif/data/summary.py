@@ -1,0 +1,38 @@
+"""What was understood of a table, in a line for people."""
+
+from pathlib import Path
+from textwrap import shorten
+
+from sif.data.check import Check
+from sif.data.columns import USUAL_NAMES
+from sif.data.layout import Layout
+from sif.data.store import Table
+
+
+def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
+    """Counts, columns, and what had to be guessed or was dropped.
+
+    For example: `books.csv: 5,449 ratings, 300 users, 200 items, ratings 1–5; user=uid item=isbn
+    rating=stars; not used: season, when; no header`.
+    """
+    counts = [f"{len(table):,} ratings"]
+    for name, ids in zip(table.columns, table.ids, strict=True):
+        kind = f"{name}s" if name in USUAL_NAMES else f"values of {name}"
+        counts.append(f"{len(ids):,} {kind}")
+    low, high = check.span
+    taken = dict(check.found)
+    if table.times is None:
+        taken.pop("timestamp", None)
+    columns = [f"{role if role in USUAL_NAMES else 'context'}={n}" for role, n in taken.items()]
+    if table.times is not None and check.clock.described:
+        columns[-1] += f" ({check.clock.described})"
+    unused = [name or "(no name)" for name in layout.names if name not in taken.values()]
+    parts = [f"{', '.join(counts)}, ratings {low:g}–{high:g}", " ".join(columns)]
+    if unused:
+        parts.append("not used: " + shorten(", ".join(unused), 100, placeholder=" …"))
+    if not layout.header:
+        parts.append("no header")
+    elif any(name.isdecimal() for name in layout.names) and layout.text:
+        parts.append("the first line is a header")
+    parts += [note for note in (layout.note, *check.notes) if note]
+    return " ".join(f"{path.name}: {'; '.join(parts)}".split())
