@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from nasp import cnn_search
-from nasp.cnn.data import CIFAR10, Augment, Labelled, find_images, load_cifar, training_batches
+from nasp.cnn.data import Augment, Labelled, Normalise, find_images, load_cifar, training_batches
 from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
@@ -68,7 +68,7 @@ def peak(device: torch.device, half: bool, size: int) -> float:
 
 
 def endless(images: Labelled, batch: int, generator: torch.Generator) -> Iterator[Labelled]:
-    augment = Augment(CIFAR10)
+    augment = Augment(Normalise.of([images.images]))
     while True:
         yield from training_batches(images, batch, generator, augment, drop_last=True)
 

@@ -45,7 +45,15 @@ def evaluate(config: EvalConfig) -> Metrics:
         precision=config.precision, size=trained.size, workers=config.workers, batch_size=1
     )
     network = trained.network
-    task, _ = open_task(config.data, config.data_dir, options, 0, device, len(trained.class_names))
+    task, _ = open_task(
+        config.data,
+        config.data_dir,
+        options,
+        0,
+        device,
+        len(trained.class_names),
+        trained.normalise,
+    )
     if task.kind != network.kind:
         raise NaspError(
             f"{config.data} is of the form of {task.kind}, but {path} was trained on images of the "

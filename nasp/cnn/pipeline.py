@@ -6,9 +6,9 @@ from functools import partial
 import torch
 
 from nasp.cnn.data import (
-    CIFAR10,
     Augment,
     Labelled,
+    Normalise,
     evaluation_batches,
     split,
     training_batches,
@@ -76,11 +76,12 @@ def find(
             hessian="finite",
         ),
     )
+    normalise = Normalise.of([train.images])
     batches = partial(
         training_batches,
         batch_size=options.batch_size,
         generator=random,
-        augment=Augment(CIFAR10, cutout=options.cutout),
+        augment=Augment(normalise, cutout=options.cutout),
         drop_last=True,
     )
 
@@ -90,7 +91,7 @@ def find(
 
     def evaluate(relaxation: Relaxation) -> Metrics:
         logits = partial(space.logits, relaxation=relaxation)
-        return judge(logits, evaluation_batches(valid, JUDGED, CIFAR10), "valid")
+        return judge(logits, evaluation_batches(valid, JUDGED, normalise), "valid")
 
     outcome = search(
         "search",

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 
 from nasp.cnn.data import (
-    CIFAR10,
-    IMAGENET,
     Augment,
     EncodedSet,
     ImageSet,
@@ -22,6 +20,7 @@ from nasp.cnn.data import (
     find_images,
     load_cifar,
     open_imagenet,
+    statistics,
     training_batches,
     training_loader,
 )
@@ -41,7 +40,7 @@ class Task:
     Attributes:
         kind: Of the network's stem and auxiliary head.
         classes: Names.
-        normalise: What the images went through.
+        normalise: What the images went through: it fits those that are trained on.
         size: Height and width that the network sees, in pixels.
         device: Where batches are.
         train: Starts an epoch, given its position and a generator: this process's share of each
@@ -67,17 +66,19 @@ def in_memory(
     classes: tuple[str, ...],
     batch_size: int,
     cutout: int,
+    normalise: Normalise | None = None,
 ) -> Task:
-    """Images of CIFAR's form, on the device where to train."""
-    augment = Augment(CIFAR10, cutout=cutout)
+    """Images of CIFAR's form, on the device where to train; those fit `normalise` if it is None."""
+    normalise = normalise or Normalise.of([train.images])
+    augment = Augment(normalise, cutout=cutout)
 
     def judged(images: Labelled | None) -> Batches:
-        return () if images is None else evaluation_batches(images, JUDGED, CIFAR10)
+        return () if images is None else evaluation_batches(images, JUDGED, normalise)
 
     return Task(
         "cifar",
         classes,
-        CIFAR10,
+        normalise,
         train.images.shape[-1],
         train.images.device,
         lambda epoch, random: training_batches(train, batch_size, random, augment, drop_last=True),
@@ -101,6 +102,7 @@ def open_task(
     seed: int,
     device: torch.device,
     classes: int | None = None,
+    normalise: Normalise | None = None,
 ) -> tuple[Task, str]:
     """Find and check the images.
 
@@ -111,6 +113,7 @@ def open_task(
         seed: Draws which images are taken and held out, and the order of ImageNet's.
         device: Where to train.
         classes: How many there have to be; None takes what is there.
+        normalise: What images go through; None fits it to those that are trained on.
 
     Returns:
         The task, and the SHA-256 of what identifies the data: all of CIFAR's images and labels; the
@@ -122,7 +125,7 @@ def open_task(
     """
     path = find_images(data, data_dir)
     if is_imagenet(path):
-        return _decoded(open_imagenet(path, classes), options, seed, device)
+        return _decoded(open_imagenet(path, classes), options, seed, device, normalise)
     images = load_cifar(path, classes)
     train, valid = held_out(len(images.train), options.images, options.validation, seed)
     task = in_memory(
@@ -132,18 +135,25 @@ def open_task(
         images.classes,
         options.batch_size,
         options.cutout,
+        normalise,
     )
     return task, digest(images)
 
 
 def _decoded(
-    images: EncodedSet, options: TrainOptions, seed: int, device: torch.device
+    images: EncodedSet,
+    options: TrainOptions,
+    seed: int,
+    device: torch.device,
+    normalise: Normalise | None,
 ) -> tuple[Task, str]:
     train, valid = held_out(len(images.train), options.images, options.validation, seed)
+    normalise = normalise or statistics(images.train, options.size, train)
     judged = partial(
         evaluation_loader,
         size=options.size,
         batch_size=JUDGED,
+        normalise=normalise,
         device=device,
         workers=options.workers,
     )
@@ -151,6 +161,7 @@ def _decoded(
         images.train,
         options.size,
         options.batch_size,
+        normalise,
         seed=seed,
         device=device,
         workers=options.workers,
@@ -160,7 +171,7 @@ def _decoded(
     task = Task(
         "imagenet",
         images.classes,
-        IMAGENET,
+        normalise,
         options.size,
         device,
         lambda epoch, random: loader.epoch(epoch),

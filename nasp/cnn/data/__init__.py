@@ -1,17 +1,15 @@
 """Images in: CIFAR-10 whole on the device, ImageNet decoded as it is needed."""
 
-from nasp.cnn.data.augment import CIFAR10, IMAGENET, Augment, Draws, Normalise
+from nasp.cnn.data.augment import Augment, Draws, Normalise
 from nasp.cnn.data.batches import Batch, evaluation_batches, training_batches
 from nasp.cnn.data.cifar import load_cifar
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.cnn.data.find import find_images
 from nasp.cnn.data.imagenet import EncodedSet, open_imagenet
 from nasp.cnn.data.labelled import ImageSet, Labelled, split, subset
-from nasp.cnn.data.loader import Loader, evaluation_loader, training_loader
+from nasp.cnn.data.loader import Loader, evaluation_loader, statistics, training_loader
 
 __all__ = [
-    "CIFAR10",
-    "IMAGENET",
     "Augment",
     "Batch",
     "Draws",
@@ -27,6 +25,7 @@ __all__ = [
     "load_cifar",
     "open_imagenet",
     "split",
+    "statistics",
     "subset",
     "training_batches",
     "training_loader",

@@ -1,5 +1,6 @@
 """What training images go through, a whole batch at once on the images' device."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,8 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasp.core.errors import NaspError
-
-CHUNK = 1000  # images whose sums are taken at once
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,21 @@ class Normalise:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, images: Tensor) -> "Normalise":
-        """What fits these images, uint8 `(images, 3, height, width)`; exact sums of whole numbers.
+    def of(cls, parts: Iterable[Tensor]) -> "Normalise":
+        """What fits images. A channel that has one value everywhere is only centred.
 
-        Raises:
-            NaspError: A channel is the same everywhere.
+        Args:
+            parts: All images, uint8 `(some, 3, height, width)` at a time.
         """
-        count = images[:, 0].numel()
-        sums = torch.zeros(2, 3, dtype=torch.int64, device=images.device)
-        for chunk in torch.split(images, CHUNK):
-            x = chunk.long()
-            sums += torch.stack([x.sum((0, 2, 3)), x.square().sum((0, 2, 3))])
-        totals, squares = sums.tolist()
-        mean = [total / count for total in totals]
-        # count · Σx² - (Σx)² has no rounding: Python's integers have no largest one.
-        parts = [count * s - t * t for t, s in zip(totals, squares, strict=True)]
-        if not all(parts):
-            raise NaspError("a channel of the training images has one value everywhere")
-        std = [part**0.5 / count for part in parts]
-        (r, g, b), (dr, dg, db) = mean, std
-        return cls((r / 255, g / 255, b / 255), (dr / 255, dg / 255, db / 255))
+        counts = torch.zeros(3, 256, dtype=torch.float64)  # of each channel's values
+        for part in parts:
+            for channel, values in zip(counts, part.unbind(1), strict=True):
+                channel += torch.bincount(values.flatten(), minlength=256).cpu()
+        values = torch.arange(256, dtype=torch.float64) / 255
+        share = counts / counts.sum(1, keepdim=True)
+        mean = (share * values).sum(1)
+        std = (share * (values - mean[:, None]).square()).sum(1).sqrt()
+        return cls(_three(mean), _three(torch.where(std > 0, std, 1.0)))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images uint8 `(batch, 3, height, width)` to float32 of the same shape."""
@@ -53,9 +47,9 @@ class Normalise:
         return (images.float() / 255 - mean) / std
 
 
-# As DARTS and its successors have them, and as is usual for ImageNet.
-CIFAR10 = Normalise((0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768))
-IMAGENET = Normalise((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+def _three(values: Tensor) -> tuple[float, float, float]:
+    red, green, blue = values.tolist()
+    return red, green, blue
 
 
 class Draws(NamedTuple):
@@ -88,7 +82,7 @@ class Augment:
             any pixel, what is outside of the image is lost. 0 cuts nothing out.
     """
 
-    normalise: Normalise = CIFAR10
+    normalise: Normalise
     padding: int = 4
     flip: bool = True
     cutout: int = 0

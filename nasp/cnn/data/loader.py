@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from nasp.cnn.data.augment import IMAGENET
+from nasp.cnn.data.augment import Normalise
 from nasp.cnn.data.batches import Batch
 from nasp.cnn.data.encoded import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
@@ -15,6 +15,7 @@ from nasp.core.parallel import share
 from nasp.core.seeding import generator
 
 Key = tuple[int, int]  # epoch and position of an image
+COUNTED = 1000  # images whose pixels are counted: decoding all would take as long as an epoch
 
 
 class SeenImages(Dataset[tuple[Tensor, Tensor]]):
@@ -40,9 +41,15 @@ class Loader:
     """Epochs of batches; make one by `training_loader` or `evaluation_loader`."""
 
     def __init__(
-        self, images: EncodedImages, view: View, order: "_Order", device: torch.device, workers: int
+        self,
+        images: EncodedImages,
+        view: View,
+        order: "_Order",
+        normalise: Normalise,
+        device: torch.device,
+        workers: int,
     ) -> None:
-        self.order, self.device = order, device
+        self.order, self.normalise, self.device = order, normalise, device
         self.loader = DataLoader(
             SeenImages(images, view),
             batch_sampler=order,
@@ -68,7 +75,7 @@ class Loader:
         try:
             for images, labels in self.loader:
                 moved = images.to(self.device, non_blocking=True)
-                yield IMAGENET(moved), labels.to(self.device, non_blocking=True)
+                yield self.normalise(moved), labels.to(self.device, non_blocking=True)
         except NaspError as error:
             # From another process it comes with its traceback; the last line is the message.
             message = str(error).strip().splitlines()[-1]
@@ -79,6 +86,7 @@ def training_loader(
     images: EncodedImages,
     size: int,
     batch_size: int,
+    normalise: Normalise,
     *,
     seed: int,
     device: torch.device,
@@ -93,6 +101,7 @@ def training_loader(
         images: The training images.
         size: Side of the square that the network sees, in pixels.
         batch_size: Images of a batch, of all processes together.
+        normalise: Mean and deviation of the channels.
         seed: The run's seed; with the epoch it gives the order, and all of an image's changes.
         device: Where batches go.
         workers: Processes that decode; 0 decodes in this one.
@@ -108,13 +117,14 @@ def training_loader(
         )
     share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
     order = _Order(chosen, batch_size, seed)
-    return Loader(images, TrainingView(size, seed), order, device, workers)
+    return Loader(images, TrainingView(size, seed), order, normalise, device, workers)
 
 
 def evaluation_loader(
     images: EncodedImages,
     size: int,
     batch_size: int,
+    normalise: Normalise,
     *,
     device: torch.device,
     workers: int,
@@ -125,7 +135,24 @@ def evaluation_loader(
     The arguments are those of `training_loader`.
     """
     chosen = torch.arange(len(images)) if indices is None else indices
-    return Loader(images, CentreView(size), _Order(chosen, batch_size, None), device, workers)
+    order = _Order(chosen, batch_size, None)
+    return Loader(images, CentreView(size), order, normalise, device, workers)
+
+
+def statistics(images: EncodedImages, size: int, indices: Tensor) -> Normalise:
+    """Mean and deviation of images as they are judged, from the first `COUNTED` of them.
+
+    Args:
+        images: The training images.
+        size: Side of the square that the network sees, in pixels.
+        indices: Positions of the images to train on, in random order, int64.
+
+    Raises:
+        NaspError: An image cannot be read; the message says which.
+    """
+    seen = SeenImages(images, CentreView(size))
+    counted, _ = indices[:COUNTED].sort()  # in order, a row group is read once
+    return Normalise.of(seen[0, index][0][None] for index in counted.tolist())
 
 
 class _Order:

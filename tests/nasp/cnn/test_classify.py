@@ -15,12 +15,11 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from nasp.cnn.classify import Classify, blank
-from nasp.cnn.data import CIFAR10
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.core.errors import NaspError
 from tests.nasp.cnn.cells import SMALL
-from tests.nasp.cnn.data.made import image_bytes, random_images
+from tests.nasp.cnn.data.made import SEEN, image_bytes, random_images
 
 NAMES = ("cat", "dog", "eel", "fox", "gnu")
 
@@ -32,7 +31,7 @@ def path(tmp_path_factory):
     for _ in range(9):  # moves the statistics of the batch norms
         network(torch.randn(16, 3, 8, 8, generator=random))
     made = tmp_path_factory.mktemp("model") / "model.pt"
-    save_network(made, network, NAMES, CIFAR10, 8)
+    save_network(made, network, NAMES, SEEN, 8)
     return made
 
 

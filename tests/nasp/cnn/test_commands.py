@@ -27,7 +27,7 @@ from nasp.core.command import run_command
 from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from tests.nasp.cnn.conftest import write_photos
-from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders
+from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, write_parquet
 
 SMALL = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--device", "cpu", "--quiet"]
 SEARCH = [*SMALL, "--epochs", "2", "--images", "32", "--trials", "2", "--trial_epochs", "1"]
@@ -178,6 +178,28 @@ def test_a_search_trains_on_all_images_of_its_half(
     finally:
         handle.remove()
     assert taken == {torch.optim.SGD: steps, torch.optim.Adam: steps}
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("main", [cnn_search.main, cnn_train.main])
+def test_twice_as_bright_images_are_the_same_to_a_network(main: Main, tmp_path: Path) -> None:
+    """Mean and deviation are counted from the training images, and go with the model."""
+    found = []
+    for times in (1, 2):
+        data = tmp_path / f"{times} times"
+        data.mkdir()
+        for split, count in (("train", 32), ("test", 16)):
+            arrays = random_images(count, 8, seed=count) // 2 * times
+            images, labels = [image_bytes(array) for array in arrays], [i % 3 for i in range(count)]
+            write_parquet(data / f"{split}-00000-of-00001.parquet", images, labels)
+        result = run(main, [*SMALL, "--epochs", "1"], data, tmp_path / f"run {times}")
+        found.append({k: v for k, v in result["metrics"].items() if "loss" in k})
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
+    if main is cnn_train.main:
+        pixels = load_cifar(data).train.images.double() / 255
+        seen = load_network(tmp_path / "run 2" / "model.pt").normalise
+        assert seen.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
+        assert seen.std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist())
 
 
 def test_training_leaves_its_records(trained: Path, searched: Path) -> None:

@@ -62,7 +62,9 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
     for damaged in (b"", b"hello", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
         refused("damaged")
-    Checkpoint(path).put("training", {"epoch": 1}, now=True)
+    Checkpoint(tmp_path).put("training", {"epoch": 1}, now=True)
+    (written,) = tmp_path.glob("training*.pt")
+    written.replace(path)
     refused("something else")
     torch.save([1, 2], path)
     refused("something else")

@@ -19,6 +19,7 @@ RESULT: dict[str, Any] = {
     "metrics": {"valid/accuracy": 0.8125, "model/parameters": 3_348_438},
     "seconds": {"search": 61.4, "total": 65.2},
     "peak_memory_mb": 512.3,
+    "failed": {},
 }
 
 

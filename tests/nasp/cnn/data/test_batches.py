@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from nasp.cnn.data import CIFAR10, Augment, Labelled, evaluation_batches, training_batches
+from nasp.cnn.data import Augment, Labelled, evaluation_batches, training_batches
 from nasp.core.errors import NaspError
-from tests.nasp.cnn.data.made import random_images
+from tests.nasp.cnn.data.made import SEEN, random_images
 
 IMAGES = torch.from_numpy(random_images(22, 6).transpose(0, 3, 1, 2).copy())
 DATA = Labelled(IMAGES, torch.arange(22))
-PLAIN = Augment(padding=0, flip=False)
-FULL = Augment(padding=2, cutout=2)
+PLAIN = Augment(SEEN, padding=0, flip=False)
+FULL = Augment(SEEN, padding=2, cutout=2)
 
 
 def epoch(augment=FULL, batch_size=8, seed=1, data=DATA, **options):
@@ -29,7 +29,7 @@ def test_an_epoch_has_every_image_once_with_its_label():
     assert [len(labels) for _, labels in batches] == [8, 8, 6]
     labels = torch.cat([labels for _, labels in batches])
     assert sorted(labels.tolist()) == list(range(22)) != labels.tolist()
-    assert torch.equal(torch.cat([images for images, _ in batches]), CIFAR10(IMAGES[labels]))
+    assert torch.equal(torch.cat([images for images, _ in batches]), SEEN(IMAGES[labels]))
 
 
 def test_the_last_batch_can_be_left_out():
@@ -81,7 +81,7 @@ def test_batches_that_cannot_be():
 def test_evaluation_goes_through_all_in_order(as_process):
     for processes in (1, 2):
         as_process(processes - 1, processes)
-        batches = list(evaluation_batches(DATA, 8, CIFAR10))
+        batches = list(evaluation_batches(DATA, 8, SEEN))
         assert [len(labels) for _, labels in batches] == [8, 8, 6]
-        assert torch.equal(torch.cat([images for images, _ in batches]), CIFAR10(IMAGES))
+        assert torch.equal(torch.cat([images for images, _ in batches]), SEEN(IMAGES))
         assert torch.equal(torch.cat([labels for _, labels in batches]), DATA.labels)

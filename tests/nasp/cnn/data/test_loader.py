@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from nasp.cnn.data import IMAGENET, evaluation_loader, open_imagenet, training_loader
+from nasp.cnn.data import evaluation_loader, open_imagenet, statistics, training_loader
 from nasp.cnn.data.encoded import pixels
 from nasp.cnn.data.views import CentreView, TrainingView
 from nasp.core.errors import NaspError
-from tests.nasp.cnn.data.made import write_folders
+from tests.nasp.cnn.data.made import SEEN, write_folders
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ def images(tmp_path):
 
 def training(images, batch_size=4, seed=1, workers=0, **options):
     return training_loader(
-        images.train, 8, batch_size, seed=seed, device=CPU, workers=workers, **options
+        images.train, 8, batch_size, SEEN, seed=seed, device=CPU, workers=workers, **options
     )
 
 
@@ -31,7 +31,7 @@ def same(a, b):
 
 
 def seen(images, view, epoch, index):
-    return IMAGENET(pixels(view(images.image(index), epoch, index))[None])[0]
+    return SEEN(pixels(view(images.image(index), epoch, index))[None])[0]
 
 
 def test_an_epoch_is_the_views_of_its_images(images):
@@ -49,12 +49,21 @@ def test_an_epoch_is_the_views_of_its_images(images):
 
 def test_a_smaller_last_batch_is_left_out_of_training_only(images):
     assert [len(labels) for _, labels in training(images).epoch(0)] == [4, 4]
-    loader = evaluation_loader(images.val, 8, 4, device=CPU, workers=0)
+    loader = evaluation_loader(images.val, 8, 4, SEEN, device=CPU, workers=0)
     batches = list(loader.epoch())
     assert [len(labels) for _, labels in batches] == [4, 4, 2] and len(loader) == 3
     assert torch.equal(torch.cat([labels for _, labels in batches]), images.val.labels)
     expected = [seen(images.val, CentreView(8), 0, index) for index in range(10)]
     assert torch.equal(torch.cat([images for images, _ in batches]), torch.stack(expected))
+
+
+def test_statistics_are_those_of_the_judged_views(images):
+    chosen = torch.tensor([7, 2, 5])
+    found = statistics(images.train, 8, chosen)
+    views = [pixels(CentreView(8)(images.train.image(int(i)), 0, 0)) for i in chosen]
+    plain = torch.stack(views).double() / 255
+    assert found.mean == pytest.approx(plain.mean((0, 2, 3)).tolist())
+    assert found.std == pytest.approx(plain.std((0, 2, 3), correction=0).tolist())
 
 
 def test_epochs_follow_seed_and_position_alone(images):
@@ -91,13 +100,15 @@ def test_processes_have_the_batch_together(images, as_process):
         for batch in zip(*parts, strict=True)
     ]
     assert same(together, alone)
-    evaluated = evaluation_loader(images.val, 8, 3, device=CPU, workers=0).epoch()
+    evaluated = evaluation_loader(images.val, 8, 3, SEEN, device=CPU, workers=0).epoch()
     assert sum(len(labels) for _, labels in evaluated) == 10
 
 
 def test_some_of_the_images(images):
     chosen = torch.tensor([1, 7, 8])
-    (batch,) = evaluation_loader(images.train, 8, 4, device=CPU, workers=0, indices=chosen).epoch()
+    (batch,) = evaluation_loader(
+        images.train, 8, 4, SEEN, device=CPU, workers=0, indices=chosen
+    ).epoch()
     assert torch.equal(batch[0][1], seen(images.train, CentreView(8), 0, 7))
     assert batch[1].tolist() == [0, 1, 1]
     ((_, labels),) = training(images, batch_size=3, indices=chosen).epoch(0)
