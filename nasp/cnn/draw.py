@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasp.cnn.genotype import INPUTS, CellPlan, plans
+from nasp.cnn.genotype import INPUT_LABELS, INPUTS, CellPlan, plans
 from nasp.core.genotype import Genotype
 from nasp.core.plots import new_figure, save, style
 
@@ -126,9 +126,9 @@ def _draw(cell: _Cell, axes: "Axes") -> None:
         line = _bend(cell.exits[state], cell.end - HEAD - CHANNEL, (cell.end, middle))
         _arrow(axes, line, head=True, color="0.6")
     _label(axes, (cell.end, middle), END, "$c_k$", "black")
-    for state, name in enumerate(("$c_{k-2}$", "$c_{k-1}$")):
+    for state, name in enumerate(INPUT_LABELS):
         x, y = cell.exits[state]
-        _label(axes, (x - END, y), END, name, _colour(state))
+        _label(axes, (x - END, y), END, f"${name}$", _colour(state))
     for node, lanes in enumerate(cell.lanes):
         right, middle = cell.exits[INPUTS + node]
         left = right - DIAMETER

@@ -20,7 +20,8 @@ from nasp.core.nearest import nearest
 
 SPACE = "cnn"
 CELLS = ("normal", "reduce")
-INPUTS = 2
+INPUT_LABELS = ("c_{k-2}", "c_{k-1}")  # of input_0 and input_1, to people
+INPUTS = len(INPUT_LABELS)
 CONCAT = "concat"
 
 Edges = Sequence[tuple[str, int]]
@@ -133,6 +134,12 @@ def parse_darts(text: str) -> Genotype:
     """
     normal, reduce = read_cells(text, {cell: f"{cell}_concat" for cell in CELLS})
     return from_darts(*normal, *reduce)
+
+
+def label(name: str) -> str:
+    """What papers call a source or a node: `c_{k-2}`, `c_{k-1}`, `0`, `1`, ..."""
+    kind, _, number = name.rpartition("_")
+    return INPUT_LABELS[int(number)] if kind == "input" else number
 
 
 def _count(choices: Choices, cell: str) -> int:

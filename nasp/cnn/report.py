@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nasp.cnn.draw import draw_cells
-from nasp.cnn.genotype import darts_text, plans
+from nasp.cnn.genotype import INPUT_LABELS, darts_text, label, plans
 from nasp.cnn.network import Network
 from nasp.cnn.size import parameters
 from nasp.core import plots
@@ -46,7 +46,7 @@ def write(folder: Path, found: Found, decisions: Sequence[Decision], one_shot: b
         for cell in ("normal", "reduce"):
             files.append(folder / f"weights_{cell}.png")
             own = [d for d in decisions if d.name.startswith(cell)]
-            draw_weights(own, history, found.genotype, files[-1])
+            draw_weights(own, history, found.genotype, files[-1], lambda n: f"${label(n)}$")
     return files
 
 
@@ -78,7 +78,7 @@ def show(found: Found, result: dict[str, Any], folder: Path) -> None:
     for column in ("node", "normal", "reduction"):
         table.add_column(column)
     normal, reduction = plans(found.genotype)
-    names = ["c_{k-2}", "c_{k-1}"]
+    names = list(INPUT_LABELS)
     for node, cells in enumerate(zip(normal.nodes, reduction.nodes, strict=True)):
         texts = [" + ".join(f"{name}({names[source]})" for source, name in c) for c in cells]
         table.add_row(str(node), *texts)

@@ -1,6 +1,6 @@
 """What the runs of all cells leave behind for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,11 @@ from nasp.core.search import weight_name
 
 
 def draw_weights(
-    decisions: Sequence[Decision], history: Sequence[Metrics], genotype: Genotype, path: Path
+    decisions: Sequence[Decision],
+    history: Sequence[Metrics],
+    genotype: Genotype,
+    path: Path,
+    label: Callable[[str], str] = str,
 ) -> None:
     """Draw the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
 
@@ -24,6 +28,7 @@ def draw_weights(
         history: Metrics of each epoch, with the weights under `nasp.core.search.weight_name`.
         genotype: Tells the edges that are kept.
         path: The PNG or SVG to write.
+        label: From the name of a source or of a decision to what pictures call it.
 
     Raises:
         OSError: The picture cannot be written.
@@ -47,12 +52,13 @@ def draw_weights(
                     marker=marker,
                     **plots.style(position),
                 )
-            axes.set_title(f"{source} to {decision.name}", fontsize="small")
+            title = f"{label(source)} to {label(decision.name)}"
             axes.grid(color="0.9")
             if source in kept:
-                axes.set_title(f"{source} to {decision.name}: {kept[source]}", fontsize="small")
+                title += f": {kept[source]}"
                 for spine in axes.spines.values():
                     spine.set_linewidth(2)
+            axes.set_title(title, fontsize="small")
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)

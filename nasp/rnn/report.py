@@ -44,7 +44,13 @@ def write(folder: Path, found: Found, strategy: str) -> list[Path]:
     if strategy in ONE_SHOT:
         files.append(folder / "weights.png")
         decisions = decisions_of(none=ONE_SHOT[strategy].dense)
-        draw_weights(decisions, found.histories["search"], found.genotype, files[-1])
+        draw_weights(
+            decisions,
+            found.histories["search"],
+            found.genotype,
+            files[-1],
+            lambda name: name.removeprefix("node_"),
+        )
     return files
 
 

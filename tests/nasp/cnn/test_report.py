@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from nasp.cnn import report
+from nasp.cnn import draw, report
 from nasp.cnn.genotype import darts_text, to_darts
 from nasp.cnn.network import Network
 from nasp.cnn.space import decisions_of
+from nasp.core import plots
 from nasp.core.found import Found
 from nasp.core.genotype import Genotype
 from nasp.core.metrics import Metrics
+from nasp.core.search import weight_name
 from tests.nasp.cnn.cells import DARTS_V2, NASP
 
 RESULT: dict[str, Any] = {
@@ -38,6 +42,30 @@ def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in files}
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
     assert Genotype.load(tmp_path / "genotype.json") == DARTS_V2
+
+
+def test_edges_have_the_same_names_in_all_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("config.yaml", "result.json"):
+        (tmp_path / name).touch()
+    figures: dict[str, Figure] = {}
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.update({path.name: figure}))
+    monkeypatch.setattr(draw, "save", plots.save)
+    decisions = decisions_of("darts", 4)
+    weights = {
+        weight_name(d, s, o): 0.5 for d in decisions for s in d.sources for o in d.operations
+    }
+    found = Found(DARTS_V2, {}, {"search": [{**history(1)[0], **weights}]})
+    report.write(tmp_path, found, decisions, one_shot=True)
+    drawn = {text.get_text() for text in figures["cells.png"].findobj(Text)}
+    for cell, first in (("normal", ": sep_conv_3x3"), ("reduce", ": max_pool_3x3")):
+        titles = [axes.get_title() for axes in figures[f"weights_{cell}.png"].axes]
+        titles = [title for title in titles if title]
+        assert titles[:2] == [f"$c_{{k-{i}}}$ to $0${first}" for i in (2, 1)]
+        assert len(titles) == 14
+        sources = {title.partition(" to ")[0] for title in titles}
+        assert {source.strip("$") if "c" not in source else source for source in sources} <= drawn
 
 
 @pytest.mark.parametrize("genotype", [DARTS_V2, NASP])
