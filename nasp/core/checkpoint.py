@@ -78,6 +78,10 @@ class Checkpoint:
             self._write(self._unwritten)
         self._unwritten, self._written = None, time.monotonic()
 
+    def place(self, section: str) -> str:
+        """Where a section is, for messages."""
+        return f"the state of {section!r}" if self.folder is None else str(self._path(section))
+
     def _path(self, section: str) -> Path:
         """Of a section's file: what can be read of its name, and what tells it from all others."""
         assert self.folder is not None

@@ -12,11 +12,30 @@ from typing import Any, Protocol
 import torch
 
 from nasp.core.checkpoint import Checkpoint
-from nasp.core.errors import Diverged
+from nasp.core.errors import Diverged, NaspError
 from nasp.core.metrics import Metrics, better
+from nasp.core.model_file import DAMAGE
 from nasp.core.progress import Progress
+from nasp.core.schema import anything, flag, integer, like, mapping, section, sequence
 
 SECONDS = "time/seconds"
+
+
+def _metrics(value: Any, name: str) -> None:
+    mapping(anything)(value, name)
+    if SECONDS not in value or not all(type(part) in (int, float) for part in value.values()):
+        raise NaspError(f"{name} must be numbers, the seconds among them")
+
+
+SECTION = section(
+    {
+        "history": sequence(_metrics),
+        "best_epoch": integer(),
+        "best": anything,
+        "done": flag,
+        "state": mapping(anything),
+    }
+)
 
 
 class Stateful(Protocol):
@@ -93,14 +112,12 @@ def run_epochs(
 
     Raises:
         Diverged: `epoch` raised it, or `monitor` is not finite.
+        NaspError: The checkpoint is not of this phase.
     """
     outcome, done = Outcome([]), False
     saved = run.checkpoint.get(name)
     if saved is not None:
-        outcome = Outcome(list(saved["history"]), saved["best_epoch"], saved["best"])
-        done = saved["done"]
-        for key, part in saved["state"].items():
-            _restore(state[key], part)
+        outcome, done = _resumed(name, run, state, snapshot)
     history = outcome.history
     before = history[-1][SECONDS] if history else 0.0
     start = time.perf_counter()
@@ -140,6 +157,35 @@ def run_epochs(
             run.log(metrics, len(history) - 1)
             phase.advance(metrics)
     return outcome
+
+
+def _resumed(
+    name: str,
+    run: Run,
+    state: Mapping[str, Stateful | torch.Generator],
+    snapshot: Callable[[], Any],
+) -> tuple[Outcome, bool]:
+    """What a phase's checkpoint holds, which must be of such a phase; the state is as it was.
+
+    Raises:
+        NaspError: It is not.
+    """
+    saved: Any = run.checkpoint.get(name)
+    try:
+        SECTION(saved, "")
+        if not 0 <= saved["best_epoch"] < len(saved["history"]):
+            raise ValueError("the best epoch is none of the history")
+        if not saved["done"] and saved["state"].keys() != state.keys():
+            raise KeyError("a part of the state is missing")
+        like(snapshot())(saved["best"], "best")  # before a generator has its state
+        for key, part in saved["state"].items():
+            _restore(state[key], part)
+    except DAMAGE as error:
+        raise NaspError(
+            f"{run.checkpoint.place(name)} is not of this phase ({error}): remove it, and the "
+            "phase is done again"
+        ) from error
+    return Outcome(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
 
 
 @contextmanager

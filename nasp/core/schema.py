@@ -140,6 +140,33 @@ def tensor(dtype: torch.dtype | None = None, shape: Sequence[int | None] | None 
     return rule
 
 
+def like(example: Any) -> Rule:
+    """Of the types, keys, lengths and shapes of an example; None tells nothing."""
+    if example is None:
+        return anything
+    if isinstance(example, Tensor):
+        return tensor(example.dtype, tuple(example.shape))
+    if isinstance(example, Mapping):
+        return section({key: like(value) for key, value in example.items()})
+    if isinstance(example, list | tuple):
+        parts = [like(value) for value in example]
+
+        def rule(value: Any, name: str) -> None:
+            sequence(anything, len(parts))(value, name)
+            for position, (part, of_part) in enumerate(zip(value, parts, strict=True)):
+                of_part(part, f"{name}[{position}]")
+
+        return rule
+    if isinstance(example, float):
+        return number()
+
+    def same(value: Any, name: str) -> None:
+        if type(value) is not type(example):
+            raise _wrong(name, f"a {type(example).__name__}", value)
+
+    return same
+
+
 def _wrong(name: str, wanted: str, value: Any) -> NaspError:
     shown = f"a {type(value).__name__}" if isinstance(value, Tensor) else repr(value)
     shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"

@@ -68,6 +68,27 @@ def test_a_loss_that_is_not_finite_keeps_the_epoch_before(bad: float) -> None:
     assert len(checkpoint.get("phase")["history"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"history": 3}, "history must be a list"),
+        ({"history": [{"loss": "low"}]}, r"history\[0\] must be numbers"),
+        ({"best_epoch": 9}, "the best epoch is none of the history"),
+        ({"best": "x"}, "best must be a int, not 'x'"),
+        ({"done": 0}, "done must be true or false"),
+        ({"state": {}, "done": False}, "a part of the state is missing"),
+        ({"state": {"generator": torch.zeros(3)}}, "is not of this phase"),
+        ({"state": {"other": torch.zeros(3)}}, "is not of this phase"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_one_line(change: dict, message: str) -> None:
+    checkpoint = Checkpoint()
+    ran([3.0, 1.0], checkpoint)
+    checkpoint.put("phase", {**checkpoint.get("phase"), **change})
+    with pytest.raises(NaspError, match=message):
+        ran([3.0, 1.0], checkpoint)
+
+
 def test_a_phase_that_ended_is_not_run_again() -> None:
     checkpoint = Checkpoint()
     first = ran([3.0, 1.0], checkpoint)
