@@ -251,4 +251,8 @@ _KEPT = {
 def _shown(column: pd.Series, wrong: Any) -> str:
     """The first wrong value."""
     value = column.iloc[int(np.argmax(wrong))]
-    return "an empty field" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)[:40]
+    return (
+        "an empty field"
+        if pd.api.types.is_scalar(value) and pd.isna(value)
+        else " ".join(str(value).split())[:40]
+    )

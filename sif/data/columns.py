@@ -117,16 +117,21 @@ def roles_named(names: Sequence[str], columns: Columns) -> bool:
 
 
 def resolve(columns: Columns, names: Sequence[str]) -> Columns:
-    """Return the columns with names in place of numbers; a column called `2` is no number.
+    """Return the columns with names in place of numbers.
+
+    They are numbers unless all of them are names of columns, too.
 
     Args:
         columns: What the user said.
         names: All columns of the table.
     """
+    numbers = [name for name in columns.given if name.isdecimal()]
+    if all(name in names for name in numbers):
+        return columns
 
     def named(name: str) -> str:
-        held = name in names or not name.isdecimal() or not 0 < int(name) <= len(names)
-        return name if held else names[int(name) - 1]
+        held = name in numbers and 0 < int(name) <= len(names)
+        return names[int(name) - 1] if held else name
 
     contexts = tuple(map(named, columns.contexts))
     roles = {role: getattr(columns, role) for role in USUAL_NAMES}

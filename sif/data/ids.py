@@ -66,15 +66,15 @@ def check_known(positions: np.ndarray, values: Any, known: pd.Index, place: str)
     unknown = int((positions < 0).sum())
     if not unknown:
         return
-    first = pd.Series(values).iloc[int(np.argmax(positions < 0))]
+    first = _shown(pd.Series(values).iloc[int(np.argmax(positions < 0))])
     if unknown == len(positions):
-        sample = f"{known[0]!s:.60} for example" if len(known) else "there are none"
+        sample = f"{_shown(known[0])} for example" if len(known) else "there are none"
         raise NaspError(
-            f"{place}: no id is known, {first!s:.60} for example; known ids look different "
+            f"{place}: no id is known, {first} for example; known ids look different "
             f"({sample}): check the column, and that both tables write ids alike"
         )
     warnings.warn(
-        f"{place}: {unknown} of {len(positions)} ids are not known, {first!s:.60} for example",
+        f"{place}: {unknown} of {len(positions)} ids are not known, {first} for example",
         stacklevel=3,
     )
 
@@ -162,6 +162,10 @@ def texts(ids: pd.Index | pd.Series) -> pd.Index:
     named = pa.array(ids.to_numpy()).cast(pa.string()).to_pandas() if _is_integer(ids) else ids
     index: pd.Index = pd.Index(named)
     return index
+
+
+def _shown(value: Any) -> str:
+    return " ".join(str(value).split())[:60]
 
 
 def _text(value: Any, place: str) -> str:

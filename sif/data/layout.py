@@ -29,7 +29,7 @@ class Reading:
     """How a table of ratings is read.
 
     Attributes:
-        header: Whether the first line names the columns; found by looking if null.
+        header: Whether the first line names the columns, yes or no; found by looking if null.
         encoding: Of a text file, latin-1 or utf-16 for example; found by looking if null.
         table: Which table of a database, or sheet of a workbook; needed where there are several.
         drop_ratings: Values that mean that there is no rating; their rows are dropped.
@@ -69,10 +69,12 @@ def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = 
 
     A number in the line makes it a rating, unless other fields are names of columns.
     """
-    if reading.header is None:
+    header = reading.header
+    if header is None:
         header = not any(map(NUMBER.fullmatch, first)) or roles_named(first, columns)
-    else:
-        header = reading.header
+        if first == [str(n) for n in range(len(first))]:  # pandas' names for columns without any
+            doubt = f"line 1 ({', '.join(first)}) is taken for a rating: --header yes if it is none"
+            note = "; ".join(filter(None, (note, doubt)))
     if not header:
         return Layout([str(n + 1) for n in range(len(first))], header=False, text=True, note=note)
     names = [name.strip() for name in first]
@@ -83,6 +85,8 @@ def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = 
 
 def first_line(head: bytes, source: str) -> tuple[list[str], str, int]:
     """The fields of the first line, their delimiter, and the number of blank lines before it.
+
+    The delimiter is followed by a blank where it always is in the first line.
 
     Args:
         head: The beginning of the text, in UTF-8.
@@ -116,9 +120,11 @@ def first_line(head: bytes, source: str) -> tuple[list[str], str, int]:
                 "separate the columns with a comma, tab, semicolon, |, :: or blanks"
             )
         return first.split(), delimiter, skipped
-    line = first.replace("::", "\t") if delimiter == "::" else first
-    fields = next(csv.reader([line], delimiter="\t" if delimiter == "::" else delimiter))
-    return fields, delimiter, skipped
+    if delimiter == "::":
+        return next(csv.reader([first.replace("::", "\t")], delimiter="\t")), delimiter, skipped
+    spaced = delimiter != "\t" and bare.count(delimiter) == bare.count(delimiter + " ")
+    fields = next(csv.reader([first], delimiter=delimiter, skipinitialspace=spaced))
+    return fields, delimiter + " " * spaced, skipped
 
 
 def guess_encoding(head: bytes) -> tuple[str, str]:

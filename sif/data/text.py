@@ -7,6 +7,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from nasp.core.errors import NaspError
@@ -59,25 +60,19 @@ def read_text(
     layout = layout_of(first, reading, columns, note)
     wanted = list(choose(layout))
     skipped += layout.header
-    escaped = b'\\"' in decoded
     with open_file() as file:
-        chunks = chunks_of(file, encoding)
-        if delimiter == "::":
-            chunks = tabs_for_colons(chunks)
-        elif delimiter == BLANKS:
-            chunks = tabs_for_blanks(chunks, source)
-        delimiter = "\t" if delimiter in ("::", BLANKS) else delimiter
+        stream = _stream(file, encoding, delimiter, source)
         parse = arrow_csv.ParseOptions(
-            delimiter=delimiter,
-            escape_char="\\" if escaped else False,
+            delimiter="\t" if delimiter in ("::", BLANKS) else delimiter.strip(" "),
+            escape_char="\\" if b'\\"' in decoded else False,
             newlines_in_values=True,
             ignore_empty_lines=False,  # blank lines count: messages give line numbers
         )
         line = skipped + 1
-        for batch in _batches(Stream(chunks), source, parse, layout, skipped, wanted):
+        for batch in _batches(stream, source, parse, layout, skipped, wanted):
             lines = np.arange(line, line + len(batch))
             line += len(batch)
-            yield _frame(batch, lines, source)
+            yield _frame(batch, lines, source, trimmed=delimiter.endswith(" "))
 
 
 def _encoding(head: bytes, given: str | None) -> tuple[str, str]:
@@ -94,8 +89,20 @@ def _encoding(head: bytes, given: str | None) -> tuple[str, str]:
     return name, ""
 
 
+def _stream(file: IO[bytes], encoding: str, delimiter: str, source: str) -> IO[bytes] | Stream:
+    """The text in UTF-8, with a tab where the parser cannot take the delimiter."""
+    if encoding == "utf-8" and delimiter not in ("::", BLANKS):
+        return file
+    chunks = chunks_of(file, encoding)
+    if delimiter == "::":
+        chunks = tabs_for_colons(chunks)
+    elif delimiter == BLANKS:
+        chunks = tabs_for_blanks(chunks, source)
+    return Stream(chunks)
+
+
 def _batches(
-    stream: Stream,
+    stream: IO[bytes] | Stream,
     source: str,
     parse: arrow_csv.ParseOptions,
     layout: Layout,
@@ -123,7 +130,7 @@ def _batches(
         yield from reader
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0].removeprefix("CSV parse error: ")
-        if "Empty CSV file" in reason:
+        if "Empty CSV file" in reason or "Could not skip initial" in reason:
             return  # a header alone
         if "straddl" in reason:
             reason = f"a row is longer than {BLOCK_BYTES:,} bytes (a quote that is not closed?)"
@@ -131,12 +138,13 @@ def _batches(
         raise NaspError(f"{source} cannot be read as text: {reason}; mend this place") from error
 
 
-def _frame(batch: pa.RecordBatch, lines: np.ndarray, source: str) -> pd.DataFrame:
-    """The rows of a batch that are not blank, as strings."""
+def _frame(batch: pa.RecordBatch, lines: np.ndarray, source: str, trimmed: bool) -> pd.DataFrame:
+    """The rows of a batch that are not blank, as strings, without blanks before them or with."""
     columns = {}
     for field, column in zip(batch.schema, batch.columns, strict=True):
         try:
-            columns[field.name] = column.cast(pa.string())
+            column = column.cast(pa.string())
+            columns[field.name] = pc.utf8_ltrim(column, " ") if trimmed else column
         except pa.ArrowInvalid as error:
             raise NaspError(
                 f"{source}, column {field.name}: not UTF-8 text; give its encoding, "

@@ -81,6 +81,7 @@ def spark_parquet(path: Path) -> None:
 
 FORMS = {
     "blanks.txt": lambda path: write(path, CSV.replace(",", " ")),
+    "spaced.csv": lambda path: write(path, CSV.replace(",", ", ")),
     "runs.dat": lambda path: write(path, "  " + CSV.replace(",", "   ").replace("\n", " \r\n  ")),
     "utf16.csv": lambda path: write(path, CSV.encode("utf-16")),
     "utf16be.csv": lambda path: write(path, CSV.encode("utf-16-be")),

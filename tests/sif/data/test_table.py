@@ -102,6 +102,7 @@ def test_repeated_pairs_keep_the_last(tmp_path: Path) -> None:
         ("a.csv", "", ("empty",)),
         ("a.csv", "\n\n", ("empty",)),
         ("a.csv", "user,item,rating\n", ("no ratings",)),
+        ("a.csv", "user,item,rating", ("no ratings",)),
         ("a.xls", CSV, ("'.xls'", ".csv, .tsv", ".parquet")),
         ("a.csv", CSV.replace(",", "_"), ("line 1", "one column", "comma, tab")),
         ("a.csv", CSV.replace("rating", "x"), ("no rating", "user, item, x", "--columns rating=")),

@@ -98,6 +98,14 @@ def test_numbers_name_columns_of_a_header(tmp_path: Path) -> None:
     assert "two roles" in fault(tmp_path, lines(ROWS, "a,b,c"), "user=a,item=1,rating=3")
 
 
+def test_names_that_pandas_gave_are_in_doubt(tmp_path: Path) -> None:
+    rows = [*ROWS[:1], *ROWS[2:]]
+    table, line = read(tmp_path, lines(rows, "0,1,2"))
+    assert len(table) == 12
+    assert "line 1 (0, 1, 2) is taken for a rating: --header yes if it is none" in line
+    assert len(read(tmp_path, lines(rows, "0,1,2"), "user=1,item=2,rating=3", header=True)[0]) == 11
+
+
 def test_ratings_that_are_plainly_elsewhere(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     rows = [(random.integers(1, 6), user, random.integers(900)) for user in range(300)]
