@@ -1,15 +1,16 @@
 """What every table of ratings must satisfy before anything is trained on it."""
 
 import warnings
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from nasp.core.errors import NaspError
 from sif.data.columns import Columns, find_columns, resolve
+from sif.data.faults import place, shown
 from sif.data.layout import Reading
-from sif.data.numbers import EXACT, rounded, to_numbers
+from sif.data.numbers import check_ratings, read_ratings
 from sif.data.repeats import without_repeats
 from sif.data.store import BLOCK, Spool, Table
 from sif.data.times import Times
@@ -104,14 +105,15 @@ class Check:
         Raises:
             NaspError: A value is wrong; the message names the first, and counts those of the block.
         """
-        ratings = self._ratings(frame[self.found["rating"]])
+        ratings = read_ratings(frame[self.found["rating"]], self.source)
         if self.reading.drop_ratings:
             kept = ~ratings.isin(self.reading.drop_ratings).to_numpy()
             self.dropped += len(frame) - int(kept.sum())
             frame, ratings = frame[kept], ratings[kept]
         if frame.empty:
             return
-        self._check_ratings(ratings, frame[self.found["rating"]])
+        rated = frame[self.found["rating"]]
+        check_ratings(ratings, rated, self.source, log=self.transform == "log")
         for name, vocabulary in self.vocabularies.items():
             vocabulary.append(self._ids(frame[self.found[name]]))
         self.ratings.append(ratings.to_numpy())
@@ -150,54 +152,15 @@ class Check:
                 block[:] = np.log1p(block.astype(np.float64))
         return kept
 
-    def _place(self, column: pd.Series, wrong: pd.Series | np.ndarray) -> str:
-        """Name the first wrong value's place in the table."""
-        row = column.index[int(np.argmax(wrong))]
-        return f"{self.source}, {column.index.name or 'row'} {row}, column {column.name}"
-
     def _ids(self, column: pd.Series) -> pd.Series:
         """Return ids, of which none is missing."""
         missing = column.isna()
         if missing.any():
             raise NaspError(
-                f"{self._place(column, missing)}: no id; "
+                f"{place(self.source, column, missing)}: no id; "
                 f"fill in or remove the {missing.sum()} rows without one"
             )
         return column
-
-    def _ratings(self, column: pd.Series) -> pd.Series:
-        """Return the ratings as numbers, float64."""
-        numbers = to_numbers(column)
-        text = numbers.isna() & column.notna()
-        if text.any():
-            value = _shown(column, text)
-            raise NaspError(
-                f"{self._place(column, text)}: {value!r} is not a number; "
-                "correct it, or name the column of ratings with --columns rating=NAME"
-            )
-        return numbers
-
-    def _check_ratings(self, numbers: pd.Series, column: pd.Series) -> None:
-        wrong = ~numbers.abs().le(float(np.finfo(np.float32).max))
-        if wrong.any():
-            raise NaspError(
-                f"{self._place(column, wrong)}: the rating is missing or infinite; "
-                f"fill in or remove the {wrong.sum()} rows of this kind"
-            )
-        if self.transform == "log":
-            if (below := numbers < 0).any():
-                value = numbers.iloc[int(np.argmax(below))]
-                raise NaspError(
-                    f"{self._place(column, below)}: no logarithm of {value:g}; "
-                    "use --rating_transform none"
-                )
-        elif (inexact := rounded(numbers)).any():
-            value = _shown(column, inexact)
-            raise NaspError(
-                f"{self._place(column, inexact)}: a rating of {value} would be rounded: beyond "
-                f"{EXACT:,} few whole numbers are held; is it a rating? Divide them, or use "
-                "--rating_transform log"
-            )
 
     def _add_times(self, column: pd.Series) -> None:
         """Gather times; a column that holds others is left out, unless times are needed."""
@@ -207,7 +170,7 @@ class Check:
         if not wrong.any():
             self.times.append(times)
             return
-        fault = f"{self._place(column, wrong)}: {reason}: {_shown(column, wrong)}"
+        fault = f"{place(self.source, column, wrong)}: {reason}: {shown(column, wrong)}"
         if self.must_have_times:
             raise NaspError(
                 f"{fault}; correct it, or name another column, --columns timestamp=NAME"
@@ -246,13 +209,3 @@ _KEPT = {
     "sum": "their sum is kept",
     "max": "the largest of each is kept",
 }
-
-
-def _shown(column: pd.Series, wrong: Any) -> str:
-    """The first wrong value."""
-    value = column.iloc[int(np.argmax(wrong))]
-    return (
-        "an empty field"
-        if pd.api.types.is_scalar(value) and pd.isna(value)
-        else " ".join(str(value).split())[:40]
-    )

@@ -13,7 +13,10 @@ from nasp.core.nearest import nearest
 # Names in use, the best first, in lower case, without punctuation and without a final "id".
 USUAL_NAMES = {
     "user": ("user", "users", "u", "reviewer", "customer", "member"),
-    "item": ("item", "i", "movie", "product", "asin", "book", "isbn", "artist", "song", "business"),
+    "item": (
+        *("item", "i", "movie", "product", "asin", "book", "isbn", "artist", "song", "business"),
+        *("anime", "track", "game", "app", "recipe", "joke"),
+    ),
     "rating": (
         "rating",
         "ratings",
@@ -26,7 +29,10 @@ USUAL_NAMES = {
         "cnt",
         "weight",
     ),
-    "timestamp": ("timestamp", "time", "unixreviewtime", "ts", "datetime", "date"),
+    "timestamp": (
+        *("timestamp", "time", "unixreviewtime", "unixtime", "ts", "datetime", "date"),
+        *("reviewtime", "reviewdate", "createdat"),
+    ),
 }
 ROLES = (*USUAL_NAMES, "context")
 MATRIX = "a user × item matrix is melted to a line for each rating first, with pandas.melt"

@@ -98,7 +98,9 @@ def check_same_ids(part: Table, train: Table, name: str) -> None:
         NaspError: A column of the part has no id that training has.
     """
     for entity, (column, known) in enumerate(zip(train.columns, train.ids, strict=True)):
-        ids = part.ids[entity][np.unique(part.code(entity))]
+        present = np.zeros(len(part.ids[entity]), bool)
+        present[part.code(entity)] = True
+        ids = part.ids[entity][present]
         place = f"{name} ratings, column {column}"
         check_known(find_ids(ids, known, place), ids, known, place)
 
