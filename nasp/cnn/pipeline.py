@@ -84,6 +84,7 @@ def find(
         augment=Augment(normalise, cutout=options.cutout),
         drop_last=True,
     )
+    judged = min(options.batch_size, len(valid))  # this half may be smaller than a batch
 
     def schedule(position: int) -> None:
         rate = cosine(options.learning_rate, options.learning_rate_min, position, options.epochs)
@@ -97,7 +98,7 @@ def find(
         "search",
         strategy,
         optimizer,
-        lambda: beside(batches(train), lambda: batches(valid)),
+        lambda: beside(batches(train), lambda: batches(valid, batch_size=judged)),
         evaluate,
         epochs=options.epochs,
         monitor="valid/accuracy",
