@@ -11,7 +11,7 @@ import torch
 
 from nasp.core.digest import is_whole, sealed
 from nasp.core.errors import NaspError
-from nasp.core.files import write_atomic
+from nasp.core.files import remove_leftovers, write_atomic
 from nasp.core.model_file import DAMAGE, load_plain
 from nasp.core.parallel import rank
 
@@ -28,7 +28,7 @@ class Checkpoint:
     Args:
         folder: Holds the files, and is made with the first one; None keeps everything in memory.
         config: The settings that the results depend on. A checkpoint of others is refused.
-        resume: Read the files that are there.
+        resume: Read the files that are there, and remove what a killed write left.
 
     Raises:
         NaspError: A file is damaged, of another version or of another configuration.
@@ -49,6 +49,8 @@ class Checkpoint:
             for path in sorted(folder.glob("*.pt")):
                 section, state = self._read(path)
                 self.sections[section] = state
+            if rank() == 0:
+                remove_leftovers(folder)
 
     def get(self, section: str) -> Any | None:
         """What was last put there, None if nothing was."""

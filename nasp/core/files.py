@@ -32,6 +32,12 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writes into a folder that were killed; no one may write now."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically; raises like `write_atomic`."""
     write_atomic(path, lambda file: file.write(text.encode()))

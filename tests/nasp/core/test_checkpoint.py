@@ -95,6 +95,20 @@ def test_a_full_disk_leaves_the_last_file_whole(
     assert only_file(tmp_path) == before
 
 
+def test_what_a_killed_write_left_goes_when_the_run_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = written(tmp_path)
+    monkeypatch.setattr(files.Path, "unlink", lambda *_, **__: None)  # a killed process cleans none
+    monkeypatch.setattr(files.os, "replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        checkpoint.put("search", {"epoch": 4}, now=True)
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert Checkpoint(tmp_path, {}, resume=True).get("search")["epoch"] == 3
+    assert only_file(tmp_path).suffix == ".pt"
+
+
 def test_no_pickled_code_runs(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple:
