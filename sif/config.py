@@ -20,6 +20,7 @@ from sif.data import (
 from sif.data.card import find_card
 from sif.data.fetch import Say, say_on_stderr
 from sif.data.layout import Reading
+from sif.data.split import SplitBy
 from sif.fit import TrainOptions
 from sif.options import SearchOptions
 
@@ -38,7 +39,8 @@ class RatingOptions(Reading):
             numbers, from 1, user=2,item=1,rating=3; with context=name for each further entity.
         rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the
             data set's card says if null.
-        split: random, or time: the oldest ratings train, the newest test.
+        split: random; time: the oldest ratings train, the newest test; user: of each user's ratings
+            some to each part; last: each user's last rating tests, the one before validates.
         split_fractions: Shares of training, validation and test.
         synthetic: What `--data synthetic` plants.
     """
@@ -46,7 +48,7 @@ class RatingOptions(Reading):
     data_dir: Path | None = None
     columns: str | None = None
     rating_transform: Literal["none", "log"] | None = None
-    split: Literal["random", "time"] = "random"
+    split: SplitBy = "random"
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 

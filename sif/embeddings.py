@@ -7,7 +7,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from nasp.core.check import above_zero, not_negative
+from nasp.core.check import above_zero, declared_types, not_negative
 from nasp.core.errors import NaspError
 
 Batch = tuple[Tensor, Tensor]
@@ -35,6 +35,7 @@ class SpaceOptions:
     weight_decay: float = 0.05
 
     def __post_init__(self) -> None:
+        declared_types(self)
         above_zero(self, "embedding_dim", "embedding_std")
         not_negative(self, "weight_decay")
 

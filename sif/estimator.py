@@ -1,13 +1,15 @@
 """The interaction search as a scikit-learn estimator."""
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from nasp.core.environment import resolve_device
@@ -15,7 +17,16 @@ from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Run
 from nasp.core.progress import Progress
-from sif.data import check_frame
+from sif.data import (
+    Columns,
+    Table,
+    as_column,
+    as_frame,
+    check_frame,
+    check_same_ids,
+    find_columns,
+    same_types,
+)
 from sif.model import InteractionModel
 from sif.options import SearchOptions
 from sif.pipeline import find
@@ -23,7 +34,7 @@ from sif.visible import Data
 
 
 @dataclass(eq=False)
-class InteractionSearch(SearchOptions, BaseEstimator):  # type: ignore[misc]
+class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Finds the interaction function of a table of ratings, and predicts with it.
 
     Attributes:
@@ -43,24 +54,33 @@ class InteractionSearch(SearchOptions, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        X: pd.DataFrame,
-        y: Sequence[float] | None = None,
+        X: Any,
+        y: Any = None,
         *,
-        valid: pd.DataFrame | None = None,
+        contexts: Sequence[str] = (),
+        valid: Any = None,
     ) -> Self:
         """Search and train.
 
         Args:
-            X: Columns `user`, `item`, any further entity columns, and `rating` unless `y` is given.
-            y: The ratings, `(ratings,)`.
-            valid: Validation ratings with the same columns; drawn from `X` if None.
+            X: Ratings: a frame (pandas, polars, Arrow) with the columns `user`, `item`, those of
+                `contexts`, and `rating` unless `y` is given; or rows of user, item and rating (or
+                of user and item), as an array, a list of tuples or a sparse matrix. Columns are
+                found by their usual names; a warning names those that are not used.
+            y: The ratings, `(ratings,)`, in the order of the rows.
+            contexts: Columns of further entities: where, when, with whom.
+            valid: Validation ratings, like `X`; drawn from `X` if None.
 
         Raises:
             NaspError: An option or the table is wrong.
         """
         self.__post_init__()  # set_params does not check
         device = resolve_device(self.device)
-        table = check_frame(X if y is None else X.assign(rating=np.asarray(y)))
+        try:
+            columns = Columns(contexts=tuple(contexts))
+        except NaspError as error:
+            raise NaspError(_as_of_a_frame(str(error))) from error
+        table = self._table(X, y, columns, "the table given")
         if valid is None:
             if not 0 < self.valid_fraction < 1:
                 raise NaspError(
@@ -70,44 +90,73 @@ class InteractionSearch(SearchOptions, BaseEstimator):  # type: ignore[misc]
             count = max(1, round(self.valid_fraction * len(table)))
             train, checked = table.take(order[count:]), table.take(order[:count])
         else:
-            train, checked = table, check_frame(valid, "the validation table")
+            checked = self._table(valid, None, columns, "the validation table", judged=True)
+            train, checked = same_types(table, checked)
+            check_same_ids(checked, train, "validation")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = Run(progress=Progress(quiet=not self.verbose))
         found = find(Data.of(train, checked, device), options, self.random_state, run)
+        found.model.fitted_with = self.get_params(deep=False)
         self._take(found.model)
-        self.valid_rmse_ = found.candidates[0].valid_rmse
         return self
 
     def predict(
-        self, users: Sequence[Any], items: Sequence[Any], **context: Sequence[Any]
+        self,
+        users: Any,
+        items: Any = None,
+        *,
+        clip: bool = True,
+        **contexts: Any,
     ) -> np.ndarray:
         """Ratings of pairs, in rating units, `(pairs,)`.
 
         Args:
-            users: Users' ids, `(pairs,)`.
-            items: Items' ids, `(pairs,)`.
-            context: Ids of each further entity column, by its name, `(pairs,)` each.
+            users: Users' ids, `(pairs,)`; or, without `items`, a table of pairs, as `fit` takes it.
+            items: Items' ids, `(pairs,)`, in the same order: an index is ignored.
+            clip: Keep predictions within the range of the ratings that it was fitted with.
+            contexts: Ids of each further entity column, by its name, `(pairs,)` each.
 
         Raises:
-            NaspError: An entity column is missing.
+            NaspError: An entity column is missing or unknown, lengths differ, or no id of a column
+                is known.
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
         check_is_fitted(self, "model_")
-        user, item, *_ = self.model_.encoder.columns
-        return self.model_.predict(pd.DataFrame({user: users, item: items, **context}))
+        names = self.model_.encoder.columns
+        if items is None:
+            if contexts:
+                raise NaspError("contexts go with users and items; a table has its own columns")
+            return self.model_.predict(self._pairs(users), clip=clip)
+        if unknown := [name for name in contexts if name not in names[2:]]:
+            raise NaspError(f"unknown argument {unknown[0]!r}: the model rates {', '.join(names)}")
+        given = {names[0]: users, names[1]: items, **contexts}
+        columns = {name: as_column(values, name) for name, values in given.items()}
+        if len({len(column) for column in columns.values()}) > 1:
+            lengths = ", ".join(f"{len(column)} of {name}" for name, column in columns.items())
+            raise NaspError(f"ids go by position, and there are {lengths}: give as many of each")
+        return self.model_.predict(pd.DataFrame(columns), clip=clip)
 
     def recommend(
-        self, user: Any, n: int = 10, *, context: Mapping[str, Any] | None = None
+        self,
+        user: Any,
+        n: int = 10,
+        *,
+        context: Mapping[str, Any] | None = None,
+        exclude_seen: bool = True,
     ) -> pd.DataFrame:
-        """The `n` items that the user has not rated with the highest predicted ratings.
+        """The `n` items with the highest predicted ratings that the user has not rated.
 
         See `sif.model.InteractionModel.recommend`.
         """
         check_is_fitted(self, "model_")
-        return self.model_.recommend(user, n, context=context)
+        return self.model_.recommend(user, n, context=context, exclude_seen=exclude_seen)
 
     def save(self, path: Path | str) -> None:
-        """Write the fitted model to one file, atomically, without pickled code."""
+        """Write the fitted model to one file, atomically, without pickled code.
+
+        Raises:
+            NaspError: The folder is not there.
+        """
         check_is_fitted(self, "model_")
         self.model_.save(path)
 
@@ -119,11 +168,56 @@ class InteractionSearch(SearchOptions, BaseEstimator):  # type: ignore[misc]
             NaspError: The file is missing, damaged or of another version.
         """
         model = InteractionModel.load(path)
-        names = [f.name for f in fields(model.network.options)]
-        estimator = cls(**{name: getattr(model.network.options, name) for name in names})
+        own = model.network.options
+        given = {f.name: getattr(own, f.name) for f in fields(own)} | model.fitted_with
+        estimator = cls(**{f.name: given[f.name] for f in fields(cls) if f.name in given})
         estimator._take(model)
         return estimator
 
     def _take(self, model: InteractionModel) -> None:
         self.model_ = model
         self.genotype_: Genotype = model.genotype
+        self.valid_rmse_ = model.valid_rmse
+
+    def _pairs(self, table: Any) -> pd.DataFrame:
+        """Pairs under the names of the model's columns."""
+        names = self.model_.encoder.columns
+        frame = as_frame(table, names).rename(columns=str)
+        columns = Columns(rating="rating", contexts=names[2:])
+        found = find_columns(list({*frame.columns, "rating"}), columns, "the table given")
+        return pd.DataFrame({name: frame[found[name]].array for name in names})
+
+    @staticmethod
+    def _table(X: Any, y: Any, columns: Columns, source: str, judged: bool = False) -> Table:
+        frame = as_frame(X, ("user", "item", *(() if y is not None else ("rating",))))
+        frame = frame.rename(columns=str)
+        if y is not None:
+            ratings = as_column(y, "y")
+            if len(ratings) != len(frame):
+                raise NaspError(f"y has {len(ratings)} ratings for {len(frame)} rows of X")
+            frame = frame.assign(rating=ratings.to_numpy())
+            columns = replace(columns, rating="rating")
+        try:
+            found = find_columns(list(frame.columns), columns, source)
+            table = check_frame(frame, source, columns, judged=judged)
+        except NaspError as error:
+            raise NaspError(_as_of_a_frame(str(error))) from error
+        if unused := [name for name in frame.columns if name not in found.values()]:
+            warnings.warn(
+                f"columns that are not used: {', '.join(unused)}; further entities are named in "
+                f"contexts=[{unused[0]!r}]",
+                stacklevel=3,
+            )
+        return table
+
+
+def _as_of_a_frame(message: str) -> str:
+    """What a command's user would say by an option is said by the columns of a frame here."""
+    for option, column in (
+        (r", or by its number, from 1", ""),
+        (r"(name it|name the column of ratings) with --columns (\w+)=NAME", r"call it '\2'"),
+        (r"; is it a rating\? Divide them, or use --rating_transform log", "; divide them"),
+        (r"^--columns: ", "contexts: "),
+    ):
+        message = re.sub(option, column, message)
+    return message

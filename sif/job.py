@@ -69,9 +69,10 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         splits.train.rest()  # the three are parts of one table, which is not needed for long
         prepared = time.perf_counter() - began
         found = find(data, job.run)
-        found.model.save(job.folder / "model.pt")
-        _track(found, job.tracker, splits.valid, job.folder / "model.pt")
         table, metrics = _judge(found, data, splits)
+        found.model.add_rated(splits.test)
+        found.model.save(job.folder / "model.pt")
+        _track(found, job.tracker, splits.train, job.folder / "model.pt")
         metrics["model/parameters"] = found.model.network.size()
         result = job.record(
             {
@@ -128,10 +129,10 @@ def _judge(
     }
 
 
-def _track(found: Found, tracker: Tracker, valid: Table, path: Path) -> None:
+def _track(found: Found, tracker: Tracker, train: Table, path: Path) -> None:
     for step, metrics in enumerate(found.candidates[0].history):
         tracker.log({k: v for k, v in metrics.items() if not k.startswith("time/")}, step)
-    first = next(valid.blocks()).frame()
+    first = next(train.blocks()).frame()
     inputs = first[list(found.model.encoder.columns)].head(5)
     tracker.model(
         code=Path(__file__).with_name("serving.py"),

@@ -30,12 +30,13 @@ def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]
     """`rmse` and `mae` in rating units, ratings of unseen ids included.
 
     Args:
-        predictions: Standardised, `(ratings,)`, for `data.rows`.
+        predictions: Standardised, `(ratings,)`, for `data.rows`; clipped to the range of the
+            training ratings, like those that a model gives.
         data: The true ratings.
         scale: Turns standardised units into rating units.
     """
     # On the CPU: a Mac's GPU has no float64.
-    residuals = torch.cat([predictions - data.ratings, data.unseen]).cpu().double()
+    residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
     return {
         "rmse": float(residuals.square().mean().sqrt()) * scale.std,
         "mae": float(residuals.abs().mean()) * scale.std,

@@ -6,7 +6,7 @@ Two embeddings meet in one operation. Three or more also meet in compositions of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from itertools import combinations, product
 
 import torch
@@ -27,12 +27,17 @@ def _min(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(a < b, a, b)
 
 
+def _concat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(tuple(parts), dim=-1)
+
+
+# Named functions, so that a fitted estimator can be pickled.
 OPERATIONS: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-    "plus": lambda parts: reduce(torch.add, parts),
-    "multiply": lambda parts: reduce(torch.mul, parts),
-    "max": lambda parts: reduce(_max, parts),
-    "min": lambda parts: reduce(_min, parts),
-    "concat": lambda parts: torch.cat(tuple(parts), dim=-1),
+    "plus": partial(reduce, torch.add),
+    "multiply": partial(reduce, torch.mul),
+    "max": partial(reduce, _max),
+    "min": partial(reduce, _min),
+    "concat": _concat,
 }
 """By name: N tensors `(..., embedding_dim)` in, one `(..., width)` out."""
 ELEMENTWISE = tuple(name for name in OPERATIONS if name != "concat")

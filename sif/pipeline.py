@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import torch
@@ -21,7 +21,6 @@ from sif.metrics import errors, predict
 from sif.model import InteractionModel
 from sif.operations import OPERATIONS
 from sif.options import SearchOptions
-from sif.prepared import offsets
 from sif.space import DECISION, SOURCE, InteractionSpace
 from sif.visible import Data
 
@@ -140,7 +139,7 @@ def settle(
     candidates = [candidate for ways in both for candidate in ways]
     if not candidates:
         raise _all_failed("trainings", run)
-    return _choose(candidates, data)
+    return _choose(candidates, data, options)
 
 
 def _all_failed(what: str, run: Run) -> NaspError:
@@ -148,12 +147,19 @@ def _all_failed(what: str, run: Run) -> NaspError:
     return NaspError(f"all {what} failed; the first: {name}: {reason}")
 
 
-def _choose(candidates: list[Candidate], data: Data) -> Found:
+def _choose(candidates: list[Candidate], data: Data, options: TrainOptions) -> Found:
     ranked = sorted(candidates, key=lambda candidate: candidate.valid_rmse)
     best = ranked[0]
-    rated = (data.train.rows.cpu() - offsets(data.encoder.sizes)[:, None])[:2].int()
+    names = [field.name for field in fields(SearchOptions) if hasattr(options, field.name)]
     model = InteractionModel(
-        best.genotype, best.network, data.encoder, data.scale, data.biases.cpu(), rated
+        best.genotype,
+        best.network,
+        data.encoder,
+        data.scale,
+        data.biases.cpu(),
+        data.rated,
+        {name: getattr(options, name) for name in names},
+        best.valid_rmse,
     )
     return Found(model, ranked, [])
 
@@ -244,7 +250,7 @@ def _by_trials(
         return min(candidate.valid_rmse for candidate in both)
 
     run_trials(sampler, evaluate, options.trials)
-    return _choose(candidates, data)
+    return _choose(candidates, data, options)
 
 
 def _both_ways(

@@ -1,8 +1,9 @@
 """Splits of a rating table as tensors: table rows and standardised ratings."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -21,18 +22,40 @@ class Scale:
     Attributes:
         mean: Global mean of the training ratings, in rating units.
         std: Their standard deviation.
+        lowest: The smallest of them; predictions are clipped to it.
+        highest: The largest of them.
+        transform: What became of the ratings that were read: `log` made r log(1 + r), and that is
+            what the four numbers above are of.
     """
 
     mean: float
     std: float
+    lowest: float = -math.inf
+    highest: float = math.inf
+    transform: Literal["none", "log"] = "none"
 
     @classmethod
-    def fit(cls, ratings: np.ndarray) -> Self:
-        """The mean and deviation of training ratings `(ratings,)`."""
-        values = ratings.astype(np.float64)
-        mean = float(values.mean())
+    def fit(cls, train: Table) -> Self:
+        """Of checked training ratings."""
+        values = train.ratings.astype(np.float64)
+        mean, lowest, highest = (
+            float(number) for number in (values.mean(), values.min(), values.max())
+        )
         values -= mean
-        return cls(mean, float(np.sqrt(np.square(values, out=values).mean())) or 1.0)
+        std = float(np.sqrt(np.square(values, out=values).mean())) or 1.0
+        return cls(mean, std, lowest, highest, train.transform)
+
+    def clip(self, standardised: Tensor) -> Tensor:
+        """Standardised predictions, within the range of the training ratings."""
+        lowest, highest = ((bound - self.mean) / self.std for bound in (self.lowest, self.highest))
+        return standardised.clamp(lowest, highest)
+
+    def as_read(self, standardised: Tensor, clip: bool = True) -> np.ndarray:
+        """Standardised predictions in the units of the ratings that were read, float64."""
+        ratings = standardised.cpu().double().numpy() * self.std + self.mean
+        if clip:
+            ratings = ratings.clip(self.lowest, self.highest)
+        return np.expm1(ratings) if self.transform == "log" else ratings
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,7 @@ class Ratings:
         unseen = values[~known]
         if biases is not None:
             others = positions[:, ~known].T.long()
-            unseen = unseen - known_biases(others, encoder.sizes, biases.cpu())
+            unseen = unseen - scale.clip(known_biases(others, encoder.sizes, biases.cpu()))
         if len(unseen):
             positions, values = positions[:, known], values[known]
         rows = positions.add_(offsets(encoder.sizes).int()[:, None])

@@ -1,9 +1,32 @@
-"""Bounds of options, said in one way."""
+"""Types and bounds of options, said in one way."""
 
+import dataclasses
 from collections.abc import Collection
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
+
+
+def declared_types(options: Any) -> None:
+    """Check that the fields of a dataclass have the types that it declares.
+
+    Whole numbers do for numbers, and NumPy's numbers for Python's.
+
+    Raises:
+        NaspError: One has another.
+    """
+    kinds = get_type_hints(type(options))
+    for field in dataclasses.fields(options):
+        value, kind = getattr(options, field.name), kinds[field.name]
+        if not _fits(value, kind):
+            name = getattr(kind, "__name__", None) if isinstance(kind, type) else None
+            raise NaspError(
+                f"{field.name} is {value!r:.60}, a {type(value).__name__}; it must be "
+                f"{name or str(kind).replace('typing.', '')}"
+            )
 
 
 def above_zero(options: object, *names: str) -> None:
@@ -56,3 +79,15 @@ def known(what: str, value: str, names: Collection[str]) -> None:
         raise NaspError(
             f"unknown {what} {value!r}{nearest(value, names)}; there are {', '.join(names)}"
         )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if origin is Literal:
+        return value in get_args(kind)
+    if kind in (int, float):
+        number = Integral if kind is int else Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    return kind is Any or isinstance(value, origin or kind)

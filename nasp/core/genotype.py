@@ -109,11 +109,13 @@ class Genotype:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a genotype from `path`.
+        """Read a genotype from `path`, a file or the folder of a run.
 
         Raises:
             NaspError: The file is missing or not a genotype.
         """
+        if path.is_dir():
+            path = path / "genotype.json"
         return cls._of(read_json(path, NOUN), str(path))
 
 

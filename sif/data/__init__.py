@@ -1,9 +1,10 @@
 """Ratings in, whatever their format: read, checked, split and encoded."""
 
 from sif.data.check import check_frame
-from sif.data.columns import Columns, parse_columns
+from sif.data.columns import Columns, find_columns, parse_columns
 from sif.data.encode import Encoder
 from sif.data.fetch import load, locate
+from sif.data.frames import as_column, as_frame
 from sif.data.ids import check_known, check_same_ids, find_ids, same_types
 from sif.data.layout import Reading
 from sif.data.split import Splits, given, split
@@ -18,9 +19,12 @@ __all__ = [
     "Splits",
     "Synthetic",
     "Table",
+    "as_column",
+    "as_frame",
     "check_frame",
     "check_known",
     "check_same_ids",
+    "find_columns",
     "find_ids",
     "given",
     "load",

@@ -1,6 +1,7 @@
 """What every table of ratings must satisfy before anything is trained on it."""
 
 import warnings
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -150,7 +151,7 @@ class Check:
             for start in range(0, len(kept.values), BLOCK):
                 block = kept.values[start : start + BLOCK]
                 block[:] = np.log1p(block.astype(np.float64))
-        return kept
+        return replace(kept, transform=self.transform)
 
     def _ids(self, column: pd.Series) -> pd.Series:
         """Return ids, of which none is missing."""

@@ -5,8 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from nasp.core.errors import NaspError
 from sif.data.store import Table
@@ -39,44 +37,24 @@ class Encoder:
         """The number of ids of each entity column."""
         return tuple(map(len, self.ids))
 
-    def transform(self, frame: pd.DataFrame) -> Tensor:
+    def positions(self, table: Table) -> list[np.ndarray]:
         """Return the positions of a table's ids.
 
-        Args:
-            frame: A table with the entity columns; others are ignored.
-
         Returns:
-            Positions, int64 `(ratings, entities)`; -1 for an id that training did not have. The
-            number 12 and the text "12" are two ids.
+            For each entity column, int32 `(ratings,)`; -1 for an id that training did not have.
 
         Raises:
             NaspError: An entity column is missing.
         """
-        self._check_columns(tuple(frame.columns))
-        found = [
-            ids.get_indexer(pd.Index(frame[name]))
-            for name, ids in zip(self.columns, self.ids, strict=True)
-        ]
-        return torch.from_numpy(np.stack(found, axis=1).astype(np.int64))
-
-    def positions(self, table: Table) -> list[np.ndarray]:
-        """Return, for each entity column, what `transform` does, as int32 `(ratings,)`.
-
-        Raises:
-            NaspError: An entity column is missing.
-        """
-        self._check_columns(table.columns)
+        missing = [name for name in self.columns if name not in table.columns]
+        if missing:
+            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
         found = []
         for name, ids in zip(self.columns, self.ids, strict=True):
             entity = table.columns.index(name)
             position = ids.get_indexer(table.ids[entity]).astype(np.int32)
             found.append(position[table.code(entity)])
         return found
-
-    def _check_columns(self, columns: tuple[str, ...]) -> None:
-        missing = [name for name in self.columns if name not in columns]
-        if missing:
-            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
 
     def state_dict(self) -> dict[str, Any]:
         """Return lists of strings and integers, which `torch.load(weights_only=True)` accepts."""

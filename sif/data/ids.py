@@ -39,8 +39,15 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
     """
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     missing = column.isna().to_numpy()
-    ids = pd.Index(whole_numbers(simple(column[~missing], place)))
+    given = simple(column[~missing], place)
     found = np.full(len(column), -1, np.int64)
+    if given.dtype.kind == "f" and _is_integer(known):
+        numbers = given.to_numpy()
+        whole = (np.abs(numbers) < EXACT) & (numbers == np.floor(numbers))
+        at = np.flatnonzero(~missing)[whole]
+        found[at] = known.get_indexer(pd.Index(numbers[whole].astype(np.int64)))
+        return found
+    ids = pd.Index(whole_numbers(given))
     if _is_integer(ids) and not _is_integer(known):
         ids = texts(ids)
     elif _is_integer(known) and not _is_integer(ids):

@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ import pandas as pd
 from nasp.core.errors import NaspError
 from sif.data.ids import same_types
 from sif.data.store import Table
+
+SplitBy = Literal["random", "time", "user", "last"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def average(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> 
 def split(
     ratings: Table | pd.DataFrame,
     *,
-    by: Literal["random", "time"] = "random",
+    by: SplitBy = "random",
     fractions: tuple[float, float, float] = (0.5, 0.25, 0.25),
     seed: int,
 ) -> Splits:
@@ -46,9 +48,12 @@ def split(
 
     Args:
         ratings: Checked ratings.
-        by: `random`, or `time`: the oldest to training, the newest to test, ties by row.
+        by: `random`; `time`: the oldest to training, the newest to test; `user`: of each user's
+            ratings some to each part, at least one to training; `last`: of each user with three
+            ratings or more the last to test and the one before to validation, by time where there
+            are times, else in the order of the rows. Ties are by row.
         fractions: Shares of training, validation and test; positive, their sum is 1.
-        seed: Fixes a random split; a split by time does not depend on it.
+        seed: Fixes a split by `random` or `user`; the others do not depend on it.
 
     Raises:
         NaspError: `by` or `fractions` is invalid, a part would be empty, or a split by time lacks
@@ -57,12 +62,14 @@ def split(
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise NaspError(f"fractions {fractions}: three positive numbers with sum 1 are needed")
     table = Table.of(ratings)
+    if by in ("user", "last"):
+        return _by_user(table, by, fractions, seed)
     if by == "time":
         order = np.argsort(_times(table), kind="stable").astype(np.int32)
     elif by == "random":
         order = _shuffled(len(table), seed)
     else:
-        raise NaspError(f"split by {by!r}: it is 'random' or 'time'")
+        raise NaspError(f"split by {by!r}: it is one of {', '.join(get_args(SplitBy))}")
     first = round(fractions[0] * len(table))
     second = round((fractions[0] + fractions[1]) * len(table))
     if not 0 < first < second < len(table):
@@ -112,6 +119,34 @@ def given(
         if shared := _shared(part, train):
             warnings.warn(f"{shared} {name} ratings are in training too", stacklevel=2)
     return Splits(train, valid, test)
+
+
+def _by_user(table: Table, by: str, fractions: tuple[float, float, float], seed: int) -> Splits:
+    """Split the ratings of each user."""
+    if by == "user":
+        order = _shuffled(len(table), seed)
+    elif (times := table.moments) is None:
+        order = np.arange(len(table), dtype=np.int32)
+    else:
+        order = np.argsort(times, kind="stable").astype(np.int32)
+    order = order[np.argsort(table.code(0)[order], kind="stable")]  # user by user
+    users = table.code(0)[order]
+    counts = np.bincount(users)
+    rank = np.arange(len(users)) - (np.cumsum(counts) - counts)[users]
+    if by == "user":
+        first = np.maximum(1, np.round(fractions[0] * counts))
+        second = np.maximum(first, np.round((fractions[0] + fractions[1]) * counts))
+    else:
+        first = np.where(counts > 2, counts - 2, counts)
+        second = np.where(counts > 2, counts - 1, counts)
+    part = (rank >= first[users]).astype(np.int8) + (rank >= second[users])
+    parts = [np.sort(order[part == number]) for number in range(3)]
+    if not all(map(len, parts)):
+        raise NaspError(
+            f"a split by {by!r} of {len(table)} ratings of {np.count_nonzero(counts)} users leaves "
+            "a part empty: users with three ratings or more are needed; or split by 'random'"
+        )
+    return Splits(*map(table.take, parts))
 
 
 def _times(table: Table) -> np.ndarray:

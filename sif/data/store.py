@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -86,6 +86,7 @@ class Table:
         values: The ratings, float32 `(stored,)`.
         times: Numbers as the table has them, or microseconds of UTC, float64 `(stored,)`.
         dated: Whether `times` are microseconds.
+        transform: What became of each rating that was read, see `sif.data.check_frame`.
         rows: Which of the stored ratings these are, in their order, int32 `(ratings,)`; None: all.
     """
 
@@ -95,6 +96,7 @@ class Table:
     values: np.ndarray
     times: np.ndarray | None = None
     dated: bool = False
+    transform: Literal["none", "log"] = "none"
     rows: np.ndarray | None = None
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,6 +40,21 @@ def table(ratings: pd.DataFrame, tmp_path: Path) -> Path:
 def result_of(folder: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     return result
+
+
+def test_counts_come_back_as_counts_and_nothing_known_is_recommended(
+    ratings: pd.DataFrame, tmp_path: Path
+) -> None:
+    counts = ratings.assign(rating=(ratings["rating"].rank() ** 1.1).round())
+    counts.to_csv(tmp_path / "counts.csv", index=False)
+    data = ["--data", str(tmp_path / "counts.csv"), "--rating_transform", "log"]
+    search.main([*data, "--output", str(tmp_path / "run"), *FAST])
+    model = InteractionModel.load(tmp_path / "run" / "model.pt")
+    predicted = model.predict(counts)
+    assert counts["rating"].min() <= predicted.min() <= predicted.max() <= counts["rating"].max()
+    assert np.log1p(predicted).mean() == pytest.approx(np.log1p(counts["rating"]).mean(), rel=0.1)
+    for user, rated in counts.groupby("user")["item"]:  # training, validation and test
+        assert not set(rated) & set(model.recommend(user, 40)["item"])
 
 
 def test_what_diverges_is_left_out_and_said_so_and_not_repeated(

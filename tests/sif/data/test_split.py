@@ -73,8 +73,8 @@ def test_bad_splits_by_time(frame: pd.DataFrame) -> None:
         split(frame.drop(columns="timestamp"), by="time", seed=0)
     with pytest.raises(NaspError, match="equal"):
         split(frame.assign(timestamp=0), by="time", seed=0)
-    with pytest.raises(NaspError, match="'user'"):
-        split(frame, by="user", seed=0)  # type: ignore[arg-type]
+    with pytest.raises(NaspError, match="'users': it is one of random, time, user, last"):
+        split(frame, by="users", seed=0)  # type: ignore[arg-type]
 
 
 def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
@@ -107,3 +107,47 @@ def test_bad_given_splits(frame: pd.DataFrame) -> None:
             given(train, None, test, fraction=fraction, seed=0)
     with pytest.warns(UserWarning, match="5 test ratings are in training too"):
         given(train, *tables(frame[20:30]), test, seed=0)
+
+
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """One user with 1, 2, 3, 8 and 20 ratings each, in a mixed order."""
+    counts = {"a": 1, "b": 2, "c": 3, "d": 8, "e": 20}
+    rows = [(user, item, 1.0 + item % 5) for user, n in counts.items() for item in range(n)]
+    return pd.DataFrame(rows, columns=["user", "item", "rating"]).sample(frac=1, random_state=1)
+
+
+def test_a_split_by_user_has_some_ratings_of_each_in_each_part(frame: pd.DataFrame) -> None:
+    table = by_user(frame)
+    splits = split(table, by="user", fractions=(0.5, 0.25, 0.25), seed=1)
+    counts = [part["user"].value_counts().to_dict() for part in parts(splits)]
+    assert counts == [
+        {"a": 1, "b": 1, "c": 2, "d": 4, "e": 10},
+        {"b": 1, "d": 2, "e": 5},
+        {"c": 1, "d": 2, "e": 5},
+    ]
+    assert sum(map(len, keys(splits))) == len(set.union(*keys(splits))) == len(table)
+    assert keys(split(table, by="user", seed=1)) == keys(splits)
+    assert keys(split(table, by="user", seed=2)) != keys(splits)
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_the_last_rating_of_each_user_tests(frame: pd.DataFrame, timed: bool) -> None:
+    table = by_user(frame)
+    if timed:
+        table = table.assign(timestamp=1000 - table["item"])
+        last, before = {"c": 0, "d": 0, "e": 0}, {"c": 1, "d": 1, "e": 1}
+    else:
+        ordered = table.groupby("user")["item"].apply(list)
+        last, before = ({u: ordered[u][i] for u in "cde"} for i in (-1, -2))
+    train, valid, test = parts(split(table, by="last", seed=0))
+    assert dict(zip(test["user"], test["item"], strict=True)) == last
+    assert dict(zip(valid["user"], valid["item"], strict=True)) == before
+    assert len(train) + len(valid) + len(test) == len(table)
+    assert set(train["user"]) == set("abcde")
+
+
+def test_users_with_too_few_ratings_are_told() -> None:
+    frame = pd.DataFrame({"user": range(40), "item": [1, 2] * 20, "rating": [1.0, 2.0] * 20})
+    for by in ("user", "last"):
+        with pytest.raises(NaspError, match="40 ratings of 40 users leaves a part empty"):
+            split(frame, by=by, seed=0)  # type: ignore[arg-type]
