@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nasp.core.errors import NaspError
+from nasp.core.files import check_regular
 from nasp.core.nearest import nearest
 
 
@@ -32,6 +33,8 @@ def find_data(
     """
     path = Path(os.path.expanduser(data))  # Path's own raises for an unknown ~user
     if data and data not in sources and path.exists():
+        if not path.is_dir():
+            check_regular(path, "data")
         return path
     if not data or path.suffix or len(path.parts) != 1:
         raise NaspError(f"{data!r}: no such file or folder; check the path")

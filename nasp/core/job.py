@@ -16,7 +16,7 @@ from nasp.core.config import differences, flatten, to_yaml
 from nasp.core.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
-from nasp.core.loop import Run, spent
+from nasp.core.loop import Run, spent_before
 from nasp.core.parallel import rank, together
 from nasp.core.progress import Progress
 from nasp.core.tracking import Tracker, tracking_uri
@@ -128,7 +128,7 @@ def open_job(
         )
         if first:
             write_text(folder / "config.yaml", to_yaml(config))
-    before = spent(section.get("history", ()) for section in checkpoint.sections.values())
+    before = spent_before(checkpoint)
     environment = describe(device)
     params = {k: v for k, v in flatten(config).items() if k in shown}
     params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}

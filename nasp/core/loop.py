@@ -5,7 +5,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -219,6 +219,16 @@ def one_of_several(name: str, run: Run) -> Iterator[None]:
 def spent(histories: Iterable[Sequence[Metrics]]) -> float:
     """Wall time of phases in seconds, of all the times that their run was started."""
     return sum(history[-1][SECONDS] for history in histories if history)
+
+
+def spent_before(checkpoint: Checkpoint) -> float:
+    """`spent` of the phases in a checkpoint; one that is damaged counts nothing."""
+    histories = []
+    for saved in checkpoint.sections.values():
+        with suppress(NaspError, LookupError, TypeError):
+            sequence(_metrics)(saved["history"], "history")
+            histories.append(saved["history"])
+    return spent(histories)
 
 
 @contextmanager

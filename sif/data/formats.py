@@ -103,7 +103,7 @@ def _damage_named(path: Path) -> Iterator[None]:
         *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, sqlite3.Error),
         *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException),
     ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = f"{str(error).splitlines()[0]:.200}" if str(error) else type(error).__name__
         raise NaspError(f"{path} is damaged or unreadable ({reason}); get it anew") from error
 
 

@@ -10,6 +10,7 @@ import torch
 
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.core.errors import NaspError
+from nasp.core.files import check_regular
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 SPLITS = ("train", "val")
@@ -45,6 +46,8 @@ class FileImages(EncodedImages):
 
     def read(self, index: int) -> bytes:
         path = self.root if self.packed else self.root / os.fsdecode(self.names[index])
+        if path.exists():
+            check_regular(path, "image")
         try:
             with path.open("rb") as file:
                 file.seek(self.offsets[index])

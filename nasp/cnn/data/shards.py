@@ -15,6 +15,7 @@ import torch
 
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.core.errors import NaspError
+from nasp.core.files import check_regular
 
 IMAGE_COLUMNS = ("img", "image")
 LARGE = 1 << 26  # bytes of a row group, from which on reading one image takes too long
@@ -46,6 +47,7 @@ class Shards(EncodedImages):
         )
         self.columns, labels, groups = [], [], []
         for number, path in enumerate(self.files):
+            check_regular(path, "shard")
             with _damage_named(path), parquet.ParquetFile(path) as file:
                 self.columns.append(_image_column(file.schema_arrow, path))
                 labels.append(_labels(file, path))
