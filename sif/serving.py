@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from nasp.core.errors import NaspError
 
 
 class Recommender(PythonModel):
@@ -20,8 +23,26 @@ class Recommender(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Ratings in rating units, `(ratings,)`."""
-        return self.model.predict(model_input)
+        """Ratings in rating units, `(ratings,)`.
+
+        Raises:
+            MlflowException: A column or an id is missing, or a value is no id; a server answers
+                with this line and status 400.
+        """
+        try:
+            for name in self.model.encoder.columns:
+                for row, value in enumerate(model_input.get(name, ())):
+                    whole = isinstance(value, int | np.integer) or (
+                        isinstance(value, float) and (value.is_integer())
+                    )
+                    if isinstance(value, bool | np.bool_) or not (whole or isinstance(value, str)):
+                        raise NaspError(
+                            f"row {row}: {name} is {value!r:.40}, but an id is a whole number or "
+                            "text: give all ids as in training"
+                        )
+            return self.model.predict(model_input)
+        except NaspError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
 set_model(Recommender())

@@ -122,16 +122,19 @@ class Worker:
 
     def model(self, message: dict[str, Any]) -> None:
         import pandas as pd
+        from mlflow.types.schema import AnyType, ColSpec, Schema
 
+        outputs = self.mlflow.models.infer_signature(None, pd.Series(message["outputs"])).outputs
+        # Inputs as they come: of a type, a server would make 1 of true and of 1.999.
+        untyped: Any = AnyType
+        inputs = Schema([ColSpec(untyped(), name, required=False) for name in message["inputs"]])
         own = f"nasp=={version('nasp')}"
         with self.mlflow.start_run(run_id=self.run_id):
             self.mlflow.pyfunc.log_model(
                 name="model",
                 python_model=message["code"],
                 artifacts=message["artifacts"],
-                signature=self.mlflow.models.infer_signature(
-                    pd.DataFrame(message["inputs"]), pd.Series(message["outputs"])
-                ),
+                signature=self.mlflow.models.ModelSignature(inputs, outputs),
                 pip_requirements=[own],
             )
         self.client.update_run(self.run_id, status="RUNNING")

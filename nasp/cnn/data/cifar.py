@@ -21,6 +21,7 @@ from nasp.core.errors import NaspError
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST, META = "test_batch", "batches.meta"
 BATCHES = (*TRAIN, TEST, META)
+MOST_CLASSES = 1 << 20
 
 
 def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
@@ -55,7 +56,10 @@ def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
 
 def _from_parquet(folder: Path, classes: int | None) -> ImageSet:
     train, test = Shards(folder, "train"), Shards(folder, "test")
-    names = train.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+    count = len(train.classes) or int(train.labels.max()) + 1
+    if count > MOST_CLASSES:
+        raise NaspError(f"{folder}: a label of {count - 1}: number the classes from 0")
+    names = train.classes or tuple(map(str, range(count)))
     for shards in (train, test):
         check_labels(shards.labels, len(names), shards.place)
     check_classes(len(names), classes, str(folder))  # before all are decoded
