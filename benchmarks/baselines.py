@@ -21,8 +21,8 @@ from sif.baselines import baselines_of
 from sif.baselines.library import ALGORITHMS, train_library
 from sif.baselines.train import train_baseline
 from sif.data import Splits, entities, load, parse_columns, split
-from sif.fit import TrainOptions
 from sif.metrics import errors, predict
+from sif.options import TrainOptions
 from sif.visible import Data
 
 EPOCHS = 100

@@ -19,8 +19,8 @@ from nasp.core.search import _loss
 from nasp.core.step import descend
 from nasp.strategies import StrategyOptions
 from nasp.strategies.nasp import NASP
-from sif.embeddings import SpaceOptions
 from sif.operations import functions
+from sif.options import SpaceOptions
 from sif.space import InteractionSpace
 
 SIZES = (2000, 2000, 20, 20)

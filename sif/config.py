@@ -21,8 +21,7 @@ from sif.data.card import find_card
 from sif.data.fetch import Say, say_on_stderr
 from sif.data.layout import Reading
 from sif.data.split import SplitBy
-from sif.fit import TrainOptions
-from sif.options import SearchOptions
+from sif.options import SearchOptions, TrainOptions
 
 
 def say_nothing(line: str) -> None:

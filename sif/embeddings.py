@@ -1,43 +1,14 @@
 """Embeddings and biases of all entities, and the loss that they are trained with."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import psutil
 import torch
 from torch import Tensor, nn
 
-from nasp.core.check import above_zero, declared_types, not_negative
 from nasp.core.errors import NaspError
+from sif.options import SpaceOptions
 
 Batch = tuple[Tensor, Tensor]
 """Table rows `(entities, ratings)`, integers, and standardised ratings `(ratings,)`."""
-
-
-@dataclass
-class SpaceOptions:
-    """What an interaction function is made of.
-
-    Attributes:
-        embedding_dim: Length of an embedding.
-        embedding_std: Standard deviation of the embeddings' normal start values.
-        biases: Add a global bias and one for each user, item and other entity.
-        penalty: `squared` adds `weight_decay` times the mean over the batch of the squared norm of
-            a rating's embeddings and biases; `norm`, as the paper has it, adds `weight_decay`
-            times the sum of the Frobenius norms of the batch's embedding matrices, not squared.
-        weight_decay: Weight of the penalty, in units of squared standardised ratings.
-    """
-
-    embedding_dim: int = 8
-    embedding_std: float = 0.1
-    biases: bool = True
-    penalty: Literal["squared", "norm"] = "squared"
-    weight_decay: float = 0.05
-
-    def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "embedding_dim", "embedding_std")
-        not_negative(self, "weight_decay")
 
 
 class Embeddings(nn.Module):

@@ -1,45 +1,22 @@
 """Trains one interaction function alone, from fresh embeddings and a fresh head."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from nasp.core.check import above_zero
 from nasp.core.genotype import Genotype
 from nasp.core.loop import Outcome, Run, run_epochs
 from nasp.core.losses import Losses
 from nasp.core.metrics import Metrics
 from nasp.core.step import descend
-from sif.embeddings import SpaceOptions
 from sif.metrics import errors, predict
 from sif.model import stand_alone
+from sif.options import TrainOptions
 from sif.rater import Rater
 from sif.space import InteractionSpace
 from sif.visible import Data
 
 MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
-
-
-@dataclass
-class TrainOptions(SpaceOptions):
-    """How weights are trained.
-
-    Attributes:
-        learning_rate: Adagrad's step size for embeddings, biases and heads.
-        batch_size: Ratings in a batch.
-        patience: Epochs without a better validation RMSE after which training alone stops.
-        gradient_clip: Largest norm of the weights' gradient; none if null.
-    """
-
-    learning_rate: float = 0.1
-    batch_size: int = 512
-    patience: int = 5
-    gradient_clip: float | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        above_zero(self, "learning_rate", "batch_size", "patience", "gradient_clip")
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:

@@ -28,8 +28,8 @@ from nasp.core.schema import (
     text,
 )
 from sif.data import Encoder, Table, check_known, find_ids
-from sif.embeddings import SpaceOptions
 from sif.metrics import predict
+from sif.options import SpaceOptions
 from sif.prepared import Ratings, Scale, known_biases, table_rows
 from sif.space import DECISION, InteractionSpace
 from sif.visible import pairs

@@ -1,10 +1,57 @@
-"""The options of the main job, those of the space and of training included."""
+"""The options of the main job: of the space, of training and of the search."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from nasp.core.check import above_zero, not_negative, one_of
+from nasp.core.check import above_zero, declared_types, not_negative, one_of
 from nasp.strategies import ONE_SHOT, SAMPLERS
-from sif.fit import TrainOptions
+
+
+@dataclass
+class SpaceOptions:
+    """What an interaction function is made of.
+
+    Attributes:
+        embedding_dim: Length of an embedding.
+        embedding_std: Standard deviation of the embeddings' normal start values.
+        biases: Add a global bias and one for each user, item and other entity.
+        penalty: `squared` adds `weight_decay` times the mean over the batch of the squared norm of
+            a rating's embeddings and biases; `norm`, as the paper has it, adds `weight_decay`
+            times the sum of the Frobenius norms of the batch's embedding matrices, not squared.
+        weight_decay: Weight of the penalty, in units of squared standardised ratings.
+    """
+
+    embedding_dim: int = 8
+    embedding_std: float = 0.1
+    biases: bool = True
+    penalty: Literal["squared", "norm"] = "squared"
+    weight_decay: float = 0.05
+
+    def __post_init__(self) -> None:
+        declared_types(self)
+        above_zero(self, "embedding_dim", "embedding_std")
+        not_negative(self, "weight_decay")
+
+
+@dataclass
+class TrainOptions(SpaceOptions):
+    """How weights are trained.
+
+    Attributes:
+        learning_rate: Adagrad's step size for embeddings, biases and heads.
+        batch_size: Ratings in a batch.
+        patience: Epochs without a better validation RMSE after which training alone stops.
+        gradient_clip: Largest norm of the weights' gradient; none if null.
+    """
+
+    learning_rate: float = 0.1
+    batch_size: int = 512
+    patience: int = 5
+    gradient_clip: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "learning_rate", "batch_size", "patience", "gradient_clip")
 
 
 @dataclass

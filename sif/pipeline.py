@@ -16,11 +16,11 @@ from nasp.core.search import run_trials, search
 from nasp.core.seeding import generator
 from nasp.core.step import WeightStep
 from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
-from sif.fit import TrainOptions, adagrad, train_alone
+from sif.fit import adagrad, train_alone
 from sif.metrics import errors, predict
 from sif.model import InteractionModel
 from sif.operations import OPERATIONS
-from sif.options import SearchOptions
+from sif.options import SearchOptions, TrainOptions
 from sif.space import DECISION, SOURCE, InteractionSpace
 from sif.visible import Data
 

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from sif.embeddings import Batch, SpaceOptions, penalised
+from sif.embeddings import Batch, penalised
+from sif.options import SpaceOptions
 
 
 class Rater(nn.Module, ABC):

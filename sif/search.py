@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from nasp.core.command import run_command
 from nasp.core.config import parse
 from sif.config import SearchConfig
-from sif.job import run_job
-from sif.pipeline import find
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -18,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Find the interaction function that fits a table of ratings.",
     )
+    from sif.job import run_job  # here, so that a mistake in the options waits for no import
+    from sif.pipeline import find
+
     run_job(config, config.strategy, lambda data, run: find(data, config, config.seed, run))
 
 

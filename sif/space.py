@@ -13,8 +13,9 @@ from nasp.core.nearest import nearest
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from sif.elementwise import ElementwiseMLP
-from sif.embeddings import Batch, Embeddings, SpaceOptions, check_memory, penalised
+from sif.embeddings import Batch, Embeddings, check_memory, penalised
 from sif.operations import OPERATIONS, functions
+from sif.options import SpaceOptions
 from sif.probe import GroupedProbe
 from sif.rater import Rater
 

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 
 from nasp.core.command import run_command
 from nasp.core.config import parse
-from nasp.core.genotype import Genotype
 from sif.config import TrainConfig
-from sif.job import run_job
-from sif.pipeline import settle
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -19,6 +16,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Train a found interaction function on a table of ratings.",
     )
+    from nasp.core.genotype import Genotype  # here: a mistake in the options waits for no import
+    from sif.job import run_job
+    from sif.pipeline import settle
+
     genotype = Genotype.load(config.genotype)
     run_job(
         config,

@@ -1,15 +1,17 @@
 """How CNN cells are searched, and how networks of them are trained."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-
-from nasp.cnn.operations import SPACES
-from nasp.cnn.precision import Precision
+from nasp.cnn.spaces import SPACES
 from nasp.core.check import above_zero, not_negative, one_of
 from nasp.core.errors import NaspError
 from nasp.strategies import ONE_SHOT, SAMPLERS
+
+if TYPE_CHECKING:
+    import torch
+
+    from nasp.cnn.precision import Precision
 
 
 @dataclass
@@ -45,14 +47,18 @@ class DescentOptions:
         above_zero(self, "batch_size", "learning_rate", "gradient_clip", "images")
         not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
 
-    def numbers(self, device: torch.device) -> Precision:
+    def numbers(self, device: "torch.device") -> "Precision":
         """What `precision` and `channels_last` mean on a device."""
+        from nasp.cnn.precision import Precision  # here, so that options need no torch
+
         auto = device.type == "cuda"
         half = self.precision == "bf16" or (self.precision == "auto" and auto)
         return Precision(half, self.channels_last)
 
-    def sgd(self, parameters: list[torch.nn.Parameter]) -> torch.optim.SGD:
+    def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
         """The optimiser of the weights."""
+        import torch
+
         return torch.optim.SGD(
             parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay
         )

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
-from nasp.cnn.operations import SPACES, FactorizedReduce, operation, relu_conv_bn
+from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
 from nasp.cnn.precision import Precision
+from nasp.cnn.spaces import SPACES
 from nasp.cnn.stem import skeleton
 from nasp.core.check import known
 from nasp.core.decision import Decision

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from nasp.core.errors import NaspError
+
+if TYPE_CHECKING:
+    import torch
 
 Rule = Callable[[Any, str], None]
 """Takes a value and what to call it; raises NaspError if the value is not what it must be."""
@@ -115,16 +115,17 @@ def section(rules: Mapping[str, Rule], may: Mapping[str, Rule] | None = None) ->
     return checked
 
 
-def tensor(dtype: torch.dtype | None = None, shape: Sequence[int | None] | None = None) -> Rule:
+def tensor(dtype: "torch.dtype | None" = None, shape: Sequence[int | None] | None = None) -> Rule:
     """A dense tensor of finite numbers.
 
     Args:
         dtype: Of its numbers; any if None.
         shape: Its shape, None for any length; any shape if None.
     """
+    import torch  # here, as most files that are checked hold no tensors
 
     def rule(value: Any, name: str) -> None:
-        if not isinstance(value, Tensor) or value.layout != torch.strided:
+        if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
             raise _wrong(name, "a tensor", value)
         if dtype not in (None, value.dtype):
             raise NaspError(f"{name} must be of {dtype}, not {value.dtype}")
@@ -144,7 +145,7 @@ def like(example: Any) -> Rule:
     """Of the types, keys, lengths and shapes of an example; None tells nothing."""
     if example is None:
         return anything
-    if isinstance(example, Tensor):
+    if type(example).__name__ == "Tensor":
         return tensor(example.dtype, tuple(example.shape))
     if isinstance(example, Mapping):
         return section({key: like(value) for key, value in example.items()})
@@ -168,6 +169,6 @@ def like(example: Any) -> Rule:
 
 
 def _wrong(name: str, wanted: str, value: Any) -> NaspError:
-    shown = f"a {type(value).__name__}" if isinstance(value, Tensor) else repr(value)
+    shown = "a tensor" if type(value).__name__ == "Tensor" else repr(value)
     shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
     return NaspError(f"{name} must be {wanted}, not {shown}")

@@ -1,13 +1,16 @@
 """How recurrent cells are searched, and how language models of them are trained."""
 
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from nasp.core.check import above_zero, not_negative, one_of
 from nasp.core.errors import NaspError
-from nasp.rnn.dropout import Rates
 from nasp.strategies import ONE_SHOT, SAMPLERS
+
+if TYPE_CHECKING:
+    import torch
+
+    from nasp.rnn.dropout import Rates
 
 
 @dataclass
@@ -62,12 +65,16 @@ class DescentOptions:
                 "embedding and decoder share their matrix"
             )
 
-    def rates(self) -> Rates:
+    def rates(self) -> "Rates":
         """The probabilities of dropout."""
+        from nasp.rnn.dropout import Rates  # here, so that options need no torch
+
         return Rates(self.dropout, self.dropouth, self.dropoutx, self.dropouti, self.dropoute)
 
-    def sgd(self, parameters: list[torch.nn.Parameter]) -> torch.optim.SGD:
+    def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
         """The optimiser of the weights, which has no state."""
+        import torch
+
         return torch.optim.SGD(parameters, self.learning_rate, weight_decay=self.weight_decay)
 
 

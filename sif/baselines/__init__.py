@@ -1,35 +1,34 @@
 """Models that the found function is compared with, by name."""
 
-from sif.baselines.base import Baseline
-from sif.baselines.convncf import ConvNCF
-from sif.baselines.deep import NCF, DeepWide
-from sif.baselines.fixed import CP, MF, BiasedMF, Concat, Max, Min, Plus
-from sif.baselines.lightgcn import LightGCN
-from sif.baselines.machines import FM, HOFM
-from sif.baselines.metric import CML
-from sif.baselines.multilinear import Convolution, Outer, Tucker
-from sif.baselines.svdpp import SVDpp
+from typing import TYPE_CHECKING, Any
 
-BASELINES: dict[str, type[Baseline]] = {
-    "mf": MF,
-    "biased_mf": BiasedMF,
-    "plus": Plus,
-    "max": Max,
-    "min": Min,
-    "concat": Concat,
-    "convolution": Convolution,
-    "outer": Outer,
-    "convncf": ConvNCF,
-    "deep_wide": DeepWide,
-    "ncf": NCF,
-    "fm": FM,
-    "cml": CML,
-    "svdpp": SVDpp,
-    "lightgcn": LightGCN,
-    "cp": CP,
-    "tucker": Tucker,
-    "hofm": HOFM,
-}
+from nasp.core.registry import Registry, attribute
+
+if TYPE_CHECKING:
+    from sif.baselines.base import Baseline
+
+BASELINES: "Registry[type[Baseline]]" = Registry(
+    {
+        "mf": "sif.baselines.fixed:MF",
+        "biased_mf": "sif.baselines.fixed:BiasedMF",
+        "plus": "sif.baselines.fixed:Plus",
+        "max": "sif.baselines.fixed:Max",
+        "min": "sif.baselines.fixed:Min",
+        "concat": "sif.baselines.fixed:Concat",
+        "convolution": "sif.baselines.multilinear:Convolution",
+        "outer": "sif.baselines.multilinear:Outer",
+        "convncf": "sif.baselines.convncf:ConvNCF",
+        "deep_wide": "sif.baselines.deep:DeepWide",
+        "ncf": "sif.baselines.deep:NCF",
+        "fm": "sif.baselines.machines:FM",
+        "cml": "sif.baselines.metric:CML",
+        "svdpp": "sif.baselines.svdpp:SVDpp",
+        "lightgcn": "sif.baselines.lightgcn:LightGCN",
+        "cp": "sif.baselines.fixed:CP",
+        "tucker": "sif.baselines.multilinear:Tucker",
+        "hofm": "sif.baselines.machines:HOFM",
+    }
+)
 """Each is made of `(data, options, generator)`."""
 
 
@@ -39,3 +38,7 @@ def baselines_of(entities: int) -> list[str]:
 
 
 __all__ = ["BASELINES", "Baseline", "baselines_of"]
+
+
+def __getattr__(name: str) -> Any:
+    return attribute(__name__, {"Baseline": "sif.baselines.base:Baseline"}, name)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.errors import NaspError
-from sif.embeddings import Embeddings, SpaceOptions
+from sif.embeddings import Embeddings
+from sif.options import SpaceOptions
 from sif.rater import Rater
 
 if TYPE_CHECKING:  # `sif.visible` imports this package for its trivial model

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 
 from sif.baselines.base import Baseline
 from sif.baselines.deep import layer
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball, product
-from sif.embeddings import SpaceOptions
 from sif.operations import OPERATIONS, Function
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

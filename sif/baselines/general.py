@@ -8,7 +8,7 @@ from torch import Tensor
 from nasp.core.decision import Decision
 from sif.baselines.base import Baseline
 from sif.baselines.deep import side_by_side, tower
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

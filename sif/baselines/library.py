@@ -10,7 +10,7 @@ import pandas as pd
 
 from nasp.core.errors import NaspError
 from sif.data import Splits
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 ALGORITHMS = {"biased_mf": "SVD", "svdpp": "SVDpp"}
 """Names of the library's algorithms, by those of our baselines."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sif.baselines.fixed import CP
 from sif.baselines.propagation import Backend, Propagation, distinct
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

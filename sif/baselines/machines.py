@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sif.baselines.base import Baseline
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

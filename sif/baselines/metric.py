@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
     from sif.visible import Data

@@ -9,7 +9,8 @@ from nasp.core.loop import Outcome, Run
 from nasp.core.nearest import nearest
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
-from sif.fit import TrainOptions, fit
+from sif.fit import fit
+from sif.options import TrainOptions
 from sif.visible import Data
 
 TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow what is penalised

@@ -1,16 +1,46 @@
 """All options of `python -m sif.compare`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasp.core.check import above_zero, known, not_negative
 from nasp.core.command import RunOptions
 from nasp.core.config import flatten
 from nasp.core.errors import NaspError
-from sif.comparison.methods import METHODS, TRIVIAL
-from sif.comparison.tuning import Ranges
+from nasp.strategies import ONE_SHOT, SAMPLERS
+from sif.baselines import BASELINES
 from sif.config import RatingOptions
 from sif.options import SearchOptions
+
+Bounds = tuple[float, float]
+"""Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
+NAMES = (*BASELINES, *ONE_SHOT, *SAMPLERS, "general_mlp")
+"""What can be compared, beside the global mean and the biases."""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """What is tuned for every method, and between which bounds; null leaves one as it is.
+
+    Attributes:
+        learning_rate: Of the weights.
+        weight_decay: Of the penalty.
+        architecture_learning_rate: Of methods that train an architecture; others ignore it.
+    """
+
+    learning_rate: Bounds | None = (0.01, 0.5)
+    weight_decay: Bounds | None = (1e-3, 1.0)
+    architecture_learning_rate: Bounds | None = None
+
+    def __post_init__(self) -> None:
+        for name, bounds in self.given().items():
+            if not 0 < bounds[0] < bounds[1]:
+                raise NaspError(f"tune.{name} is {list(bounds)}; it must be two numbers, 0 < a < b")
+
+    def given(self) -> dict[str, Bounds]:
+        """Those that are tuned."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: bounds for name, bounds in values.items() if bounds is not None}
 
 
 @dataclass
@@ -34,14 +64,13 @@ class CompareConfig(RunOptions, RatingOptions):
     embedding_dims: tuple[int, ...] = (8,)
     seeds: int = 5
     tuning_trials: int = 12
-    tune: Ranges = Ranges()  # noqa: RUF009 (frozen)
+    tune: Ranges = Ranges()
     search: SearchOptions = field(default_factory=SearchOptions)
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        methods = [method for method in METHODS if method not in TRIVIAL]
         for name in self.methods:
-            known("method", name, methods)
+            known("method", name, NAMES)
         above_zero(self, "seeds", "jobs")
         not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):

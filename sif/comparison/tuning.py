@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -14,38 +14,11 @@ from nasp.core.loop import Run
 from nasp.core.progress import Phase, Progress
 from nasp.core.seeding import generator
 from nasp.strategies.tpe import silent_optuna
+from sif.comparison.config import Ranges
 from sif.comparison.methods import Method
 from sif.metrics import errors
 from sif.options import SearchOptions
 from sif.visible import Data
-
-Bounds = tuple[float, float]
-"""Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
-
-
-@dataclass(frozen=True)
-class Ranges:
-    """What is tuned for every method, and between which bounds; null leaves one as it is.
-
-    Attributes:
-        learning_rate: Of the weights.
-        weight_decay: Of the penalty.
-        architecture_learning_rate: Of methods that train an architecture; others ignore it.
-    """
-
-    learning_rate: Bounds | None = (0.01, 0.5)
-    weight_decay: Bounds | None = (1e-3, 1.0)
-    architecture_learning_rate: Bounds | None = None
-
-    def __post_init__(self) -> None:
-        for name, bounds in self.given().items():
-            if not 0 < bounds[0] < bounds[1]:
-                raise NaspError(f"tune.{name} is {list(bounds)}; it must be two numbers, 0 < a < b")
-
-    def given(self) -> dict[str, Bounds]:
-        """Those that are tuned."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: bounds for name, bounds in values.items() if bounds is not None}
 
 
 class Watched(Progress):

@@ -9,7 +9,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from sif.embeddings import SpaceOptions
+from sif.options import SpaceOptions
 from sif.space import InteractionSpace
 
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from sif.fit import TrainOptions, adagrad
+from sif.fit import adagrad
+from sif.options import TrainOptions
 
 
 def test_one_kernel_on_the_cpu_and_a_step_on_every_device() -> None:

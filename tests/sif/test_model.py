@@ -20,8 +20,8 @@ from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from sif import InteractionModel, InteractionSearch
 from sif.data import Synthetic, synthetic
-from sif.embeddings import SpaceOptions
 from sif.model import stand_alone
+from sif.options import SpaceOptions
 
 FAST = {"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3}
 

@@ -11,10 +11,9 @@ from nasp.core.loop import Run
 from nasp.strategies import ONE_SHOT, SAMPLERS
 from nasp.strategies.tpe import RANGE
 from sif.data import Splits, Synthetic, split, synthetic
-from sif.fit import TrainOptions
 from sif.metrics import errors
 from sif.operations import OPERATIONS
-from sif.options import SearchOptions
+from sif.options import SearchOptions, TrainOptions
 from sif.pipeline import Found, find, settle
 from sif.visible import Data
 

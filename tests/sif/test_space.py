@@ -6,8 +6,8 @@ import torch
 from nasp.core.errors import NaspError
 from nasp.core.relaxation import Relaxation
 from sif.elementwise import ElementwiseMLP
-from sif.embeddings import SpaceOptions
 from sif.operations import OPERATIONS, functions
+from sif.options import SpaceOptions
 from sif.space import DECISION, InteractionSpace
 
 SIZES = (5, 4, 3)

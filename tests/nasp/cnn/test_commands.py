@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from nasp import cnn_eval, cnn_search, cnn_train
 from nasp.cnn import pipeline, report
 from nasp.cnn.classify import Classify
+from nasp.cnn.commands import evaluate
 from nasp.cnn.config import EvalConfig
 from nasp.cnn.data import load_cifar
 from nasp.cnn.genotype import plans
@@ -224,7 +225,7 @@ def test_evaluation_has_the_trainings_test_result(
 ) -> None:
     expected = result_of(trained)["metrics"]
     for model in (trained, trained / "model.pt"):
-        found = cnn_eval.evaluate(EvalConfig(model, str(photos), device="cpu"))
+        found = evaluate(EvalConfig(model, str(photos), device="cpu"))
         for name in ("loss", "accuracy", "top5_accuracy"):
             assert found[f"test/{name}"] == expected[f"test/{name}"]
         assert 1e6 * found["model/parameters_m"] == pytest.approx(expected["model/parameters"])
@@ -285,13 +286,11 @@ def test_folders_of_jpegs_train_at_a_size(tmp_path: Path) -> None:
     assert 4 * result["metrics"]["test/accuracy"] in range(5)
     model = load_network(tmp_path / "run" / "model.pt")
     assert (model.network.kind, model.size, model.class_names) == ("imagenet", 32, ("n01", "n02"))
-    found = cnn_eval.evaluate(
-        EvalConfig(tmp_path / "run", str(tmp_path / "tiny"), device="cpu", workers=0)
-    )
+    found = evaluate(EvalConfig(tmp_path / "run", str(tmp_path / "tiny"), device="cpu", workers=0))
     assert found["test/loss"] == result["metrics"]["test/loss"]
     with pytest.raises(NaspError, match=r"form of cifar, but .* form of imagenet"):
         other = write_photos(tmp_path / "photos", 8, classes=2)
-        cnn_eval.evaluate(EvalConfig(tmp_path / "run", str(other), device="cpu"))
+        evaluate(EvalConfig(tmp_path / "run", str(other), device="cpu"))
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own

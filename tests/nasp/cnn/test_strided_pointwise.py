@@ -15,8 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nasp.cnn.genotype import from_darts
 from nasp.cnn.network import Network
-from nasp.cnn.operations import OPERATIONS, SPACES, FactorizedReduce, Pointwise, operation
+from nasp.cnn.operations import OPERATIONS, FactorizedReduce, Pointwise, operation
 from nasp.cnn.space import CNNSpace
+from nasp.cnn.spaces import SPACES
 from nasp.cnn.zoo import ZOO
 from nasp.core.relaxation import Relaxation
 

@@ -8,6 +8,7 @@ import pytest
 
 from nasp import rnn_eval, rnn_search, rnn_train
 from nasp.core.errors import NaspError
+from nasp.rnn.commands import evaluate
 from nasp.rnn.config import EvalConfig
 from tests.nasp.rnn.made import SMALL, write_texts
 
@@ -47,7 +48,7 @@ def test_search_train_and_evaluate(
     # Embedding and decoder of 13 words and 10 units; 8 maps, and those of input and state.
     assert metrics["model/parameters"] == 13 * 10 + 13 + 10 * 10 * 2 * 10
     assert f"{metrics['test/perplexity']:.2f}" in capsys.readouterr().out
-    judged = rnn_eval.evaluate(EvalConfig(model=trained, data=data[1], device="cpu"))
+    judged = evaluate(EvalConfig(model=trained, data=data[1], device="cpu"))
     assert judged["test/loss"] == pytest.approx(metrics["test/loss"])
     rnn_eval.main(["--model", str(trained / "model.pt"), *data])
     assert f"test/perplexity {judged['test/perplexity']:.4f}" in capsys.readouterr().out

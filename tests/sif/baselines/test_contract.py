@@ -9,7 +9,8 @@ from nasp.core.step import descend
 from sif.baselines import BASELINES, Baseline, baselines_of
 from sif.baselines.train import train_baseline
 from sif.embeddings import penalised
-from sif.fit import TrainOptions, adagrad
+from sif.fit import adagrad
+from sif.options import TrainOptions
 from tests.sif.baselines.tables import data
 
 OPTIONS = TrainOptions(embedding_dim=3, batch_size=16)

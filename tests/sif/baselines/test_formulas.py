@@ -12,7 +12,7 @@ from sif.baselines.convncf import ConvNCF
 from sif.baselines.deep import NCF, DeepWide
 from sif.baselines.lightgcn import LAYERS
 from sif.baselines.svdpp import SVDpp
-from sif.fit import TrainOptions
+from sif.options import TrainOptions
 from tests.sif.baselines.tables import ITEMS, USERS, data
 
 DIM = 4

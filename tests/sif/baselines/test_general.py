@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sif.baselines.general import DECISIONS, GeneralMLP
-from sif.fit import TrainOptions
+from sif.options import TrainOptions
 from tests.sif.baselines.tables import data
 
 

@@ -10,8 +10,8 @@ from nasp.core.loop import Run
 from sif.baselines.library import ALGORITHMS, train_library
 from sif.baselines.train import train_baseline
 from sif.data import Splits, Synthetic, split, synthetic
-from sif.fit import TrainOptions
 from sif.metrics import errors, predict
+from sif.options import TrainOptions
 from sif.visible import Data
 
 OPTIONS = TrainOptions(embedding_dim=2, batch_size=64)

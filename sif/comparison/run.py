@@ -1,0 +1,108 @@
+"""What `python -m sif.compare` does once its options are read."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from nasp.core.command import prepare_output
+from nasp.core.config import differences, to_yaml
+from nasp.core.environment import describe
+from nasp.core.files import write_text
+from nasp.core.progress import Progress
+from nasp.core.tracking import Tracker, tracking_uri
+from sif.comparison import report
+from sif.comparison.cells import Cell, measure, planned
+from sif.comparison.config import CompareConfig
+from sif.config import say_nothing
+from sif.data.fetch import say_on_stderr
+
+
+def compare(config: CompareConfig) -> None:
+    """Measure all cells and report; raises `NaspError` on a user's mistake."""
+    # What is wrong with the data is said before any work.
+    say = say_nothing if config.quiet else say_on_stderr
+    entities = {
+        name: len(config.load(name, config.seed, say).train.columns) for name in config.data
+    }
+    folder = prepare_output(config, "sif-compare")
+    write_text(folder / "config.yaml", to_yaml(config))
+    place = describe(torch.device("cpu"))
+    groups = planned(config, entities)
+    with Tracker(
+        tracking_uri(config.tracking),
+        experiment="sif/compare",
+        run_name=folder.name,
+        params=differences(config),
+        tags={"space": "sif", "commit": str(place["commit"]), "device": place["device"]},
+        run_file=folder / "mlflow_run_id",
+    ) as tracker:
+        total = sum(map(len, groups))
+        known = {cell.name for group in groups for cell in group if cell.measured(folder)}
+        with Progress(config.quiet).phase("cells", total=total, start=len(known)) as phase:
+            for cell in _measured(groups, config, folder):
+                if cell.name not in known:  # else it would tell how long a cell takes
+                    phase.advance({k: cell.metrics[k] for k in ("test/rmse",) if k in cell.metrics})
+                _track(cell, tracker)
+        done = [[cell.measured(folder) or cell for cell in group] for group in groups]
+        files = report.write(folder, done, place, entities)
+        for file in [folder / "config.yaml", *files]:
+            tracker.artifact(file)
+    if not config.quiet:
+        console = Console()
+        console.print(files[0].read_text(encoding="utf-8"), soft_wrap=True, markup=False)
+        console.print(f"in {folder}: " + ", ".join(file.name for file in files), soft_wrap=True)
+
+
+def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> Iterator[Cell]:
+    """Cells as they are finished, in one process or several."""
+    if config.jobs == 1:
+        for group in groups:
+            yield from measure(group, config, folder)
+        return
+    context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
+    with ProcessPoolExecutor(config.jobs, context, initializer=_end_with_parent) as pool:
+        futures = [pool.submit(measure, group, config, folder) for group in groups]
+        try:
+            for future in as_completed(futures):
+                yield from future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the command is killed, rather than finish work nobody waits for."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _track(cell: Cell, tracker: Tracker) -> None:
+    tracker.child(
+        cell.name,
+        params={
+            "data": cell.data,
+            "method": cell.method,
+            "embedding_dim": cell.embedding_dim,
+            "seed": cell.seed,
+            **cell.tuned,
+        },
+        tags={"found": cell.found, "failed": cell.failed},
+        metrics={
+            **cell.metrics,
+            "time/train_s": cell.seconds,
+            "model/parameters": float(cell.parameters),
+        },
+        curves={"best/valid/rmse": [rmse for _, rmse in cell.curve]},
+    )

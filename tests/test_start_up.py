@@ -1,0 +1,34 @@
+"""A command answers a question about itself without the libraries that its work takes."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = [
+    *("sif.search", "sif.train", "sif.compare"),
+    *("nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval"),
+    *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval"),
+]
+HEAVY = ("torch", "sklearn", "optuna", "matplotlib", "mlflow")
+SCRIPT = """
+import runpy, sys
+command, heavy = sys.argv.pop(1), sys.argv.pop(1).split(",")
+try:
+    runpy.run_module(command, run_name="__main__")
+except SystemExit as end:
+    print("exit", end.code, sorted(set(sys.modules) & set(heavy)))
+"""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_and_mistyped_options_import_nothing_heavy(command: str) -> None:
+    for option, code in (("--help", 0), ("--devise=cpu", 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, command, ",".join(HEAVY), option],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout.splitlines()[-1:] == [f"exit {code} []"], done.stderr
+        assert code == 0 or "device" in done.stderr
