@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nasp.core.errors import NaspError
+from nasp.core.files import remove_leftovers
 
 
 @dataclass
@@ -57,7 +58,7 @@ def run_command(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
 
 
 def prepare_output(options: RunOptions, name: str) -> Path:
-    """Make the output folder, and see that a run can be written there.
+    """Make the output folder, see that a run can be written there, and clear what one left half.
 
     Args:
         options: `output` and `resume`.
@@ -83,4 +84,5 @@ def prepare_output(options: RunOptions, name: str) -> Path:
         ) from error
     if not options.resume and (folder / "config.yaml").exists():
         raise NaspError(f"{folder} holds a run: --resume goes on with it; or give another --output")
+    remove_leftovers(folder)
     return folder

@@ -33,9 +33,13 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writes into a folder that were killed; no one may write now."""
-    for path in folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    """Remove the temporary files of writes that were killed, in a folder and the folders in it.
+
+    No one may write there now.
+    """
+    for pattern in (".*.????????.tmp", "*/.*.????????.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -82,3 +82,16 @@ def test_piped_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> No
     with Progress(quiet=True).phase("search", total=3) as phase:
         phase.advance({"valid/rmse": 0.5})
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_killed_run_left_half_written_goes_when_its_folder_is_used_again(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cells").mkdir()
+    left = [tmp_path / ".search.png.x1y2z3w4.tmp", tmp_path / "cells" / ".a.json.x1y2z3w4.tmp"]
+    kept = [tmp_path / ".mine.tmp", tmp_path / "cells" / "a.json"]
+    for path in (*left, *kept):
+        path.touch()
+    prepare_output(RunOptions(output=tmp_path, resume=True), "search")
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
