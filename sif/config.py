@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
+from nasp.core.check import MANY, above_zero, at_most
 from nasp.core.command import RunOptions
 from nasp.core.errors import NaspError
 from sif.data import (
@@ -168,3 +169,8 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
 
     genotype: Path = Path("genotype.json")
     epochs: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        above_zero(self, "epochs")
+        at_most(self, MANY, "epochs")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nasp.core.check import above_zero, declared_types, not_negative, one_of
+from nasp.core.check import MANY, above_zero, at_most, declared_types, not_negative, one_of
 from nasp.strategies import ONE_SHOT, SAMPLERS
 
 
@@ -88,5 +88,6 @@ class SearchOptions(TrainOptions):
         super().__post_init__()
         one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
         above_zero(self, "epochs", "restarts", "finalists", "trials", "train_epochs")
+        at_most(self, MANY, "epochs", "restarts", "trials", "train_epochs")
         above_zero(self, "architecture_learning_rate")
         not_negative(self, "warm_up", "eta")

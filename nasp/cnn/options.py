@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nasp.cnn.spaces import SPACES
-from nasp.core.check import above_zero, not_negative, one_of
+from nasp.core.check import DEEP, MANY, WIDE, above_zero, at_most, not_negative, one_of
 from nasp.core.errors import NaspError
 from nasp.strategies import ONE_SHOT, SAMPLERS
 
@@ -107,6 +107,9 @@ class SearchOptions(DescentOptions):
         one_of(self, "space", SPACES)
         one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
         above_zero(self, "channels", "layers", "epochs", "trials", "trial_epochs")
+        at_most(self, MANY, "epochs", "trials", "trial_epochs")
+        at_most(self, WIDE, "channels")
+        at_most(self, DEEP, "layers")
         above_zero(self, "train_fraction", "architecture_learning_rate", "probe_fraction")
         not_negative(self, "warm_up", "architecture_weight_decay", "eta")
         for name in ("train_fraction", "probe_fraction"):
@@ -152,5 +155,8 @@ class TrainOptions(DescentOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         above_zero(self, "channels", "layers", "epochs", "learning_rate_decay", "size")
+        at_most(self, MANY, "epochs")
+        at_most(self, WIDE, "channels", "size")
+        at_most(self, DEEP, "layers")
         not_negative(self, "auxiliary_weight", "validation", "workers")
         not_negative(self, "drop_path_prob", "label_smoothing", below=1)

@@ -9,6 +9,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
 
+MANY = 10**6  # epochs or trials: more would take years
+WIDE = 1 << 16  # channels or units
+DEEP = 1 << 10  # layers
+
 
 def declared_types(options: Any) -> None:
     """Check that the fields of a dataclass have the types that it declares.
@@ -53,6 +57,18 @@ def not_negative(options: object, *names: str, below: float | None = None) -> No
             raise NaspError(f"{name} is {value}; it must be 0 or more")
         if below is not None and not value < below:
             raise NaspError(f"{name} is {value}; it must be below {below:g}")
+
+
+def at_most(options: object, most: int, *names: str) -> None:
+    """Check that options are not larger than what can be computed or kept; None is passed over.
+
+    Raises:
+        NaspError: One is.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value > most:
+            raise NaspError(f"{name} is {value}; it must be at most {most:,}")
 
 
 def one_of(options: object, name: str, names: Collection[str]) -> None:

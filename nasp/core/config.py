@@ -1,10 +1,11 @@
 """Typed configuration: a dataclass is the schema, YAML and the command line fill it."""
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
@@ -12,8 +13,11 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
 from nasp.core.resources import find_config
+from nasp.core.yaml_file import check_plain, read_yaml
 
 Schema = TypeVar("Schema")
+# What the parser raises for values that no option can have, beside its own error.
+WRONG = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 
 
 def parse(
@@ -47,16 +51,18 @@ def parse(
     name = _option(arguments, "config")
     if name is not None:
         path = find_config(name, space)
-        parser.set_defaults(_file(path, parser, known))
+        parser.set_defaults(_file(path, parser, defaults))
     for argument in arguments:
         key = argument[2:].split("=")[0].replace("-", "_")
         if argument.startswith("--") and key not in {*known, "config", "help", "print_config"}:
             raise NaspError(
                 f"unknown option {argument.split('=')[0]}{nearest(key, known)}: see --help"
             )
+        if "=" in argument and _is_number(defaults.get(key)):
+            check_plain(argument.partition("=")[2])
     try:
         values = parser.parse_args(arguments)
-    except ArgumentError as error:
+    except (ArgumentError, *WRONG) as error:
         raise NaspError(_one_line(error)) from error
     return _build(schema, values)
 
@@ -133,6 +139,10 @@ def _flags(defaults: Mapping[str, Any], argv: Sequence[str] | None) -> list[str]
     return flags
 
 
+def _is_number(default: Any) -> bool:
+    return isinstance(default, int | float) and not isinstance(default, bool)
+
+
 def _option(arguments: Sequence[str], name: str) -> str | None:
     for i, argument in enumerate(arguments):
         if argument.startswith(f"--{name}="):
@@ -142,34 +152,44 @@ def _option(arguments: Sequence[str], name: str) -> str | None:
     return None
 
 
-def _file(path: Path, parser: ArgumentParser, known: Sequence[str]) -> dict[str, Any]:
-    try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise NaspError(f"{path}: not a YAML file: {_one_line(error)}") from error
+def _file(path: Path, parser: ArgumentParser, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    body = read_yaml(path, "configuration")
+    if body is None:
+        return {}
     if not isinstance(body, dict):
         raise NaspError(f"{path}: not a mapping of keys to values")
     flat: dict[str, Any] = {}
     for key, value in body.items():
-        flat |= (
-            {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-        )
+        if not dataclasses.is_dataclass(defaults.get(key)):
+            flat[key] = value
+        elif isinstance(value, dict):
+            flat |= {f"{key}.{k}": v for k, v in value.items()}
+        else:
+            raise NaspError(f"{path}: {key} must be a mapping of its options, not {value!r:.40}")
     for key, value in flat.items():
-        if key not in known:
-            raise NaspError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
+        if key not in defaults:
+            raise NaspError(f"{path}: unknown key {key!r}{nearest(str(key), defaults)}")
         try:
             parser.parse_object({key: value})
-        except ArgumentError as error:
+        except (ArgumentError, *WRONG) as error:
             raise NaspError(f"{path}: {_one_line(error)}") from error
     return flat
 
 
-def _build(schema: type[Schema], values: Namespace) -> Schema:
+def _build(schema: type[Schema], values: Namespace, prefix: str = "") -> Schema:
     given = {}
+    hints = get_type_hints(schema)
     for field in dataclasses.fields(cast(Any, schema)):
-        value = values[field.name]
+        value, name = values[field.name], prefix + field.name
         if dataclasses.is_dataclass(default := _default(field)) and value is not None:
-            value = _build(type(default), value)
+            value = _build(type(default), value, f"{name}.")
+        if value is None and type(None) not in get_args(hints[field.name]):
+            raise NaspError(f"{name} is null: give a value, or leave it out")
+        for part in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(part, int) and abs(part) >= 1 << 63:
+                raise NaspError(f"{name} is {str(part)[:40]}; it must fit 64 bits")
+            if isinstance(part, float) and math.isinf(part):
+                raise NaspError(f"{name} is {part}; it must be finite")
         given[field.name] = tuple(value) if isinstance(value, list) else value
     return schema(**given)
 

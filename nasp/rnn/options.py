@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasp.core.check import above_zero, not_negative, one_of
+from nasp.core.check import MANY, WIDE, above_zero, at_most, not_negative, one_of
 from nasp.core.errors import NaspError
 from nasp.strategies import ONE_SHOT, SAMPLERS
 
@@ -57,6 +57,7 @@ class DescentOptions:
     def __post_init__(self) -> None:
         above_zero(self, "emsize", "nhid", "batch_size", "bptt", "learning_rate", "gradient_clip")
         above_zero(self, "tokens", "max_seconds")
+        at_most(self, WIDE, "emsize", "nhid")
         not_negative(self, "weight_decay", "alpha", "beta")
         not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
         if self.emsize != self.nhid:
@@ -115,6 +116,7 @@ class SearchOptions(DescentOptions):
         super().__post_init__()
         one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
         above_zero(self, "epochs", "architecture_learning_rate", "trials", "trial_epochs")
+        at_most(self, MANY, "epochs", "trials", "trial_epochs")
         not_negative(self, "warm_up", "architecture_weight_decay")
         if self.batch_norm and self.batch_size < 2:
             raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
@@ -139,3 +141,4 @@ class TrainOptions(DescentOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         above_zero(self, "epochs", "nonmono", "patience")
+        at_most(self, MANY, "epochs")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from nasp.core.check import above_zero, known, not_negative
+from nasp.core.check import MANY, above_zero, at_most, known, not_negative
 from nasp.core.command import RunOptions
 from nasp.core.config import flatten
 from nasp.core.errors import NaspError
@@ -72,6 +72,7 @@ class CompareConfig(RunOptions, RatingOptions):
         for name in self.methods:
             known("method", name, NAMES)
         above_zero(self, "seeds", "jobs")
+        at_most(self, MANY, "seeds", "tuning_trials")
         not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):
             if not getattr(self, name):

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, get_args
 
-import yaml
-
 from nasp.core.errors import NaspError
-from nasp.core.files import check_regular
 from nasp.core.resources import resource
 from nasp.core.schema import Rule, integer, mapping, one_of, optional, section, sequence, text
+from nasp.core.yaml_file import read_yaml
 from sif.data.check import Transform
-
-LARGEST = 1 << 20  # bytes of a card
 
 
 @dataclass(frozen=True)
@@ -128,14 +124,11 @@ class Card:
         Raises:
             NaspError: It is no card.
         """
-        check_regular(path, "card")
+        fields: dict[str, Any] = read_yaml(path, "card")
         try:
-            with path.open(encoding="utf-8") as file:
-                fields: dict[str, Any] = yaml.safe_load(file.read(LARGEST))
             SCHEMA(fields, "")
-        except (OSError, yaml.YAMLError, RecursionError, ValueError) as error:  # NaspError, too
-            reason = " ".join(str(error).split())
-            raise NaspError(f"{path}: not a card of a data set: {reason}") from error
+        except NaspError as error:
+            raise NaspError(f"{path}: not a card of a data set: {error}") from error
         for source, kind in (("archive", Archive), ("fallback", Package)):
             if values := fields.get(source):
                 fields[source] = kind(**{**values, "member": Member(**values["member"])})

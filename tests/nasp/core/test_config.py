@@ -1,5 +1,6 @@
 """Configuration: file, then command line; each mistake is one line that names the key."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -132,6 +133,23 @@ def test_a_wrong_option_is_named(argv: list[str], parts: list[str]) -> None:
         ("inner: {itms: 3}", ["'inner.itms'", "inner.items"]),
         ("- 1", ["not a mapping"]),
         ("a: [", ["not a YAML file"]),
+        ("false", ["not a mapping"]),
+        ("inner: [1]", ["inner must be a mapping of its options"]),
+        ("inner: false", ["inner must be a mapping of its options"]),
+        ("embedding_dim: 1\nembedding_dim: 2", ["'embedding_dim' stands there twice"]),
+        ("1: 2", ["unknown key"]),
+        ("embedding_dim: 010", ["010", "plain decimal digits"]),
+        ("embedding_dim: 1:30", ["1:30", "plain decimal digits"]),
+        ("rate: 1:30.5", ["1:30.5", "plain decimal digits"]),
+        ("embedding_dim: 0x10", ["0x10", "plain decimal digits"]),
+        ("embedding_dim: 1_000", ["1_000", "plain decimal digits"]),
+        ("embedding_dim: " + "9" * 5000, ["9999", "plain decimal digits"]),
+        ("embedding_dim: 2020-01-01", ["embedding_dim", "2020-01-01"]),
+        ("a: &a [x]\nb: [*a, *a]", ["an alias"]),
+        ("embedding_dim: !!python/object/apply:os.getcwd []", ["not a YAML file"]),
+        ("output: !!binary aGVsbG8=", ["a value of the type binary"]),
+        ("[" * 100_000, ["nested too deeply"]),
+        ("# " + "x" * (1 << 20), ["larger than 1 MB"]),
     ],
 )
 def test_a_wrong_key_is_named_with_its_file(tmp_path: Path, text: str, parts: list[str]) -> None:
@@ -142,6 +160,37 @@ def test_a_wrong_key_is_named_with_its_file(tmp_path: Path, text: str, parts: li
     message = str(caught.value)
     assert "\n" not in message
     assert all(part in message for part in ["mine.yaml", *parts]), message
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--embedding_dim=null"], "embedding_dim.*None"),
+        (["--embedding_dim=010"], "010 is no number in plain decimal digits"),
+        (["--embedding_dim", "1:30"], "1:30 is no number in plain decimal digits"),
+        (["--embedding_dim", str(2**63)], "embedding_dim is 9223372036854775808; it must fit 64"),
+        (["--rate", ".inf"], "rate is inf; it must be finite"),
+        (["--fractions", "0.5,-.inf"], "fractions is -inf; it must be finite"),
+        (["--inner.items=null"], r"inner\.items.*None"),
+    ],
+)
+def test_what_no_option_can_be_is_named(argv: list[str], message: str) -> None:
+    with pytest.raises(NaspError, match=message):
+        parsed(*argv)
+    assert parsed("--rate=null").rate is None
+
+
+def test_only_a_regular_file_of_utf8_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes("\ufeffembedding_dim: 3".encode())
+    assert parsed("--config", str(file)).embedding_dim == 3
+    file.write_bytes(b"output: \xff")
+    with pytest.raises(NaspError, match=r"mine\.yaml: not a YAML file .* can't decode byte 0xff"):
+        parsed("--config", str(file))
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(NaspError, match=r"mine\.yaml"):
+        parsed("--config", str(file))
 
 
 def test_help_shows_types_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
