@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,19 @@ SMALL = 1 << 13
 MAIN_PARAMS = ("data", "seed", "embedding_dim")  # shown even where they are the defaults
 
 
-def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> dict[str, Any]:
+def run_job(
+    config: SearchConfig | TrainConfig,
+    strategy: str,
+    find: Find,
+    depends_on: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Load, find, judge on the test split, and write everything down.
 
     Args:
         config: All options.
         strategy: Its name for the records.
         find: Sees training and validation ratings, and returns what it found.
+        depends_on: What else the result depends on, beside the options and the data.
 
     Returns:
         The content of `result.json`.
@@ -59,6 +65,7 @@ def run_job(config: SearchConfig | TrainConfig, strategy: str, find: Find) -> di
         run_name=f"{strategy} seed={config.seed}",
         device=device,
         data_sha256=_digest(splits),
+        depends_on=depends_on,
         began=start,
         shown=MAIN_PARAMS,
         best=("valid/rmse", "search/valid/rmse"),

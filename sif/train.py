@@ -1,6 +1,7 @@
 """`python -m sif.train`: train a found interaction function on a table of ratings."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from nasp.core.command import run_command
 from nasp.core.config import parse
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         lambda data, run: settle(
             {config.genotype.name: genotype}, data, config, config.epochs, config.seed, run
         ),
+        {"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()},
     )
 
 

@@ -1,15 +1,25 @@
 """What every command shares: its exits, its warnings and its output folder."""
 
+import shlex
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
+from filelock import FileLock, Timeout
+
 from nasp.core.errors import NaspError
+from nasp.core.faults import one_line
 from nasp.core.files import remove_leftovers
+
+CONFIG = "config.yaml"
+OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json"}
 
 
 @dataclass
@@ -33,56 +43,113 @@ class RunOptions:
     quiet: bool = False
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, by a scheduler for example: it ends as after Ctrl-C."""
+
+
 def run_command(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
-    """Run a command: 0 on success, 2 and one line for a user's mistake, 130 if interrupted."""
+    """Run a command and exit.
+
+    The exit code is 0 on success, 2 after one line for a user's mistake, 130 after Ctrl-C and 143
+    after SIGTERM.
+    """
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
+        signal.signal(signal.SIGTERM, _terminate)
         main(None)
-    except (NaspError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's; not imported for its name alone
+    except KeyboardInterrupt as stop:
+        how = "; ".join(getattr(stop, "__notes__", ("before any work",)))
+        print(f"\ninterrupted: {how}", file=sys.stderr)
+        sys.exit(143 if isinstance(stop, Terminated) else 130)
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
             raise
-        reason = str(error).split(". ")[0]
-        print(
-            f"error: {reason}: lower --batch_size, or the size of the network "
-            "(embedding_dim, channels, layers or nhid)",
-            file=sys.stderr,
-        )
+        print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("\ninterrupted: the same command with --resume goes on", file=sys.stderr)
-        sys.exit(130)
     sys.exit(0)
 
 
-def prepare_output(options: RunOptions, name: str) -> Path:
-    """Make the output folder, see that a run can be written there, and clear what one left half.
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
+
+
+@contextmanager
+def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
+    """Hold the output folder of a run: no other process works in it at the same time.
+
+    An interruption is told how the run goes on, see `run_command`.
 
     Args:
         options: `output` and `resume`.
         name: What a new folder in runs/ is called after, with the time.
 
+    Yields:
+        The folder.
+
     Raises:
-        NaspError: The folder cannot be written, or holds another run.
+        NaspError: The folder cannot be written, is in use, or holds another run or somebody's
+            files. Nothing was written then.
     """
-    if options.output is None:
-        if options.resume:
-            raise NaspError("--resume needs --output, the folder of the run to go on with")
-        folder = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    else:
-        folder = options.output
+    if options.output is None and options.resume:
+        raise NaspError("--resume needs --output, the folder of the run to go on with")
+    folder = _new_folder(name) if options.output is None else options.output
+    _check_free(folder, options.resume)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()  # let go of by the system, too, however the process ends
+    except Timeout as error:
+        raise NaspError(
+            f"{folder}: another process is at work there: wait for it, or give another --output"
+        ) from error
     except OSError as error:
         raise NaspError(
             f"{folder}: cannot write there ({error.strerror}): give another --output"
         ) from error
-    if not options.resume and (folder / "config.yaml").exists():
-        raise NaspError(f"{folder} holds a run: --resume goes on with it; or give another --output")
-    remove_leftovers(folder)
+    try:
+        remove_leftovers(folder)
+        yield folder
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"the same command with --output {shlex.quote(str(folder))} --resume goes on")
+        raise
+    finally:
+        lock.release()
+        with suppress(OSError):  # somebody else may hold it by now
+            Path(lock.lock_file).unlink()
+
+
+def _new_folder(name: str) -> Path:
+    """A folder in runs/ that is not there yet."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    for number in count(1):
+        folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise NaspError(
+                f"{folder}: cannot write there ({error.strerror}): give another --output"
+            ) from error
+        break
     return folder
+
+
+def _check_free(folder: Path, resume: bool) -> None:
+    try:
+        held = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    except OSError as error:
+        raise NaspError(
+            f"{folder}: cannot write there ({error.strerror}): give another --output"
+        ) from error
+    if CONFIG in held:
+        if not resume:
+            raise NaspError(
+                f"{folder} holds a run: --resume goes on with it; or give another --output"
+            )
+    elif foreign := sorted(held & OURS):
+        raise NaspError(
+            f"{folder} holds a {foreign[0]}, but no run: it would be overwritten; give another "
+            "--output"
+        )

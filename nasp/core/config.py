@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from nasp.core.errors import NaspError
+from nasp.core.faults import without_password
 from nasp.core.nearest import nearest
 from nasp.core.resources import find_config
 from nasp.core.yaml_file import check_plain, read_yaml
@@ -89,8 +90,8 @@ def differences(config: Any) -> dict[str, Any]:
 
 def _plain(config: Any) -> dict[str, Any]:
     def plain(value: Any) -> Any:
-        if isinstance(value, Path):
-            return str(value)
+        if isinstance(value, Path | str):
+            return without_password(str(value))
         if isinstance(value, Mapping):
             return {k: plain(v) for k, v in value.items()}
         return [plain(v) for v in value] if isinstance(value, tuple) else value
@@ -116,14 +117,21 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def _flags(defaults: Mapping[str, Any], argv: Sequence[str] | None) -> list[str]:
     """`--key=value` for every option, as the parser wants it.
 
-    `--resume` means `--resume=true`, `--batch-size` means `--batch_size`, and `--seeds 1,2` means
-    `--seeds=[1,2]`.
+    `--resume` means `--resume=true`, `--batch-size` means `--batch_size`, and `--seeds 1,2` or
+    `--seeds 1 2` means `--seeds=[1,2]`.
+
+    Raises:
+        NaspError: An option has an empty value, or a word belongs to no option.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    flags = []
+    flags: list[str] = []
     while given:
         argument = given.pop(0)
         if not argument.startswith("--"):
+            of_an_option = flags and flags[-1].startswith("--") and "=" not in flags[-1]
+            if argument != "-h" and not of_an_option:
+                hint = f": is it the data? Then --data {argument}" if "data" in defaults else ""
+                raise NaspError(f"{argument!r} is no option{hint}; see --help")
             flags.append(argument)
             continue
         name, equals, value = argument[2:].partition("=")
@@ -133,7 +141,11 @@ def _flags(defaults: Mapping[str, Any], argv: Sequence[str] | None) -> list[str]
             value, equals = "true", "="
         elif name in defaults and not equals and given and not given[0].startswith("--"):
             value, equals = given.pop(0), "="
+        if equals and not value:
+            raise NaspError(f"--{name} has no value: give one, or leave the option out")
         if isinstance(defaults.get(name), tuple) and not value.startswith(("[", "null")):
+            while given and not given[0].startswith("--"):
+                value += f",{given.pop(0)}"
             value = f"[{value}]"
         flags.append(f"--{name}{equals}{value}")
     return flags
@@ -188,6 +200,8 @@ def _build(schema: type[Schema], values: Namespace, prefix: str = "") -> Schema:
         for part in value if isinstance(value, list | tuple) else [value]:
             if isinstance(part, int) and abs(part) >= 1 << 63:
                 raise NaspError(f"{name} is {str(part)[:40]}; it must fit 64 bits")
+            if name == "seed" and isinstance(part, int) and part < 0:
+                raise NaspError(f"seed is {part}; it must be 0 or more")
             if isinstance(part, float) and math.isinf(part):
                 raise NaspError(f"{name} is {part}; it must be finite")
         given[field.name] = tuple(value) if isinstance(value, list) else value

@@ -1,7 +1,6 @@
 """Where a run took place: device, versions, commit and memory."""
 
 import platform
-import resource
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from nasp.core.errors import NaspError
@@ -58,6 +58,11 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 def peak_memory_mb() -> float:
     """The most memory that this process has held, in units of 10⁶ bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        memory = psutil.Process().memory_info()
+        return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 

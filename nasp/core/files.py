@@ -2,10 +2,10 @@
 
 import errno
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from nasp.core.errors import NaspError
 
@@ -20,16 +20,21 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         OSError: The folder is missing or not writable, or the disk is full; `path` is as it was.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except RuntimeError as error:
+        if "inline_container" not in str(error):
+            raise
+        # torch's writer does not say which error of the system it met.
+        text = f"{os.strerror(errno.ENOSPC)}, or the file cannot be written"
+        raise OSError(errno.ENOSPC, text, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:

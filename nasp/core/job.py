@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from nasp.core.checkpoint import Checkpoint
-from nasp.core.command import RunOptions, prepare_output
+from nasp.core.command import CONFIG, RunOptions, claim_output
 from nasp.core.config import differences, flatten, to_yaml
 from nasp.core.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.core.errors import NaspError
@@ -119,39 +119,42 @@ def open_job(
     """
     first = rank() == 0
     options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
-    with together(device):
-        folder = prepare_output(config, name) if first else config.output or Path()
-        checkpoint = Checkpoint(
-            folder / "checkpoint",
-            {**options, "data_sha256": data_sha256, **(depends_on or {})},
-            resume=config.resume,
-        )
-        if first:
-            write_text(folder / "config.yaml", to_yaml(config))
-    before = spent_before(checkpoint)
-    environment = describe(device)
-    params = {k: v for k, v in flatten(config).items() if k in shown}
-    params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
-    with Tracker(
-        tracking_uri(config.tracking) if first else "none",
-        experiment=experiment,
-        run_name=run_name,
-        params=params,
-        tags={
-            **tags,
-            "data_sha256": data_sha256,
-            "commit": str(environment["commit"]),
-            "device": environment["device"],
-            **{f"version.{k}": v for k, v in environment["versions"].items()},
-        },
-        best=best,
-        run_file=folder / "mlflow_run_id",
-    ) as tracker:
-        run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
-        try:
-            yield Job(folder, run, tracker, device, environment, began, before)
-        except NaspError:
-            if first and not (folder / "checkpoint").exists():
-                # Nothing was done: the corrected command may have the folder.
-                (folder / "config.yaml").unlink(missing_ok=True)
-            raise
+    with ExitStack() as held:
+        with together(device):
+            folder = config.output or Path()
+            if first:
+                folder = held.enter_context(claim_output(config, name))
+            checkpoint = Checkpoint(
+                folder / "checkpoint",
+                {**options, "data_sha256": data_sha256, **(depends_on or {})},
+                resume=config.resume,
+            )
+            if first:
+                write_text(folder / CONFIG, to_yaml(config))
+        before = spent_before(checkpoint)
+        environment = describe(device)
+        params = {k: v for k, v in flatten(config).items() if k in shown}
+        params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+        with Tracker(
+            tracking_uri(config.tracking) if first else "none",
+            experiment=experiment,
+            run_name=run_name,
+            params=params,
+            tags={
+                **tags,
+                "data_sha256": data_sha256,
+                "commit": str(environment["commit"]),
+                "device": environment["device"],
+                **{f"version.{k}": v for k, v in environment["versions"].items()},
+            },
+            best=best,
+            run_file=folder / "mlflow_run_id",
+        ) as tracker:
+            run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
+            try:
+                yield Job(folder, run, tracker, device, environment, began, before)
+            except NaspError:
+                if first and not (folder / "checkpoint").exists():
+                    # Nothing was done: the corrected command may have the folder.
+                    (folder / CONFIG).unlink(missing_ok=True)
+                raise

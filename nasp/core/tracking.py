@@ -20,6 +20,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from nasp.core.faults import without_password
+
 SECONDS_TO_FINISH = 60.0
 
 
@@ -98,7 +100,10 @@ class Tracker:
         except subprocess.TimeoutExpired:
             self._worker.kill()
             self._worker.wait()
-            warnings.warn(f"{self._uri} does not answer: tracking is incomplete", stacklevel=2)
+            warnings.warn(
+                f"{without_password(self._uri)} does not answer: tracking is incomplete",
+                stacklevel=2,
+            )
         self._stop()
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
@@ -164,7 +169,7 @@ class Tracker:
             self._worker.stdin.write(json.dumps({"do": what, **content}, default=str) + "\n")
             self._worker.stdin.flush()
         except OSError:
-            warnings.warn(f"tracking in {self._uri} has stopped", stacklevel=3)
+            warnings.warn(f"tracking in {without_password(self._uri)} has stopped", stacklevel=3)
             self._stop()
 
     def _stop(self) -> None:

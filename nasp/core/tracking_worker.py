@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from nasp.core.faults import without_password
 from nasp.core.metrics import best
 
 SECONDS_BETWEEN_FLUSHES = 2.0
@@ -35,7 +36,8 @@ class Worker:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         # Where tqdm is installed, MLflow draws bars over the run's own.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        os.nice(10)  # the run comes first
+        if hasattr(os, "nice"):  # Unix
+            os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
         self.pending: list[tuple[str, float, int, int]] = []
@@ -222,7 +224,7 @@ def main() -> None:
             if not warned:
                 what = "has stopped" if message["do"] == "start" else "is incomplete"
                 line = next(iter(str(error).splitlines()), repr(error))
-                print(f"warning: tracking {what}: {line}", file=sys.stderr)
+                print(f"warning: tracking {what}: {without_password(line)}", file=sys.stderr)
             warned = True
             if message["do"] == "start":
                 return

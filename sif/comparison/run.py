@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from nasp.core.command import prepare_output
+from nasp.core.command import CONFIG, claim_output
 from nasp.core.config import differences, to_yaml
 from nasp.core.environment import describe
 from nasp.core.files import write_text
@@ -30,33 +30,33 @@ def compare(config: CompareConfig) -> None:
     entities = {
         name: len(config.load(name, config.seed, say).train.columns) for name in config.data
     }
-    folder = prepare_output(config, "sif-compare")
-    write_text(folder / "config.yaml", to_yaml(config))
-    place = describe(torch.device("cpu"))
-    groups = planned(config, entities)
-    with Tracker(
-        tracking_uri(config.tracking),
-        experiment="sif/compare",
-        run_name=folder.name,
-        params=differences(config),
-        tags={"space": "sif", "commit": str(place["commit"]), "device": place["device"]},
-        run_file=folder / "mlflow_run_id",
-    ) as tracker:
-        total = sum(map(len, groups))
-        known = {cell.name for group in groups for cell in group if cell.measured(folder)}
-        with Progress(config.quiet).phase("cells", total=total, start=len(known)) as phase:
-            for cell in _measured(groups, config, folder):
-                if cell.name not in known:  # else it would tell how long a cell takes
-                    phase.advance({k: cell.metrics[k] for k in ("test/rmse",) if k in cell.metrics})
-                _track(cell, tracker)
-        done = [[cell.measured(folder) or cell for cell in group] for group in groups]
-        files = report.write(folder, done, place, entities)
-        for file in [folder / "config.yaml", *files]:
-            tracker.artifact(file)
-    if not config.quiet:
-        console = Console()
-        console.print(files[0].read_text(encoding="utf-8"), soft_wrap=True, markup=False)
-        console.print(f"in {folder}: " + ", ".join(file.name for file in files), soft_wrap=True)
+    with claim_output(config, "sif-compare") as folder:
+        write_text(folder / CONFIG, to_yaml(config))
+        place = describe(torch.device("cpu"))
+        groups = planned(config, entities)
+        with Tracker(
+            tracking_uri(config.tracking),
+            experiment="sif/compare",
+            run_name=folder.name,
+            params=differences(config),
+            tags={"space": "sif", "commit": str(place["commit"]), "device": place["device"]},
+            run_file=folder / "mlflow_run_id",
+        ) as tracker:
+            total = sum(map(len, groups))
+            known = {cell.name for group in groups for cell in group if cell.measured(folder)}
+            with Progress(config.quiet).phase("cells", total=total, start=len(known)) as phase:
+                for cell in _measured(groups, config, folder):
+                    if cell.name not in known:  # else it would tell how long a cell takes
+                        phase.advance({k: v for k, v in cell.metrics.items() if k == "test/rmse"})
+                    _track(cell, tracker)
+            done = [[cell.measured(folder) or cell for cell in group] for group in groups]
+            files = report.write(folder, done, place, entities)
+            for file in [folder / CONFIG, *files]:
+                tracker.artifact(file)
+        if not config.quiet:
+            console = Console()
+            console.print(files[0].read_text(encoding="utf-8"), soft_wrap=True, markup=False)
+            console.print(f"in {folder}: " + ", ".join(file.name for file in files), soft_wrap=True)
 
 
 def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> Iterator[Cell]:

@@ -1,7 +1,6 @@
 """Ratings as columns of numbers, in memory or, where there are many, in temporary files."""
 
 import mmap
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import IO, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
+from platformdirs import user_cache_path
 
 from nasp.core.errors import NaspError
 from sif.data.columns import entities
@@ -19,8 +19,17 @@ BLOCK = 1 << 20  # rows that are worked on at once
 
 
 def cache_folder() -> Path:
-    """The user's cache: data sets that were downloaded, and columns that memory should not hold."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nasp"
+    """The user's cache: data sets that were downloaded, and columns that memory should not hold.
+
+    Raises:
+        NaspError: The user has no home folder, and no other is named.
+    """
+    try:
+        return user_cache_path("nasp", appauthor=False)
+    except RuntimeError as error:
+        raise NaspError(
+            "there is no home folder for the cache: set XDG_CACHE_HOME to a folder"
+        ) from error
 
 
 class Spool:

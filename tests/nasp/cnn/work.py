@@ -187,7 +187,7 @@ def main(folder: Path, data: Path, *ports: str) -> None:
     """Run both commands, and do the work, as one of two processes that `torchrun` started."""
     first = os.environ["RANK"] == "0"
     if not first:
-        files.os.replace = job.prepare_output = None  # type: ignore[assignment]  # it may not write
+        files.os.replace = job.claim_output = None  # type: ignore[assignment]  # it may not write
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         report.draw_weights = lambda *arguments: None  # slow, and tested elsewhere

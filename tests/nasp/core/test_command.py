@@ -1,6 +1,10 @@
 """Exits, output folders and progress."""
 
+import errno
 import os
+import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasp.core.command import RunOptions, prepare_output, run_command
+from nasp.core.command import RunOptions, claim_output, run_command
 from nasp.core.errors import NaspError
 from nasp.core.progress import Progress
 
@@ -17,13 +21,21 @@ from nasp.core.progress import Progress
     ("raised", "code", "line"),
     [
         (NaspError("wrong\nkey"), 2, "error: wrong key\n"),
-        (OSError(28, "No space left on device", "x.pt"), 2, "No space left on device: 'x.pt'\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.pt"),
+            2,
+            "No space left on device: 'x.pt': make room; the same command with --resume goes on\n",
+        ),
+        (OSError(errno.EMFILE, "Too many open files"), 2, "raise the limit of open files"),
+        (MemoryError(), 2, "error: out of memory: lower --batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "lower --batch_size"),
+        (NaspError("no http://me:secret@host/x here"), 2, "error: no http://host/x here\n"),
         (
             torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 TiB. GPU 0 has"),
             2,
             "error: CUDA out of memory: lower --batch_size, or the size of the network",
         ),
-        (KeyboardInterrupt(), 130, "--resume"),
+        (KeyboardInterrupt(), 130, "interrupted: before any work"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -50,26 +62,84 @@ def test_success_is_zero_and_a_bug_is_a_traceback() -> None:
 
 
 def test_output_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = prepare_output(RunOptions(output=tmp_path / "a" / "b"), "name")
-    assert list(folder.iterdir()) == []
-    (folder / "config.yaml").touch()
-    with pytest.raises(NaspError, match="holds a run: --resume"):
-        prepare_output(RunOptions(output=folder), "name")
-    assert prepare_output(RunOptions(output=folder, resume=True), "name") == folder
+    given = RunOptions(output=tmp_path / "a" / "b")
+    with claim_output(given, "name") as folder:
+        (folder / "config.yaml").touch()
+        (folder / ".model.pt.00000000.tmp").touch()  # what a killed write leaves
+    with pytest.raises(NaspError, match="holds a run: --resume"), claim_output(given, "name"):
+        pass
+    with claim_output(RunOptions(output=folder, resume=True), "name") as again:
+        assert again == folder
+        assert sorted(path.name for path in folder.iterdir()) == [".lock", "config.yaml"]
+    assert [path.name for path in folder.iterdir()] == ["config.yaml"]
     with pytest.raises(NaspError, match="--resume needs --output"):
-        prepare_output(RunOptions(resume=True), "name")
+        claim_output(RunOptions(resume=True), "name").__enter__()
     monkeypatch.chdir(tmp_path)
-    assert prepare_output(RunOptions(), "name").match("runs/name-*")
+    with claim_output(RunOptions(), "name") as first, claim_output(RunOptions(), "name") as second:
+        assert first != second  # although they start in one second
+        assert first.match("runs/name-*") and second.match("runs/name-*")
+
+
+def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    options = RunOptions(output=tmp_path / "run", resume=True)
+    script = f"""
+from pathlib import Path
+from nasp.core.command import RunOptions, claim_output
+with claim_output(RunOptions(output=Path({str(tmp_path / "run")!r}), resume=True), "name"):
+    print("held", flush=True)
+    input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(NaspError, match="another process is at work there"):
+            claim_output(options, "name").__enter__()
+        other.kill()
+    with claim_output(options, "name") as folder:  # a killed process holds nothing
+        assert folder.is_dir()
+
+
+@pytest.mark.parametrize("name", ["model.pt", "result.json"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_somebodys_own_files_are_not_overwritten(tmp_path: Path, name: str, resume: bool) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(NaspError, match=f"holds a {name}, but no run"):
+        claim_output(RunOptions(output=tmp_path, resume=resume), "name").__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_an_unwritable_output_is_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NaspError, match="cannot write there"):
-        prepare_output(RunOptions(output=tmp_path / "file"), "name")
+        claim_output(RunOptions(output=tmp_path / "file"), "name").__enter__()
     if os.geteuid() != 0:  # nothing is read-only for root
         tmp_path.chmod(0o500)
         with pytest.raises(NaspError, match="cannot write there"):
-            prepare_output(RunOptions(output=tmp_path / "new"), "name")
+            claim_output(RunOptions(output=tmp_path / "new"), "name").__enter__()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_says_how_the_run_goes_on(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    script = f"""
+import time
+from pathlib import Path
+from nasp.core.command import RunOptions, claim_output, run_command
+def main(argv):
+    with claim_output(RunOptions(output=Path({str(tmp_path / "a run")!r})), "name"):
+        print("at work", flush=True)
+        time.sleep(60)
+run_command(main)
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", script], **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == code
+    hint = f"--output '{tmp_path / 'a run'}' --resume goes on"
+    assert said == f"\ninterrupted: the same command with {hint}\n"
 
 
 def test_piped_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +162,7 @@ def test_what_a_killed_run_left_half_written_goes_when_its_folder_is_used_again(
     kept = [tmp_path / ".mine.tmp", tmp_path / "cells" / "a.json"]
     for path in (*left, *kept):
         path.touch()
-    prepare_output(RunOptions(output=tmp_path, resume=True), "search")
-    assert not any(path.exists() for path in left)
-    assert all(path.exists() for path in kept)
+    (tmp_path / "config.yaml").touch()
+    with claim_output(RunOptions(output=tmp_path, resume=True), "search"):
+        assert not any(path.exists() for path in left)
+        assert all(path.exists() for path in kept)

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 import yaml
 
+from nasp.core.command import RunOptions
 from nasp.core.config import differences, flatten, parse, to_yaml
 from nasp.core.errors import NaspError
 
@@ -199,3 +200,24 @@ def test_help_shows_types_and_defaults(capsys: pytest.CaptureFixture[str]) -> No
     assert caught.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "Length of an embedding. (type: int, default: 8)" in shown
+
+
+def test_lists_by_blanks_and_stray_words() -> None:
+    assert parsed("--fractions", "0.1", "0.9", "--resume").fractions == (0.1, 0.9)
+    assert parsed("--fractions=0.1", "0.9").fractions == (0.1, 0.9)
+    with pytest.raises(NaspError, match="'movielens' is no option"):
+        parsed("--resume", "true", "movielens")
+    with pytest.raises(NaspError, match="--output has no value"):
+        parsed("--output=")
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**63), str(10**30)])
+def test_a_seed_is_one_that_a_generator_takes(seed: str) -> None:
+    with pytest.raises(NaspError, match="seed is "):
+        parse(RunOptions, ["--seed", seed], program="p", space="sif", description="d")
+
+
+def test_no_password_is_written_down() -> None:
+    config = RunOptions(tracking="http://me:secret@host:5000/path")
+    assert yaml.safe_load(to_yaml(config))["tracking"] == "http://host:5000/path"
+    assert differences(config) == {"tracking": "http://host:5000/path"}

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,9 @@ def test_the_memory_of_a_gpu_is_counted_apart() -> None:
     held = torch.ones(25_000_000, device=device)
     peak = peak_device_memory_mb(device)
     assert peak is not None and peak >= held.nbytes / 1e6 == 100
+
+
+def test_memory_is_told_where_there_is_no_resource_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = peak_memory_mb()
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory_mb() == pytest.approx(expected, rel=0.5)

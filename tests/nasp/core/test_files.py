@@ -1,5 +1,6 @@
 """A file is the old one or the new one, never half of one."""
 
+import errno
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,3 +38,19 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_text(tmp_path / "missing" / "file", "text")
     assert not list(tmp_path.iterdir())
+
+
+def test_files_have_the_mode_that_the_user_asks_for(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "atomic", "text")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_is_named_where_torch_does_not_say_so(tmp_path: Path) -> None:
+    def write(file: BinaryIO) -> None:
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
+
+    with pytest.raises(OSError, match=r"model\.pt") as told:
+        write_atomic(tmp_path / "model.pt", write)
+    assert told.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []

@@ -51,7 +51,7 @@ def test_a_folder_without_a_genotype_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not a genotype file"),
+        ("{", "not a genotype: Expecting property name"),
         (Genotype("sif", {"join": (("all", "plus"),)}).to_json(), "of the space 'sif'"),
     ],
 )

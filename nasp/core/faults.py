@@ -1,0 +1,39 @@
+"""What a command says of an error that is not its program's fault: one line, and what to do."""
+
+import errno
+import re
+
+from nasp.core.errors import NaspError
+
+LESS_MEMORY = (
+    "lower --batch_size, or the size of the network (embedding_dim, channels, layers or nhid)"
+)
+REMEDIES = {
+    errno.ENOSPC: "make room; the same command with --resume goes on",
+    errno.EDQUOT: "make room; the same command with --resume goes on",
+    errno.EMFILE: "too many files are open: raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "too many files are open: close other programs",
+    errno.ENOMEM: LESS_MEMORY,
+}
+
+
+def one_line(error: BaseException) -> str | None:
+    """What to tell a user; None if it is a fault of the program, whose traceback is needed."""
+    text = without_password(" ".join(str(error).split()))
+    if isinstance(error, NaspError):
+        return text
+    if isinstance(error, OSError):
+        remedy = REMEDIES.get(error.errno or 0)
+        return text if remedy is None else f"{text}: {remedy}"
+    if isinstance(error, MemoryError):
+        return f"out of memory: {LESS_MEMORY}"
+    if type(error).__name__ == "OutOfMemoryError":  # torch's; not imported for its name alone
+        return f"{text.split('. ')[0]}: {LESS_MEMORY}"
+    if isinstance(error, RuntimeError) and "can't allocate memory" in text:
+        return f"out of memory: {LESS_MEMORY}"
+    return None
+
+
+def without_password(text: str) -> str:
+    """A text without the user and the password of the addresses in it."""
+    return re.sub(r"(\w+://)[^/@\s]+@", r"\1", text)
