@@ -1,6 +1,5 @@
 """What `sif.search` and `sif.train` share: a run's folder, its tracking and its report."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -64,7 +63,7 @@ def run_job(
         experiment=f"sif/{_name(config.data)}",
         run_name=f"{strategy} seed={config.seed}",
         device=device,
-        data_sha256=_digest(splits),
+        data_sha256=splits.sha256(),
         depends_on=depends_on,
         began=start,
         shown=MAIN_PARAMS,
@@ -153,15 +152,3 @@ def _name(data: str) -> str:
     """The data set's own name, whatever alias or path it was given by."""
     card = find_card(data)
     return Path(data).stem if card is None else card.name
-
-
-def _digest(splits: Splits) -> str:
-    """SHA-256 of the ratings as they were split."""
-    digest = hashlib.sha256()
-    for table in (splits.train, splits.valid, splits.test):
-        digest.update(repr((table.columns, [ids.to_list() for ids in table.ids])).encode())
-        for block in table.blocks():
-            for entity in range(len(table.columns)):
-                digest.update(block.code(entity).tobytes())
-            digest.update(block.ratings.tobytes())
-    return digest.hexdigest()

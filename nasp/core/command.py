@@ -103,9 +103,10 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
         raise NaspError(
             f"{folder}: another process is at work there: wait for it, or give another --output"
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no name of a file
+        reason = getattr(error, "strerror", None) or error
         raise NaspError(
-            f"{folder}: cannot write there ({error.strerror}): give another --output"
+            f"{folder}: cannot write there ({reason}): give another --output"
         ) from error
     try:
         remove_leftovers(folder)

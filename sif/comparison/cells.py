@@ -9,10 +9,23 @@ from typing import Any, Self
 
 import torch
 
+from nasp.core.digest import KEY, is_whole, sealed
 from nasp.core.environment import describe
 from nasp.core.errors import NaspError
 from nasp.core.files import write_text
+from nasp.core.json_file import read_json
 from nasp.core.loop import Run
+from nasp.core.schema import (
+    LARGEST,
+    Rule,
+    anything,
+    integer,
+    mapping,
+    number,
+    section,
+    sequence,
+    text,
+)
 from sif.comparison.config import CompareConfig
 from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
@@ -30,7 +43,9 @@ class Cell:
         method: Name of the method.
         embedding_dim: Length of an embedding; 0 for a method that has none.
         seed: Of the split and of all else.
-        identity: The settings of the comparison that the result depends on.
+        identity: The settings of the comparison that the result depends on, and the digest of the
+            data.
+        label: What tells the data set from the others of the comparison.
         tuned: The hyper-parameters chosen on validation.
         metrics: Errors, in rating units and standardised.
         seconds: Wall time of training, on one thread, without tuning.
@@ -46,6 +61,7 @@ class Cell:
     embedding_dim: int
     seed: int
     identity: dict[str, Any]
+    label: str
     tuned: dict[str, float] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -59,37 +75,29 @@ class Cell:
     def name(self) -> str:
         """Unique in a comparison."""
         dim = f" dim={self.embedding_dim}" if self.embedding_dim else ""
-        return f"{Path(self.data).stem} {self.method}{dim} seed={self.seed}"
+        return f"{self.label} {self.method}{dim} seed={self.seed}"
 
     def measured(self, folder: Path) -> Self | None:
         """What the cell's file holds, None without one.
 
         Raises:
-            NaspError: The file is damaged, or of other settings.
+            NaspError: The file is damaged, or of another cell, other settings or other data.
         """
-        path = self._path(folder, "")
-        body = _read(path)
-        if body is None:
-            return None
-        try:
-            cell = type(self)(**body)
-        except TypeError as error:
-            raise _damaged(path) from error
-        mine = json.loads(json.dumps(self.identity))
-        if changed := [k for k, v in mine.items() if cell.identity.get(k) != v]:
-            raise NaspError(f"{path}: measured with another {changed[0]}: give another --output")
-        return cell
+        body = self._read(self._path(folder, ""), CELL)
+        return None if body is None else type(self)(**body)
 
     def write(self, folder: Path) -> None:
         """Write the cell's file, whole or not at all."""
-        _write(self._path(folder, ""), asdict(self))
+        self._write(self._path(folder, ""), asdict(self))
 
     def hyper_parameters(self, config: CompareConfig, folder: Path) -> dict[str, float]:
         """Those of the cell's group, chosen once on the split of the first seed, and kept."""
         if self.method in TRIVIAL:
             return {}
-        path = replace(self, seed=config.seed)._path(folder, ", tuned")
-        tuned: dict[str, float] | None = _read(path)
+        first = replace(self, seed=config.seed)
+        path = first._path(folder, ", tuned")
+        measured = first._read(path, CELL)
+        tuned: dict[str, float] | None = None if measured is None else measured["tuned"]
         if tuned is None:
             splits = config.load(self.data, config.seed)
             tuned = tune(
@@ -100,28 +108,77 @@ class Cell:
                 config.tuning_trials,
                 config.seed,
             )
-            _write(path, tuned)
+            first._write(path, asdict(replace(first, tuned=tuned)))
         return tuned
+
+    def _read(self, path: Path, rule: Rule) -> dict[str, Any] | None:
+        """The content of a file of this cell's, None without one; raises like `measured`."""
+        if not path.exists():
+            return None
+        damaged = f"{path}: damaged: delete it, and it is measured again"
+        try:
+            body: Any = read_json(path, "cell")
+            if not isinstance(body, dict) or not is_whole(body):
+                raise NaspError(damaged)
+            body = {key: value for key, value in body.items() if key != KEY}
+            rule(body, "")
+        except NaspError as error:
+            raise NaspError(damaged) from error
+        mine, its = json.loads(json.dumps(asdict(self))), body
+        for key in ("method", "embedding_dim", "seed"):
+            if mine[key] != its[key]:
+                raise NaspError(f"{path}: of another {key}, {its[key]!r}: give another --output")
+        mine, its = mine["identity"], its["identity"]
+        if changed := [k for k in sorted(mine | its) if mine.get(k) != its.get(k)]:
+            raise NaspError(f"{path}: measured with another {changed[0]}: give another --output")
+        return dict(body)
+
+    def _write(self, path: Path, body: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(sealed(body)) + "\n")
 
     def _path(self, folder: Path, suffix: str) -> Path:
         return folder / "cells" / f"{self.name.replace('/', '-')}{suffix}.json"
 
 
-def planned(config: CompareConfig, entities: Mapping[str, int]) -> list[list[Cell]]:
+CELL = section(
+    {
+        **dict.fromkeys(("data", "method", "label", "found", "failed", "commit"), text),
+        "embedding_dim": integer(),
+        "seed": integer(-LARGEST),
+        "identity": mapping(anything),
+        "tuned": mapping(number()),
+        "metrics": mapping(number()),
+        "seconds": number(),
+        "parameters": integer(),
+        "curve": sequence(sequence(number(), 2)),
+    }
+)
+
+
+def planned(
+    config: CompareConfig, entities: Mapping[str, int], digests: Mapping[str, str]
+) -> list[list[Cell]]:
     """The cells, in groups that are tuned together: one method, data set and embedding_dim.
 
     Args:
         config: All options.
         entities: How many columns of entities each data set has: methods that do not take as many
             are left out.
+        digests: Of each data set, which the cells depend on.
     """
-    groups, identity = [], config.identity()
+    groups = []
     seeds = range(config.seed, config.seed + config.seeds)
+    stems = [Path(data).stem for data in config.data]
     for data in config.data:
+        identity = {**config.identity(), "data_sha256": digests[data]}
+        label = Path(data).stem if stems.count(Path(data).stem) == 1 else data
         for method in methods_of(entities[data]):
             if method in TRIVIAL or not config.methods or method in config.methods:
                 dims = (0,) if method in TRIVIAL else config.embedding_dims
-                groups += [[Cell(data, method, d, seed, identity) for seed in seeds] for d in dims]
+                groups += [
+                    [Cell(data, method, d, seed, identity, label) for seed in seeds] for d in dims
+                ]
     return groups
 
 
@@ -171,21 +228,3 @@ def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
         found=fitted.found,
         curve=[list(point) for point in zip(watched.seconds, watched.best(), strict=True)],
     )
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> NaspError:
-    return NaspError(f"{path}: damaged: delete it, and it is measured again")
-
-
-def _write(path: Path, body: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(body) + "\n")

@@ -36,9 +36,9 @@ def write(
     """
     files = [folder / "table.md"]
     write_text(files[0], "\n".join(_document(groups, place, entities)) + "\n")
-    for data in dict.fromkeys(group[0].data for group in groups):
-        files.append(folder / f"{Path(data).stem}.png")
-        _draw([group for group in groups if group[0].data == data], files[-1])
+    for label in dict.fromkeys(group[0].label for group in groups):
+        files.append(folder / f"{label.replace('/', '-')}.png")
+        _draw([group for group in groups if group[0].label == label], files[-1])
     return files
 
 
@@ -174,5 +174,5 @@ def _draw(groups: Sequence[Group], path: Path) -> None:
     panels[0].set_ylabel("best validation RMSE so far (rating units)")
     low, high = min(shown), max(shown)
     panels[0].set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
-    figure.suptitle(f"{Path(groups[0][0].data).stem}: the split of seed {seed}", fontsize="medium")
+    figure.suptitle(f"{groups[0][0].label}: the split of seed {seed}", fontsize="medium")
     plots.save(figure, path)

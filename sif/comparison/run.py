@@ -27,13 +27,16 @@ def compare(config: CompareConfig) -> None:
     """Measure all cells and report; raises `NaspError` on a user's mistake."""
     # What is wrong with the data is said before any work.
     say = say_nothing if config.quiet else say_on_stderr
-    entities = {
-        name: len(config.load(name, config.seed, say).train.columns) for name in config.data
-    }
+    entities, digests = {}, {}
+    for name in config.data:
+        splits = config.load(name, config.seed, say)
+        entities[name], digests[name] = len(splits.train.columns), splits.sha256()
     with claim_output(config, "sif-compare") as folder:
+        groups = planned(config, entities, digests)
+        # Cells of other settings or data are refused before anything is written.
+        known = {cell.name for group in groups for cell in group if cell.measured(folder)}
         write_text(folder / CONFIG, to_yaml(config))
         place = describe(torch.device("cpu"))
-        groups = planned(config, entities)
         with Tracker(
             tracking_uri(config.tracking),
             experiment="sif/compare",
@@ -43,7 +46,6 @@ def compare(config: CompareConfig) -> None:
             run_file=folder / "mlflow_run_id",
         ) as tracker:
             total = sum(map(len, groups))
-            known = {cell.name for group in groups for cell in group if cell.measured(folder)}
             with Progress(config.quiet).phase("cells", total=total, start=len(known)) as phase:
                 for cell in _measured(groups, config, folder):
                     if cell.name not in known:  # else it would tell how long a cell takes

@@ -1,5 +1,6 @@
 """Three disjoint parts of the ratings: to train on, to choose on, and to report on."""
 
+import hashlib
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,6 +30,17 @@ class Splits:
         parts = (self.train, self.valid, self.test)
         mean = average(parts, lambda ratings: ratings)
         return math.sqrt(average(parts, lambda ratings: np.square(ratings - mean)))
+
+    def sha256(self) -> str:
+        """Digest of the ratings as they were split, in hexadecimal."""
+        digest = hashlib.sha256()
+        for table in (self.train, self.valid, self.test):
+            digest.update(repr((table.columns, [ids.to_list() for ids in table.ids])).encode())
+            for block in table.blocks():
+                for entity in range(len(table.columns)):
+                    digest.update(block.code(entity).tobytes())
+                digest.update(block.ratings.tobytes())
+        return digest.hexdigest()
 
 
 def average(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -163,7 +175,7 @@ def _times(table: Table) -> np.ndarray:
 def _shuffled(count: int, seed: int) -> np.ndarray:
     """The numbers below `count` in a random order, int32."""
     order = np.arange(count, dtype=np.int32)
-    np.random.default_rng(seed).shuffle(order)
+    np.random.default_rng(seed % 2**64).shuffle(order)
     return order
 
 

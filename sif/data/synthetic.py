@@ -68,7 +68,7 @@ def synthetic(options: Synthetic, *, seed: int) -> pd.DataFrame:
     pairs = options.users * options.items
     if options.ratings > pairs:
         raise NaspError(f"{options.ratings} ratings of distinct pairs: there are only {pairs}")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed % 2**64)
     user, item = np.divmod(generator.choice(pairs, options.ratings, replace=False), options.items)
     user_embedding = generator.uniform(-1, 1, (options.users, options.embedding_dim))
     item_embedding = generator.uniform(-1, 1, (options.items, options.embedding_dim))

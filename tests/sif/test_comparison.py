@@ -1,6 +1,7 @@
 """Methods side by side: each cell once, the same in any number of processes."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from nasp.core.digest import sealed
 from nasp.core.errors import NaspError
 from nasp.core.loop import Run
 from sif.compare import main
@@ -16,7 +18,7 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import FIXED, METHODS, Fitted
 from sif.comparison.tuning import Ranges, Watched, tune
 from sif.config import RatingOptions
-from sif.data import Synthetic
+from sif.data import Synthetic, synthetic
 from sif.options import SearchOptions
 from sif.visible import Data
 
@@ -47,7 +49,7 @@ def compare(folder: Path, **changed: str) -> dict[str, Any]:
     cells = [json.loads(p.read_text()) for p in (folder / "cells").glob("*seed=?.json")]
     for cell in cells:
         cell["curve"] = [rmse for _, rmse in cell["curve"]]
-        del cell["seconds"]
+        del cell["seconds"], cell["digest"]
     return {f"{c['method']} {c['seed']}": c for c in cells}
 
 
@@ -97,7 +99,7 @@ def test_resuming_measures_only_what_is_missing(
     path = tmp_path / "cells" / "synthetic mf dim=2 seed=1.json"
     body = json.loads(path.read_text())
     body["metrics"]["test/rmse"] = 123.0
-    path.write_text(json.dumps(body))
+    path.write_text(json.dumps(sealed({k: v for k, v in body.items() if k != "digest"})))
     with pytest.raises(NaspError, match="--resume"):
         compare(tmp_path)
     resumed = compare(tmp_path, resume="true")
@@ -110,6 +112,39 @@ def test_resuming_measures_only_what_is_missing(
     path.write_text("{")
     with pytest.raises(NaspError, match=r"mf dim=2 seed=1\.json: damaged"):
         compare(tmp_path, resume="true")
+
+
+def test_two_tables_of_one_name_are_two_data_sets(tmp_path: Path) -> None:
+    for folder, seed in (("a", 0), ("b", 1)):
+        (tmp_path / folder).mkdir()
+        frame = synthetic(Synthetic(users=40, items=30, ratings=400), seed=seed)
+        frame.to_csv(tmp_path / folder / "ratings.csv", index=False)
+    both = f"{tmp_path}/a/ratings.csv,{tmp_path}/b/ratings.csv"
+    short = {"methods": "mf", "seeds": "1", "tuning_trials": "1"}
+    compare(tmp_path / "run", data=both, **short)
+    cells = [
+        json.loads(p.read_text()) for p in (tmp_path / "run" / "cells").glob("*mf*seed=1.json")
+    ]
+    assert len({cell["metrics"]["test/rmse"] for cell in cells}) == 2
+    pictures = [path for path in (tmp_path / "run").glob("*.png")]
+    assert len(pictures) == 2
+    (tmp_path / "a" / "ratings.csv").write_bytes((tmp_path / "b" / "ratings.csv").read_bytes())
+    with pytest.raises(NaspError, match="measured with another data_sha256"):
+        compare(tmp_path / "run", data=both, resume="true", **short)
+
+
+def test_a_cell_of_something_else_is_refused(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    shutil.copytree(done[0], tmp_path / "run")
+    path = tmp_path / "run" / "cells" / "synthetic mf dim=2 seed=1.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"test/mae"', '"test/mse"'))
+    with pytest.raises(NaspError, match=r"seed=1\.json: damaged: delete it"):
+        compare(tmp_path / "run", resume="true")
+    path.write_text((path.parent / "synthetic mf dim=2 seed=2.json").read_text())
+    with pytest.raises(NaspError, match=r"seed=1\.json: of another seed, 2"):
+        compare(tmp_path / "run", resume="true")
 
 
 @pytest.mark.parametrize(
