@@ -93,8 +93,9 @@ def read(
     if not isinstance(body, dict):
         raise other
     version, oldest = body.get("version"), kind.oldest or kind.version
-    nameless = version == 1 and not kind.named
-    if body.get("format", kind.format if nameless else None) != kind.format:
+    nameless = type(version) is int and version == 1 and not kind.named
+    named = body.get("format", kind.format if nameless else None)
+    if type(named) is not str or named != kind.format:
         raise other
     if type(version) is not int or not oldest <= version <= kind.version:
         raise NaspError(

@@ -14,7 +14,7 @@ import torch
 from nasp.cnn.model_file import load_network
 from nasp.core.digest import digest, sealed
 from nasp.rnn.model_file import load_model
-from sif import InteractionModel, search, train
+from sif import InteractionModel, InteractionSearch, search, train
 from tests.attack.harness import Case
 from tests.attack.made import SIF, Made
 from tests.attack.mutate import PLAIN, WRONG, body_of, bytes_of
@@ -22,7 +22,12 @@ from tests.attack.mutate import PLAIN, WRONG, body_of, bytes_of
 
 def sif_models(made: Made, folder: Path, random: Random) -> Iterator[Case]:
     """Found functions."""
-    return _models(made.searched / "model.pt", folder, random, InteractionModel.load)
+
+    def load(path: Path) -> None:
+        InteractionModel.load(path)
+        InteractionSearch.load(path)
+
+    return _models(made.searched / "model.pt", folder, random, load)
 
 
 def networks(made: Made, folder: Path, random: Random) -> Iterator[Case]:
@@ -57,6 +62,9 @@ def _models(
     for wrong in ([], 1, "x", torch.zeros(3), {}):
         torch.save(wrong, path)
         yield Case(f"{wrong!r} for a body", partial(load, path), "refused")
+    for key in ("format", "version", "digest"):
+        torch.save({**body, key: torch.zeros(3)}, path)
+        yield Case(f"a tensor for the {key}", partial(load, path), "refused")
     torch.save({**body, "state": torch.zeros(1).expand(1 << 42)}, path)
     yield Case("terabytes of one number", partial(load, path), "refused")
     path.unlink()
