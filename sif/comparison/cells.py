@@ -12,6 +12,7 @@ import torch
 from nasp.core.digest import KEY, is_whole, sealed
 from nasp.core.environment import describe
 from nasp.core.errors import NaspError
+from nasp.core.faults import one_line
 from nasp.core.files import write_text
 from nasp.core.json_file import read_json
 from nasp.core.loop import Run
@@ -31,6 +32,7 @@ from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
 from sif.metrics import errors
+from sif.prepared import Ratings
 from sif.visible import Data
 
 
@@ -166,7 +168,16 @@ def planned(
         entities: How many columns of entities each data set has: methods that do not take as many
             are left out.
         digests: Of each data set, which the cells depend on.
+
+    Raises:
+        NaspError: A method that is asked for takes as many entities as no data set has.
     """
+    for method in config.methods:
+        if not any(method in methods_of(entities[data]) for data in config.data):
+            counts = " or ".join(map(str, sorted(set(entities.values()))))
+            raise NaspError(
+                f"{method} does not take ratings by {counts} entities: leave it out of --methods"
+            )
     groups = []
     seeds = range(config.seed, config.seed + config.seeds)
     stems = [Path(data).stem for data in config.data]
@@ -210,15 +221,23 @@ def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
     watched, start = Watched(), time.perf_counter()
     try:
         fitted = METHODS[cell.method](data, options, cell.seed, Run(progress=watched))
-    except NaspError as error:
-        return replace(cell, failed=str(error))
+    except Exception as error:
+        line = one_line(error)
+        if line is None:  # a fault of the program
+            raise
+        return replace(cell, failed=line)
     seconds = time.perf_counter() - start
-    test = data.judge(splits.test)  # the only use of test ratings
+    # The global mean is one for all ratings; other models have biases for ids that are unseen.
+    biases = None if cell.method == "global mean" else data.biases
+    valid, test = (  # the only use of test ratings
+        Ratings.of(part, data.encoder, data.scale, biases, data.train.ratings.device)
+        for part in (splits.valid, splits.test)
+    )
     on_test = errors(fitted.rate(test), test, data.scale)
     return replace(
         cell,
         metrics={
-            "valid/rmse": errors(fitted.rate(data.valid), data.valid, data.scale)["rmse"],
+            "valid/rmse": errors(fitted.rate(valid), valid, data.scale)["rmse"],
             "test/rmse": on_test["rmse"],
             "test/rmse_standardized": on_test["rmse"] / splits.deviation(),
             "test/mae": on_test["mae"],

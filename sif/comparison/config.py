@@ -14,6 +14,7 @@ from sif.options import SearchOptions
 
 Bounds = tuple[float, float]
 """Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
+MEASURE = 2  # of what the numbers of a cell mean: it changes where the same settings give others
 NAMES = (*BASELINES, *ONE_SHOT, *SAMPLERS, "general_mlp")
 """What can be compared, beside the global mean and the biases."""
 
@@ -77,6 +78,10 @@ class CompareConfig(RunOptions, RatingOptions):
         for name in ("data", "embedding_dims"):
             if not getattr(self, name):
                 raise NaspError(f"{name} is empty: name one or more")
+        for name in ("data", "embedding_dims", "methods"):
+            values = getattr(self, name)
+            if twice := [value for value in values if values.count(value) > 1]:
+                raise NaspError(f"{name} has {twice[0]} twice: name it once")
 
     def options(self, embedding_dim: int, tuned: dict[str, float]) -> SearchOptions:
         """Options of one method on one data set."""
@@ -88,4 +93,4 @@ class CompareConfig(RunOptions, RatingOptions):
         elsewhere = {*RunOptions.__dataclass_fields__, "data", "data_dir", "methods", "jobs"}
         elsewhere |= {"embedding_dims", "seeds"}
         kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
-        return {**kept, "tuned on seed": self.seed}
+        return {**kept, "tuned on seed": self.seed, "measure": MEASURE}

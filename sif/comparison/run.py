@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -19,6 +20,7 @@ from nasp.core.tracking import Tracker, tracking_uri
 from sif.comparison import report
 from sif.comparison.cells import Cell, measure, planned
 from sif.comparison.config import CompareConfig
+from sif.comparison.methods import methods_of
 from sif.config import say_nothing
 from sif.data.fetch import say_on_stderr
 
@@ -31,8 +33,13 @@ def compare(config: CompareConfig) -> None:
     for name in config.data:
         splits = config.load(name, config.seed, say)
         entities[name], digests[name] = len(splits.train.columns), splits.sha256()
+    groups = planned(config, entities, digests)
+    for name, count in entities.items():
+        if left_out := [m for m in config.methods if m not in methods_of(count)]:
+            warnings.warn(
+                f"{name}: {', '.join(left_out)} left out, for it has {count} entities", stacklevel=2
+            )
     with claim_output(config, "sif-compare") as folder:
-        groups = planned(config, entities, digests)
         # Cells of other settings or data are refused before anything is written.
         known = {cell.name for group in groups for cell in group if cell.measured(folder)}
         write_text(folder / CONFIG, to_yaml(config))

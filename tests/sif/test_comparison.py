@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from nasp.core.digest import sealed
@@ -154,6 +156,9 @@ def test_a_cell_of_something_else_is_refused(
         ({"seeds": "0"}, "seeds is 0"),
         ({"tune.learning_rate": "0.5,0.1"}, "tune.learning_rate"),
         ({"data": "nothing.csv"}, "nothing.csv"),
+        ({"data": "synthetic,synthetic"}, "data has synthetic twice"),
+        ({"methods": "mf,mf"}, "methods has mf twice"),
+        ({"embedding_dims": "2,2"}, "embedding_dims has 2 twice"),
     ],
 )
 def test_mistakes_are_found_before_any_work(
@@ -162,6 +167,32 @@ def test_mistakes_are_found_before_any_work(
     with pytest.raises(NaspError, match=message):
         compare(tmp_path / "new", **changed)
     assert not (tmp_path / "new").exists()
+
+
+def test_the_global_mean_is_one_for_all_ratings(tmp_path: Path) -> None:
+    rows = [(u, (7 * u + k) % 40, 1.0 + (u * k) % 5) for u in range(60) for k in range(2)]
+    frame = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    frame.to_csv(tmp_path / "r.csv", index=False)
+    cells = compare(tmp_path / "run", data=str(tmp_path / "r.csv"), methods="mf", seeds="1")
+    splits = RatingOptions().load(str(tmp_path / "r.csv"), 1)
+    mean = splits.train.ratings.mean()
+    for name, part in (("valid/rmse", splits.valid), ("test/rmse", splits.test)):
+        expected = np.sqrt(np.square(part.ratings - mean).mean())
+        assert cells["global mean 1"]["metrics"][name] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_method_for_other_numbers_of_entities_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NaspError, match="cp does not take ratings by 2 entities"):
+        compare(tmp_path / "new", methods="cp")
+    frame = synthetic(Synthetic(users=20, items=15, ratings=200), seed=1)
+    frame.assign(mood=frame.index % 2).to_csv(tmp_path / "c.csv", index=False)
+    with pytest.warns(UserWarning, match=r"c\.csv: mf left out, for it has 3 entities"):
+        compare(
+            tmp_path / "run",
+            **{"data": str(tmp_path / "c.csv"), "columns": "context=mood"},
+            **{"methods": "mf,plus,cp", "seeds": "1", "tuning_trials": "1"},
+        )
+    assert "left out: " in (tmp_path / "run" / "table.md").read_text()
 
 
 def test_a_method_that_diverges_costs_only_its_cells(
