@@ -5,6 +5,7 @@ import re
 
 from nasp.core.errors import NaspError
 
+LONGEST = 800  # characters that a person still reads
 LESS_MEMORY = (
     "lower --batch_size, or the size of the network (embedding_dim, channels, layers or nhid)"
 )
@@ -20,6 +21,7 @@ REMEDIES = {
 def one_line(error: BaseException) -> str | None:
     """What to tell a user; None if it is a fault of the program, whose traceback is needed."""
     text = without_password(" ".join(str(error).split()))
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     if isinstance(error, NaspError):
         return text
     if isinstance(error, OSError):

@@ -1,6 +1,5 @@
 """Images in parquet shards, as the Hugging Face hub publishes them."""
 
-import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import torch
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.core.errors import NaspError
 from nasp.core.files import check_regular
+from nasp.core.json_file import parse_json
 
 IMAGE_COLUMNS = ("img", "image")
 LARGE = 1 << 26  # bytes of a row group, from which on reading one image takes too long
@@ -141,7 +141,8 @@ def _labels(file: parquet.ParquetFile, path: Path) -> np.ndarray:
 def _class_names(schema: pa.Schema) -> tuple[str, ...]:
     """Names of the classes in what the hub's library adds to a file, if there."""
     try:
-        added = json.loads((schema.metadata or {})[b"huggingface"])
+        text = (schema.metadata or {})[b"huggingface"].decode()
+        added = parse_json(text, "the shard", "description of a data set")
         return tuple(map(str, added["info"]["features"]["label"]["names"]))
     except (KeyError, ValueError, TypeError):
         return ()

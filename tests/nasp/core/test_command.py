@@ -21,6 +21,7 @@ from nasp.core.progress import Progress
     ("raised", "code", "line"),
     [
         (NaspError("wrong\nkey"), 2, "error: wrong key\n"),
+        (OSError(36, "File name too long", "x" * 5000), 2, "…\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "x.pt"),
             2,
