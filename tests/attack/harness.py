@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Literal
 
+import psutil
+
 from nasp.core.command import run_command
 
 SECONDS = 20  # after which an input counts as one that never ends
@@ -96,11 +98,11 @@ def _bounds() -> Iterator[None]:
 
     handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
     showwarning, limits = warnings.showwarning, resource.getrlimit(resource.RLIMIT_AS)
-    with open("/proc/self/statm") as file:
-        there = int(file.read().split()[0]) * resource.getpagesize()
+    there = psutil.Process().memory_info().vms
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS)
-    resource.setrlimit(resource.RLIMIT_AS, (there + MEMORY, limits[1]))
+    with contextlib.suppress(ValueError):  # a system that cannot bound it
+        resource.setrlimit(resource.RLIMIT_AS, (there + MEMORY, limits[1]))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
