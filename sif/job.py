@@ -27,7 +27,7 @@ from sif.visible import Data
 Find = Callable[[Data, Run], Found]
 # Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.
 SMALL = 1 << 13
-MAIN_PARAMS = ("data", "seed", "embedding_dim")  # shown even where they are the defaults
+MAIN_PARAMS = ("split", "seed", "embedding_dim")  # shown even where they are the defaults
 
 
 def run_job(
@@ -61,13 +61,16 @@ def run_job(
         config,
         name=f"sif-{_name(config.data)}-{strategy}-seed{config.seed}",
         experiment=f"sif/{_name(config.data)}",
-        run_name=f"{strategy} seed={config.seed}",
+        run_name=f"{strategy} · {_name(config.data)} · dim {config.embedding_dim} · "
+        f"seed {config.seed}",
         device=device,
         data_sha256=splits.sha256(),
         depends_on=depends_on,
         began=start,
         shown=MAIN_PARAMS,
-        best=("valid/rmse", "search/valid/rmse"),
+        params={"task": "rating", "strategy": strategy, "data": _name(config.data)},
+        rows=len(splits.train) + len(splits.valid) + len(splits.test),
+        best=("valid/rmse",),
         tags={"strategy": strategy, "space": "sif"},
     ) as job:
         began = time.perf_counter()
@@ -78,7 +81,9 @@ def run_job(
         table, metrics = _judge(found, data, splits)
         found.model.add_rated(splits.test)
         found.model.save(job.folder / "model.pt")
-        _track(found, job.tracker, splits.train, job.folder / "model.pt")
+        epochs = found.candidates[0].history
+        for step, epoch in enumerate(epochs):
+            job.tracker.log({k: v for k, v in epoch.items() if not k.startswith("time/")}, step)
         metrics["model/parameters"] = found.model.network.size()
         result = job.record(
             {
@@ -95,7 +100,10 @@ def run_job(
                 "search": spent(found.searches),
                 "train": spent([candidate.history for candidate in found.candidates]),
             },
+            len(epochs),
         )
+        job.describe(str(found.model.genotype), report.markdown(table, found))
+        _track(found, job.tracker, splits.train, job.folder / "model.pt")
         for file in report.write(job.folder, found):
             job.tracker.artifact(file)
         if not config.quiet:
@@ -136,8 +144,6 @@ def _judge(
 
 
 def _track(found: Found, tracker: Tracker, train: Table, path: Path) -> None:
-    for step, metrics in enumerate(found.candidates[0].history):
-        tracker.log({k: v for k, v in metrics.items() if not k.startswith("time/")}, step)
     first = next(train.blocks()).frame()
     inputs = first[list(found.model.encoder.columns)].head(5)
     tracker.model(
@@ -145,6 +151,7 @@ def _track(found: Found, tracker: Tracker, train: Table, path: Path) -> None:
         artifacts={"model": path},
         inputs=inputs,
         outputs=found.model.predict(inputs),
+        step=len(found.candidates[0].history),
     )
 
 

@@ -1,6 +1,6 @@
 """The main job: propose interaction functions, train the best of them alone, settle on one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -9,7 +9,7 @@ import torch
 
 from nasp.core.errors import Diverged, NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run, one_of_several
+from nasp.core.loop import Log, Run, one_of_several
 from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
 from nasp.core.search import run_trials, search
@@ -215,7 +215,7 @@ def search_from(
         epochs=options.epochs,
         monitor="valid/rmse",
         generator=random,
-        run=replace(run, log=_shifted(run, restart * options.epochs)),
+        run=replace(run, log=_few_weights(run.part(f"search {restart + 1}"))),
         warm_up=options.warm_up,
         gradient_clip=options.gradient_clip,
     )
@@ -295,16 +295,12 @@ def _name(origin: str, genotype: Genotype, frozen: bool) -> str:
     return f"{operation} of {origin}, MLPs {'frozen' if frozen else 'trained on'}"
 
 
-def _shifted(run: Run, offset: int) -> Callable[[Mapping[str, float], int], None]:
-    """Logs the epochs of a restart after those of the restarts before it, as `search/...`.
+def _few_weights(log: Log) -> Log:
+    """Weights of functions are curves only where they are few: nobody compares runs by fifty."""
 
-    The weights of the functions are curves of their own only where they are few: nobody compares
-    runs by fifty of them.
-    """
-
-    def log(metrics: Mapping[str, float], step: int) -> None:
+    def logged(metrics: Mapping[str, float], step: int) -> None:
         weights = {k: v for k, v in metrics.items() if k.startswith("arch/")}
-        others = {f"search/{k}": v for k, v in metrics.items() if k not in weights}
-        run.log(others | (weights if len(weights) <= FEW else {}), offset + step)
+        others = {k: v for k, v in metrics.items() if k not in weights}
+        log(others | (weights if len(weights) <= FEW else {}), step)
 
-    return log
+    return logged

@@ -1,5 +1,6 @@
 """What a run leaves behind for people: files, pictures and a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def write(folder: Path, found: Found) -> list[Path]:
         "Best of the functions trained alone",
     )
     files.append(folder / "function.png")
-    draw_function(found.model.network, found.candidates[0].operation, files[-1])
+    columns = found.model.encoder.columns
+    draw_function(found.model.network, found.candidates[0].operation, columns, files[-1])
     if found.searches:
         files.append(folder / "search.png")
         prefix = f"arch/{DECISION}/"
@@ -65,8 +67,17 @@ def write(folder: Path, found: Found) -> list[Path]:
     return files
 
 
-def draw_function(network: InteractionSpace, operation: str, path: Path) -> None:
-    """Draw each entity's element-wise transform over the range of its embeddings."""
+def draw_function(
+    network: InteractionSpace, operation: str, names: Sequence[str], path: Path
+) -> None:
+    """Draw each entity's element-wise transform over the range of its embeddings.
+
+    Args:
+        network: The found function.
+        operation: Its name.
+        names: Those of the entities' columns.
+        path: The PNG to write.
+    """
     figure = plots.new_figure(6, 4)
     axes = figure.subplots()
     dim = network.options.embedding_dim
@@ -77,7 +88,6 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     x = torch.linspace(-spread, spread, 200)
     with torch.no_grad():
         y = network.transform(x.repeat(len(tables), 1).to(network.embeddings.table.device)).cpu()
-    names = ["user", "item", *(f"context {i}" for i in range(1, len(tables) - 1))]
     for position, (name, values) in enumerate(zip(names, y, strict=True)):
         axes.plot(x, values, label=name, **plots.style(position))
     axes.plot(x, x, color="0.7", linewidth=0.8, label="identity")
@@ -87,6 +97,16 @@ def draw_function(network: InteractionSpace, operation: str, path: Path) -> None
     axes.set_title(operation if "(" in operation else f"{operation}({parts})")
     axes.legend(frameon=False)
     plots.save(figure, path)
+
+
+def markdown(table: list[Judged], found: Found) -> str:
+    """The final table for the run's page."""
+    lines = ["| model | validation RMSE | test RMSE | test MAE |", "|---|---|---|---|"]
+    for row in table:
+        name = f"found: {found.candidates[0].operation}" if row.name == "found" else row.name
+        errors = (row.valid_rmse, row.test_rmse, row.test_mae)
+        lines.append("| " + " | ".join([name, *(f"{error:.4f}" for error in errors)]) + " |")
+    return "\n".join(lines)
 
 
 def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path) -> None:

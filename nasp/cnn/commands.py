@@ -26,6 +26,7 @@ from nasp.core.job import Job, open_job
 from nasp.core.loop import spent
 from nasp.core.metrics import Metrics
 from nasp.core.parallel import joined, rank
+from nasp.core.report import markdown
 from nasp.core.seeding import generator
 from nasp.strategies import ONE_SHOT
 
@@ -46,11 +47,13 @@ def search(config: SearchConfig, began: float) -> None:
             config,
             name=f"cnn-{name}-{config.strategy}-seed{config.seed}",
             experiment=f"nasp/cnn/{name}",
-            run_name=f"{config.strategy} seed={config.seed}",
+            run_name=_run_name(config.strategy, name, config),
             device=device,
             data_sha256=digest(data),
             began=began,
-            shown=("data", "seed", "space", "strategy"),
+            shown=("seed", "space", "channels", "layers", "train_fraction"),
+            params={"task": "image classification", "strategy": config.strategy, "data": name},
+            rows=len(images.labels),
             best=("valid/accuracy",),
             tags={"strategy": config.strategy, "space": "cnn"},
         ) as job:
@@ -67,7 +70,9 @@ def search(config: SearchConfig, began: float) -> None:
                 },
                 metrics,
                 {"search": spent(found.histories.values())},
+                max(map(len, found.histories.values())),
             )
+            job.describe(str(found.genotype), markdown(metrics))
             if rank() == 0:
                 decisions = decisions_of(config.space, config.channels)
                 one_shot = config.strategy in ONE_SHOT
@@ -91,12 +96,14 @@ def train(config: TrainConfig, began: float) -> None:
             config,
             name=f"cnn-{name}-train-{cell}-seed{config.seed}",
             experiment=f"nasp/cnn/{name}",
-            run_name=f"train {cell} seed={config.seed}",
+            run_name=_run_name(f"train {cell}", name, config),
             device=device,
             data_sha256=data_sha256,
             depends_on={"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()},
             began=began,
-            shown=("data", "seed", "genotype"),
+            shown=("seed", "genotype", "channels", "layers", "validation"),
+            params={"task": "image classification", "strategy": "train", "data": name},
+            rows=None,
             best=("valid/accuracy",),
             tags={"strategy": "train", "space": "cnn"},
         ) as job:
@@ -120,18 +127,25 @@ def train(config: TrainConfig, began: float) -> None:
                 },
                 metrics,
                 {"train": spent([history])},
+                len(history),
             )
+            job.describe(str(genotype), markdown(metrics))
             if rank() == 0:
                 path = job.folder / "model.pt"
                 save_network(path, network, task.classes, task.normalise, task.size)
-                _track(job, path)
+                _track(job, path, len(history))
                 for file in report.write_training(job.folder, genotype, history):
                     job.tracker.artifact(file)
                 if not config.quiet:
                     report.show_training(config.genotype, result, job.folder)
 
 
-def _track(job: Job, path: Path) -> None:
+def _run_name(what: str, data: str, config: SearchConfig | TrainConfig) -> str:
+    size = f"{config.channels} channels, {config.layers} cells"
+    return f"{what} · {data} · {size} · seed {config.seed}"
+
+
+def _track(job: Job, path: Path, step: int) -> None:
     trained = load_network(path)
     inputs = pd.DataFrame({"image": [blank(trained.size)]})
     job.tracker.model(
@@ -139,6 +153,7 @@ def _track(job: Job, path: Path) -> None:
         artifacts={"model": path},
         inputs=inputs,
         outputs=np.array(Classify(trained)(inputs["image"])),
+        step=step,
     )
 
 

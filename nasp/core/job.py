@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from nasp.core.files import write_text
 from nasp.core.loop import Run, spent_before
 from nasp.core.parallel import rank, together
 from nasp.core.progress import Progress
-from nasp.core.tracking import Tracker, tracking_uri
+from nasp.core.tracking import DataSet, Tracker, how_to_serve, tracking_uri
 
 # Where and how a command runs, which no result depends on.
 ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir", "workers"}
+
+
+RUN_FILE = "mlflow_run_id"
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,16 @@ class Job:
         result: Mapping[str, Any],
         metrics: Mapping[str, float],
         seconds: Mapping[str, float],
+        step: int,
     ) -> dict[str, Any]:
         """Write `result.json` and log the metrics.
 
         Args:
             result: What the command has to say beside the following.
-            metrics: Under the tracking names; those of validation were logged epoch by epoch.
+            metrics: Under the tracking names.
             seconds: Wall time of the parts, of all the times that the run was started; the total
                 is added.
+            step: The step after all epochs, at which the metrics are logged.
 
         Returns:
             The file's content.
@@ -75,10 +81,13 @@ class Job:
         }
         if rank() == 0:
             write_text(self.folder / "result.json", json.dumps(content, indent=1) + "\n")
-        at_the_end = {k: v for k, v in metrics.items() if not k.startswith("valid/")}
-        at_the_end |= {f"time/{k}_s": v for k, v in seconds.items() if k in ("search", "train")}
-        self.tracker.log(at_the_end, 0)
+        times = {f"time/{k}_s": v for k, v in content["seconds"].items()}
+        self.tracker.log({**metrics, **times}, step)
         return content
+
+    def describe(self, found: str, table: str) -> None:
+        """Say in MLflow what was found, and the report's table, in Markdown."""
+        self.tracker.describe({"found": found}, f"**{found}**\n\n{table}")
 
 
 @contextmanager
@@ -93,6 +102,8 @@ def open_job(
     depends_on: Mapping[str, str] | None = None,
     began: float,
     shown: Collection[str] = (),
+    params: Mapping[str, Any],
+    rows: int | None,
     best: Collection[str] = (),
     tags: Mapping[str, str],
 ) -> Iterator[Job]:
@@ -110,6 +121,8 @@ def open_job(
         depends_on: What else they depend on, beside the options.
         began: See `Job`.
         shown: Options that are shown in MLflow even where they are the defaults.
+        params: What else is shown there: task, strategy, data set and split.
+        rows: Number of examples of the data, where that is known.
         best: Metrics whose best value is tracked beside them.
         tags: Further tags.
 
@@ -133,13 +146,13 @@ def open_job(
                 write_text(folder / CONFIG, to_yaml(config))
         before = spent_before(checkpoint)
         environment = describe(device)
-        params = {k: v for k, v in flatten(config).items() if k in shown}
-        params |= {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+        shown_there = {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+        shown_there |= {k: v for k, v in flatten(config).items() if k in shown} | dict(params)
         with Tracker(
             tracking_uri(config.tracking) if first else "none",
             experiment=experiment,
             run_name=run_name,
-            params=params,
+            params=shown_there,
             tags={
                 **tags,
                 "data_sha256": data_sha256,
@@ -148,9 +161,13 @@ def open_job(
                 **{f"version.{k}": v for k, v in environment["versions"].items()},
             },
             best=best,
-            run_file=folder / "mlflow_run_id",
+            run_file=folder / RUN_FILE,
+            data=DataSet(str(params["data"]), data_sha256, rows),
         ) as tracker:
-            run = Run(checkpoint, Progress(config.quiet or not first), tracker.log)
+            progress = Progress(config.quiet or not first)
+            run = Run(
+                checkpoint, progress, tracker.log, lambda name: partial(tracker.log, part=name)
+            )
             try:
                 yield Job(folder, run, tracker, device, environment, began, before)
             except NaspError:
@@ -158,3 +175,5 @@ def open_job(
                     # Nothing was done: the corrected command may have the folder.
                     (folder / CONFIG).unlink(missing_ok=True)
                 raise
+        if first and not config.quiet and tracker.has_model:
+            print(how_to_serve(tracking_uri(config.tracking), folder / RUN_FILE))

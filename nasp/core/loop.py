@@ -46,6 +46,9 @@ class Stateful(Protocol):
     def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
 
 
+Log = Callable[[Mapping[str, float], int], None]
+
+
 @dataclass
 class Run:
     """What a run gives to each of its phases.
@@ -53,13 +56,16 @@ class Run:
     Attributes:
         checkpoint: Where the state goes.
         progress: Where a person looks.
-        log: Where an epoch's metrics go: `(metrics, epoch)`.
+        log: Where an epoch's metrics go: `(metrics, epoch)`. A resumed phase tells all of its
+            epochs again, in case the other side lost some.
+        part: Makes a `log` for a part of the run that has curves of its own, given its name.
         failed: Why phases diverged which the run goes on without, by their names.
     """
 
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     progress: Progress = field(default_factory=lambda: Progress(quiet=True))
-    log: Callable[[Mapping[str, float], int], None] = lambda metrics, step: None
+    log: Log = lambda metrics, step: None
+    part: Callable[[str], Log] = lambda name: lambda metrics, step: None
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -119,6 +125,8 @@ def run_epochs(
     if saved is not None:
         outcome, done = _resumed(name, run, state, snapshot)
     history = outcome.history
+    for position, metrics in enumerate(history):
+        run.log(metrics, position)
     before = history[-1][SECONDS] if history else 0.0
     start = time.perf_counter()
     with (

@@ -128,7 +128,7 @@ def weights(
             annotation_clip=False,
         )
     axes.set_ylim(low, high)
-    axes.set_xlim(1 if last > 1 else 0, last)
+    axes.set_xlim(1 if last > 1 else 0.5, last)
     axes.set_xlabel("epoch")
     axes.set_ylabel("weight A")
     axes.grid(color="0.9")

@@ -83,3 +83,9 @@ def show_place(console: Console, seconds: dict[str, float], memory: float, folde
         + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
         soft_wrap=True,
     )
+
+
+def markdown(metrics: Metrics) -> str:
+    """Metrics as a table for a run's page."""
+    rows = [f"| {name} | {value:.4f} |" for name, value in metrics.items()]
+    return "\n".join(["| metric | value |", "|---|---|", *rows])

@@ -8,11 +8,13 @@ this side only writes JSON lines to it.
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +32,29 @@ def tracking_uri(option: str | None) -> str:
     return option or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
+@dataclass(frozen=True)
+class DataSet:
+    """What a run's page says of its data.
+
+    Attributes:
+        name: The data set's.
+        sha256: Of what was read.
+        rows: How many examples there are, where that is known.
+    """
+
+    name: str
+    sha256: str
+    rows: int | None
+
+
+def how_to_serve(uri: str, run_file: Path) -> str:
+    """The line that serves a run's model, from any shell: MLflow looks for its server in PATH."""
+    run = run_file.read_text(encoding="utf-8").strip() if run_file.exists() else "RUN_ID"
+    serve = f"mlflow models serve -m runs:/{run}/model --env-manager local"
+    place = f"MLFLOW_TRACKING_URI={without_password(uri)}"
+    return f"serve it: PATH={Path(sys.executable).parent}:$PATH {place} {serve}"
+
+
 class Tracker:
     """One MLflow run, as a context manager.
 
@@ -43,6 +68,7 @@ class Tracker:
         tags: What describes it.
         run_file: Where the run's id is kept: a resumed run goes on as the same one.
         best: Metrics whose best value is logged beside them, as `best/<name>`.
+        data: The data set that it is of; None names none.
     """
 
     def __init__(
@@ -55,9 +81,11 @@ class Tracker:
         tags: Mapping[str, str],
         run_file: Path,
         best: Collection[str] = (),
+        data: DataSet | None = None,
     ) -> None:
         self._worker: subprocess.Popen[str] | None = None
         self._uri = uri
+        self.has_model = False
         self._start = {
             "uri": uri,
             "experiment": experiment,
@@ -66,6 +94,8 @@ class Tracker:
             "tags": dict(tags),
             "run_file": str(run_file.absolute()),
             "best": list(best),
+            "data": None if data is None else asdict(data),
+            "source": without_password(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         }
 
     def __enter__(self) -> Self:
@@ -106,10 +136,24 @@ class Tracker:
             )
         self._stop()
 
-    def log(self, metrics: Mapping[str, float], step: int) -> None:
-        """Log metrics of a step; returns at once. Values that are not finite are left out."""
+    def log(self, metrics: Mapping[str, float], step: int, part: str | None = None) -> None:
+        """Log metrics of a step; returns at once. Values that are not finite are left out.
+
+        What was logged for a step before is not logged again, so that a resumed run may tell its
+        whole history.
+
+        Args:
+            metrics: Values by name.
+            step: The epoch, from 0.
+            part: The nested run that they are of, made with its first metrics; None: this one.
+        """
         values = {name: float(value) for name, value in metrics.items()}
-        self._send("log", metrics=values, step=step, time=int(time.time() * 1000))
+        self._send("log", metrics=values, step=step, time=int(time.time() * 1000), part=part)
+
+    def describe(self, params: Mapping[str, Any], note: str) -> None:
+        """Add what is known at the end: parameters, and a note in Markdown for the run's page."""
+        values = {key: str(value) for key, value in params.items()}
+        self._send("describe", params=values, note=without_password(note))
 
     def child(
         self,
@@ -119,6 +163,7 @@ class Tracker:
         tags: Mapping[str, str],
         metrics: Mapping[str, float],
         curves: Mapping[str, Sequence[float]],
+        seconds: float = 0.0,
     ) -> None:
         """Record a finished run nested in this one; one of this name that is there stays.
 
@@ -128,6 +173,7 @@ class Tracker:
             tags: What describes it.
             metrics: Its results.
             curves: Values by step of its further metrics.
+            seconds: How long it took.
         """
         self._send(
             "child",
@@ -136,6 +182,7 @@ class Tracker:
             tags=dict(tags),
             metrics=dict(metrics),
             curves={key: list(values) for key, values in curves.items()},
+            seconds=seconds,
             time=int(time.time() * 1000),
         )
 
@@ -144,7 +191,12 @@ class Tracker:
         self._send("artifact", path=str(path.absolute()))
 
     def model(
-        self, code: Path, artifacts: Mapping[str, Path], inputs: pd.DataFrame, outputs: np.ndarray
+        self,
+        code: Path,
+        artifacts: Mapping[str, Path],
+        inputs: pd.DataFrame,
+        outputs: np.ndarray,
+        step: int,
     ) -> None:
         """Store a pyfunc model, defined by a file of code, so that nothing is pickled.
 
@@ -153,13 +205,16 @@ class Tracker:
             artifacts: Files that the model reads.
             inputs: Example rows, for the signature.
             outputs: What the model predicts for them.
+            step: Whose metrics, logged before, are the model's.
         """
+        self.has_model = self._worker is not None
         self._send(
             "model",
             code=str(code.absolute()),
             artifacts={name: str(path.absolute()) for name, path in artifacts.items()},
             inputs={name: column.tolist() for name, column in inputs.items()},
             outputs=outputs.tolist(),
+            step=step,
         )
 
     def _send(self, what: str, **content: Any) -> None:

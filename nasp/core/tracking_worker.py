@@ -1,19 +1,21 @@
 """The process that speaks to MLflow for `nasp.core.tracking`: JSON lines in, calls out."""
 
 import contextlib
+import getpass
 import importlib
 import json
 import logging
 import math
 import os
 import queue
+import re
 import sqlite3
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,11 @@ class Worker:
             os.nice(10)  # the run comes first
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
-        self.pending: list[tuple[str, float, int, int]] = []
-        self.known: dict[str, dict[int, float]] = {}
+        self.pending: dict[str, list[tuple[str, float, int, int]]] = {}  # by run
+        self.known: dict[tuple[str, str], dict[int, float]] = {}  # by run and metric
         self.resumed = False
-        self.children: set[str] | None = None
+        self.nested: dict[str, str] | None = None  # ids by name
+        self.parts: set[str] = set()  # ids of those that are still at work
 
     def start(self, message: dict[str, Any]) -> None:
         import mlflow
@@ -67,48 +70,55 @@ class Worker:
         if self.resumed:  # a parameter cannot change in MLflow
             logged = self.client.get_run(self.run_id).data.params
             params = [param for param in params if param.key not in logged]
-        tags = [mlflow.entities.RunTag(key, value) for key, value in message["tags"].items()]
+        described = {**message["tags"], "mlflow.source.name": message["source"]}
+        described |= {"mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+        tags = [mlflow.entities.RunTag(key, value) for key, value in described.items()]
         self.client.log_batch(self.run_id, params=params, tags=tags)
+        if message["data"] is not None and not self.resumed:
+            self._input(**message["data"])
         # Wanted for the model: the run is busy now, and would wait for them at its end.
         for name in ("mlflow.pyfunc", "pandas"):
             importlib.import_module(name)
 
     def log(self, message: dict[str, Any]) -> None:
-        step, moment = message["step"], message["time"]
+        step, moment, run = message["step"], message["time"], self.run_id
+        if message["part"] is not None:
+            run = self._nested(message["part"])
+            self.parts.add(run)
         for key, value in message["metrics"].items():
-            known = self._known(key)
+            known = self._known(run, key)
             if step in known or not math.isfinite(value):
                 continue
-            earlier = list(known.values())
             known[step] = value
-            self.pending.append((key, value, moment, step))
-            if key in self.best and best(key, [*earlier, value]) == len(earlier):
-                self.pending.append((f"best/{key}", value, moment, step))
+            self.pending.setdefault(run, []).append((key, value, moment, step))
+            if key in self.best:
+                self._best(run, key, moment)
 
     def flush(self) -> None:
         """Send the metrics that wait."""
-        for start in range(0, len(self.pending), METRICS_A_CALL):
-            part = self.pending[start : start + METRICS_A_CALL]
-            metrics = [self.mlflow.entities.Metric(*metric) for metric in part]
-            self.client.log_batch(self.run_id, metrics=metrics)
-        self.pending = []
+        for run, waiting in self.pending.items():
+            for start in range(0, len(waiting), METRICS_A_CALL):
+                part = waiting[start : start + METRICS_A_CALL]
+                metrics = [self.mlflow.entities.Metric(*metric) for metric in part]
+                self.client.log_batch(run, metrics=metrics)
+        self.pending = {}
+
+    def describe(self, message: dict[str, Any]) -> None:
+        logged = self.client.get_run(self.run_id).data.params
+        params = [p for p in self._params(message["params"]) if p.key not in logged]
+        note = self.mlflow.entities.RunTag("mlflow.note.content", message["note"])
+        self.client.log_batch(self.run_id, params=params, tags=[note])
 
     def child(self, message: dict[str, Any]) -> None:
-        if self.children is None:
-            named = f"tags.mlflow.parentRunId = '{self.run_id}'"
-            found = self.client.search_runs([self.experiment_id], named) if self.resumed else []
-            self.children = {run.info.run_name for run in found}
-        if message["run_name"] in self.children:
+        name, end = message["run_name"], message["time"]
+        if name in self._all_nested():
             return
-        tags = {**message["tags"], "mlflow.parentRunId": self.run_id}
-        run = self.client.create_run(
-            self.experiment_id, tags=tags, run_name=message["run_name"]
-        ).info.run_id
+        run = self._nested(name, message["tags"], end - int(1000 * message["seconds"]))
         values = [(key, value, 0) for key, value in message["metrics"].items()]
         for key, curve in message["curves"].items():
             values += [(key, value, step) for step, value in enumerate(curve)]
         metrics = [
-            self.mlflow.entities.Metric(key, value, message["time"], step)
+            self.mlflow.entities.Metric(key, value, end, step)
             for key, value, step in values
             if math.isfinite(value)
         ]
@@ -116,8 +126,7 @@ class Worker:
         for start in range(0, max(len(metrics), 1), METRICS_A_CALL):
             self.client.log_batch(run, metrics[start : start + METRICS_A_CALL], params)
             params = []
-        self.client.set_terminated(run)
-        self.children.add(message["run_name"])
+        self.client.set_terminated(run, end_time=end)
 
     def artifact(self, message: dict[str, Any]) -> None:
         self.client.log_artifact(self.run_id, message["path"])
@@ -130,14 +139,16 @@ class Worker:
         # Inputs as they come: of a type, a server would make 1 of true and of 1.999.
         untyped: Any = AnyType
         inputs = Schema([ColSpec(untyped(), name, required=False) for name in message["inputs"]])
-        own = f"nasp=={version('nasp')}"
+        self.flush()  # the model's page shows the metrics that are there now
         with self.mlflow.start_run(run_id=self.run_id):
             self.mlflow.pyfunc.log_model(
                 name="model",
                 python_model=message["code"],
                 artifacts=message["artifacts"],
                 signature=self.mlflow.models.ModelSignature(inputs, outputs),
-                pip_requirements=[own],
+                code_paths=[str(folder) for folder in _packages()],
+                pip_requirements=_requirements(),
+                step=message["step"],
             )
         self.client.update_run(self.run_id, status="RUNNING")
 
@@ -145,7 +156,8 @@ class Worker:
         try:
             self.flush()
         finally:
-            self.client.set_terminated(self.run_id, status=message["status"])
+            for run in (*self.parts, self.run_id):
+                self.client.set_terminated(run, status=message["status"])
 
     def _params(self, params: dict[str, str]) -> list[Any]:
         return [self.mlflow.entities.Param(k, v[:LONGEST_VALUE]) for k, v in params.items()]
@@ -180,11 +192,68 @@ class Worker:
             created = found.experiment_id  # another run was faster
         return created
 
-    def _known(self, key: str) -> dict[int, float]:
-        if key not in self.known:
-            history = self.client.get_metric_history(self.run_id, key) if self.resumed else []
-            self.known[key] = {metric.step: metric.value for metric in history}
-        return self.known[key]
+    def _known(self, run: str, key: str) -> dict[int, float]:
+        if (run, key) not in self.known:
+            history = self.client.get_metric_history(run, key) if self.resumed else []
+            self.known[run, key] = {metric.step: metric.value for metric in history}
+        return self.known[run, key]
+
+    def _best(self, run: str, key: str, moment: int) -> None:
+        """Log the best value so far, at the last step: that is the one which tables show."""
+        known, name = self._known(run, key), f"best/{key}"
+        values = [known[step] for step in sorted(known)]
+        value, last = values[best(key, values)], max(known)
+        shown = self._known(run, name)
+        if not shown or shown[max(shown)] != value:
+            shown[last] = value
+            self.pending.setdefault(run, []).append((name, value, moment, last))
+
+    def _all_nested(self) -> dict[str, str]:
+        """Ids of the nested runs by their names."""
+        if self.nested is None:
+            named = f"tags.mlflow.parentRunId = '{self.run_id}'"
+            found = self.client.search_runs([self.experiment_id], named) if self.resumed else []
+            self.nested = {run.info.run_name: run.info.run_id for run in found}
+        return self.nested
+
+    def _nested(
+        self, name: str, tags: Mapping[str, str] | None = None, start: int | None = None
+    ) -> str:
+        """The nested run of a name, made if it is not there."""
+        nested = self._all_nested()
+        if name not in nested:
+            tags = {**(tags or {}), "mlflow.parentRunId": self.run_id}
+            run = self.client.create_run(
+                self.experiment_id, start_time=start, tags=tags, run_name=name
+            )
+            nested[name] = run.info.run_id
+        return nested[name]
+
+    def _input(self, name: str, sha256: str, rows: int | None) -> None:
+        entities = self.mlflow.entities
+        source, profile = json.dumps({"uri": name}), json.dumps({"num_rows": rows})
+        data = entities.Dataset(name, sha256[:36], "local", source, profile=profile)
+        self.client.log_inputs(self.run_id, datasets=[entities.DatasetInput(data, tags=[])])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no name, or Windows without one
+        return "unknown"
+
+
+def _packages() -> list[Path]:
+    """The folders of this project's code, which a logged model takes along."""
+    own = Path(__file__).resolve().parents[1]
+    return [folder for folder in (own, own.parent / "sif") if folder.is_dir()]
+
+
+def _requirements() -> list[str]:
+    """What the code needs, in the versions that are here; this project is none of the index's."""
+    needs = [need for need in requires("nasp") or () if "extra ==" not in need]
+    names = [re.split(r"[^A-Za-z0-9_.-]", need)[0] for need in needs]
+    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from nasp.core.environment import resolve_device
 from nasp.core.job import open_job
 from nasp.core.loop import spent
 from nasp.core.metrics import Metrics
+from nasp.core.report import markdown
 from nasp.core.seeding import generator
 from nasp.rnn import report
 from nasp.rnn.config import EvalConfig, SearchConfig, TrainConfig
@@ -29,15 +30,18 @@ def search(config: SearchConfig, began: float) -> None:
         config,
         name=f"rnn-{name}-{config.strategy}-seed{config.seed}",
         experiment=f"nasp/rnn/{name}",
-        run_name=f"{config.strategy} seed={config.seed}",
+        run_name=f"{config.strategy} · {name} · {config.nhid} units · seed {config.seed}",
         device=device,
         data_sha256=corpus.sha256,
         began=began,
-        shown=("data", "seed", "strategy"),
+        shown=("seed", "nhid"),
+        params={"task": "language modelling", "strategy": config.strategy, "data": name},
+        rows=len(corpus.train),
         best=("valid/perplexity",),
         tags={"strategy": config.strategy, "space": "rnn"},
     ) as job:
         found = find(corpus, config, config.seed, job.run, device)
+        metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
         result = job.record(
             {
                 "task": "rnn",
@@ -46,9 +50,11 @@ def search(config: SearchConfig, began: float) -> None:
                 "seed": config.seed,
                 "genotype": json.loads(found.genotype.to_json()),
             },
-            {k: v for k, v in found.metrics.items() if k.startswith("valid/")},
+            metrics,
             {"search": spent(found.histories.values())},
+            max(map(len, found.histories.values())),
         )
+        job.describe(str(found.genotype), markdown(metrics))
         for file in report.write(job.folder, found, config.strategy):
             job.tracker.artifact(file)
         if not config.quiet:
@@ -69,12 +75,14 @@ def train(config: TrainConfig, began: float) -> None:
         config,
         name=f"rnn-{name}-train-{cell}-seed{config.seed}",
         experiment=f"nasp/rnn/{name}",
-        run_name=f"train {cell} seed={config.seed}",
+        run_name=f"train {cell} · {name} · {config.nhid} units · seed {config.seed}",
         device=device,
         data_sha256=corpus.sha256,
         depends_on={"cell": genotype.to_json()},
         began=began,
-        shown=("data", "seed", "genotype"),
+        shown=("seed", "genotype", "nhid"),
+        params={"task": "language modelling", "strategy": "train", "data": name},
+        rows=len(corpus.train),
         best=("valid/perplexity",),
         tags={"strategy": "train", "space": "rnn"},
     ) as job:
@@ -96,7 +104,9 @@ def train(config: TrainConfig, began: float) -> None:
             },
             metrics,
             {"train": spent([history])},
+            len(history),
         )
+        job.describe(str(genotype), markdown(metrics))
         path = job.folder / "model.pt"
         save_model(path, network, corpus.vocabulary)
         for file in (path, *report.write_training(job.folder, genotype, history)):

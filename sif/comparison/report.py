@@ -1,5 +1,6 @@
 """The table and the pictures of a comparison."""
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,18 @@ def write(
         files.append(folder / f"{label.replace('/', '-')}.png")
         _draw([group for group in groups if group[0].label == label], files[-1])
     return files
+
+
+def metrics(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean test RMSE of each row of the table, by a name that a tracker takes."""
+    named = {}
+    for group in groups:
+        if _good(group):
+            cell = group[0]
+            dim = f" dim {cell.embedding_dim}" if cell.embedding_dim else ""
+            name = re.sub(r"[^\w./ -]", "-", f"test/rmse/{cell.label}/{cell.method}{dim}")
+            named[name] = _mean(group, "test/rmse")
+    return named
 
 
 def _document(

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from nasp.core.command import CONFIG, claim_output
-from nasp.core.config import differences, to_yaml
+from nasp.core.config import to_yaml
 from nasp.core.environment import describe
 from nasp.core.files import write_text
 from nasp.core.progress import Progress
@@ -48,7 +48,11 @@ def compare(config: CompareConfig) -> None:
             tracking_uri(config.tracking),
             experiment="sif/compare",
             run_name=folder.name,
-            params=differences(config),
+            params={
+                **{"task": "rating", "data": ", ".join(config.data), "split": config.split},
+                **{"methods": ", ".join(config.methods) or "all", "seeds": config.seeds},
+                **{"embedding_dims": config.embedding_dims, "tuning_trials": config.tuning_trials},
+            },
             tags={"space": "sif", "commit": str(place["commit"]), "device": place["device"]},
             run_file=folder / "mlflow_run_id",
         ) as tracker:
@@ -60,6 +64,8 @@ def compare(config: CompareConfig) -> None:
                     _track(cell, tracker)
             done = [[cell.measured(folder) or cell for cell in group] for group in groups]
             files = report.write(folder, done, place, entities)
+            tracker.log(report.metrics(done), 0)
+            tracker.describe({}, files[0].read_text(encoding="utf-8"))
             for file in [folder / CONFIG, *files]:
                 tracker.artifact(file)
         if not config.quiet:
@@ -101,17 +107,21 @@ def _track(cell: Cell, tracker: Tracker) -> None:
     tracker.child(
         cell.name,
         params={
-            "data": cell.data,
+            "task": "rating",
+            "data": cell.label,
+            "split": cell.identity["split"],
             "method": cell.method,
+            "found": cell.found or cell.method,
             "embedding_dim": cell.embedding_dim,
             "seed": cell.seed,
             **cell.tuned,
         },
-        tags={"found": cell.found, "failed": cell.failed},
+        tags={"failed": cell.failed},
         metrics={
             **cell.metrics,
             "time/train_s": cell.seconds,
             "model/parameters": float(cell.parameters),
         },
         curves={"best/valid/rmse": [rmse for _, rmse in cell.curve]},
+        seconds=cell.seconds,
     )

@@ -57,6 +57,43 @@ def test_counts_come_back_as_counts_and_nothing_known_is_recommended(
         assert not set(rated) & set(model.recommend(user, 40)["item"])
 
 
+@pytest.mark.filterwarnings("ignore")  # MLflow's own
+def test_a_tracked_search_can_be_compared_with_others(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import mlflow
+
+    uri, folder = f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "run"
+    where = ["--output", str(folder), "--tracking", uri, "--split", "user"]
+    search.main(["--data", str(table), *FAST[:-2], *where])
+    run_id = (folder / "mlflow_run_id").read_text()
+    assert f"mlflow models serve -m runs:/{run_id}/model" in capsys.readouterr().out
+    client = mlflow.MlflowClient(uri)
+    found, metrics = client.get_run(run_id), result_of(folder)["metrics"]
+    assert found.info.run_name == "nasp · ratings · dim 2 · seed 1"
+    genotype = str(InteractionModel.load(folder / "model.pt").genotype)
+    assert (
+        found.data.params.items()
+        >= {
+            **{"task": "rating", "strategy": "nasp", "data": "ratings", "split": "user"},
+            **{"seed": "1", "embedding_dim": "2", "found": genotype},
+        }.items()
+    )
+    assert not {"output", "tracking", "quiet", "resume"} & set(found.data.params)
+    assert "| test RMSE |" in found.data.tags["mlflow.note.content"]
+    assert found.data.metrics["test/rmse"] == pytest.approx(metrics["test/rmse"])
+    assert found.data.metrics["valid/rmse"] == pytest.approx(metrics["valid/rmse"])
+    assert found.data.metrics["time/total_s"] > 0
+    (model,) = client.search_logged_models([found.info.experiment_id])
+    shown = {metric.key: metric.value for metric in model.metrics}
+    assert shown["test/rmse"] == pytest.approx(metrics["test/rmse"])
+    nested = client.search_runs([found.info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
+    assert sorted(run.info.run_name for run in nested) == ["search 1", "search 2"]
+    for run in nested:  # each restart has its own epochs
+        history = client.get_metric_history(run.info.run_id, "valid/rmse")
+        assert [metric.step for metric in history] == [0, 1, 2]
+
+
 def test_what_diverges_is_left_out_and_said_so_and_not_repeated(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

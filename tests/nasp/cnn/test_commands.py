@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -304,7 +305,8 @@ def test_a_tracked_training_is_served(trained: Path, photos: Path) -> None:
     assert found.info.status == "FINISHED"
     assert found.data.metrics["test/accuracy"] == pytest.approx(metrics["test/accuracy"])
     curve = [m.value for m in client.get_metric_history(found.info.run_id, "valid/accuracy")]
-    assert len(curve) == 3
+    assert len(curve) == 4  # three epochs, and the trained network's
+    assert curve[3] == pytest.approx(metrics["valid/accuracy"])
     assert found.data.metrics["best/valid/accuracy"] == max(curve)
     mlflow.set_tracking_uri(uri)
     (model,) = client.search_logged_models([found.info.experiment_id])
@@ -313,6 +315,34 @@ def test_a_tracked_training_is_served(trained: Path, photos: Path) -> None:
     texts = [base64.b64encode(image_bytes(image)).decode() for image in images]
     names = loaded.predict(pd.DataFrame({"image": texts})).tolist()
     assert names == Classify.load(trained / "model.pt")(texts)
+
+
+def test_a_logged_model_brings_its_code(trained: Path, tmp_path: Path) -> None:
+    """It is loaded where this project is not installed."""
+    script = """
+import sys
+from pathlib import Path
+sys.path = [place for place in sys.path if place and not (Path(place) / "nasp" / "core").is_dir()]
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+import mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+import nasp
+print(nasp.__file__)
+
+"""
+    uri = f"sqlite:///{trained.parent / 'mlflow.db'}"
+    run = (trained / "mlflow_run_id").read_text()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, uri, f"runs:/{run}/model"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "model/code/nasp" in Path(done.stdout.strip()).as_posix()
 
 
 def truncated(photos: Path, tmp_path: Path) -> list[str]:

@@ -48,6 +48,8 @@ def ran(
         data_sha256=sha256,
         depends_on={"cell": cell},
         began=time.perf_counter(),
+        params={"task": "toy", "data": "made"},
+        rows=3,
         tags={},
     ) as opened:
         return work(opened)
@@ -120,10 +122,12 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logged = []
 
     def record(opened: Job) -> Any:
-        monkeypatch.setattr(opened.tracker, "log", lambda metrics, step: logged.append(metrics))
+        monkeypatch.setattr(
+            opened.tracker, "log", lambda metrics, step: logged.append((metrics, step))
+        )
         metrics = {"test/accuracy": 0.5, "valid/accuracy": 0.6, "model/parameters": 7}
         return opened.record(
-            {"task": "toy", "genotype": {"a": 1}}, metrics, {"search": 2.0, "parts": 1.0}
+            {"task": "toy", "genotype": {"a": 1}}, metrics, {"search": 2.0, "parts": 1.0}, 3
         )
 
     content = ran(tmp_path, record)
@@ -140,8 +144,9 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         *("task", "genotype", "metrics", "failed", "seconds", "peak_memory_mb"),
         *("peak_device_memory_mb", "device", "versions", "commit"),
     }
-    # Validation was logged epoch by epoch.
-    assert logged == [{"test/accuracy": 0.5, "model/parameters": 7, "time/search_s": 2.0}]
+    total = content["seconds"]["total"]
+    times = {"time/search_s": 2.0, "time/parts_s": 1.0, "time/total_s": total}
+    assert logged == [({**content["metrics"], **times}, 3)]
 
 
 def test_only_the_first_of_several_processes_writes(
@@ -153,7 +158,7 @@ def test_only_the_first_of_several_processes_writes(
     def work(opened: Job) -> Any:
         saves(opened)
         assert opened.run.progress.quiet
-        return opened.record({}, {"test/rmse": 1.0}, {})
+        return opened.record({}, {"test/rmse": 1.0}, {}, 0)
 
     assert ran(tmp_path, work)["metrics"] == {"test/rmse": 1.0}
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
             run.log({**metrics, "train/loss": float("nan")}, step)
         run.artifact(store / "file.txt")
         files = {"file": store / "file.txt"}
-        run.model(store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]))
+        run.model(
+            store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]), 2
+        )
     assert "it/s" not in capfd.readouterr().err
     found = client(store).get_run((store / "first.id").read_text())
     assert found.info.status == "FINISHED"
@@ -90,6 +93,12 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
     (model,) = client(store).search_logged_models([found.info.experiment_id])
     loaded = mlflow.pyfunc.load_model(model.model_uri)
+    assert {metric.key: metric.value for metric in model.metrics}["valid/rmse"] == 0.8
+    needs = loaded.metadata.get_model_info().flavors["python_function"]
+    assert needs["code"]
+    wanted = Path(model.artifact_location.removeprefix("file://")) / "requirements.txt"
+    assert "nasp" not in wanted.read_text()
+    assert f"torch=={version('torch').partition('+')[0]}" in wanted.read_text()
     assert loaded.predict(pd.DataFrame({"x": [3.0]})).tolist() == [6.0]
     # A server hands values over as they come: of a type, it would make 1 of true and of 1.999.
     assert loaded.metadata.get_input_schema().input_types() == [AnyType()]
@@ -112,6 +121,54 @@ def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
     assert [(m.step, m.value) for m in best] == [(0, 0.5), (3, 0.4)]
 
 
+def test_epochs_that_were_lost_are_told_again(store: Path) -> None:
+    """A run and its worker that die together lose what was not sent yet."""
+    with tracker(store, "lost") as run:  # the first epochs never came
+        for step, rmse in ((2, 0.8), (3, 0.7)):
+            run.log({"valid/rmse": rmse}, step)
+    with tracker(store, "lost") as run:
+        for step, rmse in enumerate([0.9, 0.5, 0.8, 0.7]):
+            run.log({"valid/rmse": rmse}, step)
+    run_id = (store / "lost.id").read_text()
+    history = client(store).get_metric_history(run_id, "valid/rmse")
+    assert sorted((m.step, m.value) for m in history) == [(0, 0.9), (1, 0.5), (2, 0.8), (3, 0.7)]
+    assert client(store).get_run(run_id).data.metrics["best/valid/rmse"] == 0.5
+
+
+def test_parts_have_curves_of_their_own(store: Path) -> None:
+    for _ in range(2):  # the second time resumed
+        with tracker(store, "parts") as run:
+            for part, values in (("search 1", [0.9, 0.8]), ("search 2", [0.7, 0.6])):
+                for step, rmse in enumerate(values):
+                    run.log({"valid/rmse": rmse}, step, part=part)
+    parent = client(store).get_run((store / "parts.id").read_text())
+    assert "valid/rmse" not in parent.data.metrics
+    nested = client(store).search_runs(
+        [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+    )
+    assert sorted(run.info.run_name for run in nested) == ["search 1", "search 2"]
+    for run in nested:
+        assert run.info.status == "FINISHED"
+        history = client(store).get_metric_history(run.info.run_id, "valid/rmse")
+        assert [m.step for m in history] == [0, 1]
+        assert run.data.metrics["best/valid/rmse"] == run.data.metrics["valid/rmse"]
+
+
+def test_what_the_page_of_a_run_says(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/x/search.py", "--tracking", "http://me:secret@host/"])
+    described = tracker(store, "described")
+    described._start["data"] = {"name": "made", "sha256": "abc", "rows": 7}
+    with described as run:
+        run.describe({"found": "max", "dim": 9}, "| a table |\n|---|")
+    found = client(store).get_run((store / "described.id").read_text())
+    assert (found.data.params["found"], found.data.params["dim"]) == ("max", "8")
+    assert found.data.tags["mlflow.note.content"] == "| a table |\n|---|"
+    assert found.data.tags["mlflow.source.name"] == "search.py --tracking http://host/"
+    (data,) = found.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("made", "abc")
+    assert '"num_rows": 7' in data.dataset.profile
+
+
 def test_nested_runs_are_recorded_once(store: Path) -> None:
     def record(run: Tracker, name: str) -> None:
         run.child(
@@ -120,6 +177,7 @@ def test_nested_runs_are_recorded_once(store: Path) -> None:
             tags={"found": "max"},
             metrics={"test/rmse": 0.9},
             curves={"best/valid/rmse": [1.0, 0.9]},
+            seconds=25.0,
         )
 
     with tracker(store, "parent") as run:
@@ -133,6 +191,7 @@ def test_nested_runs_are_recorded_once(store: Path) -> None:
     )
     assert sorted(run.info.run_name for run in children) == ["a", "b"]
     assert {run.info.status for run in children} == {"FINISHED"}
+    assert {run.info.end_time - run.info.start_time for run in children} == {25_000}
     assert children[0].data.metrics == {"test/rmse": 0.9, "best/valid/rmse": 0.9}
     assert children[0].data.tags["found"] == "max"
 
