@@ -95,7 +95,8 @@ class Tracker:
             "run_file": str(run_file.absolute()),
             "best": list(best),
             "data": None if data is None else asdict(data),
-            "source": without_password(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
+            "source": ".".join(Path(sys.argv[0]).with_suffix("").parts[-2:]),
+            "command": without_password(shlex.join(sys.argv[1:])),
         }
 
     def __enter__(self) -> Self:

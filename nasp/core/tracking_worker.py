@@ -70,8 +70,8 @@ class Worker:
         if self.resumed:  # a parameter cannot change in MLflow
             logged = self.client.get_run(self.run_id).data.params
             params = [param for param in params if param.key not in logged]
-        described = {**message["tags"], "mlflow.source.name": message["source"]}
-        described |= {"mlflow.source.type": "LOCAL", "mlflow.user": _user()}
+        described = {**message["tags"], "options": message["command"], "mlflow.user": _user()}
+        described |= {"mlflow.source.type": "LOCAL", "mlflow.source.name": message["source"]}
         tags = [mlflow.entities.RunTag(key, value) for key, value in described.items()]
         self.client.log_batch(self.run_id, params=params, tags=tags)
         if message["data"] is not None and not self.resumed:

@@ -155,7 +155,7 @@ def test_parts_have_curves_of_their_own(store: Path) -> None:
 
 
 def test_what_the_page_of_a_run_says(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["/x/search.py", "--tracking", "http://me:secret@host/"])
+    monkeypatch.setattr(sys, "argv", ["/x/sif/search.py", "--tracking", "http://me:secret@host/"])
     described = tracker(store, "described")
     described._start["data"] = {"name": "made", "sha256": "abc", "rows": 7}
     with described as run:
@@ -163,7 +163,8 @@ def test_what_the_page_of_a_run_says(store: Path, monkeypatch: pytest.MonkeyPatc
     found = client(store).get_run((store / "described.id").read_text())
     assert (found.data.params["found"], found.data.params["dim"]) == ("max", "8")
     assert found.data.tags["mlflow.note.content"] == "| a table |\n|---|"
-    assert found.data.tags["mlflow.source.name"] == "search.py --tracking http://host/"
+    assert found.data.tags["mlflow.source.name"] == "sif.search"
+    assert found.data.tags["options"] == "--tracking http://host/"
     (data,) = found.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("made", "abc")
     assert '"num_rows": 7' in data.dataset.profile
