@@ -20,7 +20,8 @@ from nasp.core.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.library import ALGORITHMS, train_library
 from sif.baselines.train import train_baseline
-from sif.data import Splits, entities, load, parse_columns, split
+from sif.data import Splits, load, parse_columns, split
+from sif.data.columns import entities
 from sif.metrics import errors, predict
 from sif.options import TrainOptions
 from sif.visible import Data
