@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from nasp.cnn.config import EvalConfig
 from nasp.core.command import run_command
-from nasp.core.config import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Judge and print; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.cnn.config import EvalConfig
+    from nasp.core.config import parse
+
     config = parse(
         EvalConfig,
         argv,
@@ -16,9 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="cnn",
         description="Judge a trained network on test images.",
     )
-    from nasp.cnn.commands import (
-        evaluate,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.cnn.commands import evaluate
 
     metrics = evaluate(config)
     print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

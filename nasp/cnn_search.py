@@ -3,13 +3,15 @@
 import time
 from collections.abc import Sequence
 
-from nasp.cnn.config import SearchConfig
 from nasp.core.command import run_command
-from nasp.core.config import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Search and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.cnn.config import SearchConfig
+    from nasp.core.config import parse
+
     began = time.perf_counter()
     config = parse(
         SearchConfig,
@@ -18,9 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="cnn",
         description="Search for the normal and the reduction cell of a CNN.",
     )
-    from nasp.cnn.commands import (
-        search,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.cnn.commands import search
 
     search(config, began)
 

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Sequence
 
-from nasp.cnn.config import TrainConfig
 from nasp.core.command import run_command
-from nasp.core.config import parse
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, judge on test images and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.cnn.config import TrainConfig
+    from nasp.core.config import parse
+
     began = time.perf_counter()
     config = parse(
         TrainConfig,
@@ -18,9 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="cnn",
         description="Train the network of a cell on CIFAR-10 or ImageNet.",
     )
-    from nasp.cnn.commands import (
-        train,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.cnn.commands import train
 
     train(config, began)
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from nasp.rnn.config import EvalConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Judge and print; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from nasp.rnn.config import EvalConfig
+
     config = parse(
         EvalConfig,
         argv,
@@ -16,9 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="rnn",
         description="The exact test perplexity of a trained language model.",
     )
-    from nasp.rnn.commands import (
-        evaluate,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.rnn.commands import evaluate
 
     metrics = evaluate(config)
     print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))

@@ -4,12 +4,14 @@ import time
 from collections.abc import Sequence
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from nasp.rnn.config import SearchConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Search and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from nasp.rnn.config import SearchConfig
+
     began = time.perf_counter()
     config = parse(
         SearchConfig,
@@ -18,9 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="rnn",
         description="Search for the recurrent cell of a language model.",
     )
-    from nasp.rnn.commands import (
-        search,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.rnn.commands import search
 
     search(config, began)
 

@@ -4,12 +4,14 @@ import time
 from collections.abc import Sequence
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from nasp.rnn.config import TrainConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train, judge on the test text and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from nasp.rnn.config import TrainConfig
+
     began = time.perf_counter()
     config = parse(
         TrainConfig,
@@ -18,9 +20,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="rnn",
         description="Train the language model of a recurrent cell.",
     )
-    from nasp.rnn.commands import (
-        train,  # here, so that a mistake in the options waits for no import
-    )
+    # Only now: a mistake in the options waits for no import.
+    from nasp.rnn.commands import train
 
     train(config, began)
 

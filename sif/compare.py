@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from sif.comparison.config import CompareConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure all cells and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from sif.comparison.config import CompareConfig
+
     config = parse(
         CompareConfig,
         argv,
@@ -16,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Compare searched interaction functions with fixed models and other searches.",
     )
-    from sif.comparison.run import compare  # here: a mistake in the options waits for no import
+    # Only now: a mistake in the options waits for no import.
+    from sif.comparison.run import compare
 
     compare(config)
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from sif.config import SearchConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Search, train what was found alone, and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from sif.config import SearchConfig
+
     config = parse(
         SearchConfig,
         argv,
@@ -16,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Find the interaction function that fits a table of ratings.",
     )
-    from sif.job import run_job  # here, so that a mistake in the options waits for no import
+    # Only now: a mistake in the options waits for no import.
+    from sif.job import run_job
     from sif.pipeline import find
 
     run_job(config, config.strategy, lambda data, run: find(data, config, config.seed, run))

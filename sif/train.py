@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from nasp.core.command import run_command
-from nasp.core.config import parse
-from sif.config import TrainConfig
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train a genotype alone and report; raises `NaspError` on a user's mistake."""
+    # Imported here: an interruption while this takes its time is told in one line.
+    from nasp.core.config import parse
+    from sif.config import TrainConfig
+
     config = parse(
         TrainConfig,
         argv,
@@ -17,7 +19,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         space="sif",
         description="Train a found interaction function on a table of ratings.",
     )
-    from nasp.core.genotype import Genotype  # here: a mistake in the options waits for no import
+    # Only now: a mistake in the options waits for no import.
+    from nasp.core.genotype import Genotype
     from sif.job import run_job
     from sif.pipeline import settle
 

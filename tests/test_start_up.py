@@ -32,3 +32,24 @@ def test_help_and_mistyped_options_import_nothing_heavy(command: str) -> None:
         )
         assert done.stdout.splitlines()[-1:] == [f"exit {code} []"], done.stderr
         assert code == 0 or "device" in done.stderr
+
+
+INTERRUPTED = """
+import runpy, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("command", ["sif.search", "sif.compare", "nasp.cnn_search"])
+def test_an_interruption_of_the_imports_is_one_line(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, command], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted: before any work\n")

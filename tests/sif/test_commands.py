@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from nasp.core.errors import NaspError
 from nasp.strategies import SAMPLERS
 from sif import InteractionModel, search, train
 from sif.data import Synthetic, synthetic
+from sif.options import SpaceOptions
+from sif.space import InteractionSpace
 
 FAST = [
     *("--embedding_dim", "2", "--epochs", "3", "--warm_up", "1", "--restarts", "2"),
@@ -92,6 +95,26 @@ def test_a_tracked_search_can_be_compared_with_others(
     for run in nested:  # each restart has its own epochs
         history = client.get_metric_history(run.info.run_id, "valid/rmse")
         assert [metric.step for metric in history] == [0, 1, 2]
+
+
+def test_a_training_goes_on_with_its_own_genotype_alone(table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "genotype.json"
+
+    def write(seed: int) -> None:
+        random = torch.Generator().manual_seed(seed)
+        space = InteractionSpace((3, 3), SpaceOptions(embedding_dim=2), random, ("max",))
+        space.genotype({"interaction": (("embeddings", "max"),)}).save(path)
+
+    command = ["--data", str(table), "--genotype", str(path), "--output", str(tmp_path / "run")]
+    command += ["--epochs", "1", "--embedding_dim", "2", "--tracking", "none", "--quiet"]
+    write(1)
+    train.main(command)
+    expected = result_of(tmp_path / "run")["metrics"]
+    train.main([*command, "--resume"])
+    assert result_of(tmp_path / "run")["metrics"] == expected
+    write(2)  # the same operation with other MLPs
+    with pytest.raises(NaspError, match="genotype_sha256 was"):
+        train.main([*command, "--resume"])
 
 
 def test_what_diverges_is_left_out_and_said_so_and_not_repeated(

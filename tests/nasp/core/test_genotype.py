@@ -105,3 +105,9 @@ def test_save_and_load(tmp_path: Path) -> None:
     genotype = Genotype("s", {"n": (("a", "x"),)}, {"w": [[0.1, -2.5]]})
     genotype.save(tmp_path / "g.json")
     assert Genotype.load(tmp_path / "g.json") == genotype
+
+
+def test_a_runs_folder_stands_for_its_genotype(tmp_path: Path) -> None:
+    genotype = Genotype("toy", {"node": (("a", "max"),)})
+    genotype.save(tmp_path / "genotype.json")
+    assert Genotype.load(tmp_path) == genotype
