@@ -102,7 +102,7 @@ def run_job(
             },
             len(epochs),
         )
-        job.describe(str(found.model.genotype), report.markdown(table, found))
+        job.describe(found.candidates[0].operation, report.markdown(table, found))
         _track(found, job.tracker, splits.train, job.folder / "model.pt")
         for file in report.write(job.folder, found):
             job.tracker.artifact(file)
@@ -149,7 +149,7 @@ def _track(found: Found, tracker: Tracker, train: Table, path: Path) -> None:
     tracker.model(
         code=Path(__file__).with_name("serving.py"),
         artifacts={"model": path},
-        inputs=inputs,
+        columns=found.model.encoder.columns,
         outputs=found.model.predict(inputs),
         step=len(found.candidates[0].history),
     )

@@ -26,10 +26,12 @@ class Recommender(PythonModel):
         """Ratings in rating units, `(ratings,)`.
 
         Raises:
-            MlflowException: A column or an id is missing, or a value is no id; a server answers
-                with this line and status 400.
+            MlflowException: It is no table, a column or an id is missing, or a value is no id; a
+                server answers with this line and status 400.
         """
         try:
+            if not isinstance(model_input, pd.DataFrame):  # MLflow has made 1 of true among numbers
+                raise NaspError("send dataframe_records, dataframe_split or csv, not inputs")
             for name in self.model.encoder.columns:
                 for row, value in enumerate(model_input.get(name, ())):
                     whole = isinstance(value, int | np.integer) or (

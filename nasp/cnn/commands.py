@@ -151,7 +151,7 @@ def _track(job: Job, path: Path, step: int) -> None:
     job.tracker.model(
         code=Path(report.__file__).with_name("serving.py"),
         artifacts={"model": path},
-        inputs=inputs,
+        columns=["image"],
         outputs=np.array(Classify(trained)(inputs["image"])),
         step=step,
     )

@@ -38,4 +38,5 @@ def one_line(error: BaseException) -> str | None:
 
 def without_password(text: str) -> str:
     """A text without the user and the password of the addresses in it."""
-    return re.sub(r"(\w+://)[^/@\s]+@", r"\1", text)
+    text = re.sub(r"(\w+://)[^/\s]*@", r"\1", text)  # to the last @: a password may hold one
+    return re.sub(r"(?i)([?&](?:password|passwd|token|secret)=)[^&\s'\"]+", r"\1…", text)

@@ -163,6 +163,7 @@ def open_job(
             best=best,
             run_file=folder / RUN_FILE,
             data=DataSet(str(params["data"]), data_sha256, rows),
+            before=time.perf_counter() - began,
         ) as tracker:
             progress = Progress(config.quiet or not first)
             run = Run(

@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from nasp.core.faults import without_password
 
@@ -51,8 +50,8 @@ def how_to_serve(uri: str, run_file: Path) -> str:
     """The line that serves a run's model, from any shell: MLflow looks for its server in PATH."""
     run = run_file.read_text(encoding="utf-8").strip() if run_file.exists() else "RUN_ID"
     serve = f"mlflow models serve -m runs:/{run}/model --env-manager local"
-    place = f"MLFLOW_TRACKING_URI={without_password(uri)}"
-    return f"serve it: PATH={Path(sys.executable).parent}:$PATH {place} {serve}"
+    place = f"MLFLOW_TRACKING_URI={shlex.quote(without_password(uri))}"
+    return f"serve it: PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH {place} {serve}"
 
 
 class Tracker:
@@ -69,6 +68,7 @@ class Tracker:
         run_file: Where the run's id is kept: a resumed run goes on as the same one.
         best: Metrics whose best value is logged beside them, as `best/<name>`.
         data: The data set that it is of; None names none.
+        before: Seconds since its work began, reading the data for example.
     """
 
     def __init__(
@@ -82,9 +82,11 @@ class Tracker:
         run_file: Path,
         best: Collection[str] = (),
         data: DataSet | None = None,
+        before: float = 0.0,
     ) -> None:
         self._worker: subprocess.Popen[str] | None = None
         self._uri = uri
+        self._before = before
         self.has_model = False
         self._start = {
             "uri": uri,
@@ -112,7 +114,7 @@ class Tracker:
                 )
             except OSError as error:
                 warnings.warn(f"tracking cannot start: {error}", stacklevel=2)
-            self._send("start", **self._start)
+            self._send("start", **self._start, time=int(1000 * (time.time() - self._before)))
         return self
 
     def __exit__(
@@ -195,7 +197,7 @@ class Tracker:
         self,
         code: Path,
         artifacts: Mapping[str, Path],
-        inputs: pd.DataFrame,
+        columns: Sequence[str],
         outputs: np.ndarray,
         step: int,
     ) -> None:
@@ -204,8 +206,8 @@ class Tracker:
         Args:
             code: A file that calls `mlflow.models.set_model`.
             artifacts: Files that the model reads.
-            inputs: Example rows, for the signature.
-            outputs: What the model predicts for them.
+            columns: Those of the tables that the model takes.
+            outputs: What it predicts, for example: for the signature.
             step: Whose metrics, logged before, are the model's.
         """
         self.has_model = self._worker is not None
@@ -213,7 +215,7 @@ class Tracker:
             "model",
             code=str(code.absolute()),
             artifacts={name: str(path.absolute()) for name, path in artifacts.items()},
-            inputs={name: column.tolist() for name, column in inputs.items()},
+            columns=list(columns),
             outputs=outputs.tolist(),
             step=step,
         )

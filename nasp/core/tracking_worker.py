@@ -46,7 +46,7 @@ class Worker:
         self.known: dict[tuple[str, str], dict[int, float]] = {}  # by run and metric
         self.resumed = False
         self.nested: dict[str, str] | None = None  # ids by name
-        self.parts: set[str] = set()  # ids of those that are still at work
+        self.parts: dict[str, int] = {}  # moments of the last metrics of nested runs, by their ids
 
     def start(self, message: dict[str, Any]) -> None:
         import mlflow
@@ -60,7 +60,9 @@ class Worker:
             self.resumed = earlier is not None
             self.experiment_id = self._experiment(message["uri"], message["experiment"])
             if earlier is None:
-                run = self.client.create_run(self.experiment_id, run_name=message["run_name"])
+                run = self.client.create_run(
+                    self.experiment_id, start_time=message["time"], run_name=message["run_name"]
+                )
                 earlier = run.info.run_id
             else:
                 self.client.update_run(earlier, status="RUNNING")
@@ -83,14 +85,17 @@ class Worker:
     def log(self, message: dict[str, Any]) -> None:
         step, moment, run = message["step"], message["time"], self.run_id
         if message["part"] is not None:
-            run = self._nested(message["part"])
-            self.parts.add(run)
+            before = int(1000 * message["metrics"].get("time/seconds", 0))
+            run = self._nested(message["part"], start=moment - before)
+            self.parts.setdefault(run, moment)
         for key, value in message["metrics"].items():
             known = self._known(run, key)
             if step in known or not math.isfinite(value):
                 continue
             known[step] = value
             self.pending.setdefault(run, []).append((key, value, moment, step))
+            if run in self.parts:
+                self.parts[run] = moment
             if key in self.best:
                 self._best(run, key, moment)
 
@@ -133,19 +138,18 @@ class Worker:
 
     def model(self, message: dict[str, Any]) -> None:
         import pandas as pd
-        from mlflow.types.schema import AnyType, ColSpec, Schema
 
         outputs = self.mlflow.models.infer_signature(None, pd.Series(message["outputs"])).outputs
-        # Inputs as they come: of a type, a server would make 1 of true and of 1.999.
-        untyped: Any = AnyType
-        inputs = Schema([ColSpec(untyped(), name, required=False) for name in message["inputs"]])
         self.flush()  # the model's page shows the metrics that are there now
         with self.mlflow.start_run(run_id=self.run_id):
             self.mlflow.pyfunc.log_model(
                 name="model",
                 python_model=message["code"],
                 artifacts=message["artifacts"],
-                signature=self.mlflow.models.ModelSignature(inputs, outputs),
+                # Inputs come as they were sent: of a type, a server would make 1 of true and of
+                # 1.999, and of untyped columns it reads no csv.
+                signature=self.mlflow.models.ModelSignature(None, outputs),
+                metadata={"columns": message["columns"]},
                 code_paths=[str(folder) for folder in _packages()],
                 pip_requirements=_requirements(),
                 step=message["step"],
@@ -156,8 +160,9 @@ class Worker:
         try:
             self.flush()
         finally:
-            for run in (*self.parts, self.run_id):
-                self.client.set_terminated(run, status=message["status"])
+            for run, moment in self.parts.items():
+                self.client.set_terminated(run, status=message["status"], end_time=moment)
+            self.client.set_terminated(self.run_id, status=message["status"])
 
     def _params(self, params: dict[str, str]) -> list[Any]:
         return [self.mlflow.entities.Param(k, v[:LONGEST_VALUE]) for k, v in params.items()]

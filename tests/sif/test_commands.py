@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from mlflow.exceptions import MlflowException
 
 from nasp.core.errors import NaspError
 from nasp.strategies import SAMPLERS
@@ -74,12 +75,12 @@ def test_a_tracked_search_can_be_compared_with_others(
     client = mlflow.MlflowClient(uri)
     found, metrics = client.get_run(run_id), result_of(folder)["metrics"]
     assert found.info.run_name == "nasp · ratings · dim 2 · seed 1"
-    genotype = str(InteractionModel.load(folder / "model.pt").genotype)
+    operation = InteractionModel.load(folder / "model.pt").genotype.choices["interaction"][0][1]
     assert (
         found.data.params.items()
         >= {
             **{"task": "rating", "strategy": "nasp", "data": "ratings", "split": "user"},
-            **{"seed": "1", "embedding_dim": "2", "found": genotype},
+            **{"seed": "1", "embedding_dim": "2", "found": operation},
         }.items()
     )
     assert not {"output", "tracking", "quiet", "resume"} & set(found.data.params)
@@ -92,9 +93,59 @@ def test_a_tracked_search_can_be_compared_with_others(
     assert shown["test/rmse"] == pytest.approx(metrics["test/rmse"])
     nested = client.search_runs([found.info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
     assert sorted(run.info.run_name for run in nested) == ["search 1", "search 2"]
+    times = {run.info.run_name: run.info for run in (found, *nested)}
+    one, two, whole = (times[name] for name in ("search 1", "search 2", found.info.run_name))
+    assert whole.start_time <= one.start_time <= one.end_time <= two.end_time <= whole.end_time
+    total = 1000 * found.data.metrics["time/total_s"]  # of it, the worker's imports are no part
+    assert whole.end_time - whole.start_time >= total - 1
     for run in nested:  # each restart has its own epochs
         history = client.get_metric_history(run.info.run_id, "valid/rmse")
         assert [metric.step for metric in history] == [0, 1, 2]
+    mlflow.set_tracking_uri(uri)
+    _check_served(mlflow.pyfunc.load_model(model.model_uri), folder / "model.pt")
+
+
+def _check_served(served: Any, path: Path) -> None:
+    """A server answers requests as the model does, and tells what is wrong of others."""
+    from mlflow.pyfunc.scoring_server import invocations
+
+    def ask(body: Any, kind: str = "application/json") -> tuple[int, str]:
+        text = body if isinstance(body, str) else json.dumps(body)
+        schema = served.metadata.get_input_schema()
+        try:
+            answer = invocations(text, kind, served, schema)
+        except MlflowException as error:
+            return error.get_http_status_code(), str(error)
+        return answer.status, answer.response
+
+    model = InteractionModel.load(path)
+    user, item = (int(ids[0]) for ids in model.encoder.ids)
+    row = {"user": user, "item": item}
+    rating = model.predict(pd.DataFrame([row]))[0]
+    good = [
+        {"dataframe_records": [row]},
+        {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}},
+    ]
+    csv = f"user,item\n{user},{item}\n"
+    for status, answer in [*(ask(body) for body in good), ask(csv, "text/csv")]:
+        assert status == 200, answer
+        assert json.loads(answer)["predictions"] == pytest.approx([rating])
+    for value in (True, 1.5, 1.999, None, [user], {}):
+        wrong = [row, {**row, "user": value}]
+        status, answer = ask({"dataframe_records": wrong})
+        assert status == 400
+        assert "row 1: user is " in answer
+        # Where a column becomes an array, its values are of one type before the model sees them.
+        columns = {"user": [user, value], "item": [item, item]}
+        for body in ({"instances": wrong}, {"inputs": wrong}, {"inputs": columns}):
+            assert ask(body)[0] == 400
+    for name in ("inputs", "instances"):
+        assert "send dataframe_records" in ask({name: [row]})[1]
+    status, answer = ask({"dataframe_records": [row, {"item": item}]})
+    assert status == 400
+    assert "row 1: user is nan" in answer
+    status, answer = ask(f"user,item\n{user},{item}\n1.5,{item}\n,{item}\n", "text/csv")
+    assert (status, "row 1: user is 1.5" in answer) == (400, True)
 
 
 def test_a_training_goes_on_with_its_own_genotype_alone(table: Path, tmp_path: Path) -> None:

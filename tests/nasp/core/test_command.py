@@ -31,6 +31,12 @@ from nasp.core.progress import Progress
         (MemoryError(), 2, "error: out of memory: lower --batch_size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "lower --batch_size"),
         (NaspError("no http://me:secret@host/x here"), 2, "error: no http://host/x here\n"),
+        (NaspError("no http://me:se@ret@host/a@b"), 2, "error: no http://host/a@b\n"),
+        (
+            NaspError("no postgresql://host/db?user=me&password=secret"),
+            2,
+            "error: no postgresql://host/db?user=me&password=…\n",
+        ),
         (
             torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 TiB. GPU 0 has"),
             2,

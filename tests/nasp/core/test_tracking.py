@@ -1,6 +1,7 @@
 """Tracking records a run in MLflow, resumes it, and never fails it."""
 
 import contextlib
+import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasp.core.tracking import Tracker, tracking_uri
+from nasp.core.tracking import Tracker, how_to_serve, tracking_uri
 
 # MLflow and what it builds on warn of their own; the run itself only sends lines to a process.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -69,9 +70,7 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
             run.log({**metrics, "train/loss": float("nan")}, step)
         run.artifact(store / "file.txt")
         files = {"file": store / "file.txt"}
-        run.model(
-            store / "model.py", files, pd.DataFrame({"x": [1.0, 2.0]}), np.array([2.0, 4.0]), 2
-        )
+        run.model(store / "model.py", files, ["x"], np.array([2.0, 4.0]), 2)
     assert "it/s" not in capfd.readouterr().err
     found = client(store).get_run((store / "first.id").read_text())
     assert found.info.status == "FINISHED"
@@ -88,7 +87,6 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     assert (artifacts / "file.txt").read_text() == "content"
 
     import mlflow
-    from mlflow.types.schema import AnyType
 
     mlflow.set_tracking_uri(f"sqlite:///{store / 'mlflow.db'}")
     (model,) = client(store).search_logged_models([found.info.experiment_id])
@@ -101,7 +99,8 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     assert f"torch=={version('torch').partition('+')[0]}" in wanted.read_text()
     assert loaded.predict(pd.DataFrame({"x": [3.0]})).tolist() == [6.0]
     # A server hands values over as they come: of a type, it would make 1 of true and of 1.999.
-    assert loaded.metadata.get_input_schema().input_types() == [AnyType()]
+    assert loaded.metadata.get_input_schema() is None
+    assert loaded.metadata.metadata == {"columns": ["x"]}
 
 
 def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
@@ -265,3 +264,10 @@ def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server")
     assert tracking_uri(None) == "http://server"
     assert tracking_uri("none") == "none"
+
+
+def test_the_line_that_serves_is_one_for_any_shell(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'my runs'}/mlflow.db"
+    words = shlex.split(how_to_serve(uri, tmp_path / "none").removeprefix("serve it: "))
+    assert words[1] == f"MLFLOW_TRACKING_URI={uri}"
+    assert words[2:5] == ["mlflow", "models", "serve"]
