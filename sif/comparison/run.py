@@ -87,7 +87,9 @@ def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> 
             for future in as_completed(futures):
                 yield from future.result()
         except BaseException:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()  # a signal to this process alone did not reach them
             raise
 
 

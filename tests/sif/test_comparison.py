@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -77,7 +78,8 @@ def test_two_processes_measure_the_same(done: tuple[Path, dict[str, Any]], tmp_p
     assert compare(tmp_path, jobs="2") == done[1]
 
 
-def test_killed_its_processes_end_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_killed_its_processes_end_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
     options = {**SMALL, "seeds": "50", "search.train_epochs": "100", "jobs": "2"}
     options |= {"methods": "mf,biased_mf", "output": str(tmp_path)}
     command = [sys.executable, "-m", "sif.compare", *(f"--{k}={v}" for k, v in options.items())]
@@ -85,8 +87,8 @@ def test_killed_its_processes_end_too(tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("cells/*mf*seed=?.json")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.kill()
-    process.wait()
+    process.send_signal(number)
+    assert process.wait(timeout=30) == code
     time.sleep(2)
     before = len(list(tmp_path.glob("cells/*")))
     assert before
