@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,9 @@ def data_dir() -> Path:
     if not (folder / "ml-100k" / "u.data").is_file():
         pytest.skip(f"no ml-100k/u.data in {folder}; set NASP_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def the_path_of_modules_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow puts a loaded model's code before this project's, for processes started later too."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
