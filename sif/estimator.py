@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -76,10 +77,8 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         """
         self.__post_init__()  # set_params does not check
         device = resolve_device(self.device)
-        try:
+        with _as_of_a_frame():
             columns = Columns(contexts=tuple(contexts))
-        except NaspError as error:
-            raise NaspError(_as_of_a_frame(str(error))) from error
         table = self._table(X, y, columns, "the table given")
         if valid is None:
             if not 0 < self.valid_fraction < 1:
@@ -183,8 +182,11 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         """Pairs under the names of the model's columns."""
         names = self.model_.encoder.columns
         frame = as_frame(table, names).rename(columns=str)
-        columns = Columns(rating="rating", contexts=names[2:])
-        found = find_columns(list({*frame.columns, "rating"}), columns, "the table given")
+        # Pairs have no rating; where the table brings one, it is not looked at.
+        there = [*frame.columns, *({"rating"} - {*frame.columns})]
+        with _as_of_a_frame():
+            columns = Columns(rating="rating", contexts=names[2:])
+            found = find_columns(there, columns, "the table given")
         return pd.DataFrame({name: frame[found[name]].array for name in names})
 
     @staticmethod
@@ -197,11 +199,9 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
                 raise NaspError(f"y has {len(ratings)} ratings for {len(frame)} rows of X")
             frame = frame.assign(rating=ratings.to_numpy())
             columns = replace(columns, rating="rating")
-        try:
+        with _as_of_a_frame():
             found = find_columns(list(frame.columns), columns, source)
             table = check_frame(frame, source, columns, judged=judged)
-        except NaspError as error:
-            raise NaspError(_as_of_a_frame(str(error))) from error
         if unused := [name for name in frame.columns if name not in found.values()]:
             warnings.warn(
                 f"columns that are not used: {', '.join(unused)}; further entities are named in "
@@ -211,13 +211,18 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         return table
 
 
-def _as_of_a_frame(message: str) -> str:
-    """What a command's user would say by an option is said by the columns of a frame here."""
-    for option, column in (
-        (r", or by its number, from 1", ""),
-        (r"(name it|name the column of ratings) with --columns (\w+)=NAME", r"call it '\2'"),
-        (r"; is it a rating\? Divide them, or use --rating_transform log", "; divide them"),
-        (r"^--columns: ", "contexts: "),
-    ):
-        message = re.sub(option, column, message)
-    return message
+@contextmanager
+def _as_of_a_frame() -> Iterator[None]:
+    """Say by the columns of a frame what a command's user would say by an option."""
+    try:
+        yield
+    except NaspError as error:
+        message = str(error)
+        for option, column in (
+            (r", or by its number, from 1", ""),
+            (r"(name it|name the column of ratings) with --columns (\w+)=NAME", r"call it '\2'"),
+            (r"; is it a rating\? Divide them, or use --rating_transform log", "; divide them"),
+            (r"^--columns: ", "contexts: "),
+        ):
+            message = re.sub(option, column, message)
+        raise NaspError(message) from error

@@ -1,10 +1,10 @@
 """Types and bounds of options, said in one way."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable
 from numbers import Integral, Real
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nasp.core.errors import NaspError
 from nasp.core.nearest import nearest
@@ -12,6 +12,18 @@ from nasp.core.nearest import nearest
 MANY = 10**6  # epochs or trials: more would take years
 WIDE = 1 << 16  # channels or units
 DEEP = 1 << 10  # layers
+
+Value = TypeVar("Value", bound=Hashable)
+
+
+def first_repeated(values: Iterable[Value]) -> Value | None:
+    """The first value that stood there before, None if each stands there once."""
+    seen: set[Value] = set()
+    for value in values:
+        if value in seen:
+            return value
+        seen.add(value)
+    return None
 
 
 def declared_types(options: Any) -> None:

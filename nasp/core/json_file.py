@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from nasp.core.check import first_repeated
 from nasp.core.errors import NaspError
 from nasp.core.files import check_regular
 
@@ -71,8 +72,7 @@ def parse_json(text: str, source: str, noun: str) -> Any:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = first_repeated(key for key, _ in pairs)
         raise ValueError(f"the key {twice!r} stands there twice: keep one")
     return value
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from nasp.core.check import first_repeated
 from nasp.core.errors import NaspError
 from nasp.core.files import check_regular
 
@@ -63,8 +64,8 @@ class _Strict(yaml.SafeLoader):
         for key in keys:
             if not isinstance(key, str):
                 raise NaspError("a key that is no text")
-            if keys.count(key) > 1:
-                raise NaspError(f"the key {key!r} stands there twice: keep one")
+        if (twice := first_repeated(keys)) is not None:
+            raise NaspError(f"the key {twice!r} stands there twice: keep one")
         return super().construct_mapping(node, deep=deep)
 
     def refuse(self, node: Any) -> None:

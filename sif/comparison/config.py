@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from nasp.core.check import MANY, above_zero, at_most, known, not_negative
+from nasp.core.check import MANY, above_zero, at_most, first_repeated, known, not_negative
 from nasp.core.command import RunOptions
 from nasp.core.config import flatten
 from nasp.core.errors import NaspError
@@ -79,9 +79,8 @@ class CompareConfig(RunOptions, RatingOptions):
             if not getattr(self, name):
                 raise NaspError(f"{name} is empty: name one or more")
         for name in ("data", "embedding_dims", "methods"):
-            values = getattr(self, name)
-            if twice := [value for value in values if values.count(value) > 1]:
-                raise NaspError(f"{name} has {twice[0]} twice: name it once")
+            if (twice := first_repeated(getattr(self, name))) is not None:
+                raise NaspError(f"{name} has {twice} twice: name it once")
 
     def options(self, embedding_dim: int, tuned: dict[str, float]) -> SearchOptions:
         """Options of one method on one data set."""

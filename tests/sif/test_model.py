@@ -67,6 +67,8 @@ def test_pairs_go_by_position_and_are_as_many(fitted: InteractionSearch) -> None
         fitted.predict(["u1", "u7"], [3])
     with pytest.raises(NaspError, match=r"items? is 3: give a sequence"):
         fitted.predict(["u1"], 3)
+    with pytest.raises(NaspError, match=r"no user column .*; call it 'user'$"):
+        fitted.predict(pd.DataFrame({"who": ["u1"], "item": [3]}))
     with pytest.raises(NaspError, match="unknown argument 'mood'"):
         fitted.predict(["u1"], [3], mood=["good"])
     with pytest.raises(NaspError, match="row 1 has no user"):

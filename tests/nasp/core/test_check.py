@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nasp.core.check import above_zero, not_negative, one_of
+from nasp.core.check import above_zero, first_repeated, not_negative, one_of
 from nasp.core.errors import NaspError
 
 
@@ -32,3 +32,8 @@ def test_one_of() -> None:
     one_of(SimpleNamespace(a="nasp"), "a", ("nasp", "darts"))
     with pytest.raises(NaspError, match=r"unknown a 'nosp'.*nasp.*there are nasp, darts"):
         one_of(SimpleNamespace(a="nosp"), "a", ("nasp", "darts"))
+
+
+def test_the_first_value_that_is_repeated() -> None:
+    assert first_repeated("abcbca") == "b"
+    assert first_repeated(range(10**5)) is None
