@@ -13,18 +13,18 @@ import statistics
 import time
 
 import torch
+from surprise_rival import ALGORITHMS, train_library
 
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
-from nasp.core.seeding import generator
+from nasp.errors import NaspError
+from nasp.runs.context import Run
+from nasp.training.seeding import generator
 from sif.baselines import baselines_of
-from sif.baselines.library import ALGORITHMS, train_library
 from sif.baselines.train import train_baseline
 from sif.data import Splits, load, parse_columns, split
 from sif.data.columns import entities
-from sif.metrics import errors, predict
+from sif.data.evaluation import errors, predict
+from sif.data.search_data import Data
 from sif.options import TrainOptions
-from sif.visible import Data
 
 EPOCHS = 100
 LIBRARY_EPOCHS = (10, 20, 40, 80, 160)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from nasp.atomic_io import write_text
 from nasp.cnn import report
 from nasp.cnn.data import Labelled, find_images, load_cifar, split, subset
 from nasp.cnn.draw import draw_cells
@@ -24,15 +25,14 @@ from nasp.cnn.pipeline import find, train_alone
 from nasp.cnn.size import parameters
 from nasp.cnn.space import decisions_of
 from nasp.cnn.task import in_memory
-from nasp.core import plots
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.environment import describe
-from nasp.core.files import write_text
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.progress import Progress
-from nasp.core.seeding import generator
-from nasp.strategies import SAMPLERS
+from nasp.runs import plots
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.runs.environment import describe
+from nasp.runs.progress import Progress
+from nasp.samplers import SAMPLERS
+from nasp.training.seeding import generator
 
 
 def main(argv: list[str] | None = None) -> None:

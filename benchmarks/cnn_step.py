@@ -20,16 +20,16 @@ import torch
 from torch import Tensor
 
 from nasp.cnn.options import SearchOptions
-from nasp.cnn.precision import Precision
 from nasp.cnn.space import CNNSpace
-from nasp.core.proximal import prox_c2
+from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, descend, frozen
+from nasp.search.one_shot import _loss
 from nasp.strategies import Strategy, StrategyOptions
 from nasp.strategies.base import Loss
 from nasp.strategies.darts import DARTS, SecondOrderDARTS
 from nasp.strategies.nasp import NASP
+from nasp.training.optimization import WeightStep, descend, frozen
+from nasp.training.precision import Precision
 
 
 class FullNASP(NASP):

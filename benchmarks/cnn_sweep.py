@@ -15,18 +15,18 @@ from typing import Any
 
 import torch
 
+from nasp.atomic_io import write_text
 from nasp.cnn import report
 from nasp.cnn.data import find_images, load_cifar, subset
 from nasp.cnn.options import SearchOptions
 from nasp.cnn.pipeline import find
-from nasp.core import plots
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.environment import describe
-from nasp.core.files import write_text
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.progress import Progress
-from nasp.core.seeding import generator
+from nasp.runs import plots
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.runs.environment import describe
+from nasp.runs.progress import Progress
+from nasp.training.seeding import generator
 
 LABELS = {
     "eta": "weight η of the complexity regulariser",

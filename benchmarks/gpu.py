@@ -23,9 +23,6 @@ from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
 from nasp.cnn.space import CNNSpace
 from nasp.cnn.zoo import ZOO as CNN_ZOO
-from nasp.core.environment import describe, resolve_device
-from nasp.core.search import _loss
-from nasp.core.step import descend
 from nasp.rnn.data import Batch, batches, columns, find_text, load_corpus
 from nasp.rnn.dropout import draw_masks
 from nasp.rnn.network import LanguageModel
@@ -34,7 +31,11 @@ from nasp.rnn.options import SearchOptions as TextSearch
 from nasp.rnn.options import TrainOptions as TextTraining
 from nasp.rnn.space import RNNSpace
 from nasp.rnn.zoo import ZOO as RNN_ZOO
+from nasp.runs.environment import describe
+from nasp.search.one_shot import _loss
 from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.device import resolve_device
+from nasp.training.optimization import descend
 
 HALF, WHOLE = 25_000, 50_000  # CIFAR-10's training images in a search and in a training
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from nasp.core.loop import Run
+from nasp.runs.context import Run
 from sif.data import Synthetic, split, synthetic
-from sif.metrics import errors
-from sif.operations import OPERATIONS
+from sif.data.evaluation import errors
+from sif.data.search_data import Data
+from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 from sif.pipeline import Found, find
-from sif.visible import Data
 
 TOLERANCE = 1.01
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from sif.baselines.lightgcn import rating_graph
-from sif.baselines.propagation import BACKENDS, Propagation, installed
 from sif.data import Encoder, load
-from sif.prepared import table_rows
+from sif.data.encoded import table_rows
+from sif.nn.graph import BACKENDS, Propagation, installed
 
 
 def plain(graph: Propagation) -> Callable[[Tensor], Tensor]:

@@ -19,15 +19,9 @@ from pathlib import Path
 
 import torch
 
-from nasp.core import plots
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.environment import describe
-from nasp.core.files import write_text
+from nasp.atomic_io import write_text
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.metrics import Metrics
-from nasp.core.progress import Progress
-from nasp.core.seeding import generator
+from nasp.metric import Metrics
 from nasp.rnn import report
 from nasp.rnn.data import find_text, load_corpus
 from nasp.rnn.draw import draw_cell
@@ -35,7 +29,13 @@ from nasp.rnn.genotype import SPACE, darts_text, decisions_of
 from nasp.rnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.rnn.pipeline import find, train_alone
 from nasp.rnn.zoo import ZOO
-from nasp.strategies import SAMPLERS
+from nasp.runs import plots
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.runs.environment import describe
+from nasp.runs.progress import Progress
+from nasp.samplers import SAMPLERS
+from nasp.training.seeding import generator
 
 # Small models that are trained briefly underfit with the published dropout.
 DROPOUT = {"dropout": 0.3, "dropouth": 0.1, "dropoutx": 0.3, "dropouti": 0.1, "dropoute": 0.0}

@@ -20,10 +20,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nasp.core.proximal import prox_c2
+from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, descend, frozen
 from nasp.rnn.cell import Cell
 from nasp.rnn.data import Batch
 from nasp.rnn.data.streams import Reader
@@ -32,10 +30,12 @@ from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
 from nasp.rnn.space import RNNSpace
 from nasp.rnn.zoo import ZOO
+from nasp.search.one_shot import _loss
 from nasp.strategies import Strategy, StrategyOptions
 from nasp.strategies.base import Loss
 from nasp.strategies.darts import DARTS, SecondOrderDARTS
 from nasp.strategies.nasp import NASP
+from nasp.training.optimization import WeightStep, descend, frozen
 
 
 class FullNASP(NASP):

@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
-from nasp.core import plots
-from nasp.core.files import write_text
+from nasp.atomic_io import write_text
+from nasp.runs import plots
 
 USERS, ITEMS, DIM, NOISE = 100_000, 20_000, 4, 0.5
 CHUNK = 1 << 20

@@ -18,13 +18,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nasp.core.loop import Run
-from nasp.core.proximal import prox_c1
+from nasp.core.projection import prox_c1
+from nasp.runs.context import Run
 from sif.data import load, split
-from sif.operations import functions
+from sif.data.search_data import Data
+from sif.nn.operations import functions
 from sif.options import SearchOptions
 from sif.pipeline import search_from
-from sif.visible import Data
 
 ROUNDS, EPOCHS = 7, 3
 

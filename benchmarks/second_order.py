@@ -12,14 +12,14 @@ from functools import partial
 
 import torch
 
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, descend
 from nasp.rnn.data import batches, columns, find_text, load_corpus
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.options import SearchOptions
 from nasp.rnn.space import RNNSpace
+from nasp.search.one_shot import _loss
 from nasp.strategies import StrategyOptions
 from nasp.strategies.darts import SecondOrderDARTS
+from nasp.training.optimization import WeightStep, descend
 
 
 def main() -> None:

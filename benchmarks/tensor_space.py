@@ -15,13 +15,13 @@ from functools import partial
 import torch
 
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import descend
+from nasp.search.one_shot import _loss
 from nasp.strategies import StrategyOptions
 from nasp.strategies.nasp import NASP
-from sif.operations import functions
+from nasp.training.optimization import descend
+from sif.nn.operations import functions
+from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
-from sif.space import InteractionSpace
 
 SIZES = (2000, 2000, 20, 20)
 STEPS, BATCH, ROUNDS = 50, 512, 5

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from nasp.core.registry import attribute
+from nasp.registry import attribute
 
 if TYPE_CHECKING:
     from sif.estimator import InteractionSearch
-    from sif.model import InteractionModel
+    from sif.recommender import InteractionModel
 
 PLACES = {
-    "InteractionModel": "sif.model:InteractionModel",
+    "InteractionModel": "sif.recommender:InteractionModel",
     "InteractionSearch": "sif.estimator:InteractionSearch",
 }
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from nasp.core.command import run_command
+from nasp.experiment.run_folder import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure all cells and report; raises `NaspError` on a user's mistake."""
     # Imported here: an interruption while this takes its time is told in one line.
-    from nasp.core.config import parse
+    from nasp.cli.config import parse
     from sif.comparison.config import CompareConfig
 
     config = parse(

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from nasp.core.check import MANY, above_zero, at_most
-from nasp.core.command import RunOptions
-from nasp.core.errors import NaspError
+from nasp.cli.option_checks import MANY, above_zero, at_most
+from nasp.errors import NaspError
+from nasp.experiment.run_folder import RunOptions
 from sif.data import (
     Splits,
     Synthetic,

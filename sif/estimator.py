@@ -13,11 +13,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nasp.core.environment import resolve_device
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.progress import Progress
+from nasp.errors import NaspError
+from nasp.runs.context import Run
+from nasp.runs.progress import Progress
+from nasp.training.device import resolve_device
 from sif.data import (
     Columns,
     Table,
@@ -28,10 +28,10 @@ from sif.data import (
     find_columns,
     same_types,
 )
-from sif.model import InteractionModel
+from sif.data.search_data import Data
 from sif.options import SearchOptions
 from sif.pipeline import find
-from sif.visible import Data
+from sif.recommender import InteractionModel
 
 
 @dataclass(eq=False)
@@ -145,7 +145,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
     ) -> pd.DataFrame:
         """The `n` items with the highest predicted ratings that the user has not rated.
 
-        See `sif.model.InteractionModel.recommend`.
+        See `sif.recommender.InteractionModel.recommend`.
         """
         check_is_fitted(self, "model_")
         return self.model_.recommend(user, n, context=context, exclude_seen=exclude_seen)

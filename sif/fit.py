@@ -5,16 +5,16 @@ from typing import Any
 import torch
 
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Outcome, Run, run_epochs
-from nasp.core.losses import Losses
-from nasp.core.metrics import Metrics
-from nasp.core.step import descend
-from sif.metrics import errors, predict
-from sif.model import stand_alone
+from nasp.metric import Metrics
+from nasp.runs.context import Run
+from nasp.training.loop import Outcome, run_epochs
+from nasp.training.optimization import Losses, descend
+from sif.data.evaluation import errors, predict
+from sif.data.search_data import Data
+from sif.nn.rating_model import Rater
+from sif.nn.space import InteractionSpace
 from sif.options import TrainOptions
-from sif.rater import Rater
-from sif.space import InteractionSpace
-from sif.visible import Data
+from sif.recommender import stand_alone
 
 MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
 

@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from nasp.core.environment import resolve_device
-from nasp.core.job import open_job
-from nasp.core.loop import Run, spent
-from nasp.core.tracking import Tracker
+from nasp.experiment.run_record import open_job
+from nasp.runs.context import Run
+from nasp.runs.tracking import Tracker
+from nasp.training.device import resolve_device
+from nasp.training.loop import spent
 from sif import report
 from sif.config import SearchConfig, TrainConfig, say_nothing
 from sif.data import Splits, Table
 from sif.data.card import find_card
+from sif.data.encoded import Ratings
+from sif.data.evaluation import errors
 from sif.data.fetch import say_on_stderr
+from sif.data.search_data import Data
 from sif.data.split import average
-from sif.metrics import errors
 from sif.pipeline import Found
-from sif.prepared import Ratings
-from sif.visible import Data
 
 Find = Callable[[Data, Run], Found]
 # Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.

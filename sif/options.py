@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from nasp.core.check import MANY, above_zero, at_most, declared_types, not_negative, one_of
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.cli.option_checks import MANY, above_zero, at_most, declared_types, not_negative, one_of
+from nasp.samplers import SAMPLERS
+from nasp.strategies import ONE_SHOT
 
 
 @dataclass

@@ -7,22 +7,24 @@ from functools import partial
 
 import torch
 
-from nasp.core.errors import Diverged, NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Log, Run, one_of_several
-from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import run_trials, search
-from nasp.core.seeding import generator
-from nasp.core.step import WeightStep
-from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, StrategyOptions
+from nasp.errors import Diverged, NaspError
+from nasp.metric import Metrics
+from nasp.runs.context import Log, Run
+from nasp.samplers import SAMPLERS, Proposal
+from nasp.search.one_shot import run_trials, search
+from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.loop import one_of_several
+from nasp.training.optimization import WeightStep
+from nasp.training.seeding import generator
+from sif.data.evaluation import errors, predict
+from sif.data.search_data import Data
 from sif.fit import adagrad, train_alone
-from sif.metrics import errors, predict
-from sif.model import InteractionModel
-from sif.operations import OPERATIONS
+from sif.nn.operations import OPERATIONS
+from sif.nn.space import DECISION, SOURCE, InteractionSpace
 from sif.options import SearchOptions, TrainOptions
-from sif.space import DECISION, SOURCE, InteractionSpace
-from sif.visible import Data
+from sif.recommender import InteractionModel
 
 START = (0.5, 1e-3)  # of the weights `A`, mean and standard deviation, as SIF has it
 FEW = 10  # weights of functions that are tracked as curves
@@ -89,7 +91,7 @@ def find(
         options: How to search and train.
         seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
-        functions: The candidates, names in `sif.operations.functions(N)`; all if None.
+        functions: The candidates, names in `sif.nn.operations.functions(N)`; all if None.
 
     Raises:
         NaspError: All searches or all trainings diverged. Where some did, `run.failed` says why.

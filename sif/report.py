@@ -9,10 +9,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from nasp.core import plots
-from nasp.core.report import show_failed
+from nasp.experiment.run_record import show_failed
+from nasp.runs import plots
+from sif.nn.space import DECISION, InteractionSpace
 from sif.pipeline import Found
-from sif.space import DECISION, InteractionSpace
 
 SHOWN = 5  # functions in the picture and the table
 DRAWN = 8  # weights in a picture

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 class Recommender(PythonModel):
@@ -16,7 +16,9 @@ class Recommender(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the artifact `model`, which `InteractionModel.save` wrote."""
-        from sif.model import InteractionModel  # here, so that logging the model needs no torch
+        from sif.recommender import (  # here, so that logging the model needs no torch
+            InteractionModel,
+        )
 
         self.model = InteractionModel.load(context.artifacts["model"])
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from hashlib import sha256
 
-from nasp.core.command import run_command
+from nasp.experiment.run_folder import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train a genotype alone and report; raises `NaspError` on a user's mistake."""
     # Imported here: an interruption while this takes its time is told in one line.
-    from nasp.core.config import parse
+    from nasp.cli.config import parse
     from sif.config import TrainConfig
 
     config = parse(

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
-from nasp.cnn.batch_norm import BatchNorm
+from nasp.training.batch_norm import BatchNorm
 
 WINDOW = 5
 

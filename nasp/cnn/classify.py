@@ -13,7 +13,7 @@ from PIL import Image
 from nasp.cnn.data.encoded import decode, pixels
 from nasp.cnn.data.views import CentreView
 from nasp.cnn.model_file import TrainedNetwork, load_network
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 NO_IMAGE = "not base64 of a JPEG or PNG image"
 

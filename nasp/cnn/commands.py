@@ -20,15 +20,15 @@ from nasp.cnn.size import mult_adds, parameters
 from nasp.cnn.space import decisions_of
 from nasp.cnn.task import digest, open_task
 from nasp.cnn.zoo import find_genotype
-from nasp.core.environment import resolve_device
-from nasp.core.errors import NaspError
-from nasp.core.job import Job, open_job
-from nasp.core.loop import spent
-from nasp.core.metrics import Metrics
-from nasp.core.parallel import joined, rank
-from nasp.core.report import markdown
-from nasp.core.seeding import generator
+from nasp.errors import NaspError
+from nasp.experiment.run_record import Job, markdown, open_job
+from nasp.metric import Metrics
+from nasp.runs.process import rank
 from nasp.strategies import ONE_SHOT
+from nasp.training.device import resolve_device
+from nasp.training.loop import spent
+from nasp.training.parallel import joined
+from nasp.training.seeding import generator
 
 
 def search(config: SearchConfig, began: float) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.core.command import RunOptions
+from nasp.experiment.run_folder import RunOptions
 
 
 @dataclass

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nasp.cnn.genotype import INPUT_LABELS, INPUTS, CellPlan, plans
 from nasp.core.genotype import Genotype
-from nasp.core.plots import new_figure, save, style
+from nasp.runs.plots import new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import TrainOptions
-from nasp.cnn.precision import Precision
 from nasp.cnn.task import Batches
-from nasp.core.loop import Outcome, Run, run_epochs
-from nasp.core.losses import Losses
-from nasp.core.metrics import Metrics
-from nasp.core.parallel import processes
-from nasp.core.step import descend
+from nasp.metric import Metrics
+from nasp.runs.context import Run
+from nasp.runs.process import processes
+from nasp.training.loop import Outcome, run_epochs
+from nasp.training.optimization import Losses, descend
+from nasp.training.precision import Precision
 
 
 def learning_rate(options: TrainOptions, position: int, epochs: int) -> float:

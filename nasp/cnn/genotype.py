@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nasp.cnn.operations import OPERATIONS
-from nasp.core.darts_text import read_cells
-from nasp.core.errors import NaspError
+from nasp.core.darts_notation import read_cells
 from nasp.core.genotype import Choices, Genotype
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
 
 SPACE = "cnn"
 CELLS = ("normal", "reduce")

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from nasp.core.metrics import Metrics
-from nasp.core.parallel import add_up, processes, rank
+from nasp.metric import Metrics
+from nasp.runs.process import processes, rank
+from nasp.training.parallel import add_up
 
 TOP = 5
 

@@ -9,10 +9,20 @@ import torch
 
 from nasp.cnn.data import Normalise
 from nasp.cnn.network import MULTIPLES, Network
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.model_file import Kind, load_state, read, write
-from nasp.core.schema import flag, integer, mapping, number, one_of, section, sequence, tensor, text
+from nasp.errors import NaspError
+from nasp.files.schema import (
+    flag,
+    integer,
+    mapping,
+    number,
+    one_of,
+    section,
+    sequence,
+    tensor,
+    text,
+)
+from nasp.runs.model_file import Kind, load_state, read, write
 
 SCHEMA = section(
     {

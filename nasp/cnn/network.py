@@ -10,10 +10,9 @@ from nasp.cnn.genotype import CellPlan, plans
 from nasp.cnn.initialise import initialise
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
 from nasp.cnn.stem import skeleton
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.nearest import nearest
-from nasp.core.parallel import share
+from nasp.errors import NaspError, nearest
+from nasp.training.parallel import share
 
 Kind = Literal["cifar", "imagenet"]
 # What height and width of the images have to be multiples of, so that each halving is even.

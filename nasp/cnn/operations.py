@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nasp.cnn.batch_norm import BatchNorm
-from nasp.core.check import known
+from nasp.cli.option_checks import known
+from nasp.training.batch_norm import BatchNorm
 
 
 def convolution(

@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nasp.cli.option_checks import DEEP, MANY, WIDE, above_zero, at_most, not_negative, one_of
 from nasp.cnn.spaces import SPACES
-from nasp.core.check import DEEP, MANY, WIDE, above_zero, at_most, not_negative, one_of
-from nasp.core.errors import NaspError
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.errors import NaspError
+from nasp.samplers import SAMPLERS
+from nasp.strategies import ONE_SHOT
 
 if TYPE_CHECKING:
     import torch
 
-    from nasp.cnn.precision import Precision
+    from nasp.training.precision import Precision
 
 
 @dataclass
@@ -49,7 +50,7 @@ class DescentOptions:
 
     def numbers(self, device: "torch.device") -> "Precision":
         """What `precision` and `channels_last` mean on a device."""
-        from nasp.cnn.precision import Precision  # here, so that options need no torch
+        from nasp.training.precision import Precision  # here, so that options need no torch
 
         auto = device.type == "cuda"
         half = self.precision == "bf16" or (self.precision == "auto" and auto)

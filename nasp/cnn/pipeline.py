@@ -19,15 +19,16 @@ from nasp.cnn.network import Network
 from nasp.cnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.cnn.task import JUDGED, Task, in_memory
-from nasp.core.found import Found, by_trials, of_search, without_weights
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import beside, search
-from nasp.core.seeding import generator
-from nasp.core.step import WeightStep
-from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from nasp.metric import Metrics
+from nasp.runs.context import Run
+from nasp.samplers import SAMPLERS
+from nasp.search.one_shot import beside, search
+from nasp.search.trials import Found, by_trials, of_search, without_weights
+from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.optimization import WeightStep
+from nasp.training.seeding import generator
 
 BETAS = (0.5, 0.999)  # of Adam for the architecture, as DARTS and NASP have them for images
 

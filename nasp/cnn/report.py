@@ -12,12 +12,13 @@ from nasp.cnn.draw import draw_cells
 from nasp.cnn.genotype import INPUT_LABELS, darts_text, label, plans
 from nasp.cnn.network import Network
 from nasp.cnn.size import parameters
-from nasp.core import plots
 from nasp.core.decision import Decision
-from nasp.core.found import Found
 from nasp.core.genotype import Genotype
-from nasp.core.metrics import Metrics
-from nasp.core.report import draw_weights, show_failed, show_place
+from nasp.experiment.run_record import show_failed, show_place
+from nasp.metric import Metrics
+from nasp.runs import plots
+from nasp.runs.plots import draw_weights
+from nasp.search.trials import Found
 
 # The network that papers report the size of a CIFAR-10 cell for.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 class Classifier(PythonModel):

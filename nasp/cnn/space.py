@@ -6,18 +6,18 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nasp.cnn.batch_norm import BatchNorm
+from nasp.cli.option_checks import known
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
-from nasp.cnn.precision import Precision
 from nasp.cnn.spaces import SPACES
 from nasp.cnn.stem import skeleton
-from nasp.core.check import known
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.training.batch_norm import BatchNorm
+from nasp.training.precision import Precision
 
 States = tuple[Tensor, ...]
 NODES = 4

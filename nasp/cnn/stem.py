@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.operations import convolution, relu_conv_bn
+from nasp.training.batch_norm import BatchNorm
 
 
 class CifarStem(nn.Module):

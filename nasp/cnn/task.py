@@ -26,8 +26,8 @@ from nasp.cnn.data import (
 )
 from nasp.cnn.network import Kind
 from nasp.cnn.options import TrainOptions
-from nasp.core.errors import NaspError
-from nasp.core.seeding import generator
+from nasp.errors import NaspError
+from nasp.training.seeding import generator
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 JUDGED = 512  # images of a batch that is only judged

@@ -1,7 +1,7 @@
 """Published cells by name, and where else a command's genotype may come from."""
 
 from nasp.cnn.genotype import from_darts, plans
-from nasp.core import zoo
+from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
 
 # fmt: off

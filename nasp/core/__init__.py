@@ -1,1 +1,1 @@
-"""Decisions, projections, the one-path gradient, and the loops: all that spaces share."""
+"""The mathematics of every search: decisions, relaxations, projections, genotypes."""

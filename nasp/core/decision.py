@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,9 @@ class Decision:
     def shape(self) -> tuple[int, int]:
         """`(edges, operations)`, the shape of the decision's `A`."""
         return len(self.sources), len(self.operations)
+
+
+def weight_name(decision: Decision, source: str, operation: str) -> str:
+    """`arch/<decision>/<operation>`, with the edge between them where there are several."""
+    edge = (source,) if len(decision.sources) > 1 else ()
+    return "/".join(("arch", decision.name, *edge, operation))

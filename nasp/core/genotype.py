@@ -10,12 +10,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from nasp.atomic_io import write_text
 from nasp.core.decision import Decision
-from nasp.core.digest import KEY, is_whole, sealed
-from nasp.core.errors import NaspError
-from nasp.core.files import write_text
-from nasp.core.json_file import parse_json, read_json
-from nasp.core.schema import integer, mapping, section, sequence, text
+from nasp.errors import NaspError
+from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.json_file import parse_json, read_json
+from nasp.files.schema import integer, mapping, section, sequence, text
 
 VERSION = 1
 Choices = dict[str, tuple[tuple[str, str], ...]]

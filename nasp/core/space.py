@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
+from nasp.errors import NaspError
 
 
 class SearchSpace(nn.Module, ABC):

@@ -3,18 +3,17 @@
 import json
 from pathlib import Path
 
-from nasp.core.environment import resolve_device
-from nasp.core.job import open_job
-from nasp.core.loop import spent
-from nasp.core.metrics import Metrics
-from nasp.core.report import markdown
-from nasp.core.seeding import generator
+from nasp.experiment.run_record import markdown, open_job
+from nasp.metric import Metrics
 from nasp.rnn import report
 from nasp.rnn.config import EvalConfig, SearchConfig, TrainConfig
 from nasp.rnn.data import encode, find_text, load_corpus, read_words
 from nasp.rnn.model_file import load_model, save_model
 from nasp.rnn.pipeline import exactly, find, train_alone
 from nasp.rnn.zoo import find_genotype
+from nasp.training.device import resolve_device
+from nasp.training.loop import spent
+from nasp.training.seeding import generator
 
 
 def search(config: SearchConfig, began: float) -> None:

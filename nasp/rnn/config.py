@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasp.core.command import RunOptions
+from nasp.experiment.run_folder import RunOptions
 from nasp.rnn.options import SearchOptions, TrainOptions
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasp.core.genotype import Genotype
-from nasp.core.plots import new_figure, save, style
 from nasp.rnn.genotype import CellPlan, plan_of
 from nasp.rnn.operations import OPERATIONS
+from nasp.runs.plots import new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor
 
-from nasp.core.loop import Outcome, Run, run_epochs
-from nasp.core.losses import Losses
-from nasp.core.metrics import Metrics
-from nasp.core.step import descend
+from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
 from nasp.rnn.data.streams import batches, varied_lengths
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
+from nasp.runs.context import Run
+from nasp.training.loop import Outcome, run_epochs
+from nasp.training.optimization import Losses, descend
 
 
 def fit(

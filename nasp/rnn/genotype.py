@@ -9,11 +9,10 @@ lists them as `(source, "mean")`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasp.core.darts_text import read_cells
+from nasp.core.darts_notation import read_cells
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
 from nasp.rnn.operations import OPERATIONS
 
 SPACE = "rnn"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nasp.core.errors import Diverged
-from nasp.core.metrics import Metrics
+from nasp.errors import Diverged
+from nasp.metric import Metrics
 from nasp.rnn.data.streams import batches
 from nasp.rnn.words import TiedWords
 

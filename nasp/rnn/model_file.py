@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
-from nasp.core.model_file import Kind, load_state, read, write
-from nasp.core.schema import integer, mapping, section, sequence, tensor, text
+from nasp.errors import NaspError
+from nasp.files.schema import integer, mapping, section, sequence, tensor, text
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.data.corpus import END
 from nasp.rnn.network import LanguageModel
+from nasp.runs.model_file import Kind, load_state, read, write
 
 SCHEMA = section(
     {

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nasp.core.check import MANY, WIDE, above_zero, at_most, not_negative, one_of
-from nasp.core.errors import NaspError
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.cli.option_checks import MANY, WIDE, above_zero, at_most, not_negative, one_of
+from nasp.errors import NaspError
+from nasp.samplers import SAMPLERS
+from nasp.strategies import ONE_SHOT
 
 if TYPE_CHECKING:
     import torch

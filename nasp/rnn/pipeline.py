@@ -7,14 +7,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from nasp.core.found import Found, by_trials, of_search, without_weights
 from nasp.core.genotype import Genotype
-from nasp.core.loop import Run
-from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import beside, search
-from nasp.core.seeding import generator
-from nasp.core.step import WeightStep
+from nasp.metric import Metrics
 from nasp.rnn.data import Batch, Corpus, batches, columns
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.fit import fit
@@ -23,7 +18,13 @@ from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import DescentOptions, SearchOptions, TrainOptions
 from nasp.rnn.space import RNNSpace
-from nasp.strategies import ONE_SHOT, SAMPLERS, StrategyOptions
+from nasp.runs.context import Run
+from nasp.samplers import SAMPLERS
+from nasp.search.one_shot import beside, search
+from nasp.search.trials import Found, by_trials, of_search, without_weights
+from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.optimization import WeightStep
+from nasp.training.seeding import generator
 
 JUDGED = 10  # columns of a text that is only judged while training, as AWD-LSTM and DARTS have
 

@@ -7,13 +7,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from nasp.core import plots
-from nasp.core.found import Found
 from nasp.core.genotype import Genotype
-from nasp.core.metrics import Metrics
-from nasp.core.report import draw_weights, show_failed, show_place
+from nasp.experiment.run_record import show_failed, show_place
+from nasp.metric import Metrics
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import darts_text, decisions_of, plan_of
+from nasp.runs import plots
+from nasp.runs.plots import draw_weights
+from nasp.search.trials import Found
 from nasp.strategies import ONE_SHOT
 
 LABELS = {

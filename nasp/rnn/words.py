@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nasp.core.errors import Diverged
+from nasp.errors import Diverged
 from nasp.rnn.data.streams import Batch
 from nasp.rnn.dropout import Masks
 

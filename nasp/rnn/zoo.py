@@ -1,6 +1,6 @@
 """Published cells by name, and where else a command's genotype may come from."""
 
-from nasp.core import zoo
+from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
 from nasp.rnn.genotype import from_darts, plan_of
 

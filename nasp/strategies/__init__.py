@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from nasp.core.registry import Registry, attribute
+from nasp.registry import Registry, attribute
 
 if TYPE_CHECKING:
     from nasp.strategies.base import Strategy, StrategyOptions
-    from nasp.strategies.sampler import Proposal, Sampler
 
 ONE_SHOT: "Registry[type[Strategy]]" = Registry(
     {
@@ -16,23 +15,12 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
-SAMPLERS: "Registry[type[Sampler]]" = Registry(
-    {
-        "random": "nasp.strategies.sampler:Random",
-        "exhaustive": "nasp.strategies.exhaustive:Exhaustive",
-        "reinforce": "nasp.strategies.reinforce:Reinforce",
-        "tpe": "nasp.strategies.tpe:TPE",
-        "evolution": "nasp.strategies.evolution:Evolution",
-    }
-)
 PLACES = {
-    "Proposal": "nasp.strategies.sampler:Proposal",
-    "Sampler": "nasp.strategies.sampler:Sampler",
     "Strategy": "nasp.strategies.base:Strategy",
     "StrategyOptions": "nasp.strategies.base:StrategyOptions",
 }
 
-__all__ = ["ONE_SHOT", "SAMPLERS", "Proposal", "Sampler", "Strategy", "StrategyOptions"]
+__all__ = ["ONE_SHOT", "Strategy", "StrategyOptions"]
 
 
 def __getattr__(name: str) -> Any:

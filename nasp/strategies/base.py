@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from nasp.core.architecture import Architecture
 from nasp.core.genotype import Choices, Genotype, choices_of, projection_of
+from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import WeightStep
+from nasp.training.optimization import WeightStep
 
 
 class Loss(Protocol):

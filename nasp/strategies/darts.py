@@ -6,12 +6,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from nasp.core.errors import NaspError
-from nasp.core.parallel import average, processes
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import WeightStep, differentiate, frozen
+from nasp.errors import NaspError
+from nasp.runs.process import processes
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
+from nasp.training.optimization import WeightStep, differentiate, frozen
+from nasp.training.parallel import average
 
 Gradients = tuple[Tensor | None, ...]
 FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the gradient's norm
@@ -54,7 +55,7 @@ class SecondOrderDARTS(DARTS):
     """Differentiates the validation loss after the next step of the weights (eq. 6–7).
 
     That is the step which they would take, with its learning rate, clipping, weight decay and
-    momentum: see `nasp.core.step.WeightStep`.
+    momentum: see `nasp.training.optimization.WeightStep`.
 
     Args:
         space: What is searched.

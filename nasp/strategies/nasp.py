@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from nasp.core.genotype import Choices
-from nasp.core.proximal import prox_c2
+from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.core.step import differentiate, frozen
 from nasp.strategies.base import Loss, Strategy, StrategyOptions
+from nasp.training.optimization import differentiate, frozen
 
 
 class NASP(Strategy):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from nasp.core.registry import Registry, attribute
+from nasp.registry import Registry, attribute
 
 if TYPE_CHECKING:
     from sif.baselines.base import Baseline

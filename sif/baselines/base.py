@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nasp.core.errors import NaspError
-from sif.embeddings import Embeddings
+from nasp.errors import NaspError
+from sif.nn.embeddings import Embeddings
+from sif.nn.rating_model import Rater
 from sif.options import SpaceOptions
-from sif.rater import Rater
 
-if TYPE_CHECKING:  # `sif.visible` imports this package for its trivial model
-    from sif.visible import Data
+if TYPE_CHECKING:  # `sif.data.search_data` imports this package for its trivial model
+    from sif.data.search_data import Data
 
 
 class Baseline(Rater):

@@ -12,7 +12,7 @@ from sif.baselines.deep import layer
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 CHANNELS = 16  # of each layer; the paper has 32, for maps of 64 x 64
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
-from sif.operations import OPERATIONS
+from sif.nn.operations import OPERATIONS
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball, product
-from sif.operations import OPERATIONS, Function
+from sif.nn.operations import OPERATIONS, Function
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 class CP(Baseline):

@@ -11,7 +11,7 @@ from sif.baselines.deep import side_by_side, tower
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 LAYERS = 5
 WIDTHS = ("0", "2", "4", "8", "16")

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from sif.baselines.fixed import CP
-from sif.baselines.propagation import Backend, Propagation, distinct
+from sif.nn.graph import Backend, Propagation, distinct
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 LAYERS = 3  # as in the paper's tables
 

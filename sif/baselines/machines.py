@@ -14,7 +14,7 @@ from sif.baselines.base import Baseline
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 def pairs(embeddings: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from sif.baselines.base import Baseline, into_ball
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 class CML(Baseline):

@@ -12,7 +12,7 @@ from sif.baselines.base import Baseline, into_ball
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 NOISE = 0.3  # norm of the start values of Tucker's core off its superdiagonal, which has 1

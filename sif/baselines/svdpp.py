@@ -8,11 +8,11 @@ from torch.nn.functional import pad
 
 from sif.baselines.base import product
 from sif.baselines.fixed import BiasedMF
-from sif.baselines.propagation import Propagation, distinct
+from sif.nn.graph import Propagation, distinct
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:
-    from sif.visible import Data
+    from sif.data.search_data import Data
 
 
 class SVDpp(BiasedMF):

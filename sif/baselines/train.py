@@ -4,14 +4,14 @@ from typing import Any
 
 import torch
 
-from nasp.core.errors import NaspError
-from nasp.core.loop import Outcome, Run
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
+from nasp.runs.context import Run
+from nasp.training.loop import Outcome
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
+from sif.data.search_data import Data
 from sif.fit import fit
 from sif.options import TrainOptions
-from sif.visible import Data
 
 TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow what is penalised
 

@@ -9,14 +9,11 @@ from typing import Any, Self
 
 import torch
 
-from nasp.core.digest import KEY, is_whole, sealed
-from nasp.core.environment import describe
-from nasp.core.errors import NaspError
-from nasp.core.faults import one_line
-from nasp.core.files import write_text
-from nasp.core.json_file import read_json
-from nasp.core.loop import Run
-from nasp.core.schema import (
+from nasp.atomic_io import write_text
+from nasp.errors import NaspError, one_line
+from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.json_file import read_json
+from nasp.files.schema import (
     LARGEST,
     Rule,
     anything,
@@ -27,13 +24,15 @@ from nasp.core.schema import (
     sequence,
     text,
 )
+from nasp.runs.context import Run
+from nasp.runs.environment import describe
 from sif.comparison.config import CompareConfig
 from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
-from sif.metrics import errors
-from sif.prepared import Ratings
-from sif.visible import Data
+from sif.data.encoded import Ratings
+from sif.data.evaluation import errors
+from sif.data.search_data import Data
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from nasp.core.check import MANY, above_zero, at_most, first_repeated, known, not_negative
-from nasp.core.command import RunOptions
-from nasp.core.config import flatten
-from nasp.core.errors import NaspError
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.cli.config import flatten
+from nasp.cli.option_checks import MANY, above_zero, at_most, known, not_negative
+from nasp.errors import NaspError
+from nasp.experiment.run_folder import RunOptions
+from nasp.files.json_file import first_repeated
+from nasp.samplers import SAMPLERS
+from nasp.strategies import ONE_SHOT
 from sif.baselines import BASELINES
 from sif.config import RatingOptions
 from sif.options import SearchOptions

@@ -7,19 +7,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from nasp.core.loop import Run
-from nasp.core.search import run_trials
-from nasp.core.seeding import generator
-from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal
-from nasp.strategies.sampler import Random
-from sif.baselines import BASELINES, bias
+from nasp.runs.context import Run
+from nasp.samplers import SAMPLERS, Proposal
+from nasp.samplers.base import Random
+from nasp.search.one_shot import run_trials
+from nasp.strategies import ONE_SHOT
+from nasp.training.seeding import generator
+from sif.baselines import BASELINES
 from sif.baselines.general import DECISIONS, GeneralMLP
 from sif.baselines.train import fit_baseline, train_baseline
-from sif.metrics import predict
+from sif.data import biases as bias
+from sif.data.encoded import Ratings
+from sif.data.evaluation import predict
+from sif.data.search_data import Data
 from sif.options import SearchOptions
 from sif.pipeline import find
-from sif.prepared import Ratings
-from sif.visible import Data
 
 
 @dataclass(frozen=True)

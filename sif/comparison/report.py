@@ -9,8 +9,8 @@ from typing import Any
 
 from scipy.stats import ttest_rel
 
-from nasp.core import plots
-from nasp.core.files import write_text
+from nasp.atomic_io import write_text
+from nasp.runs import plots
 from sif.comparison.cells import Cell
 from sif.comparison.methods import FIXED, SEARCHED, TRIVIAL, methods_of
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from nasp.core.command import CONFIG, claim_output
-from nasp.core.config import to_yaml
-from nasp.core.environment import describe
-from nasp.core.files import write_text
-from nasp.core.progress import Progress
-from nasp.core.tracking import Tracker, tracking_uri
+from nasp.atomic_io import write_text
+from nasp.cli.config import to_yaml
+from nasp.experiment.run_folder import CONFIG, claim_output
+from nasp.runs.environment import describe
+from nasp.runs.progress import Progress
+from nasp.runs.tracking import Tracker, tracking_uri
 from sif.comparison import report
 from sif.comparison.cells import Cell, measure, planned
 from sif.comparison.config import CompareConfig

@@ -9,16 +9,16 @@ from typing import Any
 
 import optuna
 
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
-from nasp.core.progress import Phase, Progress
-from nasp.core.seeding import generator
-from nasp.strategies.tpe import silent_optuna
+from nasp.errors import NaspError
+from nasp.runs.context import Run
+from nasp.runs.progress import Phase, Progress
+from nasp.samplers.tpe import silent_optuna
+from nasp.training.seeding import generator
 from sif.comparison.config import Ranges
 from sif.comparison.methods import Method
-from sif.metrics import errors
+from sif.data.evaluation import errors
+from sif.data.search_data import Data
 from sif.options import SearchOptions
-from sif.visible import Data
 
 
 class Watched(Progress):

@@ -10,7 +10,7 @@ import pyarrow.ipc
 import pyarrow.parquet as parquet
 import scipy.sparse
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.layout import Choose, Layout
 
 BATCH = 1 << 20  # rows of a file that are read at once

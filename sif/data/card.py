@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, get_args
 
-from nasp.core.errors import NaspError
-from nasp.core.resources import resource
-from nasp.core.schema import Rule, integer, mapping, one_of, optional, section, sequence, text
-from nasp.core.yaml_file import read_yaml
+from nasp.cli.package_files import resource
+from nasp.errors import NaspError
+from nasp.files.schema import Rule, integer, mapping, one_of, optional, section, sequence, text
+from nasp.files.yaml_file import read_yaml
 from sif.data.check import Transform
 
 

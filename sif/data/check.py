@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import Columns, find_columns, resolve
 from sif.data.faults import place, shown
 from sif.data.layout import Reading

@@ -7,8 +7,7 @@ from textwrap import shorten
 
 import pandas as pd
 
-from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
 
 # Names in use, the best first, in lower case, without punctuation and without a final "id".
 USUAL_NAMES = {

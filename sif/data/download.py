@@ -16,8 +16,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from rich.console import Console
 from rich.progress import wrap_file
 
-from nasp.core.errors import NaspError
-from nasp.core.files import write_atomic
+from nasp.atomic_io import write_atomic
+from nasp.errors import NaspError
 from sif.data.card import Archive, Member, Package
 
 BLOCK = 1 << 20  # bytes

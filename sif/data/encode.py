@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.store import Table
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 
-from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
 from sif.data.card import Card, all_cards, find_card
 from sif.data.check import Transform
 from sif.data.columns import Columns, parse_columns

@@ -16,7 +16,7 @@ from typing import IO, cast
 import pandas as pd
 import pyarrow as pa
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.binary import read_arrow, read_matrix, read_parquet
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Reading

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 SHOWN = 60  # characters of a wrong value's type
 

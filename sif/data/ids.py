@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.store import BLOCK, Spool, Table
 
 EXACT = 2**53  # whole numbers from here on are not exact as floats

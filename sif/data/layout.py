@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import Columns, roles_named
 
 DELIMITERS = ("::", "\t", ";", "|", ",")

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.faults import place, shown
 
 EXACT = 2**24  # whole numbers beyond are not all exact as float32

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.numbers import to_numbers
 
 SCALE = 11  # distinct ratings at most: 0 to 10

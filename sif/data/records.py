@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Layout, Reading, layout_of
 

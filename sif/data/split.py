@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.ids import same_types
 from sif.data.store import Table
 

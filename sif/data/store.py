@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from platformdirs import user_cache_path
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import entities
 
 IN_MEMORY = 1 << 25  # bytes of a column up to which it stays in memory

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 CHUNK = 1 << 20
 

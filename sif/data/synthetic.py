@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nasp.core.errors import NaspError
-from nasp.core.nearest import nearest
+from nasp.errors import NaspError, nearest
 from sif.data.check import check_frame
 
 # Each joins two embeddings, `(ratings, embedding_dim)`.

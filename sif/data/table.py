@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.check import Check, Transform, check_frame
 from sif.data.columns import Columns, find_columns, parse_columns, resolve
 from sif.data.formats import parts_of, read_raw

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import Columns
 from sif.data.layout import (
     BLANKS,

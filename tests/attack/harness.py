@@ -18,7 +18,7 @@ from typing import Literal
 
 import psutil
 
-from nasp.core.command import run_command
+from nasp.experiment.run_folder import run_command
 
 SECONDS = 20  # after which an input counts as one that never ends
 MEMORY = 4 << 30  # bytes that one input may take beside what is there already

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from nasp.cnn.model_file import load_network
-from nasp.core.digest import digest, sealed
+from nasp.files.digest import digest, sealed
 from nasp.rnn.model_file import load_model
 from sif import InteractionModel, InteractionSearch, search, train
 from tests.attack.harness import Case

@@ -18,9 +18,9 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 import sif.data.card
+from nasp.cli.package_files import resource
 from nasp.cnn.classify import blank
-from nasp.core.errors import NaspError
-from nasp.core.resources import resource
+from nasp.errors import NaspError
 from sif import compare
 from sif.data.fetch import load
 from tests.attack.harness import Case

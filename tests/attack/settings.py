@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from nasp import cnn_search, rnn_search
+from nasp.cli.config import flatten
 from nasp.cnn.config import SearchConfig as CnnConfig
-from nasp.core.config import flatten
 from nasp.rnn.config import SearchConfig as RnnConfig
 from sif import compare, search
 from sif.comparison.config import CompareConfig

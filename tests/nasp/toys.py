@@ -9,8 +9,8 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
-from sif.space import InteractionSpace
 
 
 class ToyCNN(SearchSpace):

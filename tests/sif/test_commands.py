@@ -16,12 +16,12 @@ import pytest
 import torch
 from mlflow.exceptions import MlflowException
 
-from nasp.core.errors import NaspError
-from nasp.strategies import SAMPLERS
+from nasp.errors import NaspError
+from nasp.samplers import SAMPLERS
 from sif import InteractionModel, search, train
 from sif.data import Synthetic, synthetic
+from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
-from sif.space import InteractionSpace
 
 FAST = [
     *("--embedding_dim", "2", "--epochs", "3", "--warm_up", "1", "--restarts", "2"),

@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasp.core.digest import sealed
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
+from nasp.errors import NaspError
+from nasp.files.digest import sealed
+from nasp.runs.context import Run
 from sif.compare import main
 from sif.comparison.config import CompareConfig
 from sif.comparison.methods import FIXED, METHODS, Fitted
 from sif.comparison.tuning import Ranges, Watched, tune
 from sif.config import RatingOptions
 from sif.data import Synthetic, synthetic
+from sif.data.search_data import Data
 from sif.options import SearchOptions
-from sif.visible import Data
 
 SMALL = {
     "data": "synthetic",

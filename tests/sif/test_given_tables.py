@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif import compare, search
 from sif.data import Synthetic, synthetic
 

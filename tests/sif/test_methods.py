@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nasp.core.loop import Run
+from nasp.runs.context import Run
 from sif.comparison.methods import METHODS, methods_of
 from sif.options import SearchOptions
 from tests.sif.baselines.tables import data

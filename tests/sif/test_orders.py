@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif import InteractionModel, search
 
 FAST = [

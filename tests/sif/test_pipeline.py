@@ -6,16 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.loop import Run
-from nasp.strategies import ONE_SHOT, SAMPLERS
-from nasp.strategies.tpe import RANGE
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.samplers import SAMPLERS
+from nasp.samplers.tpe import RANGE
+from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split, synthetic
-from sif.metrics import errors
-from sif.operations import OPERATIONS
+from sif.data.evaluation import errors
+from sif.data.search_data import Data
+from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions, TrainOptions
 from sif.pipeline import Found, find, settle
-from sif.visible import Data
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from nasp.core import plots
+from nasp.runs import plots
+from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
 from sif.report import draw_function
-from sif.space import InteractionSpace
 
 
 def test_transforms_are_called_by_the_columns_of_the_table(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 @dataclass(frozen=True)

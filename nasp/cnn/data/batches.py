@@ -7,8 +7,8 @@ from torch import Tensor
 
 from nasp.cnn.data.augment import Augment, Draws, Normalise
 from nasp.cnn.data.labelled import Labelled
-from nasp.core.errors import NaspError
-from nasp.core.parallel import share
+from nasp.errors import NaspError
+from nasp.training.parallel import share
 
 Batch = tuple[Tensor, Tensor]
 """Images, float32 `(batch, 3, size, size)`, and labels, int64 `(batch,)`, on one device."""

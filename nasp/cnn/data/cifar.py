@@ -16,7 +16,7 @@ from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels, pi
 from nasp.cnn.data.labelled import ImageSet, Labelled
 from nasp.cnn.data.pickled import read_pickled
 from nasp.cnn.data.shards import Shards
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST, META = "test_batch", "batches.meta"

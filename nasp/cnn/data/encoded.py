@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 FORMATS = ("JPEG", "PNG")
 # Of width × height: more than a camera's photo has; decoded it takes 200 MB. A file of a few

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
+from nasp.atomic_io import check_regular
 from nasp.cnn.data.encoded import EncodedImages
-from nasp.core.errors import NaspError
-from nasp.core.files import check_regular
+from nasp.errors import NaspError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 SPLITS = ("train", "val")

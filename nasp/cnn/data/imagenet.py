@@ -6,7 +6,7 @@ from pathlib import Path
 from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels
 from nasp.cnn.data.files import FileImages, list_folder, list_tar
 from nasp.cnn.data.shards import Shards
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 @dataclass(frozen=True)

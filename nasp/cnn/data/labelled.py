@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 @dataclass(frozen=True)

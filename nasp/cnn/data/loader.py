@@ -10,9 +10,9 @@ from nasp.cnn.data.augment import Normalise
 from nasp.cnn.data.batches import Batch
 from nasp.cnn.data.encoded import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
-from nasp.core.errors import NaspError
-from nasp.core.parallel import share
-from nasp.core.seeding import generator
+from nasp.errors import NaspError
+from nasp.training.parallel import share
+from nasp.training.seeding import generator
 
 Key = tuple[int, int]  # epoch and position of an image
 COUNTED = 1000  # images whose pixels are counted: decoding all would take as long as an epoch
@@ -79,7 +79,7 @@ class Loader:
         except NaspError as error:
             # From another process it comes with its traceback; the last line is the message.
             message = str(error).strip().splitlines()[-1]
-            raise NaspError(message.removeprefix("nasp.core.errors.NaspError: ")) from error
+            raise NaspError(message.removeprefix("nasp.errors.NaspError: ")) from error
 
 
 def training_loader(

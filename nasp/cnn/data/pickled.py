@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 # What a file may name, and what stands for it here; nothing of it is imported or called.
 RECONSTRUCT, NDARRAY, DTYPE, ENCODE = "reconstruct", "ndarray", "dtype", "encode"

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import torch
 
+from nasp.atomic_io import check_regular
 from nasp.cnn.data.encoded import EncodedImages
-from nasp.core.errors import NaspError
-from nasp.core.files import check_regular
-from nasp.core.json_file import parse_json
+from nasp.errors import NaspError
+from nasp.files.json_file import parse_json
 
 IMAGE_COLUMNS = ("img", "image")
 LARGE = 1 << 26  # bytes of a row group, from which on reading one image takes too long

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from PIL import Image, ImageEnhance
 
-from nasp.core.seeding import generator
+from nasp.training.seeding import generator
 
 BILINEAR = Image.Resampling.BILINEAR
 AREA = (0.08, 1.0)  # of the crop, as a part of the image

@@ -13,7 +13,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 END = "<eos>"
 SPLITS = ("train", "valid", "test")

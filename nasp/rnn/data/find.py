@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nasp.core.find import find_data
+from nasp.data.locate import find_data
 
 # Where the data of a name may lie in a folder of data sets, and where they are to be had.
 PLACES: dict[str, tuple[str, ...]] = {

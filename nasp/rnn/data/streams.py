@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from nasp.rnn.dropout import Masks
 
 SHORTEST = 5  # words of a varied sequence, as in AWD-LSTM

@@ -17,7 +17,7 @@ from PIL import Image
 from nasp.cnn.classify import Classify, blank
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.cells import SMALL
 from tests.nasp.cnn.data.made import SEEN, image_bytes, random_images
 

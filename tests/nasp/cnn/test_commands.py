@@ -24,10 +24,10 @@ from nasp.cnn.config import EvalConfig
 from nasp.cnn.data import load_cifar
 from nasp.cnn.genotype import plans
 from nasp.cnn.model_file import load_network
-from nasp.core import checkpoint
-from nasp.core.command import run_command
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.experiment.run_folder import run_command
+from nasp.runs import checkpoint
 from tests.nasp.cnn.conftest import write_photos
 from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, write_parquet
 

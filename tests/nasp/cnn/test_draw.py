@@ -19,8 +19,8 @@ from matplotlib.transforms import Bbox
 from nasp.cnn.draw import cells_figure, draw_cells
 from nasp.cnn.genotype import plans
 from nasp.cnn.zoo import ZOO
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
 from tests.nasp.cnn.test_genotype import genotypes
 
 INNER = 3  # pixels by which lines may reach into the edge of a box

@@ -10,8 +10,8 @@ from nasp.cnn.fit import cosine, fit, learning_rate
 from nasp.cnn.judge import judge
 from nasp.cnn.network import Network
 from nasp.cnn.options import TrainOptions
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
+from nasp.errors import NaspError
+from nasp.runs.context import Run
 from tests.nasp.cnn.cells import SMALL
 
 OPTIONS = {"channels": 4, "layers": 3, "batch_size": 8, "drop_path_prob": 0.0}

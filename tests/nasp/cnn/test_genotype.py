@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from nasp.cnn.genotype import CellPlan, darts_text, from_darts, parse_darts, plans, to_darts
 from nasp.cnn.operations import OPERATIONS
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Choices, Genotype
+from nasp.errors import NaspError
 
 OPERATION = st.sampled_from([name for name in OPERATIONS if name != "none"])
 

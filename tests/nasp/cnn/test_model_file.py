@@ -6,9 +6,9 @@ import torch
 from nasp.cnn.data import Normalise
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.digest import sealed
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
+from nasp.files.digest import sealed
+from nasp.runs.checkpoint import Checkpoint
 from tests.nasp.cnn.cells import SMALL
 
 NAMES = ("cat", "dog", "eel")

@@ -6,9 +6,9 @@ from torch.nn.functional import cross_entropy
 
 from nasp.cnn.genotype import CellPlan
 from nasp.cnn.network import Cell, Network, drop_path
-from nasp.core import parallel
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.training import parallel
 from tests.nasp.cnn.cells import DARTS_V2, SMALL
 
 

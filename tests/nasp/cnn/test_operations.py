@@ -5,7 +5,7 @@ import torch
 
 from nasp.cnn.operations import OPERATIONS, operation
 from nasp.cnn.spaces import SPACES
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 # Weights of an operation of 12 channels without affine batch norms, as the NASP authors list them.
 PUBLISHED = {

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.core.errors import NaspError
-from nasp.strategies import ONE_SHOT, SAMPLERS
+from nasp.errors import NaspError
+from nasp.samplers import SAMPLERS
+from nasp.strategies import ONE_SHOT
 
 
 @pytest.mark.parametrize(

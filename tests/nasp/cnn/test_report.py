@@ -12,11 +12,11 @@ from nasp.cnn import draw, report
 from nasp.cnn.genotype import darts_text, to_darts
 from nasp.cnn.network import Network
 from nasp.cnn.space import decisions_of
-from nasp.core import plots
-from nasp.core.found import Found
+from nasp.core.decision import weight_name
 from nasp.core.genotype import Genotype
-from nasp.core.metrics import Metrics
-from nasp.core.search import weight_name
+from nasp.metric import Metrics
+from nasp.runs import plots
+from nasp.search.trials import Found
 from tests.nasp.cnn.cells import DARTS_V2, NASP
 
 RESULT: dict[str, Any] = {

@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.network import Network
 from nasp.cnn.operations import operation
-from nasp.cnn.precision import Precision
 from nasp.cnn.space import CNNSpace, decisions_of
-from nasp.core.architecture import Architecture
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of
+from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import descend
+from nasp.errors import NaspError
+from nasp.search.one_shot import _loss
 from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.batch_norm import BatchNorm
+from nasp.training.optimization import descend
+from nasp.training.precision import Precision
 
 CHANNELS, LAYERS, CLASSES = 4, 3, 3
 

@@ -7,8 +7,8 @@ import pytest
 
 from nasp.cnn.genotype import darts_text, parse_darts, plans
 from nasp.cnn.zoo import ZOO, find_genotype
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
 
 # As their authors write them.
 PUBLISHED = {

@@ -14,23 +14,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nasp import atomic_io as files
 from nasp import cnn_search, cnn_train
 from nasp.cnn import report
-from nasp.cnn.batch_norm import BatchNorm
 from nasp.cnn.data import Labelled
 from nasp.cnn.judge import judge
 from nasp.cnn.options import TrainOptions
 from nasp.cnn.pipeline import train_alone
 from nasp.cnn.space import CNNSpace
 from nasp.cnn.task import in_memory
-from nasp.core import files, job
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
-from nasp.core.losses import Losses
-from nasp.core.parallel import add_up, average, joined, processes, rank, share, together
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, descend
+from nasp.errors import NaspError
+from nasp.experiment import run_record as job
+from nasp.runs.context import Run
+from nasp.runs.process import processes, rank
+from nasp.search.one_shot import _loss
 from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.batch_norm import BatchNorm
+from nasp.training.optimization import Losses, WeightStep, descend
+from nasp.training.parallel import add_up, average, joined, share, together
 from tests.nasp.cnn.cells import DARTS_V2
 
 Results = dict[str, Any]

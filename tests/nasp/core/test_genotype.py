@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of, projection_of
+from nasp.errors import NaspError
 
 names = st.text(min_size=1, max_size=8)
 numbers = st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), max_size=4)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from nasp.core.architecture import Architecture
+from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
 from tests.nasp.toys import TOYS
 

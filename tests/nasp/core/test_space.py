@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.toys import TOYS
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nasp import rnn_eval, rnn_search, rnn_train
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from nasp.rnn.commands import evaluate
 from nasp.rnn.config import EvalConfig
 from tests.nasp.rnn.made import SMALL, write_texts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from nasp.rnn.data import Vocabulary, encode, find_text, load_corpus
 from tests.nasp.rnn.made import write_texts
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from PIL import Image
 
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
 from nasp.rnn.draw import _places, cell_figure, draw_cell
 from nasp.rnn.genotype import from_darts, plan_of
 from nasp.rnn.zoo import ZOO

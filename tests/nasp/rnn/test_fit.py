@@ -7,11 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
-from nasp.core.metrics import Metrics
-from nasp.core.seeding import generator
+from nasp.errors import NaspError
+from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
 from nasp.rnn.data import Corpus, columns
 from nasp.rnn.judge import judge
@@ -19,6 +16,9 @@ from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
 from nasp.rnn.pipeline import exactly, train_alone
 from nasp.rnn.zoo import ZOO
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.training.seeding import generator
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of, projection_of
+from nasp.errors import NaspError
 from nasp.rnn.genotype import darts_text, decisions_of, from_darts, parse_darts, plan_of
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.zoo import ZOO, find_genotype

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.digest import sealed
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
+from nasp.files.digest import sealed
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.model_file import load_model, save_model
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.zoo import ZOO
+from nasp.runs.checkpoint import Checkpoint
 
 VOCABULARY = Vocabulary(("a", "b", "<eos>"))
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasp.core.checkpoint import Checkpoint
-from nasp.core.errors import NaspError
-from nasp.core.found import Found
-from nasp.core.loop import Run
+from nasp.errors import NaspError
 from nasp.rnn.data import Corpus
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
 from nasp.rnn.pipeline import find
 from nasp.rnn.space import RNNSpace
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.search.trials import Found
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 from tests.nasp.rnn.test_fit import CPU, Killed, without_time
 

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasp.core.architecture import Architecture
-from nasp.core.errors import NaspError
 from nasp.core.genotype import choices_of
+from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, frozen
+from nasp.errors import NaspError
 from nasp.rnn.data import Batch
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.space import RNNSpace
+from nasp.search.one_shot import _loss
 from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.training.optimization import WeightStep, frozen
 from tests.nasp.rnn.made import made_batch
 
 WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6

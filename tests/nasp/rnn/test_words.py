@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from nasp.rnn.data import columns
 from nasp.rnn.data.streams import Batch, Reader
 from nasp.rnn.dropout import Rates, draw_masks

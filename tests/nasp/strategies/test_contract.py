@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 import torch
 
-from nasp.core.checkpoint import Checkpoint
 from nasp.core.decision import Decision
-from nasp.core.errors import NaspError
 from nasp.core.genotype import Genotype, choices_of, projection_of
-from nasp.core.loop import Outcome, Run
-from nasp.core.metrics import Metrics
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss, run_trials, search
 from nasp.core.space import SearchSpace
-from nasp.core.step import WeightStep
-from nasp.strategies import ONE_SHOT, SAMPLERS, Proposal, Strategy, StrategyOptions
+from nasp.errors import NaspError
+from nasp.metric import Metrics
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.samplers import SAMPLERS, Proposal
+from nasp.search.one_shot import _loss, run_trials, search
+from nasp.strategies import ONE_SHOT, Strategy, StrategyOptions
+from nasp.training.loop import Outcome
+from nasp.training.optimization import WeightStep
 from tests.nasp.toys import TOYS
 
 every_strategy = pytest.mark.parametrize("name", ONE_SHOT)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from nasp.core.relaxation import Relaxation
-from nasp.core.search import _loss
-from nasp.core.step import WeightStep, descend
+from nasp.search.one_shot import _loss
 from nasp.strategies import darts
 from nasp.strategies.base import StrategyOptions
 from nasp.strategies.darts import FINITE_STEP, SecondOrderDARTS
+from nasp.training.optimization import WeightStep, descend
 from tests.nasp.toys import TOYS
 
 # The steps of DARTS's weights for images and for text, and those of interactions.

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 
 from sif.data import Synthetic, synthetic
-from sif.visible import Data
+from sif.data.search_data import Data
 
 USERS, ITEMS = 12, 9
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from nasp.core.errors import NaspError
-from nasp.core.loop import Run
-from nasp.core.step import descend
+from nasp.errors import NaspError
+from nasp.runs.context import Run
+from nasp.training.optimization import descend
 from sif.baselines import BASELINES, Baseline, baselines_of
 from sif.baselines.train import train_baseline
-from sif.embeddings import penalised
 from sif.fit import adagrad
+from sif.nn.embeddings import penalised
 from sif.options import TrainOptions
 from tests.sif.baselines.tables import data
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import binary, text
 from sif.data.check import Check
 from sif.data.columns import Columns

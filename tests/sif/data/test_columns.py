@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.columns import USUAL_NAMES, Columns, find_columns, parse_columns
 
 NAMES = st.text("abcdefgXYZ_ 0123456789", min_size=1).map(str.strip).filter(bool)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.encode import Encoder
 from sif.data.ids import find_ids
 from sif.data.store import Table

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import sif.data.card
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.card import all_cards
 from sif.data.columns import Columns
 from sif.data.fetch import load, locate

@@ -16,7 +16,7 @@ import pyarrow.parquet as parquet
 import pytest
 import scipy.sparse
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import Reading, parse_columns, read_table
 from sif.data import text as text_module
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import Table, check_frame, check_known, find_ids, read_table, same_types
 from sif.data.vocabulary import Vocabulary
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as hypothesis_given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.split import Splits, given, split
 from sif.data.store import Table
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import store
 from sif.data.check import check_frame
 from sif.data.repeats import without_repeats

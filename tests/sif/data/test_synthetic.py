@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data.synthetic import OPERATIONS, Synthetic, synthetic
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import table
 from sif.data.columns import Columns, parse_columns
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from sif.data import Reading, Table, load, parse_columns, read_table
 
 ROWS = [(u, i, 1 + (u + i) % 5) for u in range(3) for i in range(4)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nasp.core import parallel
+from nasp.training import parallel
 
 
 @pytest.fixture

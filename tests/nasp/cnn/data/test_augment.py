@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nasp.cnn.data import Augment, Draws, Normalise
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import SEEN, random_images
 
 SIZE = 8

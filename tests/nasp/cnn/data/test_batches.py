@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nasp.cnn.data import Augment, Labelled, evaluation_batches, training_batches
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import SEEN, random_images
 
 IMAGES = torch.from_numpy(random_images(22, 6).transpose(0, 3, 1, 2).copy())

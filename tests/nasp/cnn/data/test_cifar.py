@@ -12,7 +12,7 @@ import torch
 
 from nasp.cnn.data import load_cifar
 from nasp.cnn.data.cifar import BATCHES, TRAIN
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import (
     NAMES,
     cifar_batches,

@@ -3,7 +3,7 @@
 import pytest
 
 from nasp.cnn.data import find_images
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from nasp.cnn.data import open_imagenet
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, write_parquet
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nasp.cnn.data import Labelled, split, subset
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 
 
 def made(count=20):

@@ -6,7 +6,7 @@ import torch
 from nasp.cnn.data import evaluation_loader, open_imagenet, statistics, training_loader
 from nasp.cnn.data.encoded import pixels
 from nasp.cnn.data.views import CentreView, TrainingView
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import SEEN, write_folders
 
 CPU = torch.device("cpu")

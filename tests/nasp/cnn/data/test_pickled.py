@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasp.cnn.data.pickled import read_pickled
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import cifar_batches, python2
 
 CONTENT = cifar_batches()["data_batch_1"]

@@ -9,7 +9,7 @@ import pytest
 
 from nasp.cnn.data import shards
 from nasp.cnn.data.shards import Shards
-from nasp.core.errors import NaspError
+from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import image_bytes, random_images, write_parquet
 
 ENCODED = [image_bytes(image) for image in random_images(11, size=4)]

@@ -1,0 +1,108 @@
+"""Types and bounds of options, said in one way."""
+
+import dataclasses
+from collections.abc import Collection
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from nasp.errors import NaspError, nearest
+
+MANY = 10**6  # epochs or trials: more would take years
+WIDE = 1 << 16  # channels or units
+DEEP = 1 << 10  # layers
+
+
+def declared_types(options: Any) -> None:
+    """Check that the fields of a dataclass have the types that it declares.
+
+    Whole numbers do for numbers, and NumPy's numbers for Python's.
+
+    Raises:
+        NaspError: One has another.
+    """
+    kinds = get_type_hints(type(options))
+    for field in dataclasses.fields(options):
+        value, kind = getattr(options, field.name), kinds[field.name]
+        if not _fits(value, kind):
+            name = getattr(kind, "__name__", None) if isinstance(kind, type) else None
+            raise NaspError(
+                f"{field.name} is {value!r:.60}, a {type(value).__name__}; it must be "
+                f"{name or str(kind).replace('typing.', '')}"
+            )
+
+
+def above_zero(options: object, *names: str) -> None:
+    """Check that options are above 0; None is passed over.
+
+    Raises:
+        NaspError: One is not, or is NaN.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise NaspError(f"{name} is {value}; it must be above 0")
+
+
+def not_negative(options: object, *names: str, below: float | None = None) -> None:
+    """Check that options are 0 or more, and less than `below` if that is given.
+
+    Raises:
+        NaspError: One is not, or is NaN.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if not value >= 0:
+            raise NaspError(f"{name} is {value}; it must be 0 or more")
+        if below is not None and not value < below:
+            raise NaspError(f"{name} is {value}; it must be below {below:g}")
+
+
+def at_most(options: object, most: int, *names: str) -> None:
+    """Check that options are not larger than what can be computed or kept; None is passed over.
+
+    Raises:
+        NaspError: One is.
+    """
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value > most:
+            raise NaspError(f"{name} is {value}; it must be at most {most:,}")
+
+
+def one_of(options: object, name: str, names: Collection[str]) -> None:
+    """Check that an option is a known name.
+
+    Raises:
+        NaspError: It is not.
+    """
+    known(name, getattr(options, name), names)
+
+
+def known(what: str, value: str, names: Collection[str]) -> None:
+    """Check that a value is a known name.
+
+    Args:
+        what: What it is the name of.
+        value: What was given.
+        names: Those that there are.
+
+    Raises:
+        NaspError: It is none of them; the message has the nearest.
+    """
+    if value not in names:
+        raise NaspError(
+            f"unknown {what} {value!r}{nearest(value, names)}; there are {', '.join(names)}"
+        )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in get_args(kind))
+    if origin is Literal:
+        return value in get_args(kind)
+    if kind in (int, float):
+        number = Integral if kind is int else Real
+        return isinstance(value, number) and not isinstance(value, bool)
+    return kind is Any or isinstance(value, origin or kind)

@@ -1,0 +1,39 @@
+"""Finds the files that come with the packages: `configs/` and `datasets/`."""
+
+from pathlib import Path
+
+from nasp.errors import NaspError, nearest
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def resource(relative: str) -> Path:
+    """A file or folder, `datasets/movielens-100k/card.yaml` for example.
+
+    It lies in the installed package, or, in a checkout, beside it.
+
+    Raises:
+        NaspError: It is in neither place.
+    """
+    for root in (PACKAGE, PACKAGE.parent):
+        if (root / relative).exists():
+            return root / relative
+    raise NaspError(f"{relative} is missing from the installation: install the package again")
+
+
+def find_config(name: str, space: str) -> Path:
+    """The configuration file of `--config`: a path, or a name in `configs/<space>/`.
+
+    Raises:
+        NaspError: There is no such file and no such name.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    known = {path.stem: path for path in sorted(resource(f"configs/{space}").glob("*.yaml"))}
+    if name not in known:
+        raise NaspError(
+            f"no configuration {name!r}{nearest(name, known)}: give a file, or one of "
+            + ", ".join(known)
+        )
+    return known[name]

@@ -1,0 +1,76 @@
+"""The tensors A of a search, one for each decision."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.decision import Decision
+from nasp.core.projection import complexity, prox_c1
+
+
+class Architecture(nn.Module):
+    """The architecture weights `A` that a one-shot strategy trains.
+
+    Args:
+        decisions: What is to be decided.
+        generator: Source of the start values and of the order in which ties are broken.
+        mean: Start value of every weight.
+        std: Standard deviation of the normal noise on it.
+    """
+
+    def __init__(
+        self,
+        decisions: Sequence[Decision],
+        generator: torch.Generator,
+        mean: float = 0.5,
+        std: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.decisions = tuple(decisions)
+        self.weights = nn.ParameterDict()
+        for decision in self.decisions:
+            noise = torch.randn(decision.shape, generator=generator)
+            self.weights[decision.name] = nn.Parameter(mean + std * noise)
+            self.register_buffer(
+                f"cost_{decision.name}", torch.tensor(decision.cost, dtype=torch.float32)
+            )
+        self._sizes = [a.numel() for a in self.weights.values()]
+        # Weights that were clipped to the same bound are ordered by this, not by position: the
+        # first operation is often skip_connect.
+        self.ties: Tensor
+        self.register_buffer("ties", 1e-6 * torch.rand(sum(self._sizes), generator=generator))
+
+    def values(self) -> dict[str, Tensor]:
+        """`A` of each decision, `(edges, operations)`, as trainable parameters."""
+        return {d.name: self.weights[d.name] for d in self.decisions}
+
+    @torch.no_grad()
+    def projection(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """`prox_C1` for each decision; ties in seeded random order.
+
+        Args:
+            values: What to project, `A` itself if None.
+
+        Returns:
+            One-hot rows `(edges, operations)`, on the host: one copy from the device in all.
+        """
+        chosen = self.weights if values is None else values
+        flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
+        # In float64: beside 0.5 float32 has room for sixteen different ties.
+        a, ties = torch.stack([flat, self.ties.to(flat)]).cpu().double()
+        parts = torch.split(a + ties, self._sizes)
+        projection = {}
+        for decision, part in zip(self.decisions, parts, strict=True):
+            a = part.view(decision.shape)
+            if decision.absent is not None:
+                a[:, decision.operations.index(decision.absent)] = -torch.inf
+            projection[decision.name] = prox_c1(a, decision.keep).to(flat.dtype)
+        return projection
+
+    def complexity(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """Σ R over the decisions at the given point, a scalar (NASP, eq. 4)."""
+        terms = [
+            complexity(weights[d.name], self.get_buffer(f"cost_{d.name}")) for d in self.decisions
+        ]
+        return torch.stack(terms).sum()

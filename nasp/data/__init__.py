@@ -1,0 +1,1 @@
+"""Data sets by a name or by a path."""

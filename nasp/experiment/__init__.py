@@ -1,0 +1,1 @@
+"""One run of a command: its folder and its record."""

@@ -1,0 +1,206 @@
+"""One run of a command: its folder, its checkpoint, its tracking and its record."""
+
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from nasp.atomic_io import write_text
+from nasp.cli.config import differences, flatten, to_yaml
+from nasp.errors import NaspError
+from nasp.experiment.run_folder import CONFIG, RunOptions, claim_output
+from nasp.metric import Metrics
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
+from nasp.runs.process import rank
+from nasp.runs.progress import Progress
+from nasp.runs.tracking import DataSet, Tracker, how_to_serve, tracking_uri
+from nasp.training.loop import spent_before
+from nasp.training.parallel import together
+
+# Where and how a command runs, which no result depends on.
+ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir", "workers"}
+
+
+RUN_FILE = "mlflow_run_id"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command writes to.
+
+    Attributes:
+        folder: The run's.
+        run: For its phases.
+        tracker: Its MLflow run.
+        device: Where it computes.
+        environment: The device's name, versions and commit.
+        began: Moment of `time.perf_counter` at which the command began.
+        before: Seconds of work that a resumed run found done.
+    """
+
+    folder: Path
+    run: Run
+    tracker: Tracker
+    device: torch.device
+    environment: dict[str, Any]
+    began: float
+    before: float
+
+    def record(
+        self,
+        result: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        seconds: Mapping[str, float],
+        step: int,
+    ) -> dict[str, Any]:
+        """Write `result.json` and log the metrics.
+
+        Args:
+            result: What the command has to say beside the following.
+            metrics: Under the tracking names.
+            seconds: Wall time of the parts, of all the times that the run was started; the total
+                is added.
+            step: The step after all epochs, at which the metrics are logged.
+
+        Returns:
+            The file's content.
+        """
+        content = {
+            **result,
+            "metrics": dict(metrics),
+            "failed": dict(self.run.failed),
+            "seconds": {**seconds, "total": self.before + time.perf_counter() - self.began},
+            "peak_memory_mb": peak_memory_mb(),
+            "peak_device_memory_mb": peak_device_memory_mb(self.device),
+            **self.environment,
+        }
+        if rank() == 0:
+            write_text(self.folder / "result.json", json.dumps(content, indent=1) + "\n")
+        times = {f"time/{k}_s": v for k, v in content["seconds"].items()}
+        self.tracker.log({**metrics, **times}, step)
+        return content
+
+    def describe(self, found: str, table: str) -> None:
+        """Say in MLflow what was found, and the report's table, in Markdown."""
+        self.tracker.describe({"found": found}, f"**{found}**\n\n{table}")
+
+
+@contextmanager
+def open_job(
+    config: RunOptions,
+    *,
+    name: str,
+    experiment: str,
+    run_name: str,
+    device: torch.device,
+    data_sha256: str,
+    depends_on: Mapping[str, str] | None = None,
+    began: float,
+    shown: Collection[str] = (),
+    params: Mapping[str, Any],
+    rows: int | None,
+    best: Collection[str] = (),
+    tags: Mapping[str, str],
+) -> Iterator[Job]:
+    """Make the run's folder, read its checkpoint and start its tracking.
+
+    Where several processes share a run, the first one writes, and is the only one to talk.
+
+    Args:
+        config: All options of the command.
+        name: What a new folder is called after.
+        experiment: MLflow's experiment.
+        run_name: MLflow's name of the run.
+        device: Where it computes.
+        data_sha256: Of the data, which the results depend on.
+        depends_on: What else they depend on, beside the options.
+        began: See `Job`.
+        shown: Options that are shown in MLflow even where they are the defaults.
+        params: What else is shown there: task, strategy, data set and split.
+        rows: Number of examples of the data, where that is known.
+        best: Metrics whose best value is tracked beside them.
+        tags: Further tags.
+
+    Raises:
+        NaspError: The folder cannot be written or holds another run; or the checkpoint is damaged
+            or of another configuration.
+    """
+    first = rank() == 0
+    options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
+    with ExitStack() as held:
+        with together(device):
+            folder = config.output or Path()
+            if first:
+                folder = held.enter_context(claim_output(config, name))
+            checkpoint = Checkpoint(
+                folder / "checkpoint",
+                {**options, "data_sha256": data_sha256, **(depends_on or {})},
+                resume=config.resume,
+            )
+            if first:
+                write_text(folder / CONFIG, to_yaml(config))
+        before = spent_before(checkpoint)
+        environment = describe(device)
+        shown_there = {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
+        shown_there |= {k: v for k, v in flatten(config).items() if k in shown} | dict(params)
+        with Tracker(
+            tracking_uri(config.tracking) if first else "none",
+            experiment=experiment,
+            run_name=run_name,
+            params=shown_there,
+            tags={
+                **tags,
+                "data_sha256": data_sha256,
+                "commit": str(environment["commit"]),
+                "device": environment["device"],
+                **{f"version.{k}": v for k, v in environment["versions"].items()},
+            },
+            best=best,
+            run_file=folder / RUN_FILE,
+            data=DataSet(str(params["data"]), data_sha256, rows),
+            before=time.perf_counter() - began,
+        ) as tracker:
+            progress = Progress(config.quiet or not first)
+            run = Run(
+                checkpoint, progress, tracker.log, lambda name: partial(tracker.log, part=name)
+            )
+            try:
+                yield Job(folder, run, tracker, device, environment, began, before)
+            except NaspError:
+                if first and not (folder / "checkpoint").exists():
+                    # Nothing was done: the corrected command may have the folder.
+                    (folder / CONFIG).unlink(missing_ok=True)
+                raise
+        if first and not config.quiet and tracker.has_model:
+            print(how_to_serve(tracking_uri(config.tracking), folder / RUN_FILE))
+
+
+def show_failed(console: Console, failed: Mapping[str, str]) -> None:
+    """Say which trainings of several diverged and were left out, and why."""
+    for name, reason in failed.items():
+        console.print(f"left out: {name}: {reason}", soft_wrap=True)
+
+
+def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:
+    """Print the time, the memory and the files of a run."""
+    parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items() if k != "total")
+    console.print(
+        f"{seconds['total']:.0f} s ({parts}), {memory:.0f} MB; in {folder}: "
+        + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
+        soft_wrap=True,
+    )
+
+
+def markdown(metrics: Metrics) -> str:
+    """Metrics as a table for a run's page."""
+    rows = [f"| {name} | {value:.4f} |" for name, value in metrics.items()]
+    return "\n".join(["| metric | value |", "|---|---|", *rows])

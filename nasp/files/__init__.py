@@ -1,0 +1,1 @@
+"""Files that may come from anywhere, read strictly."""

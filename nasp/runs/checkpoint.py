@@ -1,0 +1,122 @@
+"""All that a killed run needs to go on: a folder with a file for each of its phases."""
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasp.files.digest import is_whole, sealed
+from nasp.errors import NaspError
+from nasp.atomic_io import remove_leftovers, write_atomic
+from nasp.runs.model_file import DAMAGE, load_plain
+from nasp.runs.process import rank
+
+VERSION = 2
+SECONDS_BETWEEN_WRITES = 2.0
+
+
+class Checkpoint:
+    """Named sections, one for each phase of a run, each in a file of its own that is always whole.
+
+    Only the section that changed is written, so that what a run writes does not grow with what it
+    has done. Where several processes share a run, the first one writes.
+
+    Args:
+        folder: Holds the files, and is made with the first one; None keeps everything in memory.
+        config: The settings that the results depend on. A checkpoint of others is refused.
+        resume: Read the files that are there, and remove what a killed write left.
+
+    Raises:
+        NaspError: A file is damaged, of another version or of another configuration.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        config: Mapping[str, Any] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.config = {key: str(value) for key, value in (config or {}).items()}
+        self.sections: dict[str, Any] = {}
+        self._unwritten: str | None = None
+        self._written = time.monotonic()
+        if resume and folder is not None:
+            for path in sorted(folder.glob("*.pt")):
+                section, state = self._read(path)
+                self.sections[section] = state
+            if rank() == 0:
+                remove_leftovers(folder)
+
+    def get(self, section: str) -> Any | None:
+        """What was last put there, None if nothing was."""
+        return self.sections.get(section)
+
+    def put(self, section: str, state: Any, *, now: bool = False) -> None:
+        """Replace a section; its file follows at once if `now`, else every few seconds.
+
+        A run that is killed and goes on from an older state repeats the same steps to the same
+        result, so nothing but a little time is lost between two writes.
+
+        Raises:
+            OSError: The file cannot be written; the one before it is still whole.
+        """
+        if self._unwritten != section:
+            self.flush()
+        self.sections[section], self._unwritten = state, section
+        if now or time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was put and is in no file yet; raises like `put`."""
+        if self._unwritten is None:
+            return
+        if self.folder is not None and rank() == 0:
+            self.folder.mkdir(exist_ok=True)
+            self._write(self._unwritten)
+        self._unwritten, self._written = None, time.monotonic()
+
+    def place(self, section: str) -> str:
+        """Where a section is, for messages."""
+        return f"the state of {section!r}" if self.folder is None else str(self._path(section))
+
+    def _path(self, section: str) -> Path:
+        """Of a section's file: what can be read of its name, and what tells it from all others."""
+        assert self.folder is not None
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", section)[:60].strip("-")
+        digest = hashlib.sha256(section.encode()).hexdigest()[:8]
+        return self.folder / f"{readable}-{digest}.pt"
+
+    def _write(self, section: str) -> None:
+        body = {"version": VERSION, "config": self.config, "section": section}
+        whole = sealed({**body, "state": self.sections[section]})
+        write_atomic(self._path(section), lambda file: torch.save(whole, file))
+
+    def _read(self, path: Path) -> tuple[str, Any]:
+        try:
+            body = load_plain(path, "checkpoint")
+            if not is_whole(body):
+                raise ValueError("its digest differs")
+            version, config = body["version"], dict(body["config"])
+            section, state = str(body["section"]), body["state"]
+        except DAMAGE as error:  # NaspError is a ValueError
+            raise NaspError(
+                f"{path}: not a checkpoint, or damaged: remove it, and its part of the run is "
+                "done again"
+            ) from error
+        if version != VERSION:
+            raise NaspError(f"{path}: checkpoint version {version}, this program reads {VERSION}")
+        for key in sorted(config.keys() | self.config.keys()):
+            old, new = config.get(key), self.config.get(key)
+            if old != new:
+                raise NaspError(
+                    f"{path}: the checkpoint is of another configuration: {key} was {old}, "
+                    f"now {new}: set it back, or give another --output"
+                )
+        if path != self._path(section):
+            raise NaspError(f"{path}: not the file of {section!r}, which it holds: remove it")
+        return section, state

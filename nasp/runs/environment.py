@@ -1,0 +1,74 @@
+"""Where a run took place: device, versions, commit and memory."""
+
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+
+from nasp.errors import NaspError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Versions, the commit of the checkout (None without one) and the device's name."""
+    try:
+        own = version("nasp")
+    except PackageNotFoundError:
+        own = "0+unknown"
+    versions = {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "nasp": own,
+    }
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {"device": name, "versions": versions, "commit": _commit()}
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held, in units of 10⁶ bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        memory = psutil.Process().memory_info()
+        return float(getattr(memory, "peak_wset", memory.rss)) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def peak_device_memory_mb(device: torch.device) -> float | None:
+    """The most memory that tensors have held on a CUDA device, in units of 10⁶ bytes.
+
+    None for a device that does not count it.
+    """
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    def git(*arguments: str) -> str:
+        # Without optional locks a run never stands in the way of somebody's `git commit`.
+        command = ["git", "--no-optional-locks", "-C", str(CHECKOUT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != CHECKOUT:
+            return None  # installed in a folder of another checkout
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

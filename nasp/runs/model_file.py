@@ -1,0 +1,174 @@
+"""A trained model in one file, which no code comes out of."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from nasp.files.digest import KEY, is_whole, sealed
+from nasp.errors import NaspError
+from nasp.atomic_io import check_regular, write_atomic
+from nasp.files.schema import Rule, anything
+
+Model = TypeVar("Model")
+# What torch raises on damaged files, depending on where the damage is.
+DAMAGE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    ImportError,
+    MemoryError,
+    pickle.UnpicklingError,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model file.
+
+    Attributes:
+        format: Tells the kind from all others, in the file.
+        version: Of what the file holds.
+        content: What the file holds, in messages.
+        noun: `content` in one word.
+        schema: What the body must look like.
+        oldest: The first version that is still read. Version 1 has no digest.
+        named: Whether version 1 says its format, too.
+    """
+
+    format: str
+    version: int
+    content: str
+    noun: str
+    schema: Rule = anything
+    oldest: int | None = None
+    named: bool = True
+
+
+def write(path: Path, kind: Kind, body: Mapping[str, Any]) -> None:
+    """Write a model file with the digest of its content, atomically.
+
+    Args:
+        path: The file to make or replace.
+        kind: Goes into the file.
+        body: Tensors, numbers, strings, and lists and dicts of them.
+
+    Raises:
+        OSError: The file cannot be written; the one before it is still whole.
+    """
+    whole = sealed({"format": kind.format, "version": kind.version, **body})
+    write_atomic(path, lambda file: torch.save(whole, file))
+
+
+def read(
+    path: Path,
+    kind: Kind,
+    build: Callable[[dict[str, Any]], Model],
+    device: torch.device | str = "cpu",
+) -> Model:
+    """Read what `write` wrote; nothing in the file can run.
+
+    Args:
+        path: The file.
+        kind: What it must hold.
+        build: Makes the model of what `write` was given; what it raises on a wrong one is taken
+            for damage.
+        device: Where the tensors go.
+
+    Raises:
+        NaspError: The file is missing, damaged, of another version or of something else.
+    """
+    body = load_plain(path, kind.noun)
+    other = NaspError(f"{path}: this file holds no {kind.content}, but something else")
+    if not isinstance(body, dict):
+        raise other
+    version, oldest = body.get("version"), kind.oldest or kind.version
+    nameless = type(version) is int and version == 1 and not kind.named
+    named = body.get("format", kind.format if nameless else None)
+    if type(named) is not str or named != kind.format:
+        raise other
+    if type(version) is not int or not oldest <= version <= kind.version:
+        raise NaspError(
+            f"{path}: {kind.noun} version {version}, but this program reads version "
+            f"{kind.version}: install the release that wrote it"
+        )
+    try:
+        if not is_whole(body, required=version > 1):
+            raise ValueError("its digest differs")
+        rest = {key: body[key] for key in body if key not in ("format", "version", KEY)}
+        try:
+            kind.schema(rest, "")
+        except NaspError as error:
+            raise NaspError(f"{path}: the {kind.noun} file is damaged: {error}") from error
+        return build(_moved(rest, torch.device(device)))
+    except NaspError:
+        raise
+    except DAMAGE as error:
+        raise NaspError(f"{path}: the {kind.noun} file is damaged: give another") from error
+
+
+def load_plain(path: Path, noun: str) -> Any:
+    """What `torch.save` wrote, on the CPU; nothing in the file can run.
+
+    Args:
+        path: The file.
+        noun: What it is, for messages.
+
+    Raises:
+        NaspError: The file is missing, no regular file, or damaged.
+    """
+    check_regular(path, f"{noun} file")
+    try:
+        with path.open("rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except PermissionError as error:
+        raise NaspError(f"{path}: cannot read the {noun} file ({error.strerror})") from error
+    except DAMAGE as error:
+        raise NaspError(f"{path}: not a {noun} file, or damaged: give another") from error
+
+
+def load_state(
+    network: nn.Module, state: Mapping[str, Tensor], source: Path | str, *, assign: bool = False
+) -> None:
+    """Fill a network with the state that a file holds.
+
+    Args:
+        network: Of the same architecture.
+        state: Tensors by name.
+        source: The file, for messages.
+        assign: See `torch.nn.Module.load_state_dict`.
+
+    Raises:
+        NaspError: A tensor is missing, unknown, or of another shape or type.
+    """
+    own = network.state_dict()
+    for name in sorted(own.keys() | state.keys()):
+        if name not in own or name not in state:
+            what = "missing" if name in own else "unknown"
+            raise NaspError(f"{source}: {name} is {what} in the network's state")
+        wanted, found = own[name], state[name]
+        for what in ("shape", "dtype"):
+            if getattr(found, what) != getattr(wanted, what):
+                raise NaspError(
+                    f"{source}: {name} must have the {what} {getattr(wanted, what)}, "
+                    f"not {getattr(found, what)}"
+                )
+    network.load_state_dict(state, assign=assign)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(part, device) for key, part in value.items()}
+    return [_moved(part, device) for part in value] if isinstance(value, list | tuple) else value

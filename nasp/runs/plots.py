@@ -1,0 +1,215 @@
+"""Pictures of a run: curves by epoch, and the weights of the operations."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasp.core.decision import Decision, weight_name
+from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.atomic_io import write_atomic
+from nasp.metric import Metrics, best
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart by colour-blind readers; line styles tell twice as many.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", ":", "-.")
+LABEL_GAP = 0.055  # between the names of lines, of the height of the axes
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, in inches; matplotlib is imported only when something is drawn."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG or SVG, by the suffix, atomically; an SVG's text stays text.
+
+    Raises:
+        NaspError: The suffix is another.
+        OSError: The picture cannot be written.
+    """
+    from matplotlib import rc_context
+
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise NaspError(f"{path}: pictures are .png or .svg")
+    # Neither the date nor random names: the same picture is the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nasp"}):
+        write_atomic(
+            path,
+            lambda file: figure.savefig(file, format=kind, dpi=150, metadata={"Date": None}),
+        )
+
+
+def style(position: int) -> dict[str, Any]:
+    """Colour and line style of the line at a position."""
+    return {
+        "color": COLOURS[position % len(COLOURS)],
+        "linestyle": STYLES[position // len(COLOURS) % len(STYLES)],
+    }
+
+
+def curves(
+    runs: Mapping[str, Sequence[Mapping[str, float]]],
+    metrics: Mapping[str, str],
+    path: Path,
+    title: str,
+) -> None:
+    """Draw metrics by epoch, a panel each; the best epoch of a validation metric has a dot.
+
+    Args:
+        runs: Metrics of each epoch, by the name of the line.
+        metrics: The metrics to draw, with the panel's label.
+        path: The PNG to write.
+        title: Of the whole picture.
+    """
+    figure = new_figure(5 * len(metrics), 4)
+    figure.suptitle(title)
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, (metric, label) in zip(panels, metrics.items(), strict=True):
+        for position, (name, history) in enumerate(runs.items()):
+            values = [epoch[metric] for epoch in history]
+            epochs = range(1, len(values) + 1)
+            marker = "o" if len(values) == 1 else None  # a line of one point would not be seen
+            axes.plot(epochs, values, label=name, marker=marker, **style(position))
+            if metric.startswith("valid/"):
+                top = best(metric, values)
+                axes.plot(top + 1, values[top], "o", color=style(position)["color"])
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.grid(color="0.9")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    panels[-1].legend(frameon=False, fontsize="small")
+    save(figure, path)
+
+
+def weights(
+    names: Sequence[str], values: Sequence[Sequence[float]], path: Path, title: str
+) -> None:
+    """Draw the weight of each operation by epoch, named at the right end of its line.
+
+    Args:
+        names: The operations.
+        values: Weights of each operation, by epoch.
+        path: The PNG to write.
+        title: Of the picture.
+
+    Raises:
+        OSError: The picture cannot be written.
+    """
+    figure = new_figure(7, 4.5)
+    axes = figure.subplots()
+    axes.set_title(title, fontsize="medium")
+    last = len(values[0])
+    marker = "o" if last == 1 else None  # a line of one point would not be seen
+    for position, row in enumerate(values):
+        axes.plot(range(1, last + 1), row, marker=marker, clip_on=False, **style(position))
+    low, high = axes.get_ylim()
+    heights = _apart([row[-1] for row in values], LABEL_GAP * (high - low), low, high)
+    for position, (name, height) in enumerate(zip(names, heights, strict=True)):
+        axes.annotate(
+            name,
+            (last, values[position][-1]),
+            (1.04, (height - low) / (high - low)),
+            textcoords="axes fraction",
+            color=style(position)["color"],
+            va="center",
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.7,
+                "relpos": (0, 0.5),
+                "shrinkA": 0,
+                "shrinkB": 2,
+                **style(position),
+            },
+            annotation_clip=False,
+        )
+    axes.set_ylim(low, high)
+    axes.set_xlim(1 if last > 1 else 0.5, last)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("weight A")
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    save(figure, path)
+
+
+def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Heights moved so that labels are `gap` apart, in their order, and within the axes.
+
+    They are pushed up from the lowest; those that then stand above `high` are pushed down again.
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    gap = min(gap, (high - low) / max(len(heights) - 1, 1))
+    moved = list(heights)
+    floor = low
+    for position in order:
+        moved[position] = floor = max(moved[position], floor)
+        floor += gap
+    ceiling = high
+    for position in reversed(order):
+        moved[position] = ceiling = min(moved[position], ceiling)
+        ceiling -= gap
+    return moved
+
+
+def draw_weights(
+    decisions: Sequence[Decision],
+    history: Sequence[Metrics],
+    genotype: Genotype,
+    path: Path,
+    label: Callable[[str], str] = str,
+) -> None:
+    """Draw the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
+
+    Panels of edges that the genotype keeps have a thick frame.
+
+    Args:
+        decisions: The nodes.
+        history: Metrics of each epoch, with the weights under `nasp.core.decision.weight_name`.
+        genotype: Tells the edges that are kept.
+        path: The PNG or SVG to write.
+        label: From the name of a source or of a decision to what pictures call it.
+
+    Raises:
+        OSError: The picture cannot be written.
+    """
+    rows, columns = len(decisions), max(len(d.sources) for d in decisions)
+    figure = new_figure(2.3 * columns + 1.7, 1.9 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for row, decision in zip(grid, decisions, strict=True):
+        kept = dict(genotype.choices[decision.name])
+        for axes in row[len(decision.sources) :]:
+            axes.set_axis_off()
+        for axes, source in zip(row, decision.sources, strict=False):
+            for position, name in enumerate(decision.operations):
+                key = weight_name(decision, source, name)
+                values = [epoch[key] for epoch in history]
+                marker = "o" if len(values) == 1 else None
+                axes.plot(
+                    range(1, len(values) + 1),
+                    values,
+                    label=name,
+                    marker=marker,
+                    **style(position),
+                )
+            title = f"{label(source)} to {label(decision.name)}"
+            axes.grid(color="0.9")
+            if source in kept:
+                title += f": {kept[source]}"
+                for spine in axes.spines.values():
+                    spine.set_linewidth(2)
+            axes.set_title(title, fontsize="small")
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    for row in grid:
+        row[0].set_ylabel("weight A")
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize="small")
+    save(figure, path)

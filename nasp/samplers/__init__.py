@@ -1,0 +1,28 @@
+"""The registry of samplers: a new one is a file here and a line below."""
+
+from typing import TYPE_CHECKING, Any
+
+from nasp.registry import Registry, attribute
+
+if TYPE_CHECKING:
+    from nasp.samplers.base import Proposal, Sampler
+
+SAMPLERS: "Registry[type[Sampler]]" = Registry(
+    {
+        "random": "nasp.samplers.base:Random",
+        "exhaustive": "nasp.samplers.exhaustive:Exhaustive",
+        "reinforce": "nasp.samplers.reinforce:Reinforce",
+        "tpe": "nasp.samplers.tpe:TPE",
+        "evolution": "nasp.samplers.evolution:Evolution",
+    }
+)
+PLACES = {
+    "Proposal": "nasp.samplers.base:Proposal",
+    "Sampler": "nasp.samplers.base:Sampler",
+}
+
+__all__ = ["SAMPLERS", "Proposal", "Sampler"]
+
+
+def __getattr__(name: str) -> Any:
+    return attribute(__name__, PLACES, name)

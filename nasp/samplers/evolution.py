@@ -1,0 +1,92 @@
+"""Regularised (aging) evolution (Real et al., AAAI 2019, arXiv 1802.01548, Algorithm 1)."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from nasp.core.decision import Decision
+from nasp.samplers.base import SPREAD, Proposal, Random, Sampler
+
+# The paper has 100 and 25, and trains 20000 models. Trials here are tens or a few hundred: a small
+# population leaves some of them to children, and needs a large tournament lest it drift.
+POPULATION = 8
+TOURNAMENT = 6
+
+
+class Evolution(Sampler):
+    """The oldest dies, not the worst; the best of a random few has the next child.
+
+    The first `POPULATION` architectures are random. A child differs from its parent by one
+    mutation, of a kind drawn evenly from those that the space allows: one kept edge moves to
+    another source (the paper's hidden-state mutation), one operation becomes another (its op
+    mutation), or, where the space has a continuous architecture, all of it takes normal noise of
+    deviation `SPREAD`. The paper's identity mutation, one in twenty, is left out. What failed does
+    not join the population: it has no children, and nothing dies of it.
+
+    Args:
+        decisions: What is to be decided.
+        generator: Source of its draws.
+        continuous: Number of parameters of the space's continuous architecture.
+    """
+
+    def __init__(
+        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+    ) -> None:
+        super().__init__(decisions, generator, continuous)
+        self._random = Random(decisions, generator)
+        self._population: deque[tuple[float, Proposal]] = deque(maxlen=POPULATION)
+        self._movable = [d for d in self.decisions if d.keep < len(d.sources)]
+        self._changeable = [d for d in self.decisions if len(d.operations) > 1]
+        self._mutations: list[Callable[[Proposal], Proposal]] = []
+        if self._movable:
+            self._mutations.append(self._move_edge)
+        if self._changeable:
+            self._mutations.append(self._change_operation)
+        if continuous:
+            self._mutations.append(self._shake)
+
+    def ask(self) -> Proposal:
+        if len(self._population) < POPULATION:
+            return self._shake(self._random.ask())
+        drawn = [self._population[self._below(POPULATION)] for _ in range(TOURNAMENT)]
+        _, parent = min(drawn, key=lambda member: member[0])
+        if not self._mutations:  # the only architecture there is
+            return parent
+        return self._mutations[self._below(len(self._mutations))](parent)
+
+    def tell(self, proposal: Proposal, score: float) -> None:
+        if math.isfinite(score):
+            self._population.append((score, proposal))
+
+    def _move_edge(self, parent: Proposal) -> Proposal:
+        d, slot = self._slot(self._movable)
+        pairs = dict(parent.choices[d.name])
+        left = [source for source in d.sources if source not in pairs]
+        operation = pairs.pop(list(pairs)[slot])
+        pairs[left[self._below(len(left))]] = operation
+        return self._with(parent, d, pairs)
+
+    def _change_operation(self, parent: Proposal) -> Proposal:
+        d, slot = self._slot(self._changeable)
+        pairs = dict(parent.choices[d.name])
+        source = list(pairs)[slot]
+        others = [operation for operation in d.operations if operation != pairs[source]]
+        pairs[source] = others[self._below(len(others))]
+        return self._with(parent, d, pairs)
+
+    def _shake(self, parent: Proposal) -> Proposal:
+        noise = SPREAD * torch.randn(self.continuous, generator=self.generator)
+        before = torch.tensor(parent.offsets) if parent.offsets else torch.zeros(self.continuous)
+        return replace(parent, offsets=tuple((before + noise).tolist()))
+
+    def _slot(self, decisions: list[Decision]) -> tuple[Decision, int]:
+        """A kept edge, drawn evenly from all of these decisions."""
+        slots = [(d, slot) for d in decisions for slot in range(d.keep)]
+        return slots[self._below(len(slots))]
+
+    def _with(self, parent: Proposal, d: Decision, pairs: dict[str, str]) -> Proposal:
+        ordered = tuple(sorted(pairs.items(), key=lambda pair: d.sources.index(pair[0])))
+        return replace(parent, choices={**parent.choices, d.name: ordered})

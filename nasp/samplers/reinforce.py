@@ -1,0 +1,134 @@
+"""A controller trained by REINFORCE (Williams, 1992; for architectures Zoph & Le, ICLR 2017)."""
+
+import math
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from nasp.core.decision import Decision
+from nasp.samplers.base import SPREAD, Proposal, Sampler, named
+
+LEARNING_RATE = 0.5  # of logits; controllers of published searches take thousands of smaller steps
+MEAN_RATE = 0.1  # of means, in units of SPREAD: their gradients are not bounded, as a logit's are
+MOMENTUM = 0.9  # of the moving averages: they see about the last ten trials
+ENTROPY = 0.05  # weight of the bonus, beside advantages of order 1
+
+
+class Reinforce(Sampler):
+    """A policy of independent logits, moved along `advantage · ∇ log p(proposal)`.
+
+    For each decision it has a logit for each edge and for each operation on each edge. The kept
+    edges are the `keep` largest of logit + Gumbel noise, which is a draw without replacement with
+    probabilities proportional to `exp(logit)` (Kool et al., ICML 2019, arXiv 1903.06059); each
+    kept edge then draws its operation. The continuous architecture, if the space has any, is
+    normal with a mean that is learned and a fixed deviation `SPREAD` (Williams, 1992).
+
+    The advantage is the moving average of the scores minus the score, divided by the moving root
+    mean square of that difference, so that the unit of the score does not matter. What failed
+    counts as the worst so far. The bonus is the sum of the entropies of all softmaxes.
+
+    Args:
+        decisions: What is to be decided.
+        generator: Source of its draws.
+        continuous: Number of parameters of the space's continuous architecture.
+    """
+
+    def __init__(
+        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+    ) -> None:
+        super().__init__(decisions, generator, continuous)
+        self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in self.decisions}
+        self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in self.decisions}
+        self.mean = torch.zeros(continuous, requires_grad=True)  # in units of SPREAD
+        self._worst: float | None = None
+        self._average: float | None = None
+        self._square = 0.0
+
+    @torch.no_grad()
+    def ask(self) -> Proposal:
+        choices = {}
+        for d in self.decisions:
+            kept = self._noisy(self.edges[d.name]).topk(d.keep).indices.sort().values
+            drawn = self._noisy(self.operations[d.name][kept]).argmax(dim=-1)
+            choices[d.name] = named(d, kept.tolist(), drawn.tolist())
+        noise = torch.randn(self.continuous, generator=self.generator)
+        return Proposal(choices, tuple((SPREAD * (self.mean + noise)).tolist()))
+
+    def tell(self, proposal: Proposal, score: float) -> None:
+        if not math.isfinite(score):
+            if self._worst is None:
+                return
+            score = self._worst
+        self._worst = score if self._worst is None else max(score, self._worst)
+        advantage = self._advantage(score)
+        objective = advantage * self.log_probability(proposal) + ENTROPY * self._entropy()
+        logits = [*self.edges.values(), *self.operations.values()]
+        *gradients, of_mean = torch.autograd.grad(
+            objective, [*logits, self.mean], materialize_grads=True
+        )
+        with torch.no_grad():
+            for parameter, gradient in zip(logits, gradients, strict=True):
+                parameter += LEARNING_RATE * gradient
+            self.mean += MEAN_RATE * of_mean
+
+    def log_probability(self, proposal: Proposal) -> Tensor:
+        """`log p(proposal)`, up to a constant for the density of offsets, a scalar.
+
+        A proposal holds the set of kept edges, not the order in which they were drawn, so its
+        probability is the sum over all orders.
+        """
+        terms = []
+        for d in self.decisions:
+            pairs = proposal.choices[d.name]
+            kept = [d.sources.index(source) for source, _ in pairs]
+            kinds = [d.operations.index(operation) for _, operation in pairs]
+            terms.append(log_probability_of_set(self.edges[d.name], kept))
+            terms.append(self.operations[d.name].log_softmax(-1)[kept, kinds].sum())
+        if proposal.offsets:
+            terms.append(
+                -0.5 * (torch.tensor(proposal.offsets) / SPREAD - self.mean).square().sum()
+            )
+        return torch.stack(terms).sum()
+
+    def _advantage(self, score: float) -> float:
+        if self._average is None:
+            self._average = score
+        better = self._average - score
+        self._average -= (1 - MOMENTUM) * better
+        keep = MOMENTUM if self._square else 0.0  # the first difference is its own mean square
+        self._square = keep * self._square + (1 - keep) * better**2
+        return better / self._square**0.5 if self._square else 0.0
+
+    def _entropy(self) -> Tensor:
+        logits = [*self.edges.values(), *self.operations.values()]
+        return torch.stack([-(x.softmax(-1) * x.log_softmax(-1)).sum() for x in logits]).sum()
+
+    def _noisy(self, logits: Tensor) -> Tensor:
+        """Logits plus standard Gumbel noise, `-log` of a standard exponential variable."""
+        return logits - torch.empty_like(logits).exponential_(generator=self.generator).log()
+
+
+def log_probability_of_set(logits: Tensor, kept: list[int]) -> Tensor:
+    """Log-probability that draws without replacement take a set, in whatever order.
+
+    `P(S) = Σ_{e∈S} P(S∖e) · exp(logit_e) / Σ_{f∉S∖e} exp(logit_f)`, from the empty set upwards:
+    `2^keep` sets instead of `keep!` orders.
+
+    Args:
+        logits: One for each edge, `(edges,)`.
+        kept: Positions of the set, distinct.
+
+    Returns:
+        A scalar, differentiable in `logits`.
+    """
+    found = {frozenset[int](): logits.new_zeros(())}
+    for size in range(1, len(kept) + 1):
+        for subset in map(frozenset, combinations(kept, size)):
+            terms = []
+            for last in sorted(subset):
+                before = subset - {last}
+                left = [e for e in range(len(logits)) if e not in before]
+                terms.append(found[before] + logits[last] - logits[left].logsumexp(0))
+            found[subset] = torch.stack(terms).logsumexp(0)
+    return found[frozenset(kept)]

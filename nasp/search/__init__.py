@@ -1,0 +1,1 @@
+"""Searches: one-shot on shared weights, and by trials."""

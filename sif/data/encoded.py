@@ -1,0 +1,150 @@
+"""Splits of a rating table as tensors: table rows and standardised ratings."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sif.data import Encoder, Table
+from sif.nn.embeddings import Batch
+
+TOGETHER = 64  # batches that are gathered at once: large enough to cost little, small for memory
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Standardises ratings by the training split: `(rating − mean) / std`.
+
+    Attributes:
+        mean: Global mean of the training ratings, in rating units.
+        std: Their standard deviation.
+        lowest: The smallest of them; predictions are clipped to it.
+        highest: The largest of them.
+        transform: What became of the ratings that were read: `log` made r log(1 + r), and that is
+            what the four numbers above are of.
+    """
+
+    mean: float
+    std: float
+    lowest: float = -math.inf
+    highest: float = math.inf
+    transform: Literal["none", "log"] = "none"
+
+    @classmethod
+    def fit(cls, train: Table) -> Self:
+        """Of checked training ratings."""
+        values = train.ratings.astype(np.float64)
+        mean, lowest, highest = (
+            float(number) for number in (values.mean(), values.min(), values.max())
+        )
+        values -= mean
+        std = float(np.sqrt(np.square(values, out=values).mean())) or 1.0
+        return cls(mean, std, lowest, highest, train.transform)
+
+    def clip(self, standardised: Tensor) -> Tensor:
+        """Standardised predictions, within the range of the training ratings."""
+        lowest, highest = ((bound - self.mean) / self.std for bound in (self.lowest, self.highest))
+        return standardised.clamp(lowest, highest)
+
+    def as_read(self, standardised: Tensor, clip: bool = True) -> np.ndarray:
+        """Standardised predictions in the units of the ratings that were read, float64."""
+        ratings = standardised.cpu().double().numpy() * self.std + self.mean
+        if clip:
+            ratings = ratings.clip(self.lowest, self.highest)
+        return np.expm1(ratings) if self.transform == "log" else ratings
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Ratings that a model is trained on or judged by.
+
+    Attributes:
+        rows: Table rows of the ratings whose ids are all in the training split,
+            `(entities, ratings)`, int32, which takes half the memory of int64.
+        ratings: Their standardised ratings, `(ratings,)`.
+        unseen: Residuals of the others, in standardised units: an id that training did not have
+            counts as an average one, so the global mean predicts them, plus the biases of those
+            of their ids that are known.
+    """
+
+    rows: Tensor
+    ratings: Tensor
+    unseen: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        table: Table,
+        encoder: Encoder,
+        scale: Scale,
+        biases: Tensor | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """Encode ratings.
+
+        Args:
+            table: The ratings.
+            encoder: Ids of the training split.
+            scale: Mean and deviation of the training split.
+            biases: Standardised bias of each table row, zero if None.
+            device: Where the tensors go.
+        """
+        positions = torch.from_numpy(np.stack(encoder.positions(table)))
+        values = torch.from_numpy(table.ratings.astype(np.float64))
+        values = values.sub_(scale.mean).div_(scale.std).float()
+        known = (positions >= 0).all(dim=0)
+        unseen = values[~known]
+        if biases is not None:
+            others = positions[:, ~known].T.long()
+            unseen = unseen - scale.clip(known_biases(others, encoder.sizes, biases.cpu()))
+        if len(unseen):
+            positions, values = positions[:, known], values[known]
+        rows = positions.add_(offsets(encoder.sizes).int()[:, None])
+        return cls(rows.to(device), values.to(device), unseen.to(device))
+
+    def batches(
+        self, size: int, generator: torch.Generator, steps: int | None = None
+    ) -> Iterator[Batch]:
+        """Shuffled batches; reshuffled as often as `steps` asks for, one pass if None.
+
+        Their rows are int64: gradients of a lookup by int32 cost more than the conversion.
+        The last batch of a pass is smaller where `size` does not divide the ratings.
+        """
+        left = -(-len(self.ratings) // size) if steps is None else steps
+        while left > 0:
+            order = torch.randperm(len(self.ratings), generator=generator)
+            order = order[: left * size].to(self.ratings.device)
+            for block in torch.split(order, TOGETHER * size):
+                rows = self.rows.index_select(1, block).long()
+                ratings = self.ratings.index_select(0, block)
+                batches = zip(
+                    torch.split(rows, size, dim=1), torch.split(ratings, size), strict=True
+                )
+                yield from batches
+            left -= -(-len(order) // size)
+
+
+def offsets(sizes: tuple[int, ...]) -> Tensor:
+    """The table row of each entity's first id, `(entities,)`."""
+    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
+
+
+def table_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Positions `(ratings, entities)` in vocabularies to table rows `(entities, ratings)`."""
+    return (positions + offsets(sizes)).T.contiguous()
+
+
+def known_biases(positions: Tensor, sizes: tuple[int, ...], biases: Tensor) -> Tensor:
+    """Sum of the biases of the ids that are known, `(ratings,)`.
+
+    Args:
+        positions: Positions in the vocabularies, -1 for an unseen id, `(ratings, entities)`.
+        sizes: Number of ids of each entity.
+        biases: Bias of each table row.
+    """
+    known = positions >= 0
+    return torch.where(known, biases[positions.clamp(min=0) + offsets(sizes)], 0.0).sum(dim=1)

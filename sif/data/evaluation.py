@@ -1,0 +1,43 @@
+"""Errors of predictions, in rating units."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sif.data.encoded import Ratings, Scale
+
+CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
+
+
+@torch.no_grad()
+def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
+    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
+
+    Args:
+        rate: Predicts ratings of rows, as `Rater.rate` does.
+        rows: What to predict.
+    """
+    # Written in place: results of the chunks, kept between their temporaries, would hold memory.
+    ratings = torch.empty(rows.shape[1], device=rows.device)
+    for start in range(0, len(ratings), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        ratings[chunk] = rate(rows[:, chunk])[0]
+    return ratings
+
+
+def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
+    """`rmse` and `mae` in rating units, ratings of unseen ids included.
+
+    Args:
+        predictions: Standardised, `(ratings,)`, for `data.rows`; clipped to the range of the
+            training ratings, like those that a model gives.
+        data: The true ratings.
+        scale: Turns standardised units into rating units.
+    """
+    # On the CPU: a Mac's GPU has no float64.
+    residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
+    return {
+        "rmse": float(residuals.square().mean().sqrt()) * scale.std,
+        "mae": float(residuals.abs().mean()) * scale.std,
+    }

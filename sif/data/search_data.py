@@ -1,0 +1,82 @@
+"""What a search may see of a table of ratings."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.errors import NaspError
+from sif.data import Encoder, Table
+from sif.data.biases import fit_biases
+from sif.data.encoded import Ratings, Scale
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a search may see: training and validation ratings, never test ratings.
+
+    Attributes:
+        encoder: Ids of the training split.
+        scale: Mean and deviation of the training split.
+        biases: The trivial model, a standardised bias for each table row; it predicts ratings of
+            unseen ids.
+        train: Ratings that weights are trained on.
+        valid: Ratings that architectures are trained, and chosen, on.
+        rated: Positions of the users and items of both, int32 `(2, ratings)`, on the CPU.
+    """
+
+    encoder: Encoder
+    scale: Scale
+    biases: Tensor
+    train: Ratings
+    valid: Ratings
+    rated: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        train: Table | pd.DataFrame,
+        valid: Table | pd.DataFrame,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """Encode and standardise checked ratings by the training split.
+
+        Raises:
+            NaspError: No validation rating is of ids that training has: nothing could be chosen.
+        """
+        train, valid = Table.of(train), Table.of(valid)
+        encoder, scale = Encoder.fit(train), Scale.fit(train)
+        fit_on = Ratings.of(train, encoder, scale, device=device)
+        checked_on = Ratings.of(valid, encoder, scale, device=device)
+        if not len(checked_on.ratings):
+            raise NaspError(_why_none(encoder, valid))
+        biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
+        if len(checked_on.unseen):
+            checked_on = Ratings.of(valid, encoder, scale, biases, device)
+        rated = torch.cat([pairs(encoder, train), pairs(encoder, valid)], dim=1)
+        return cls(encoder, scale, biases, fit_on, checked_on, rated)
+
+    def judge(self, ratings: Table | pd.DataFrame) -> Ratings:
+        """Encode checked ratings that were kept apart, test ratings for example."""
+        table, device = Table.of(ratings), self.train.ratings.device
+        return Ratings.of(table, self.encoder, self.scale, self.biases, device)
+
+
+def pairs(encoder: Encoder, ratings: Table) -> Tensor:
+    """Positions of the users and items of ratings, those of known ids, int32 `(2, ratings)`."""
+    positions = np.stack(encoder.positions(ratings)[:2])
+    return torch.from_numpy(positions[:, (positions >= 0).all(axis=0)])
+
+
+def _why_none(encoder: Encoder, valid: Table) -> str:
+    unknown = [int((positions < 0).sum()) for positions in encoder.positions(valid)]
+    worst = max(range(len(unknown)), key=unknown.__getitem__)
+    name, count = encoder.columns[worst], unknown[worst]
+    return (
+        f"no validation rating can be judged: {count} of {len(valid)} have a {name} that no "
+        f"training rating has ({encoder.sizes[worst]} {name} ids there); give more ratings of "
+        "each, or leave out a column whose values do not repeat"
+    )

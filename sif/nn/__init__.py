@@ -1,0 +1,1 @@
+"""Embeddings, how they meet, and the space of that."""

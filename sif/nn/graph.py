@@ -1,0 +1,128 @@
+"""Products of a constant sparse matrix and embeddings, by torch-sparse or by torch itself."""
+
+import warnings
+from functools import cache
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from nasp.errors import NaspError
+
+Backend = Literal["torch", "torch-sparse"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+
+@cache
+def sparse_tensor() -> Any:
+    """The class `torch_sparse.SparseTensor`, or None if it cannot be used here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is in TorchScript
+        try:
+            from torch_sparse import SparseTensor
+        except (ImportError, OSError):  # the extra `sparse` is missing, or built for another torch
+            return None
+    return SparseTensor
+
+
+def installed(backend: Backend) -> bool:
+    """Whether the backend can be used here."""
+    return backend == "torch" or sparse_tensor() is not None
+
+
+def distinct(rows: Tensor) -> Tensor:
+    """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
+    size = int(rows.max()) + 1
+    key: Tensor = torch.unique(rows[0].long() * size + rows[1])  # 32 bits would overflow
+    return torch.stack([key // size, key % size])
+
+
+class Propagation(nn.Module):
+    """Multiplies embeddings by one constant sparse matrix, forward and backward.
+
+    Both backends compute the same sums; only the order of additions may differ.
+
+    Args:
+        row: Row of each entry, int64 `(entries,)`.
+        column: Column of each entry, int64 `(entries,)`. No pair occurs twice.
+        value: The entries, `(entries,)`.
+        shape: Rows and columns of the matrix.
+        backend: `torch-sparse` for `SparseTensor`, `torch` for torch's own compressed rows; None
+            takes torch-sparse where it is installed.
+
+    Raises:
+        NaspError: torch-sparse is asked for and not installed.
+    """
+
+    row: Tensor
+    column: Tensor
+    value: Tensor
+
+    def __init__(
+        self,
+        row: Tensor,
+        column: Tensor,
+        value: Tensor,
+        shape: tuple[int, int],
+        backend: Backend | None = None,
+    ) -> None:
+        super().__init__()
+        if backend is not None and not installed(backend):
+            raise NaspError(
+                "torch-sparse is not installed: pip install --no-build-isolation -e '.[sparse]' "
+                "in the checkout, as the README says"
+            )
+        order = (row * shape[1] + column).argsort()
+        self.register_buffer("row", row[order], persistent=False)
+        self.register_buffer("column", column[order], persistent=False)
+        self.register_buffer("value", value[order], persistent=False)
+        self.shape = shape
+        self.backend = backend or ("torch-sparse" if installed("torch-sparse") else "torch")
+        self._ready: tuple[torch.device, Any, Any] | None = None
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """`(columns, any)` to `(rows, any)`."""
+        if self._ready is None or self._ready[0] != self.value.device:
+            self._ready = self.value.device, *self._both_ways()
+        _, matrix, transposed = self._ready
+        product: Tensor = _Product.apply(embeddings, matrix, transposed)  # type: ignore[no-untyped-call]
+        return product
+
+    def _both_ways(self) -> tuple[Any, Any]:
+        """The matrix and its transpose, as the backend has them."""
+        rows, columns = self.shape
+        order = (self.column * rows + self.row).argsort()
+        make = _sparse_tensor if self.backend == "torch-sparse" else _compressed
+        return (
+            make(self.row, self.column, self.value, (rows, columns)),
+            make(self.column[order], self.row[order], self.value[order], (columns, rows)),
+        )
+
+
+def _sparse_tensor(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Any:
+    """torch-sparse's matrix of sorted entries."""
+    return sparse_tensor()(row=row, col=column, value=value, sparse_sizes=shape, is_sorted=True)
+
+
+def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Compressed rows of sorted entries."""
+    starts = torch.zeros(shape[0] + 1, dtype=torch.int64, device=row.device)
+    starts[1:] = torch.bincount(row, minlength=shape[0]).cumsum(0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse")  # torch calls its sparse tensors a beta
+        # 32 bits, as Intel's library has them: wider indices are converted in every product.
+        return torch.sparse_csr_tensor(starts.int(), column.int(), value, shape)
+
+
+class _Product(torch.autograd.Function):
+    """A product whose backward pass has the transpose; the backends' own make it anew each time."""
+
+    @staticmethod
+    def forward(ctx: Any, embeddings: Tensor, matrix: Any, transposed: Any) -> Tensor:
+        ctx.transposed = transposed
+        product: Tensor = matrix @ embeddings
+        return product
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.transposed @ gradient, None, None

@@ -1,0 +1,172 @@
+"""How embeddings meet: the operations of the interaction function (SIF, arXiv 1906.12091, §4.1).
+
+Two embeddings meet in one operation. Three or more also meet in compositions of them (§4.3):
+`max(plus(user,item),context)` is an element-wise sum, joined by a maximum with a third embedding.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import combinations, product
+
+import torch
+from torch import Tensor
+
+from nasp.errors import NaspError
+
+MOST_COMPOSED = 4  # embeddings, of which all compositions are candidates
+MOST = 32  # embeddings, whose pairs still make a number of candidates that can be tried
+
+
+def _max(a: Tensor, b: Tensor) -> Tensor:
+    # torch.maximum splits the gradient of ties, which makes its backward pass several times slower.
+    return torch.where(a > b, a, b)
+
+
+def _min(a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(a < b, a, b)
+
+
+def _concat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(tuple(parts), dim=-1)
+
+
+# Named functions, so that a fitted estimator can be pickled.
+OPERATIONS: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
+    "plus": partial(reduce, torch.add),
+    "multiply": partial(reduce, torch.mul),
+    "max": partial(reduce, _max),
+    "min": partial(reduce, _min),
+    "concat": _concat,
+}
+"""By name: N tensors `(..., embedding_dim)` in, one `(..., width)` out."""
+ELEMENTWISE = tuple(name for name in OPERATIONS if name != "concat")
+"""Those whose output is an embedding again, which may meet others; in any order the same."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A tree of operations over embeddings.
+
+    Attributes:
+        operation: What joins the parts.
+        parts: Positions of entities, and functions of them.
+    """
+
+    operation: str
+    parts: tuple["int | Function", ...]
+
+    def width(self, embedding_dim: int) -> int:
+        """Size of the output vector, and so of its linear head."""
+        return embedding_dim * (len(self.parts) if self.operation == "concat" else 1)
+
+    @property
+    def plain(self) -> Callable[[Sequence[Tensor]], Tensor] | None:
+        """The operation, if it is the only one, and joins all in order."""
+        alone = self.parts == tuple(range(len(self.parts)))
+        return OPERATIONS[self.operation] if alone else None
+
+    def __call__(
+        self, embeddings: Sequence[Tensor], known: dict["Function", Tensor] | None = None
+    ) -> Tensor:
+        """Join embeddings, `(ratings, embedding_dim)` each, to `(ratings, width)`.
+
+        Args:
+            embeddings: One for each entity.
+            known: Values of functions that were evaluated before; it is added to.
+        """
+        if known is not None and self in known:
+            return known[self]
+        parts = [
+            embeddings[part] if isinstance(part, int) else part(embeddings, known)
+            for part in self.parts
+        ]
+        value = OPERATIONS[self.operation](parts)
+        if known is not None:
+            known[self] = value
+        return value
+
+
+def functions(entities: int) -> dict[str, Function]:
+    """All different interaction functions of N embeddings, by name, those of one operation first.
+
+    The element-wise operations are commutative and associative, so functions that differ only in
+    the order of parts, or that apply one operation to parts of the same operation, are one. There
+    are 5 of two embeddings, 53 of three, and 897 of four.
+
+    Of five and more there are too many to try (21,025 of five). So the compositions are only those
+    in which one pair meets first, and the result all others: 165 functions of five, 245 of six.
+
+    Raises:
+        NaspError: There are more embeddings than `MOST`.
+    """
+    if entities > MOST:
+        raise NaspError(
+            f"{entities} entity columns: an interaction function joins at most {MOST}; name those "
+            "that matter with --columns"
+        )
+    names = entity_names(entities)
+    everything = tuple(range(entities))
+    rooted = _rooted if entities <= MOST_COMPOSED else _paired
+    compositions = [f for op in OPERATIONS for f in rooted(op, everything)]
+    ranked = sorted(compositions, key=_depth)  # stable
+    return {_text(function, names): function for function in ranked}
+
+
+def entity_names(entities: int) -> tuple[str, ...]:
+    """How the embeddings are called: user, item, and context, numbered where there are several."""
+    contexts = entities - 2
+    numbered = (f"context{i + 1}" for i in range(contexts))
+    return ("user", "item", *(("context",) if contexts == 1 else numbered))
+
+
+def _rooted(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
+    """Functions of all `members` whose last operation is the given one."""
+    for blocks in _partitions(members):
+        if len(blocks) == 1:
+            continue
+        choices: list[list[int | Function]] = [
+            [block[0]]
+            if len(block) == 1
+            else [f for op in ELEMENTWISE if op != operation for f in _rooted(op, block)]
+            for block in blocks
+        ]
+        for parts in product(*choices):
+            # Compound parts first: `max(plus(user,item),context)`.
+            yield Function(operation, tuple(sorted(parts, key=lambda p: isinstance(p, int))))
+
+
+def _paired(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
+    """The operation of all members, and of each pair's value under another with the rest."""
+    yield Function(operation, members)
+    for pair in combinations(members, 2):
+        rest = tuple(m for m in members if m not in pair)
+        for op in ELEMENTWISE:
+            if op != operation:
+                yield Function(operation, (Function(op, pair), *rest))
+
+
+def _partitions(members: tuple[int, ...]) -> Iterator[list[tuple[int, ...]]]:
+    """All ways to split members into blocks, order aside."""
+    if not members:
+        yield []
+        return
+    first, *rest = members
+    for chosen in product((True, False), repeat=len(rest)):
+        with_first = (first, *(m for m, take in zip(rest, chosen, strict=True) if take))
+        others = tuple(m for m, take in zip(rest, chosen, strict=True) if not take)
+        for blocks in _partitions(others):
+            yield [with_first, *blocks]
+
+
+def _depth(function: "int | Function") -> int:
+    return 0 if isinstance(function, int) else 1 + max(_depth(p) for p in function.parts)
+
+
+def _text(function: "int | Function", names: tuple[str, ...], *, root: bool = True) -> str:
+    if isinstance(function, int):
+        return names[function]
+    if root and _depth(function) == 1:
+        return function.operation
+    parts = ",".join(_text(part, names, root=False) for part in function.parts)
+    return f"{function.operation}({parts})"

@@ -1,0 +1,325 @@
+"""A found interaction function with its trained weights: predicts and recommends."""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.files.schema import (
+    anything,
+    flag,
+    integer,
+    mapping,
+    number,
+    one_of,
+    optional,
+    section,
+    sequence,
+    tensor,
+    text,
+)
+from nasp.runs.model_file import Kind, load_state, read, write
+from sif.data import Encoder, Table, check_known, find_ids
+from sif.data.encoded import Ratings, Scale, known_biases, table_rows
+from sif.data.evaluation import predict
+from sif.data.search_data import pairs
+from sif.nn.space import DECISION, InteractionSpace
+from sif.options import SpaceOptions
+
+
+def _ids(value: Any, name: str) -> None:
+    """The ids of a column: integers or texts, sorted, each once."""
+    sequence(text if isinstance(value, list) and value and type(value[0]) is str else LARGE)(
+        value, name
+    )
+    if any(a >= b for a, b in pairwise(value)):
+        raise NaspError(f"{name} must be sorted, each id once")
+
+
+def _scale(value: Any, name: str) -> None:
+    sequence(number(), 2)(value, name)
+    number(above=0)(value[1], f"{name}[1]")
+
+
+def _range(value: Any, name: str) -> None:
+    sequence(number(), 2)(value, name)
+    if value[0] > value[1]:
+        raise NaspError(f"{name} goes from {value[0]} to {value[1]}")
+
+
+LARGE = integer(-(2**63))
+SCHEMA = section(
+    {
+        "genotype": text,
+        "options": section(
+            {
+                "embedding_dim": integer(1, 1 << 24),
+                "embedding_std": number(above=0),
+                "biases": flag,
+                "penalty": one_of("squared", "norm"),
+                "weight_decay": number(),
+            }
+        ),
+        "network": mapping(tensor(torch.float32)),
+        "encoder": section({"columns": sequence(text), "ids": sequence(_ids)}),
+        "scale": _scale,
+        "biases": tensor(torch.float32, (None,)),
+        "rated": tensor(torch.int32, (2, None)),
+    },
+    {  # since version 2
+        "range": _range,
+        "transform": one_of("none", "log"),
+        "fitted_with": mapping(anything),
+        "valid_rmse": optional(number()),
+    },
+)
+KIND = Kind(
+    "sif interaction function",
+    2,
+    content="interaction function",
+    noun="model",
+    schema=SCHEMA,
+    oldest=1,
+    named=False,
+)
+
+
+def stand_alone(
+    genotype: Genotype, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
+) -> InteractionSpace:
+    """The network of a genotype: its one operation, its MLPs, fresh embeddings and head.
+
+    Raises:
+        NaspError: The genotype is of another space or another number of entities.
+    """
+    chosen = genotype.choices.get(DECISION, ())
+    if genotype.space != InteractionSpace.name or len(chosen) != 1:
+        raise NaspError(
+            f"this is no genotype of an interaction function, but of {genotype.space!r}"
+        )
+    network = InteractionSpace(sizes, options, generator, (chosen[0][1],))
+    try:
+        mlps = {
+            name: torch.tensor(values, dtype=torch.float32)
+            for name, values in genotype.continuous.items()
+        }
+        load_state(network.transform, mlps, "genotype")
+        if not all(math.isfinite(float(values.sum())) for values in mlps.values()):
+            raise ValueError("a number is too large")
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise NaspError(
+            f"the genotype's MLPs do not fit {len(sizes)} entities: search on a table with the "
+            "same entity columns"
+        ) from error
+    return network
+
+
+class InteractionModel:
+    """A trained stand-alone network with the ids and the scale of its ratings.
+
+    Attributes:
+        genotype: What was found.
+        network: The trained network, with one operation.
+        encoder: Ids of the training split.
+        scale: From standardised units to those of the ratings that were read.
+        biases: Standardised bias of each table row, which predicts where an id is unseen.
+        rated: Positions of the users and items of all ratings that are known, those of training
+            and validation, and of test once it has been judged, int32 `(2, ratings)`.
+        fitted_with: How it was searched and trained: values of options by their names.
+        valid_rmse: Its validation RMSE, see `sif.data.evaluation.errors`; None if it is not known.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        network: InteractionSpace,
+        encoder: Encoder,
+        scale: Scale,
+        biases: Tensor,
+        rated: Tensor,
+        fitted_with: Mapping[str, Any] | None = None,
+        valid_rmse: float | None = None,
+    ) -> None:
+        self.genotype, self.network = genotype, network
+        self.encoder, self.scale = encoder, scale
+        self.biases, self.rated = biases, rated
+        self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
+
+    def predict(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
+        """Ratings of a table with the entity columns, in the units of the ratings that were read.
+
+        An id that training did not have counts as an average one: where all are unseen, the
+        rating is the global mean, else the mean plus the biases of the ids that are known.
+
+        Args:
+            frame: A table with the entity columns; others are ignored.
+            clip: Keep predictions within the range of the training ratings.
+
+        Returns:
+            Float64 `(ratings,)`.
+
+        Raises:
+            NaspError: A column is missing, an id is missing, or no id of a column is known.
+        """
+        positions = []
+        for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
+            if name not in frame:
+                raise NaspError(
+                    f"no column {name!r}: the model rates {', '.join(self.encoder.columns)}"
+                )
+            missing = frame[name].isna().to_numpy()
+            if missing.any():
+                raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
+            found = find_ids(frame[name], ids, name)
+            check_known(found, frame[name], ids, name)
+            positions.append(found)
+        ratings = self._rate(torch.from_numpy(np.stack(positions, axis=1)))
+        return self.scale.as_read(ratings, clip)
+
+    def rate(self, data: Ratings) -> torch.Tensor:
+        """Standardised predictions `(ratings,)` for `data.rows`, not clipped."""
+        return predict(self.network.rate, data.rows)
+
+    def add_rated(self, ratings: Table) -> None:
+        """Know of further ratings that users gave, so as not to recommend these items to them."""
+        self.rated = torch.cat([self.rated, pairs(self.encoder, ratings)], dim=1)
+
+    def recommend(
+        self,
+        user: Any,
+        n: int = 10,
+        *,
+        context: Mapping[str, Any] | None = None,
+        exclude_seen: bool = True,
+    ) -> pd.DataFrame:
+        """The items with the highest predicted ratings.
+
+        Args:
+            user: The user's id.
+            n: Number of items.
+            context: A value for each further entity column, where the model has any.
+            exclude_seen: Leave out the items that the user is known to have rated.
+
+        Returns:
+            Columns `item` and `rating`, in the units of the ratings that were read, best first;
+            fewer than `n` rows if there are fewer items.
+
+        Raises:
+            NaspError: Training had no such user or context, a context is missing or unknown, or
+                `n` is below 1.
+        """
+        if n < 1:
+            raise NaspError(f"n is {n}; ask for 1 item or more")
+        contexts = dict(context or {})
+        _, item_column, *others = self.encoder.columns
+        if missing := [name for name in others if name not in contexts]:
+            raise NaspError(f"the model needs a context: context={{{missing[0]!r}: ...}}")
+        if unknown := [name for name in contexts if name not in others]:
+            raise NaspError(f"the model has no context {unknown[0]!r}; it has {others}")
+        place = [
+            self._position(entity, value)
+            for entity, value in enumerate([user, None, *(contexts[name] for name in others)])
+        ]
+        items = self.encoder.ids[1]
+        positions = torch.tensor(place).repeat(len(items), 1)
+        positions[:, 1] = torch.arange(len(items))
+        if exclude_seen:
+            seen = self.rated[1, self.rated[0] == place[0]].long()
+            positions = positions[~torch.isin(positions[:, 1], seen)]
+        ratings = self._rate(positions)  # not clipped: the best would be equal
+        best = ratings.argsort(descending=True, stable=True)[:n]
+        return pd.DataFrame(
+            {
+                item_column: items.take(positions[best, 1].numpy()),
+                "rating": self.scale.as_read(ratings[best]),
+            }
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the model to one file, atomically, without code in it.
+
+        Raises:
+            NaspError: The folder is not there.
+            OSError: The file cannot be written; the one before it is still whole.
+        """
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise NaspError(f"{path}: there is no folder {path.parent}: make it first")
+        if path.is_dir():
+            raise NaspError(f"{path} is a folder: name a file")
+        body = {
+            "genotype": self.genotype.to_json(),
+            "options": {
+                k: getattr(self.network.options, k) for k in SpaceOptions.__dataclass_fields__
+            },
+            "network": self.network.state_dict(),
+            "encoder": self.encoder.state_dict(),
+            "scale": [self.scale.mean, self.scale.std],
+            "range": [self.scale.lowest, self.scale.highest],
+            "transform": self.scale.transform,
+            "biases": self.biases,
+            "rated": self.rated,
+            "fitted_with": self.fitted_with,
+            "valid_rmse": self.valid_rmse,
+        }
+        write(path, KIND, body)
+
+    @staticmethod
+    def load(path: Path | str, device: torch.device | str = "cpu") -> "InteractionModel":
+        """Read what `save` wrote; nothing in the file can run.
+
+        Raises:
+            NaspError: The file is missing, damaged or of another version.
+        """
+
+        def build(body: dict[str, Any]) -> InteractionModel:
+            genotype = Genotype.from_json(body["genotype"], str(path))
+            encoder = Encoder.from_state_dict(body["encoder"])
+            sizes = encoder.sizes
+            if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
+                raise NaspError(f"{path}: the model has not one name for each column of ids")
+            options = SpaceOptions(**body["options"])
+            network = stand_alone(genotype, sizes, options, torch.Generator()).to(device)
+            load_state(network, body["network"], path)
+            biases, rated = body["biases"].cpu(), body["rated"].cpu()
+            if len(biases) != sum(sizes):
+                raise NaspError(f"{path}: {len(biases)} biases for {sum(sizes)} ids")
+            if not ((rated >= 0) & (rated < torch.tensor(sizes[:2])[:, None])).all():
+                raise NaspError(f"{path}: the model's ratings are of positions that are no ids")
+            (mean, std), (lowest, highest) = body["scale"], body.get("range", (-math.inf, math.inf))
+            scale = Scale(mean, std, lowest, highest, body.get("transform", "none"))
+            more = body.get("fitted_with"), body.get("valid_rmse")
+            return InteractionModel(genotype, network, encoder, scale, biases, rated, *more)
+
+        return read(Path(path), KIND, build, device)
+
+    def _rate(self, positions: Tensor) -> Tensor:
+        """Standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
+        known = (positions >= 0).all(dim=1)
+        rows = table_rows(positions[known], self.encoder.sizes).to(
+            self.network.embeddings.table.device
+        )
+        ratings = known_biases(positions, self.encoder.sizes, self.biases)
+        ratings[known] = predict(self.network.rate, rows).cpu()
+        return ratings
+
+    def _position(self, entity: int, value: Any) -> int:
+        """Where an id stands; that of an item does not matter."""
+        if entity == 1:
+            return 0
+        name, ids = self.encoder.columns[entity], self.encoder.ids[entity]
+        position = int(find_ids([value], ids, name)[0])
+        if position < 0:
+            raise NaspError(
+                f"{name} {value!r} has no rating in the training data: ask for one that has, "
+                f"{ids[0]!s} for example"
+            )
+        return position

@@ -1,0 +1,234 @@
+"""The epoch loop stops when it should, and keeps the best."""
+
+import math
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasp.errors import Diverged, NaspError
+from nasp.metric import Metrics
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.training.loop import Outcome, one_of_several, run_epochs
+from nasp.training.seeding import generator
+
+
+def ran(losses: list[float], checkpoint: Checkpoint | None = None, **options: float) -> Outcome:
+    position = count()
+    return run_epochs(
+        "phase",
+        lambda epoch: {"loss": losses[epoch]},
+        epochs=len(losses),
+        state={"generator": torch.Generator()},
+        monitor="loss",
+        snapshot=lambda: next(position),
+        run=Run(checkpoint or Checkpoint()),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_the_best_epoch_is_kept() -> None:
+    outcome = ran([3.0, 1.0, 2.0, 1.0])
+    assert (outcome.best_epoch, outcome.best) == (1, 1)
+    assert [m["loss"] for m in outcome.history] == [3.0, 1.0, 2.0, 1.0]
+
+
+def test_the_best_accuracy_is_the_largest() -> None:
+    values, position = [0.3, 0.7, 0.5, 0.7], count()
+    outcome = run_epochs(
+        "phase",
+        lambda epoch: {"valid/accuracy": values[epoch]},
+        epochs=4,
+        state={},
+        monitor="valid/accuracy",
+        snapshot=lambda: next(position),
+        run=Run(),
+        patience=2,
+    )
+    assert (outcome.best_epoch, outcome.best) == (1, 1)
+    assert len(outcome.history) == 4
+
+
+def test_patience_stops() -> None:
+    assert len(ran([3.0, 1.0, 2.0, 2.0, 0.0], patience=2).history) == 4
+
+
+def test_a_time_budget_stops() -> None:
+    assert len(ran([3.0, 1.0], max_seconds=0.0).history) == 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_keeps_the_epoch_before(bad: float) -> None:
+    checkpoint = Checkpoint()
+    with pytest.raises(
+        NaspError, match=r"epoch 3: loss is .*: lower the learning rate; .* holds epoch 2"
+    ):
+        ran([3.0, 1.0, bad], checkpoint)
+    assert len(checkpoint.get("phase")["history"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"history": 3}, "history must be a list"),
+        ({"history": [{"loss": "low"}]}, r"history\[0\] must be numbers"),
+        ({"best_epoch": 9}, "the best epoch is none of the history"),
+        ({"best": "x"}, "best must be a int, not 'x'"),
+        ({"done": 0}, "done must be true or false"),
+        ({"state": {}, "done": False}, "a part of the state is missing"),
+        ({"state": {"generator": torch.zeros(3)}}, "is not of this phase"),
+        ({"state": {"other": torch.zeros(3)}}, "is not of this phase"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_one_line(change: dict, message: str) -> None:
+    checkpoint = Checkpoint()
+    ran([3.0, 1.0], checkpoint)
+    checkpoint.put("phase", {**checkpoint.get("phase"), **change})
+    with pytest.raises(NaspError, match=message):
+        ran([3.0, 1.0], checkpoint)
+
+
+def test_a_phase_that_ended_is_not_run_again() -> None:
+    checkpoint = Checkpoint()
+    first = ran([3.0, 1.0], checkpoint)
+
+    def never(epoch: int) -> Metrics:
+        raise AssertionError
+
+    again = run_epochs(
+        "phase",
+        never,
+        epochs=2,
+        state={"generator": torch.Generator()},
+        monitor="loss",
+        snapshot=lambda: None,
+        run=Run(checkpoint),
+    )
+    assert again.history == first.history
+    assert again.best == first.best
+
+
+def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
+    """A weight that each epoch moves, with momentum; in epoch `stop` all diverges."""
+    weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    network = torch.nn.ParameterList([weight])
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    run = Run(Checkpoint(path, {}, resume=True))
+
+    def epoch(position: int) -> Metrics:
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+        if position + 1 == stop:
+            with torch.no_grad():
+                weight.fill_(torch.nan)
+                optimizer.state[weight]["momentum_buffer"].fill_(torch.nan)
+        return {"loss": float(weight.detach().square().sum())}
+
+    def snapshot() -> torch.Tensor:
+        return weight.detach().clone()
+
+    state = {"network": network, "optimizer": optimizer}
+    run_epochs(
+        "phase",
+        epoch,
+        epochs=epochs,
+        state=state,
+        monitor="loss",
+        snapshot=snapshot,
+        run=run,
+        keep=("network",),
+    )
+    return weight.detach()
+
+
+@pytest.mark.parametrize("stop", [2, 3])
+def test_the_file_holds_the_last_good_epoch_after_a_failed_one(tmp_path: Path, stop: int) -> None:
+    """Though no write was due, and though the phase was resumed before it failed."""
+    path, expected = tmp_path / "a", learning(tmp_path / "whole", stop=9)
+    with pytest.raises(Diverged):
+        learning(path, stop=2)
+    with pytest.raises(Diverged, match=f"epoch {stop}: .* holds epoch {stop - 1}"):
+        learning(path, stop=stop)
+    kept = Checkpoint(path, {}, resume=True).get("phase")
+    assert kept is not None
+    assert len(kept["history"]) == stop - 1
+    assert all(torch.isfinite(value).all() for value in kept["state"]["network"].values())
+    assert torch.equal(learning(path, stop=9), expected)
+
+
+def test_what_a_phase_holds_in_memory_is_not_what_the_next_epoch_changes(tmp_path: Path) -> None:
+    checkpoint = Checkpoint()
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    weight.grad = torch.ones(1)
+    optimizer.step()
+    epochs = count(1)
+
+    def epoch(position: int) -> Metrics:
+        optimizer.step()
+        if next(epochs) % 2 == 0:
+            raise KeyboardInterrupt
+        return {"loss": 1.0}
+
+    def go() -> None:
+        run_epochs(
+            "phase",
+            epoch,
+            epochs=9,
+            state={"optimizer": optimizer},
+            monitor="loss",
+            snapshot=lambda: None,
+            run=Run(checkpoint),
+        )
+
+    buffers = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            go()
+        state = checkpoint.get("phase")["state"]["optimizer"]["state"]  # type: ignore[index]
+        buffers.append(float(state[0]["momentum_buffer"]))
+    assert buffers == pytest.approx([1.9, 2.71])  # 1, then once and twice 0.9 times it plus 1
+
+
+def test_a_phase_that_ended_keeps_only_what_is_asked_for(tmp_path: Path) -> None:
+    learning(tmp_path, stop=9)
+    kept = Checkpoint(tmp_path, {}, resume=True).get("phase")
+    assert kept is not None
+    assert set(kept["state"]) == {"network"}
+    assert torch.equal(learning(tmp_path, stop=1), kept["state"]["network"]["0"])  # not run again
+
+
+def test_a_phase_of_several_that_diverged_has_done_so_for_good(tmp_path: Path) -> None:
+    def go(value: float) -> Run:
+        run = Run(Checkpoint(tmp_path, {}, resume=True))
+        with (
+            pytest.warns(UserWarning, match="phase is left out: loss is nan"),
+            pytest.raises(Diverged, match="phase: loss is nan"),
+            one_of_several("phase", run),
+        ):
+            run_epochs(
+                "phase",
+                lambda position: {"loss": 1.0 if position == 0 else value},
+                epochs=3,
+                state={},
+                monitor="loss",
+                snapshot=lambda: None,
+                run=run,
+            )
+        return run
+
+    reason = {"phase": "loss is nan: lower the learning rate"}
+    assert go(math.nan).failed == reason
+    assert go(2.0).failed == reason  # another would have ended well: it was not run again
+
+
+def test_streams_of_a_seed_are_independent_and_repeatable() -> None:
+    def draw(*labels: object) -> list[float]:
+        return torch.rand(3, generator=generator(*labels)).tolist()
+
+    assert draw(1, "search", 0) == draw(1, "search", 0)
+    streams = [draw(1, "search", 0), draw(1, "search", 1), draw(2, "search", 0), draw(1, "order")]
+    assert len({tuple(s) for s in streams}) == 4
