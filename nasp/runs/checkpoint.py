@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from nasp.files.digest import is_whole, sealed
-from nasp.errors import NaspError
 from nasp.atomic_io import remove_leftovers, write_atomic
+from nasp.errors import NaspError
+from nasp.files.digest import is_whole, sealed
 from nasp.runs.model_file import DAMAGE, load_plain
 from nasp.runs.process import rank
 

@@ -11,8 +11,6 @@ import numpy as np
 import psutil
 import torch
 
-from nasp.errors import NaspError
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 

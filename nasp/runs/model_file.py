@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nasp.files.digest import KEY, is_whole, sealed
-from nasp.errors import NaspError
 from nasp.atomic_io import check_regular, write_atomic
+from nasp.errors import NaspError
+from nasp.files.digest import KEY, is_whole, sealed
 from nasp.files.schema import Rule, anything
 
 Model = TypeVar("Model")

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasp.atomic_io import write_atomic
 from nasp.core.decision import Decision, weight_name
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
-from nasp.atomic_io import write_atomic
 from nasp.metric import Metrics, best
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasp.runs import checkpoint as module
 from nasp import atomic_io as files
-from nasp.runs.checkpoint import Checkpoint
 from nasp.errors import NaspError
+from nasp.runs import checkpoint as module
+from nasp.runs.checkpoint import Checkpoint
 
 
 def written(folder: Path, **config: object) -> Checkpoint:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from nasp.runs import environment
-from nasp.training import device
-from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
-from nasp.training.device import resolve_device
 from nasp.errors import NaspError
+from nasp.runs import environment
+from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
+from nasp.training import device
+from nasp.training.device import resolve_device
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from nasp.errors import NaspError
-from nasp.runs.model_file import Kind, load_state, read, write
 from nasp.files.schema import number, section
+from nasp.runs.model_file import Kind, load_state, read, write
 
 KIND = Kind("toy line", 3, content="straight line", noun="line")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nasp.runs import plots
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
-from nasp.runs.plots import draw_weights
 from nasp.experiment.run_record import show_place
+from nasp.runs import plots
+from nasp.runs.plots import draw_weights
 
 OPERATIONS = ("skip", "conv", "pool")
 DECISIONS = (
