@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 LONGEST = 800  # characters that a person still reads
@@ -30,6 +30,23 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the valid name closest to `name`, or nothing."""
     close = get_close_matches(name, list(valid), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_known(what: str, value: str, names: Collection[str]) -> None:
+    """Check that a value is a known name.
+
+    Args:
+        what: What it is the name of.
+        value: What was given.
+        names: Those that there are.
+
+    Raises:
+        NaspError: It is none of them; the message has the nearest.
+    """
+    if value not in names:
+        raise NaspError(
+            f"unknown {what} {value!r}{nearest(value, names)}; there are {', '.join(names)}"
+        )
 
 
 def one_line(error: BaseException) -> str | None:

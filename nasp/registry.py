@@ -1,8 +1,15 @@
-"""Names and what they stand for, which is imported when it is asked for."""
+"""Things by name, imported when they are asked for; and options that choose one of them.
 
+A field of a dataclass that is made by `chosen` holds the name of a registered class, or a mapping
+of `name` and the class's own options: `"nasp"`, `{"name": "nasp", "eta": 0.1}`.
+"""
+
+import dataclasses
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
+
+from nasp.errors import NaspError, check_known
 
 Value = TypeVar("Value")
 
@@ -17,6 +24,19 @@ class Registry(Mapping[str, Value]):
     def __init__(self, places: Mapping[str, str]) -> None:
         self.places = dict(places)
 
+    def add(self, name: str, place: str) -> None:
+        """Register one more value, from inside or outside of this project.
+
+        Args:
+            name: Its name.
+            place: Where it is, `package.module:attribute`.
+
+        Raises:
+            NaspError: The name is taken by something else.
+        """
+        if self.places.setdefault(name, place) != place:
+            raise NaspError(f"{name!r} is {self.places[name]} already: choose another name")
+
     def __getitem__(self, name: str) -> Value:
         module, _, attribute = self.places[name].partition(":")
         value: Value = getattr(import_module(module), attribute)
@@ -30,6 +50,90 @@ class Registry(Mapping[str, Value]):
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+class Joined(Mapping[str, Value]):
+    """Several registries as one; what is added to one of them is here, too."""
+
+    def __init__(self, *registries: Registry[Any]) -> None:
+        self.registries = registries
+
+    def __getitem__(self, name: str) -> Value:
+        for registry in self.registries:
+            if name in registry:
+                value: Value = registry[name]
+                return value
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in registry for registry in self.registries)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for registry in self.registries for name in registry)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.registries))
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """The options of a class that has none."""
+
+
+def chosen(default: str, registry: Mapping[str, Any], **defaults: Any) -> Any:
+    """A dataclass's field that chooses from a registry of classes with `Options`.
+
+    Args:
+        default: The name that is chosen if none is given.
+        registry: The classes by name. The `Options` of each is a dataclass with defaults.
+        defaults: Values that replace those defaults, for every class that has such an option.
+    """
+    return dataclasses.field(
+        default=default, metadata={"registry": registry, "defaults": dict(defaults)}
+    )
+
+
+def chosen_name(value: str | Mapping[str, Any]) -> str:
+    """The name in the value of a field that `chosen` made."""
+    return value if isinstance(value, str) else str(value.get("name"))
+
+
+def check_choice(options: object, field: str) -> None:
+    """Check that the name in a field that `chosen` made is a known one; imports nothing.
+
+    Raises:
+        NaspError: It is not.
+    """
+    value, metadata = getattr(options, field), _metadata(options, field)
+    if not isinstance(value, str) and not (isinstance(value, Mapping) and "name" in value):
+        raise NaspError(f"{field} is {value!r:.60}: give a name, or a mapping of name and options")
+    check_known(field, chosen_name(value), metadata["registry"])
+
+
+def choice(options: object, field: str) -> tuple[Any, Any]:
+    """What a field that `chosen` made stands for: the class, and an instance of its `Options`.
+
+    Raises:
+        NaspError: There is no such class, it has no such option, or a value is not possible.
+    """
+    check_choice(options, field)
+    value, metadata = getattr(options, field), _metadata(options, field)
+    name = chosen_name(value)
+    found = metadata["registry"][name]
+    known = {f.name: f for f in dataclasses.fields(found.Options)}
+    given = {} if isinstance(value, str) else {k: v for k, v in value.items() if k != "name"}
+    for option in given:
+        check_known(f"option of {field} {name!r}:", option, known)
+    defaults = {k: v for k, v in metadata["defaults"].items() if k in known}
+    try:
+        return found, found.Options(**{**defaults, **given})
+    except NaspError as error:
+        raise NaspError(f"{field}.{error}") from error
+
+
+def _metadata(options: object, field: str) -> Mapping[str, Any]:
+    (metadata,) = (f.metadata for f in dataclasses.fields(options) if f.name == field)  # type: ignore[arg-type]
+    return metadata
 
 
 def attribute(package: str, places: Mapping[str, str], name: str) -> Any:

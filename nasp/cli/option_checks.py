@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from nasp.errors import NaspError, nearest
+from nasp.errors import NaspError, check_known
 
 MANY = 10**6  # epochs or trials: more would take years
 WIDE = 1 << 16  # channels or units
@@ -76,24 +76,7 @@ def one_of(options: object, name: str, names: Collection[str]) -> None:
     Raises:
         NaspError: It is not.
     """
-    known(name, getattr(options, name), names)
-
-
-def known(what: str, value: str, names: Collection[str]) -> None:
-    """Check that a value is a known name.
-
-    Args:
-        what: What it is the name of.
-        value: What was given.
-        names: Those that there are.
-
-    Raises:
-        NaspError: It is none of them; the message has the nearest.
-    """
-    if value not in names:
-        raise NaspError(
-            f"unknown {what} {value!r}{nearest(value, names)}; there are {', '.join(names)}"
-        )
+    check_known(name, getattr(options, name), names)
 
 
 def _fits(value: Any, kind: Any) -> bool:

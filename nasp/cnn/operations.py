@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from nasp.cli.option_checks import known
+from nasp.errors import check_known
 from nasp.training.batch_norm import BatchNorm
 
 
@@ -174,5 +174,5 @@ def operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
     Raises:
         NaspError: There is no such operation.
     """
-    known("operation", name, OPERATIONS)
+    check_known("operation", name, OPERATIONS)
     return OPERATIONS[name](channels, stride, affine)

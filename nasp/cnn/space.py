@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nasp.cli.option_checks import known
+from nasp.errors import check_known
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
@@ -34,7 +34,7 @@ def decisions_of(space: str, channels: int) -> tuple[Decision, ...]:
     Raises:
         NaspError: There is no such space.
     """
-    known("space", space, SPACES)
+    check_known("space", space, SPACES)
     return tuple(
         Decision(
             f"{cell}_{node}",

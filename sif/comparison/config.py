@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasp.cli.config import flatten
-from nasp.cli.option_checks import MANY, above_zero, at_most, known, not_negative
-from nasp.errors import NaspError
+from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
+from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import RunOptions
 from nasp.files.json_file import first_repeated
 from nasp.samplers import SAMPLERS
@@ -73,7 +73,7 @@ class CompareConfig(RunOptions, RatingOptions):
 
     def __post_init__(self) -> None:
         for name in self.methods:
-            known("method", name, NAMES)
+            check_known("method", name, NAMES)
         above_zero(self, "seeds", "jobs")
         at_most(self, MANY, "seeds", "tuning_trials")
         not_negative(self, "tuning_trials")
