@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nasp.errors import check_known
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
@@ -16,6 +15,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.errors import check_known
 from nasp.training.batch_norm import BatchNorm
 from nasp.training.precision import Precision
 
