@@ -104,10 +104,15 @@ def check_choice(options: object, field: str) -> None:
     Raises:
         NaspError: It is not.
     """
-    value, metadata = getattr(options, field), _metadata(options, field)
+    registry = _field(options, field).metadata["registry"]
+    check_chosen(field, getattr(options, field), registry)
+
+
+def check_chosen(what: str, value: Any, registry: Mapping[str, Any]) -> None:
+    """Check a value for a field that `chosen` made, as `check_choice` does; `what` names it."""
     if not isinstance(value, str) and not (isinstance(value, Mapping) and "name" in value):
-        raise NaspError(f"{field} is {value!r:.60}: give a name, or a mapping of name and options")
-    check_known(field, chosen_name(value), metadata["registry"])
+        raise NaspError(f"{what} is {value!r:.60}: give a name, or a mapping of name and options")
+    check_known(what, chosen_name(value), registry)
 
 
 def choice(options: object, field: str) -> tuple[Any, Any]:
@@ -116,24 +121,28 @@ def choice(options: object, field: str) -> tuple[Any, Any]:
     Raises:
         NaspError: There is no such class, it has no such option, or a value is not possible.
     """
-    check_choice(options, field)
-    value, metadata = getattr(options, field), _metadata(options, field)
+    return resolve(_field(options, field), getattr(options, field))
+
+
+def resolve(field: "dataclasses.Field[Any]", value: Any) -> tuple[Any, Any]:
+    """What a value stands for in a field that `chosen` made; see `choice`."""
+    check_chosen(field.name, value, field.metadata["registry"])
     name = chosen_name(value)
-    found = metadata["registry"][name]
+    found = field.metadata["registry"][name]
     known = {f.name: f for f in dataclasses.fields(found.Options)}
     given = {} if isinstance(value, str) else {k: v for k, v in value.items() if k != "name"}
     for option in given:
-        check_known(f"option of {field} {name!r}:", option, known)
-    defaults = {k: v for k, v in metadata["defaults"].items() if k in known}
+        check_known(f"option of {field.name} {name!r}:", option, known)
+    defaults = {k: v for k, v in field.metadata["defaults"].items() if k in known}
     try:
         return found, found.Options(**{**defaults, **given})
     except NaspError as error:
-        raise NaspError(f"{field}.{error}") from error
+        raise NaspError(f"{field.name}.{error}") from error
 
 
-def _metadata(options: object, field: str) -> Mapping[str, Any]:
-    (metadata,) = (f.metadata for f in dataclasses.fields(options) if f.name == field)  # type: ignore[arg-type]
-    return metadata
+def _field(options: object, name: str) -> "dataclasses.Field[Any]":
+    (field,) = (f for f in dataclasses.fields(options) if f.name == name)  # type: ignore[arg-type]
+    return field
 
 
 def attribute(package: str, places: Mapping[str, str], name: str) -> Any:

@@ -5,33 +5,39 @@ import sys
 
 import pytest
 
-COMMANDS = [
-    *("sif.search", "sif.train", "sif.compare"),
-    *("nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval"),
-    *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval"),
-]
+from nasp.cli.main import COMMANDS
+
+ALL = [*((c.module, []) for c in COMMANDS.values()), ("nasp", ["search", "sif"])]
 HEAVY = ("torch", "sklearn", "optuna", "matplotlib", "mlflow")
 SCRIPT = """
 import runpy, sys
-command, heavy = sys.argv.pop(1), sys.argv.pop(1).split(",")
+module, heavy = sys.argv.pop(1), sys.argv.pop(1).split(",")
 try:
-    runpy.run_module(command, run_name="__main__")
+    runpy.run_module(module, run_name="__main__")
 except SystemExit as end:
     print("exit", end.code, sorted(set(sys.modules) & set(heavy)))
 """
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_and_mistyped_options_import_nothing_heavy(command: str) -> None:
-    for option, code in (("--help", 0), ("--devise=cpu", 2)):
-        done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, command, ",".join(HEAVY), option],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+def run(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(("module", "words"), ALL)
+def test_help_and_mistyped_options_import_nothing_heavy(module: str, words: list[str]) -> None:
+    for option, code in (("--help", 0), ("--version", 0), ("--devise=cpu", 2)):
+        done = run(SCRIPT, module, ",".join(HEAVY), *words, option)
         assert done.stdout.splitlines()[-1:] == [f"exit {code} []"], done.stderr
         assert code == 0 or "device" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["trian"], []])
+def test_the_list_of_commands_imports_nothing_heavy(words: list[str]) -> None:
+    done = run(SCRIPT, "nasp", ",".join((*HEAVY, "pandas", "jsonargparse", "sif")), *words)
+    code = 0 if "--help" in words else 2
+    assert done.stdout.splitlines()[-1:] == [f"exit {code} []"], done.stderr
 
 
 INTERRUPTED = """
@@ -47,9 +53,9 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("command", ["sif.search", "sif.compare", "nasp.cnn_search"])
-def test_an_interruption_of_the_imports_is_one_line(command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, command], capture_output=True, text=True, timeout=60
-    )
+@pytest.mark.parametrize(
+    "words", [["sif.search"], ["sif.compare"], ["nasp.cnn_search"], ["nasp", "train", "rnn"]]
+)
+def test_an_interruption_of_the_imports_is_one_line(words: list[str]) -> None:
+    done = run(INTERRUPTED, *words)
     assert (done.returncode, done.stderr) == (130, "\ninterrupted: before any work\n")

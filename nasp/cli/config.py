@@ -5,18 +5,24 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, TypeVar, cast
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from nasp.cli.package_files import find_config
-from nasp.errors import NaspError, nearest, without_password
-from nasp.files.yaml_file import check_plain, read_yaml
+from nasp.cli.command_line import read_words, scan
+from nasp.cli.help import Help
+from nasp.cli.package_files import find_config, version
+from nasp.cli.schema import AvailableOptions, Option, options_of
+from nasp.errors import NaspError, without_password
+from nasp.files.yaml_file import read_yaml
+from nasp.registry import chosen_name, resolve
 
 Schema = TypeVar("Schema")
 # What the parser raises for values that no option can have, beside its own error.
 WRONG = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
+# What it calls things, and what people do.
+SAID = {'Parser key "': 'option "', "a typing.Literal": "one of ", "<class '": "", "'>": ""}
 
 
 def parse(
@@ -25,187 +31,180 @@ def parse(
     *,
     program: str,
     space: str,
-    description: str,
+    help: Help,
 ) -> Schema:
     """Fill a schema: its defaults, then the file of `--config`, then the other options.
 
     Args:
-        schema: A dataclass whose fields have defaults; a field may be such a dataclass itself.
-            `--help` takes types and texts from the docstrings.
+        schema: A dataclass whose fields have defaults. A field may be such a dataclass itself, or
+            choose a class that has options of its own: see `nasp.registry.chosen`.
         argv: The options; those of the process if None.
         program: How the command is called.
         space: Folder in `configs/` in which `--config` looks a name up.
-        description: First line of the help.
+        help: What `--help` says beside the options.
 
     Raises:
         NaspError: An option, key, type or value is wrong; or the configuration file is missing or
             no YAML mapping.
+        SystemExit: `--help`, `--help_all` or `--version` was asked for, and has been answered.
     """
-    parser = ArgumentParser(prog=program, description=description, exit_on_error=False)
-    parser.add_argument("--config", default=None, help=f"YAML file, or a name in configs/{space}/")
-    parser.add_class_arguments(cast(type, schema), None)
-    defaults = _defaults(schema)
-    known = list(defaults)
-    arguments = _flags(defaults, argv)
-    name = _option(arguments, "config")
-    if name is not None:
-        path = find_config(name, space)
-        parser.set_defaults(_file(path, parser, defaults))
-    for argument in arguments:
-        key = argument[2:].split("=")[0].replace("-", "_")
-        if argument.startswith("--") and key not in {*known, "config", "help", "print_config"}:
-            raise NaspError(
-                f"unknown option {argument.split('=')[0]}{nearest(key, known)}: see --help"
-            )
-        if "=" in argument and _is_number(defaults.get(key)):
-            check_plain(argument.partition("=")[2])
-    try:
-        values = parser.parse_args(arguments)
-    except (ArgumentError, *WRONG) as error:
-        raise NaspError(_one_line(error)) from error
-    return _build(schema, values)
+    words = list(sys.argv[1:] if argv is None else argv)
+    given = scan(words)
+    if "version" in given:
+        print(f"nasp {version()}")
+        raise SystemExit(0)
+    if "-h" in words or not given.keys().isdisjoint(("help", "help_all")):
+        everything = "help_all" in given
+        available = AvailableOptions(schema, given, shown="all" if everything else "named")
+        print(help.text(available, program, space, everything))
+        raise SystemExit(0)
+    path, body = None, {}
+    if given.get("config"):
+        path = find_config(str(given["config"]), space)
+        body = _mapping(path)
+    available = AvailableOptions(schema, given, path, body)
+    return cast(Schema, _fill("", available, read_words(words, available, ["config"])))
 
 
 def to_yaml(config: Any) -> str:
-    """The whole configuration as YAML that `--config` reads."""
-    return yaml.safe_dump(_plain(config), sort_keys=False)
+    """The whole configuration as YAML that `--config` reads, the options of chosen classes too."""
+    return yaml.safe_dump(_tree(config), sort_keys=False)
 
 
-def flatten(config: Any) -> dict[str, Any]:
-    """Values by dotted key, each a number, a string, a truth value, a list or None."""
+def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Values by dotted key, each a number, a string, a truth value, a list or None.
+
+    Of a chosen class, its name, and those of its options that are not its defaults: what is given
+    as it is anyway makes no difference.
+    """
     flat: dict[str, Any] = {}
-    for key, value in _plain(config).items():
-        nested = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {}
-        flat.update(nested or {key: value})
+    for field in dataclasses.fields(config):
+        key, value = prefix + field.name, getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= flatten(value, f"{key}.")
+        elif "registry" not in field.metadata:
+            flat[key] = _plain(value)
+        else:
+            flat[key] = name = chosen_name(value)
+            if value != name:
+                given, default = (flatten(resolve(field, v)[1], f"{key}.") for v in (value, name))
+                flat |= _others(given, default)
     return flat
 
 
 def differences(config: Any) -> dict[str, Any]:
     """What `flatten` gives, without the values that are the schema's defaults."""
-    default = flatten(type(config)())
-    return {key: value for key, value in flatten(config).items() if value != default[key]}
+    return _others(flatten(config), flatten(type(config)()))
 
 
-def _plain(config: Any) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if isinstance(value, Path | str):
-            return without_password(str(value))
-        if isinstance(value, Mapping):
-            return {k: plain(v) for k, v in value.items()}
-        return [plain(v) for v in value] if isinstance(value, tuple) else value
-
-    return {k: plain(v) for k, v in dataclasses.asdict(config).items()}
+def _others(flat: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in flat.items() if k not in default or v != default[k]}
 
 
-def _defaults(schema: Any, prefix: str = "") -> dict[str, Any]:
-    """Defaults by dotted key."""
-    defaults = {}
-    for field in dataclasses.fields(schema):
-        defaults[prefix + field.name] = default = _default(field)
-        if dataclasses.is_dataclass(default):
-            defaults |= _defaults(default, f"{prefix}{field.name}.")
-    return defaults
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    factory = field.default_factory
-    return field.default if factory is dataclasses.MISSING else factory()
-
-
-def _flags(defaults: Mapping[str, Any], argv: Sequence[str] | None) -> list[str]:
-    """`--key=value` for every option, as the parser wants it.
-
-    `--resume` means `--resume=true`, `--batch-size` means `--batch_size`, and `--seeds 1,2` or
-    `--seeds 1 2` means `--seeds=[1,2]`.
-
-    Raises:
-        NaspError: An option has an empty value, or a word belongs to no option.
-    """
-    given = list(sys.argv[1:] if argv is None else argv)
-    flags: list[str] = []
-    while given:
-        argument = given.pop(0)
-        if not argument.startswith("--"):
-            of_an_option = flags and flags[-1].startswith("--") and "=" not in flags[-1]
-            if argument != "-h" and not of_an_option:
-                hint = f": is it the data? Then --data {argument}" if "data" in defaults else ""
-                raise NaspError(f"{argument!r} is no option{hint}; see --help")
-            flags.append(argument)
-            continue
-        name, equals, value = argument[2:].partition("=")
-        name = name.replace("-", "_")
-        alone = not equals and (not given or given[0].startswith("-"))
-        if isinstance(defaults.get(name), bool) and alone:
-            value, equals = "true", "="
-        elif name in defaults and not equals and given and not given[0].startswith("--"):
-            value, equals = given.pop(0), "="
-        if equals and not value:
-            raise NaspError(f"--{name} has no value: give one, or leave the option out")
-        if isinstance(defaults.get(name), tuple) and not value.startswith(("[", "null")):
-            while given and not given[0].startswith("--"):
-                value += f",{given.pop(0)}"
-            value = f"[{value}]"
-        flags.append(f"--{name}{equals}{value}")
-    return flags
-
-
-def _is_number(default: Any) -> bool:
-    return isinstance(default, int | float) and not isinstance(default, bool)
-
-
-def _option(arguments: Sequence[str], name: str) -> str | None:
-    for i, argument in enumerate(arguments):
-        if argument.startswith(f"--{name}="):
-            return argument.partition("=")[2]
-        if argument == f"--{name}" and i + 1 < len(arguments):
-            return arguments[i + 1]
-    return None
-
-
-def _file(path: Path, parser: ArgumentParser, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    body = read_yaml(path, "configuration")
-    if body is None:
-        return {}
-    if not isinstance(body, dict):
-        raise NaspError(f"{path}: not a mapping of keys to values")
-    flat: dict[str, Any] = {}
-    for key, value in body.items():
-        if not dataclasses.is_dataclass(defaults.get(key)):
-            flat[key] = value
-        elif isinstance(value, dict):
-            flat |= {f"{key}.{k}": v for k, v in value.items()}
+def _tree(config: Any) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            tree[field.name] = _tree(value)
+        elif "registry" in field.metadata:
+            options = _tree(resolve(field, value)[1])
+            tree[field.name] = {"name": chosen_name(value), **options}
         else:
-            raise NaspError(f"{path}: {key} must be a mapping of its options, not {value!r:.40}")
-    for key, value in flat.items():
-        if key not in defaults:
-            raise NaspError(f"{path}: unknown key {key!r}{nearest(str(key), defaults)}")
+            tree[field.name] = _plain(value)
+    return tree
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path | str):
+        return without_password(str(value))
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    body = read_yaml(path, "configuration")
+    if body is not None and not isinstance(body, dict):
+        raise NaspError(f"{path}: not a mapping of keys to values")
+    return body or {}
+
+
+def _fill(key: str, available: AvailableOptions, texts: Mapping[str, str]) -> Any:
+    """The schema; or, given the key of an option, the `Options` of the class that it chooses."""
+    part = available.parts[key]
+    schema = type(part.default)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(schema, key or None)
+    for name, value in part.from_file.items():
         try:
-            parser.parse_object({key: value})
+            parser.parse_object({name: value})
+            _checked(part.options[name], value)
         except (ArgumentError, *WRONG) as error:
-            raise NaspError(f"{path}: {_one_line(error)}") from error
-    return flat
+            raise NaspError(f"{available.file}{_one_line(error)}") from error
+    parser.set_defaults({name: option.default for name, option in part.options.items()})
+    parser.set_defaults(part.from_file)
+    given = [k for k in texts if k in part.options and k not in available.names]
+    try:
+        parsed = parser.parse_args([f"--{k}={texts[k]}" for k in given])
+    except (ArgumentError, *WRONG) as error:
+        raise NaspError(_one_line(error)) from error
+    if not key:
+        return schema(**_values(part.default, parsed, "", available, texts))
+    values = _values(part.default, parsed[key], f"{key}.", available, texts)
+    try:
+        return schema(**values)
+    except NaspError as error:
+        raise NaspError(f"{key}.{error}") from error
 
 
-def _build(schema: type[Schema], values: Namespace, prefix: str = "") -> Schema:
-    given = {}
-    hints = get_type_hints(schema)
-    for field in dataclasses.fields(cast(Any, schema)):
-        value, name = values[field.name], prefix + field.name
-        if dataclasses.is_dataclass(default := _default(field)) and value is not None:
-            value = _build(type(default), value, f"{name}.")
-        if value is None and type(None) not in get_args(hints[field.name]):
-            raise NaspError(f"{name} is null: give a value, or leave it out")
-        for part in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(part, int) and abs(part) >= 1 << 63:
-                raise NaspError(f"{name} is {str(part)[:40]}; it must fit 64 bits")
-            if name == "seed" and isinstance(part, int) and part < 0:
-                raise NaspError(f"seed is {part}; it must be 0 or more")
-            if isinstance(part, float) and math.isinf(part):
-                raise NaspError(f"{name} is {part}; it must be finite")
-        given[field.name] = tuple(value) if isinstance(value, list) else value
-    return schema(**given)
+def _values(
+    default: Any,
+    parsed: Namespace,
+    prefix: str,
+    available: AvailableOptions,
+    texts: Mapping[str, str],
+) -> dict[str, Any]:
+    """The checked values of a dataclass by field."""
+    values: dict[str, Any] = {}
+    for option in options_of(default, prefix):
+        key, name, section = option.key, option.field.name, option.default
+        if dataclasses.is_dataclass(section):
+            inner = _values(section, parsed[name], f"{key}.", available, texts)
+            values[name] = cast(type, type(section))(**inner)
+        elif option.chooses:
+            values[name] = _chosen(key, available, texts)
+        else:
+            values[name] = _checked(option, parsed[name])
+    return values
+
+
+def _chosen(
+    key: str, available: AvailableOptions, texts: Mapping[str, str]
+) -> str | dict[str, Any]:
+    """The name of a chosen class, with those of its options that are not its defaults."""
+    name = available.names[key]
+    if key not in available.parts:
+        return name
+    options, default = _fill(key, available, texts), available.parts[key].default
+    values = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
+    others = {k: v for k, v in values.items() if v != getattr(default, k)}
+    return {"name": name, **others} if others else name
+
+
+def _checked(option: Option, value: Any) -> Any:
+    if value is None and not option.takes(type(None)):
+        raise NaspError(f"{option.key} is null: give a value, or leave it out")
+    for part in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(part, int) and abs(part) >= 1 << 63:
+            raise NaspError(f"{option.key} is {str(part)[:40]}; it must fit 64 bits")
+        if option.key == "seed" and isinstance(part, int) and part < 0:
+            raise NaspError(f"seed is {part}; it must be 0 or more")
+        if isinstance(part, float) and math.isinf(part):
+            raise NaspError(f"{option.key} is {part}; it must be finite")
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return text.replace('Parser key "', 'option "').replace("<class '", "").replace("'>", "")
+    for before, after in SAID.items():
+        text = text.replace(before, after)
+    return text

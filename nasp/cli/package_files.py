@@ -1,4 +1,4 @@
-"""Finds the files that come with the packages: `configs/` and `datasets/`."""
+"""What comes with the packages: their version, and the files of `configs/` and `datasets/`."""
 
 from pathlib import Path
 
@@ -21,6 +21,11 @@ def resource(relative: str) -> Path:
     raise NaspError(f"{relative} is missing from the installation: install the package again")
 
 
+def configs(space: str) -> dict[str, Path]:
+    """The configuration files of a space by name, in alphabetical order."""
+    return {path.stem: path for path in sorted(resource(f"configs/{space}").glob("*.yaml"))}
+
+
 def find_config(name: str, space: str) -> Path:
     """The configuration file of `--config`: a path, or a name in `configs/<space>/`.
 
@@ -30,10 +35,20 @@ def find_config(name: str, space: str) -> Path:
     path = Path(name).expanduser()
     if path.is_file():
         return path
-    known = {path.stem: path for path in sorted(resource(f"configs/{space}").glob("*.yaml"))}
+    known = configs(space)
     if name not in known:
         raise NaspError(
             f"no configuration {name!r}{nearest(name, known)}: give a file, or one of "
             + ", ".join(known)
         )
     return known[name]
+
+
+def version() -> str:
+    """The version of the installed packages; 0+unknown if they are not installed."""
+    from importlib import metadata  # here, as it takes a while and few ask
+
+    try:
+        return metadata.version("nasp")
+    except metadata.PackageNotFoundError:
+        return "0+unknown"

@@ -3,7 +3,6 @@
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,18 @@ import numpy as np
 import psutil
 import torch
 
+from nasp.cli.package_files import version
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def describe(device: torch.device) -> dict[str, Any]:
     """Versions, the commit of the checkout (None without one) and the device's name."""
-    try:
-        own = version("nasp")
-    except PackageNotFoundError:
-        own = "0+unknown"
     versions = {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
-        "nasp": own,
+        "nasp": version(),
     }
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {"device": name, "versions": versions, "commit": _commit()}

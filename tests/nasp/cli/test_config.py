@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from nasp.cli.config import differences, flatten, parse, to_yaml
+from nasp.cli.help import Help
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import RunOptions
 
@@ -61,7 +62,7 @@ class Schema:
 
 
 def parsed(*argv: str) -> Schema:
-    return parse(Schema, argv, program="program", space="sif", description="Does.")
+    return parse(Schema, argv, program="program", space="sif", help=Help("Does."))
 
 
 def test_defaults_file_and_options_in_that_order(tmp_path: Path) -> None:
@@ -194,14 +195,6 @@ def test_only_a_regular_file_of_utf8_is_read(tmp_path: Path) -> None:
         parsed("--config", str(file))
 
 
-def test_help_shows_types_and_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parsed("--help")
-    assert caught.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "Length of an embedding. (type: int, default: 8)" in shown
-
-
 def test_lists_by_blanks_and_stray_words() -> None:
     assert parsed("--fractions", "0.1", "0.9", "--resume").fractions == (0.1, 0.9)
     assert parsed("--fractions=0.1", "0.9").fractions == (0.1, 0.9)
@@ -214,7 +207,7 @@ def test_lists_by_blanks_and_stray_words() -> None:
 @pytest.mark.parametrize("seed", ["-1", str(2**63), str(10**30)])
 def test_a_seed_is_one_that_a_generator_takes(seed: str) -> None:
     with pytest.raises(NaspError, match="seed is "):
-        parse(RunOptions, ["--seed", seed], program="p", space="sif", description="d")
+        parse(RunOptions, ["--seed", seed], program="p", space="sif", help=Help("Does."))
 
 
 def test_no_password_is_written_down() -> None:

@@ -1,0 +1,6 @@
+"""`python -m nasp`: all commands under one name, as the console script `nasp`."""
+
+from nasp.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,251 @@
+"""All commands: what each is called, what it reads, what it runs, and what its help says."""
+
+import sys
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import NoReturn
+
+from nasp.cli.package_files import version
+from nasp.errors import NaspError, check_known
+from nasp.experiment.run_folder import run_command
+
+FIRST = (
+    *("model", "genotype", "data", "data_dir", "columns", "split"),
+    *("methods", "embedding_dims", "seeds", "space", "strategy", "epochs", "batch_size"),
+    *("seed", "device", "jobs", "output", "resume", "config"),
+)
+"""What `--help` shows, in this order; `--help_all` shows the other options, too."""
+GROUPS = {
+    "data": (
+        *("DataOptions", "RatingOptions", "Reading", "Synthetic"),
+        *("model", "genotype", "data", "data_dir"),
+    ),
+    "comparison": ("methods", "embedding_dims", "seeds", "tuning_trials", "Ranges"),
+    "search": ("SearchOptions",),
+    "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
+    "run": (
+        *("RunOptions", "device", "precision", "workers", "jobs"),
+        *("config", "help", "help_all", "version"),
+    ),
+}
+"""The headings of the help: see `nasp.cli.help.Help`."""
+TIMED = ("search", "train")  # their records say how long they took
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        name: What it does and for which task, `search cnn`.
+        module: Runs this command alone: `python -m MODULE`.
+        schema: Place of the dataclass of its options, `package.module:Class`.
+        function: Place of the function that does the work. It takes the options; for a search or a
+            training also the moment of `time.perf_counter` at which the command began. Metrics that
+            it returns are printed.
+        description: What it does, in a sentence.
+        examples: Options that somebody might give, with a comment.
+    """
+
+    name: str
+    module: str
+    schema: str
+    function: str
+    description: str
+    examples: Collection[str]
+
+    @property
+    def verb(self) -> str:
+        """What it does."""
+        return self.name.split()[0]
+
+    @property
+    def task(self) -> str:
+        """What it does it for; its configurations are in the folder of this name in `configs/`."""
+        return self.name.split()[1]
+
+    def run(self, argv: Sequence[str] | None = None, program: str | None = None) -> None:
+        """Read the options and do the work.
+
+        Args:
+            argv: The options; those of the process if None.
+            program: How the command was called; `python -m MODULE` if None.
+
+        Raises:
+            NaspError: A mistake of the user.
+        """
+        began = time.perf_counter()
+        # Imported here: an interruption while this takes its time is told in one line.
+        from nasp.cli.config import parse
+        from nasp.cli.help import Help
+
+        config = parse(
+            resolve_name(self.schema),
+            argv,
+            program=program or f"python -m {self.module}",
+            space=self.task,
+            help=Help(self.description, self.examples, FIRST, GROUPS),
+        )
+        # Only now: a mistake in the options waits for no import.
+        function = resolve_name(self.function)
+        metrics = function(config, began) if self.verb in TIMED else function(config)
+        if metrics is not None:
+            print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+
+
+TABLE = (
+    Command(
+        "search cnn",
+        "nasp.cnn_search",
+        "nasp.cnn.config:SearchConfig",
+        "nasp.cnn.commands:search",
+        "Search for the normal and the reduction cell of a CNN.",
+        (
+            "--config smoke  # under two minutes, to try it",
+            "--data cifar10 --strategy darts",
+        ),
+    ),
+    Command(
+        "search rnn",
+        "nasp.rnn_search",
+        "nasp.rnn.config:SearchConfig",
+        "nasp.rnn.commands:search",
+        "Search for the recurrent cell of a language model.",
+        (
+            "--config smoke  # a minute, to try it",
+            "--data ptb --strategy darts",
+        ),
+    ),
+    Command(
+        "search sif",
+        "sif.search",
+        "sif.config:SearchConfig",
+        "sif.commands:search",
+        "Search for the interaction function of a table of ratings.",
+        (
+            "--data movielens --output runs/found",
+            "--data ratings.csv --columns user=uid,item=isbn",
+        ),
+    ),
+    Command(
+        "train cnn",
+        "nasp.cnn_train",
+        "nasp.cnn.config:TrainConfig",
+        "nasp.cnn.commands:train",
+        "Train the network of a cell on CIFAR-10 or ImageNet.",
+        (
+            "--config cifar10 --genotype runs/cells",
+            "--config imagenet --genotype darts_v2  # a published cell",
+        ),
+    ),
+    Command(
+        "train rnn",
+        "nasp.rnn_train",
+        "nasp.rnn.config:TrainConfig",
+        "nasp.rnn.commands:train",
+        "Train the language model of a recurrent cell.",
+        (
+            "--config ptb --genotype runs/cell",
+            "--config wikitext-2 --genotype darts_v2",
+        ),
+    ),
+    Command(
+        "train sif",
+        "sif.train",
+        "sif.config:TrainConfig",
+        "sif.commands:train",
+        "Train a found interaction function on a table of ratings.",
+        (
+            "--genotype runs/found/genotype.json --seed 2",
+            "--genotype genotype.json --data ratings.csv",
+        ),
+    ),
+    Command(
+        "evaluate cnn",
+        "nasp.cnn_eval",
+        "nasp.cnn.config:EvalConfig",
+        "nasp.cnn.commands:evaluate",
+        "Evaluate a trained network on test images.",
+        (
+            "--model runs/trained --data cifar10",
+            "--model model.pt --data my/images",
+        ),
+    ),
+    Command(
+        "evaluate rnn",
+        "nasp.rnn_eval",
+        "nasp.rnn.config:EvalConfig",
+        "nasp.rnn.commands:evaluate",
+        "Compute the exact test perplexity of a trained language model.",
+        (
+            "--model runs/trained --data ptb",
+            "--model model.pt --data my/texts",
+        ),
+    ),
+    Command(
+        "compare sif",
+        "sif.compare",
+        "sif.comparison.config:CompareConfig",
+        "sif.comparison.run:compare",
+        "Compare methods, searched and fixed ones, on tables of ratings.",
+        (
+            "--config compare --jobs 2",
+            "--data ratings.csv --methods nasp,biased_mf",
+        ),
+    ),
+)
+COMMANDS = {command.name: command for command in TABLE}
+"""All commands by name, `search cnn`."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run a command by its name: `nasp search cnn --data cifar10`.
+
+    Args:
+        argv: What it does, its task and its options; those of the process if None.
+
+    Raises:
+        NaspError: There is no such command, or a mistake in its options.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    called = Path(sys.argv[0]).stem
+    program = "python -m nasp" if called == "__main__" else called
+    given = list(takewhile(lambda word: not word.startswith("-"), words))[:2]
+    if (name := " ".join(given)) in COMMANDS:
+        COMMANDS[name].run(words[2:], f"{program} {name}")
+        return
+    if given:
+        check_known("command", given[0], dict.fromkeys(c.verb for c in TABLE))
+    if len(given) == 2:
+        check_known("command", name, COMMANDS)
+    names = [c.name for c in TABLE if c.verb in given or not given]
+    options = {word.replace("-", "_") for word in words[len(given) :]}
+    if "__version" in options:
+        print(f"nasp {version()}")
+    elif options & {"_h", "__help", "__help_all"}:
+        print(_overview(names, program))
+    else:
+        raise NaspError(f"which command? There are {', '.join(names)}; see {program} --help")
+
+
+def _overview(names: Sequence[str], program: str) -> str:
+    return "\n".join(
+        [
+            f"usage: {program} COMMAND TASK [--option value ...]",
+            "",
+            "commands and tasks:",
+            *(f"  {name:14}{COMMANDS[name].description}" for name in names),
+            "",
+            f"The options of a command: {program} {names[0]} --help",
+            f"The version: {program} --version",
+        ]
+    )
+
+
+def run() -> NoReturn:
+    """Run the command that the process was called for, and exit: the console script `nasp`."""
+    run_command(main)

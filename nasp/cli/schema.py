@@ -1,0 +1,175 @@
+"""The options that a command line may give: those of a schema, and of the classes it chooses."""
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from nasp.errors import NaspError, nearest
+from nasp.registry import check_chosen, chosen_name, resolve
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """A field of a dataclass of options.
+
+    Attributes:
+        key: Its name, after those of the sections that it lies in: `tune.learning_rate`.
+        field: The field.
+        schema: The dataclass that has the field, itself or from a base.
+        hint: Its declared type.
+        default: Its value if none is given.
+    """
+
+    key: str
+    field: "dataclasses.Field[Any]"
+    schema: type
+    hint: Any
+    default: Any
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it chooses a class from a registry: `nasp.registry.chosen` made it."""
+        return "registry" in self.field.metadata
+
+    def takes(self, *kinds: type) -> bool:
+        """Whether one of these is among its types; `tuple` stands for any tuple."""
+        return not set(kinds).isdisjoint(_kinds(self.hint))
+
+
+def options_of(default: Any, prefix: str = "") -> Iterator[Option]:
+    """The options of a dataclass with its defaults; a section is one option here."""
+    hints = get_type_hints(type(default))
+    for field in dataclasses.fields(default):
+        value, key = getattr(default, field.name), prefix + field.name
+        yield Option(key, field, type(default), hints[field.name], value)
+
+
+def _kinds(hint: Any) -> Iterator[Any]:
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        for part in get_args(hint):
+            yield from _kinds(part)
+    else:
+        yield origin or hint
+
+
+@dataclasses.dataclass
+class Part:
+    """A schema, or the `Options` of a chosen class.
+
+    Attributes:
+        default: The dataclass with its defaults.
+        options: Its options by key; those in its sections are among them.
+        from_file: What the configuration file says, by key.
+    """
+
+    default: Any
+    options: dict[str, Option] = dataclasses.field(default_factory=dict)
+    from_file: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class AvailableOptions:
+    """All options that a command line may give, with what a configuration file says of them.
+
+    A chosen class is imported only if the command line or the file gives one of its options.
+
+    Args:
+        schema: The dataclass of a command's options.
+        given: What the command line gives, by key.
+        path: The configuration file.
+        body: What it holds.
+        shown: Chosen classes to import all the same: those that the command line names, or all.
+
+    Attributes:
+        parts: The schema, under the key ""; each class that was imported, under the key of the
+            option that chooses it.
+        names: The name of each chosen class, imported or not, by that key.
+
+    Raises:
+        NaspError: A chosen class is unknown; or the file has an unknown key, or no mapping where a
+            section has one.
+    """
+
+    def __init__(
+        self,
+        schema: type,
+        given: Mapping[str, str | None],
+        path: Path | None = None,
+        body: Mapping[str, Any] | None = None,
+        shown: Literal["none", "named", "all"] = "none",
+    ) -> None:
+        self.file = "" if path is None else f"{path}: "
+        self.parts: dict[str, Part] = {}
+        self.names: dict[str, str] = {}
+        self._given, self._shown = given, shown
+        self._unknown: list[str] = []  # keys of the file
+        self._add_part("", schema(), body or {})
+        if self._unknown:
+            key = self._unknown[0]
+            raise NaspError(f"{self.file}unknown key {key!r}{self.hint(key)}")
+
+    def by_key(self) -> dict[str, Option]:
+        """All of them; those of a chosen class only where it was imported."""
+        return {key: option for part in self.parts.values() for key, option in part.options.items()}
+
+    def hint(self, key: str) -> str:
+        """What to say after an unknown key: the nearest one, and what a chosen class has."""
+        chooser, _, name = key.rpartition(".")
+        if chooser not in self.names:
+            return nearest(key, self.by_key())
+        has = [k.removeprefix(f"{chooser}.") for k in self.parts[chooser].options]
+        return f"{nearest(name, has)}; {self.names[chooser]} has {', '.join(has) or 'no options'}"
+
+    def _add_part(self, key: str, default: Any, body: Mapping[str, Any]) -> None:
+        part = self.parts[key] = Part(default)
+        self._add(part, default, f"{key}." if key else "", body)
+
+    def _add(self, part: Part, default: Any, prefix: str, body: Mapping[str, Any]) -> None:
+        """Add the options of a dataclass, and what the file says of them."""
+        options = {option.field.name: option for option in options_of(default, prefix)}
+        self._unknown += [f"{prefix}{name}" for name in body if name not in options]
+        for name, option in options.items():
+            if dataclasses.is_dataclass(option.default):
+                section = body.get(name, {})
+                if not isinstance(section, Mapping):
+                    raise NaspError(
+                        f"{self.file}{option.key} must be a mapping of its options, "
+                        f"not {section!r:.40}"
+                    )
+                self._add(part, option.default, f"{option.key}.", section)
+                continue
+            part.options[option.key] = option
+            if option.chooses:
+                self._choose(option, body.get(name, option.default))
+            elif name in body:
+                part.from_file[option.key] = body[name]
+
+    def _choose(self, option: Option, value: Any) -> None:
+        """Settle which class is chosen, and add its options where they are needed.
+
+        Args:
+            option: What chooses it.
+            value: The file's, or the default.
+        """
+        key, registry = option.key, option.field.metadata["registry"]
+        try:
+            check_chosen(key, value, registry)
+        except NaspError as error:
+            raise NaspError(f"{self.file}{error}") from error
+        before = chosen_name(value)
+        options = {} if isinstance(value, str) else {k: v for k, v in value.items() if k != "name"}
+        name = self.names[key] = self._given.get(key) or before
+        check_chosen(key, name, registry)
+        if options and name != before:
+            warnings.warn(
+                f"{self.file}the options of {key} {before} are left out, as --{key} is {name}",
+                stacklevel=2,
+            )
+            options = {}
+        named = self._shown == "all" or (self._shown == "named" and key in self._given)
+        if options or named or any(k.startswith(f"{key}.") for k in self._given):
+            _, default = resolve(option.field, name)
+            self._add_part(key, default, options)
