@@ -1,16 +1,15 @@
 """The recurrent cell whose nodes are undecided, and its one-path gradient."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
-from nasp.core.relaxation import Relaxation
+from nasp.core.relaxation import Choice, Probes, Relaxation, factor_of
 from nasp.rnn.operations import OPERATIONS, value
-from nasp.rnn.through_time import SharedMap, deferred
+from nasp.rnn.through_time import SharedMap
 from nasp.rnn.words import uniform
 
 States = tuple[Tensor, ...]
@@ -65,22 +64,30 @@ class SearchCell(nn.Module):
             relaxation: Weights of the candidates.
             mask: Dropout's on states before their products, `(batch, units)`.
         """
-        history = _History(mask)
-        notes = [_Notes(history) for _ in self.decisions]
-        relaxation = self._collected(self._present(relaxation), notes)
-        state_map, maps = SharedMap(self.state_map), [SharedMap(weight) for weight in self.maps]
+        relaxation = self._present(relaxation)
         edges = [sorted({e for e, _ in relaxation.active[d.name]}) for d in self.decisions]
+        history = _History(mask)
+        probes = {
+            d.name: _Probe(d, weight.detach(), own, history)
+            for d, weight, own in zip(self.decisions, self.maps, edges, strict=True)
+        }
+        relaxation = relaxation.repeated(probes)
+        probed = any(map(relaxation.is_probed, probes))
+        state_map, maps = SharedMap(self.state_map), [SharedMap(weight) for weight in self.maps]
         outputs = []
-        for step, x in enumerate((inputs @ self.input_map).unbind(0)):
+        for x in (inputs @ self.input_map).unbind(0):
             first = _updated(state, x + state_map(_masked(state, mask)), torch.tanh)
             states: States = (self.norm(first),)
-            for d, shared, own, kept in zip(self.decisions, maps, edges, notes, strict=True):
-                run = _candidates(d, relaxation, states, own, mask, shared, kept)
-                probe = partial(kept.take, step, relaxation.weights[d.name])
-                states = (*states, self.norm(relaxation.mix(d.name, run, probe)))
+            for d, shared, own in zip(self.decisions, maps, edges, strict=True):
+                used = states[own[0]] if len(own) == 1 else torch.stack([states[e] for e in own])
+                product = shared(_masked(used, mask).view(-1, used.shape[-1]))
+                if probed:
+                    probes[d.name].products.append(product.detach())
+                run = _candidates(d, relaxation.active[d.name], own, used, product)
+                states = (*states, self.norm(relaxation.mix(d.name, run)))
             state = torch.stack(states[1:]).mean(0)
             outputs.append(state)
-            if any(kept.wanted for kept in notes):
+            if probed:
                 history.states.append(tuple(s.detach() for s in states))
         return torch.stack(outputs)
 
@@ -92,20 +99,6 @@ class SearchCell(nn.Module):
                 none = d.operations.index(d.absent)
                 active[d.name] = tuple((e, k) for e, k in active[d.name] if k != none)
         return replace(relaxation, active=active)
-
-    def _collected(self, relaxation: Relaxation, notes: Sequence["_Notes"]) -> Relaxation:
-        """The same relaxation; where it is probed, its gradients are found when all steps are."""
-        if not relaxation.discrete:
-            return relaxation
-        weights = dict(relaxation.weights)
-        for d, weight, kept in zip(self.decisions, self.maps, notes, strict=True):
-            a = weights[d.name]
-            if a.requires_grad and torch.is_grad_enabled():
-                kept.wanted = True
-                choice = relaxation.active[d.name][0]
-                find = partial(kept.gradient, d, choice, weight.detach(), a.detach())
-                weights[d.name] = deferred(a, find)
-        return replace(relaxation, weights=weights)
 
 
 class _History:
@@ -130,75 +123,88 @@ class _History:
         return self.stacked[edge]
 
 
-@dataclass
-class _Notes:
-    """What the gradient of a probed decision is made of, by time step.
+class _Probe:
+    """Finds ∂L/∂A of a node, a sum over time, from its gradients of all time steps.
+
+    A predecessor's product is taken once, over all time steps, and not at all if nothing of it is
+    asked for; that of a predecessor that ran is known. With `c` and `z` from the product, a
+    candidate's inner product is `⟨g, s⟩ − ⟨c g, s⟩ + ⟨c g, f(z)⟩`, and all but the last term serves
+    all activations. One predecessor at a time fits a processor's cache, and memory does not grow
+    with their number.
+
+    Args:
+        decision: The node.
+        weight: Its map, without autograd's history, `(units, 2 · units)`.
+        ran: The predecessors that run.
+        history: The states.
 
     Attributes:
-        history: The states.
-        wanted: Whether the decision is probed.
-        products: That of the candidate that runs, without autograd's history.
-        gradients: ∂L/∂node.
+        products: Of the predecessors that run, at each time step, without autograd's history,
+            `(predecessors · batch, 2 · units)`.
     """
 
-    history: _History
-    wanted: bool = False
-    products: list[Tensor] = field(default_factory=list)
-    gradients: dict[int, Tensor] = field(default_factory=dict)
+    def __init__(
+        self, decision: Decision, weight: Tensor, ran: Sequence[int], history: _History
+    ) -> None:
+        self.decision, self.weight, self.ran, self.history = decision, weight, ran, history
+        self.products: list[Tensor] = []
 
-    def take(self, step: int, a: Tensor, gradient: Tensor) -> Tensor:
-        """Note ∂L/∂node of a step; the sum over the steps is found once, by `gradient`."""
-        self.gradients[step] = gradient
-        return torch.zeros_like(a)
-
-    def gradient(
-        self, decision: Decision, chosen: tuple[int, int], weight: Tensor, a: Tensor
-    ) -> Tensor:
-        """Σ over time of ⟨∂L/∂node, candidate⟩ for all candidates, `(edges, operations)`.
-
-        A predecessor's product is taken once, over all time steps; that of the candidate that ran
-        is known. With `c` and `z` from the product, a candidate's inner product is
-        `⟨g, s⟩ − ⟨c g, s⟩ + ⟨c g, f(z)⟩`, and all but the last term serves all activations. One
-        predecessor at a time fits a processor's cache, and memory does not grow with their number.
-        """
-        if not self.gradients:
-            return torch.zeros_like(a)
-        zero = torch.zeros_like(self.products[0].chunk(2, -1)[0])
-        g = torch.cat([self.gradients.get(t, zero) for t in range(len(self.products))]).view(-1)
+    def __call__(self, gradient: Tensor, probes: Probes | None) -> Tensor:
+        """`(edges, operations)`, from gradients `(steps, batch, units)`."""
+        g, operations = gradient.view(-1), self.decision.operations
         rows = []
-        for edge in range(len(decision.sources)):
-            state, passed = self.history.of(edge)
-            product = torch.cat(self.products) if edge == chosen[0] else passed @ weight
-            gate, z = product.chunk(2, -1)
-            gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)
-            shared = torch.dot(g, s) - torch.dot(gated, s)
-            none = torch.zeros_like(shared)
-            inner = [
-                none if k == decision.absent else shared + torch.dot(gated, value(k, z))
-                for k in decision.operations
+        for edge in range(len(self.decision.sources)):
+            factors = [
+                0.0 if name == self.decision.absent else factor_of(probes, (edge, k))
+                for k, name in enumerate(operations)
             ]
-            rows.append(torch.stack(inner))
-        self.gradients.clear()
-        return torch.stack(rows).to(a.dtype)
+            rows.append(self._row(edge, factors, g) if any(factors) else g.new_zeros(len(factors)))
+        return torch.stack(rows)
+
+    def _row(self, edge: int, factors: Sequence[float], g: Tensor) -> Tensor:
+        """The entries of a predecessor, `(operations,)`, for the flat gradient of the node."""
+        state, passed = self.history.of(edge)
+        product = self._known(self.ran.index(edge)) if edge in self.ran else passed @ self.weight
+        gate, z = product.chunk(2, -1)
+        gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)
+        shared = torch.dot(g, s) - torch.dot(gated, s)
+        inner = []
+        for name, factor in zip(self.decision.operations, factors, strict=True):
+            if factor == 0.0:
+                inner.append(torch.zeros_like(shared))
+                continue
+            entry = shared + torch.dot(gated, value(name, z))
+            inner.append(entry if factor == 1.0 else factor * entry)
+        return torch.stack(inner)
+
+    def _known(self, position: int) -> Tensor:
+        """The product of one of the predecessors that ran, `(steps · batch, 2 · units)`."""
+        if len(self.ran) == 1:
+            return torch.cat(self.products)
+        return torch.cat([p.tensor_split(len(self.ran))[position] for p in self.products])
 
 
 def _candidates(
     decision: Decision,
-    relaxation: Relaxation,
-    states: States,
+    active: Sequence[Choice],
     edges: Sequence[int],
-    mask: Tensor | None,
-    shared: SharedMap,
-    notes: _Notes,
+    used: Tensor,
+    product: Tensor,
 ) -> Callable[[int, int], Tensor]:
-    """Evaluates the candidates that run: one product, and each activation once, for all edges."""
-    used = states[edges[0]] if len(edges) == 1 else torch.stack([states[e] for e in edges])
-    product = shared(_masked(used, mask).view(-1, used.shape[-1]))
-    if notes.wanted:
-        notes.products.append(product.detach())
+    """Evaluates the candidates that run, each activation once for all their predecessors.
+
+    Args:
+        decision: The node.
+        active: Those candidates.
+        edges: Their predecessors.
+        used: The states of these, `(predecessors, batch, units)`, or `(batch, units)` of one alone.
+        product: Theirs with the node's map, `(predecessors · batch, 2 · units)`.
+    """
     product = product.view(*used.shape[:-1], -1)
-    operations = {k for _, k in relaxation.active[decision.name]}
-    values = {k: _updated(used, product, OPERATIONS[decision.operations[k]]) for k in operations}
+    values = {
+        k: _updated(used, product, OPERATIONS[decision.operations[k]])
+        for k in {k for _, k in active}
+    }
     if len(edges) == 1:
         return lambda edge, k: values[k]
     apart = {k: many.unbind(0) for k, many in values.items()}

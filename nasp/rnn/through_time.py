@@ -1,32 +1,17 @@
-"""Gradients that are sums over the time steps, each found once, in one large operation.
+"""A matrix product at all time steps of a sequence, whose gradient is one large product.
 
-Autograd finds a part of the sum at every step and adds it, which for a weight matrix means to
-write and read as many numbers as the matrix has at each step, and products of few rows. Here a
-backward pass only takes notes at the steps; when all that used the tensor has been differentiated,
-the notes are stacked and the sum is found at once. Autograd itself tells that moment: the tensor
-passes through an identity, whose turn comes after that of all its users.
+Autograd finds a part of the sum at every step and adds it, which means to write and read as many
+numbers as the matrix has at each step, and products of few rows.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-Find = Callable[[], Tensor]
+from nasp.core.deferred import deferred, refuse_second_derivatives
+
 Notes = dict[int, tuple[Tensor, Tensor]]  # input and ∂L/∂output of each use, by its position
-
-
-def deferred(tensor: Tensor, find: Find) -> Tensor:
-    """The same tensor, whose gradient is what `find` returns after the steps' backward passes.
-
-    Args:
-        tensor: Used by time steps that return no gradient, or a part of it, and take notes.
-        find: Called once in each backward pass, without autograd; what it returns is added to what
-            the steps returned. It must hold no tensor that has a history, or that would never be
-            freed.
-    """
-    return _Deferred.apply(tensor, find)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class SharedMap:
@@ -62,13 +47,6 @@ def _total(weight: Tensor, notes: Notes) -> Tensor:
     return inputs.T @ gradients
 
 
-def _refuse_second_derivatives() -> None:
-    # Autograd runs a backward pass in this mode if asked to differentiate it again. Notes have no
-    # history: without this, that derivative would lack terms.
-    if torch.is_grad_enabled():
-        raise RuntimeError("no second derivatives through time: take DARTS with hessian=finite")
-
-
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, notes: Notes, use: int) -> Tensor:
@@ -78,21 +56,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, None]:
-        _refuse_second_derivatives()
+        refuse_second_derivatives()
         x, weight = ctx.saved_tensors
         ctx.notes[ctx.use] = (x.detach(), grad)
         return grad @ weight.T if ctx.needs_input_grad[0] else None, None, None, None
-
-
-class _Deferred(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, find: Find) -> Tensor:
-        ctx.find = find
-        ctx.set_materialize_grads(False)
-        return tensor.view_as(tensor)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor | None) -> tuple[Tensor, None]:
-        _refuse_second_derivatives()
-        found = ctx.find()
-        return found if grad is None else found + grad, None

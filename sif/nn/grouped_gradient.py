@@ -1,47 +1,88 @@
 """⟨gradient, candidate⟩ of many interaction functions at once, in few large products."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
 
+from nasp.core.relaxation import Probes
 from sif.nn.operations import OPERATIONS, Function
 
 
 class GroupedProbe:
-    """Evaluates functions together that end in operations on equally many parts.
-
-    Each inner function is evaluated once; each final operation runs on all tuples of parts that
-    occur, stacked. The few values that no candidate asked for cost less than stacks of their own.
+    """The `nasp.core.relaxation.Probe` of an interaction with many candidate functions.
 
     Args:
         candidates: The functions.
     """
 
     def __init__(self, candidates: Sequence[Function]) -> None:
-        self._groups: dict[int, tuple[dict[tuple[int | Function, ...], None], dict[str, None]]] = {}
-        for function in candidates:  # dictionaries as ordered sets
-            tuples, operations = self._groups.setdefault(len(function.parts), ({}, {}))
-            tuples[function.parts] = operations[function.operation] = None
-        place: dict[tuple[str, tuple[int | Function, ...]], int] = {}
-        for tuples, operations in self._groups.values():
-            for operation in operations:
-                for parts in tuples:
-                    place[operation, parts] = len(place)
-        self._total = len(place)
-        self._places = torch.tensor([place[f.operation, f.parts] for f in candidates])
+        self._candidates = tuple(candidates)
+        # Where all are evaluated, most operations meet most parts: the few values that no candidate
+        # asked for cost less than stacks of their own.
+        self._all = _Groups(self._candidates, lambda f: len(f.parts))
 
-    def __call__(self, gradient: Tensor, embeddings: Sequence[Tensor], heads: Tensor) -> Tensor:
+    def __call__(
+        self,
+        gradient: Tensor,
+        probes: Probes | None,
+        embeddings: Sequence[Tensor],
+        heads: Tensor,
+    ) -> Tensor:
         """Inner products of a gradient with `head_k · f_k(embeddings)` for each candidate k.
 
         Args:
             gradient: Of the loss by the ratings, `(ratings,)`.
+            probes: The candidates to evaluate, `(0, k)`, and the factor on each; all, with factor
+                one, if None.
             embeddings: `(ratings, embedding_dim)` for each entity.
             heads: `(candidates, longest width)`.
 
         Returns:
-            `(1, candidates)`.
+            `(1, candidates)`, zero for those that are not evaluated.
         """
+        if probes is None:
+            return self._all.products(gradient, embeddings, heads).unsqueeze(0)
+        asked = sorted(k for _, k in probes)
+        groups = _Groups(
+            [self._candidates[k] for k in asked], lambda f: (len(f.parts), f.operation)
+        )
+        positions = torch.tensor(asked, device=heads.device)
+        found = groups.products(gradient, embeddings, heads.index_select(0, positions))
+        found *= found.new_tensor([probes[0, k] for k in asked])
+        entries = found.new_zeros(len(self._candidates))
+        return entries.index_copy_(0, positions, found).unsqueeze(0)
+
+
+class _Groups:
+    """Functions that are evaluated together where their last operations join equally many parts.
+
+    Each inner function is evaluated once. Each last operation of a group runs once, on all tuples
+    of parts that occur in the group, stacked.
+
+    Args:
+        functions: What is evaluated.
+        group: The group of a function; all of a group have equally many parts.
+    """
+
+    def __init__(
+        self, functions: Sequence[Function], group: Callable[[Function], Hashable]
+    ) -> None:
+        groups: dict[Hashable, tuple[dict[tuple[int | Function, ...], None], dict[str, None]]] = {}
+        for function in functions:  # dictionaries as ordered sets
+            tuples, operations = groups.setdefault(group(function), ({}, {}))
+            tuples[function.parts] = operations[function.operation] = None
+        place: dict[tuple[str, tuple[int | Function, ...]], int] = {}
+        for tuples, operations in groups.values():
+            for operation in operations:
+                for parts in tuples:
+                    place[operation, parts] = len(place)
+        self._groups = list(groups.values())
+        self._total = len(place)
+        self._places = torch.tensor([place[f.operation, f.parts] for f in functions])
+
+    def products(self, gradient: Tensor, embeddings: Sequence[Tensor], heads: Tensor) -> Tensor:
+        """`(functions,)`, with a row of `heads` for each function."""
         known = dict[Function, Tensor]()
 
         def value(part: int | Function) -> Tensor:
@@ -49,10 +90,10 @@ class GroupedProbe:
 
         sums = heads.new_zeros(self._total, heads.shape[1])
         start = 0
-        for tuples, operations in self._groups.values():
+        for tuples, operations in self._groups:
             columns = [torch.stack([*map(value, c)]) for c in zip(*tuples, strict=True)]
             for operation in operations:
                 met = gradient.matmul(OPERATIONS[operation](columns))  # (tuples, width)
                 sums[start : start + len(tuples), : met.shape[1]] = met
                 start += len(tuples)
-        return (sums.index_select(0, self._places.to(heads.device)) * heads).sum(1).unsqueeze(0)
+        return (sums.index_select(0, self._places.to(heads.device)) * heads).sum(1)

@@ -1,12 +1,19 @@
 """The one-path gradient is full autograd's, on decisions of all three spaces."""
 
+import gc
 import math
+import weakref
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations, product
 
 import pytest
 import torch
+from torch import Tensor
 
 from nasp.core.parameters import Architecture
-from nasp.core.relaxation import Relaxation
+from nasp.core.relaxation import Probes, Relaxation
+from nasp.core.space import SearchSpace
 from tests.nasp.toys import TOYS
 
 
@@ -31,6 +38,75 @@ def test_one_path_gradient_equals_full_autograd(
     assert torch.allclose(*losses, rtol=tolerance, atol=tolerance)
     for ours, exact in zip(*gradients, strict=True):
         assert (ours - exact).norm() <= tolerance * exact.norm().clamp(min=1e-3)
+
+
+def several(kind: str, seed: int) -> tuple[SearchSpace, object, Relaxation]:
+    """A toy space in float64, a batch, and a discrete relaxation with several active candidates.
+
+    The first edge has two active operations, and the last one has one.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    space = TOYS[kind](generator).double()
+    projection = {}
+    for d in space.decisions:
+        a = torch.zeros(d.shape, dtype=torch.float64)
+        first = torch.randperm(d.shape[1], generator=generator)[:2]
+        a[0, first] = 1
+        a[-1, int(torch.randint(d.shape[1], (), generator=generator))] = 1
+        projection[d.name] = a
+    return space, next(space.batches(generator)), Relaxation.one_path(projection)
+
+
+def gradients(space: SearchSpace, batch: object, relaxation: Relaxation) -> dict[str, Tensor]:
+    """∂L/∂A of each decision."""
+    found = torch.autograd.grad(space(batch, relaxation), list(relaxation.weights.values()))
+    return dict(zip(relaxation.weights, found, strict=True))
+
+
+@pytest.mark.parametrize("kind", TOYS)
+@pytest.mark.parametrize("seed", range(3))
+def test_several_active_candidates_have_the_gradient_of_full_autograd(kind: str, seed: int) -> None:
+    space, batch, path = several(kind, seed)
+    assert all(len(active) >= 2 for active in path.active.values())
+    found = gradients(space, batch, path.probed())
+    exact = gradients(space, batch, Relaxation.dense(path.weights).probed())
+    torch.testing.assert_close(found, exact, rtol=1e-10, atol=1e-12)
+    assert all(g.abs().max() > 1e-6 for g in exact.values())
+
+
+@pytest.mark.parametrize("kind", TOYS)
+def test_probes_are_their_factors_times_the_exact_gradient_and_the_others_zero(kind: str) -> None:
+    space, batch, path = several(kind, 0)
+    exact = gradients(space, batch, Relaxation.dense(path.weights).probed())
+    point = path.probed(0.4, torch.Generator().manual_seed(1))
+    assert point.probes is not None
+    skipped = 0
+    for name, gradient in gradients(space, batch, point).items():
+        factors = torch.zeros_like(gradient)
+        for choice, factor in point.probes[name].items():
+            factors[choice] = factor
+        for choice in path.active[name]:
+            factors[choice] = 1.0
+        skipped += int((factors == 0).sum())
+        torch.testing.assert_close(gradient, factors * exact[name], rtol=1e-10, atol=1e-12)
+        assert (gradient[factors == 0] == 0).all()
+    assert skipped >= 5
+
+
+@pytest.mark.parametrize(("kind", "count"), [("cnn", 2), ("rnn", 2), ("cf", 1)])
+def test_the_mean_over_all_draws_is_the_exact_gradient(kind: str, count: int) -> None:
+    space, batch, path = several(kind, 2)
+    exact = gradients(space, batch, path.probed())
+    name = space.decisions[min(1, len(space.decisions) - 1)].name
+    edges, operations = path.weights[name].shape
+    idle = sorted({*product(range(edges), range(operations))} - {*path.active[name]})
+    draws = [*combinations(idle, count)]
+    total = torch.zeros_like(exact[name])
+    for drawn in draws:
+        probes: dict[str, Probes] = {other: {} for other in path.weights}
+        probes[name] = dict.fromkeys(drawn, len(idle) / count)
+        total += gradients(space, batch, replace(path.probed(), probes=probes))[name]
+    torch.testing.assert_close(total / len(draws), exact[name], rtol=1e-10, atol=1e-12)
 
 
 def test_only_the_path_runs_forward_and_the_rest_once_backward() -> None:
@@ -128,3 +204,139 @@ def test_a_decision_without_idle_candidates_has_nothing_to_draw() -> None:
     point = Relaxation.one_path({"d": torch.ones(1, 1)}).probed(0.5, torch.Generator())
     value = point.mix("d", lambda edge, operation: torch.tensor(3.0, requires_grad=True))
     assert torch.autograd.grad(value, point.weights["d"])[0].tolist() == [[3.0]]
+
+
+STEPS, SIZE = 4, 3
+
+
+class Recorder:
+    """A probe of `chain`, which notes how it was called."""
+
+    def __init__(self) -> None:
+        self.states: list[Tensor] = []
+        self.gradients: list[Tensor] = []
+        self.probes: list[Probes | None] = []
+
+    def __call__(self, gradient: Tensor, probes: Probes | None) -> Tensor:
+        assert not torch.is_grad_enabled()
+        self.gradients.append(gradient)
+        self.probes.append(probes)
+        states = torch.stack(self.states)
+        outputs = torch.stack([states.sin(), states * 2])  # (operations, calls, size)
+        exact = (gradient * outputs).sum((1, 2)).view(1, 2)
+        factors = [1.0 if probes is None else probes.get((0, k), 0.0) for k in range(2)]
+        return exact * torch.tensor(factors)
+
+
+def chain(relaxation: Relaxation, recorder: Recorder, x: Tensor, used: int = STEPS) -> Tensor:
+    """A state that goes through one decision at each step, and a loss of the first `used` ones."""
+    state, loss = x, x.new_zeros(())
+    for step in range(STEPS):
+        recorder.states.append(state.detach())
+
+        def run(edge: int, operation: int, state: Tensor = state) -> Tensor:
+            return state.sin() if operation == 0 else state * 2
+
+        state = relaxation.mix("d", run)
+        if step < used:
+            loss = loss + state.square().sum()
+    return loss
+
+
+PATH = Relaxation.one_path({"d": torch.tensor([[1.0, 0.0]])})
+
+
+@pytest.mark.parametrize("used", [STEPS, 2])
+def test_a_repeated_decision_is_probed_once_with_the_gradients_of_all_calls(used: int) -> None:
+    x = torch.tensor([0.3, 1.0, -2.0])
+    plain = PATH.probed()
+    (exact,) = torch.autograd.grad(chain(plain, Recorder(), x, used), plain.weights["d"])
+    point, recorder = PATH.probed(), Recorder()
+    loss = chain(point.repeated({"d": recorder}), recorder, x, used)
+    for turn in (1, 2):  # a second backward pass finds the same
+        (found,) = torch.autograd.grad(loss, point.weights["d"], retain_graph=True)
+        torch.testing.assert_close(found, exact)
+        assert len(recorder.gradients) == turn
+        gradient = recorder.gradients[-1]
+        assert gradient.shape == (STEPS, SIZE)
+        assert gradient[:used].all()
+        assert not gradient[used:].any()
+        assert recorder.probes[-1] is None
+
+
+def test_a_repeated_decision_hands_its_probes_on_with_those_that_run() -> None:
+    point, recorder = replace(PATH.probed(), probes={"d": {(0, 1): 5.0}}), Recorder()
+    loss = chain(point.repeated({"d": recorder}), recorder, torch.ones(SIZE))
+    (found,) = torch.autograd.grad(loss, point.weights["d"])
+    assert recorder.probes == [{(0, 0): 1.0, (0, 1): 5.0}]
+    exact = PATH.probed()
+    (all_of_it,) = torch.autograd.grad(
+        chain(exact, Recorder(), torch.ones(SIZE)), exact.weights["d"]
+    )
+    torch.testing.assert_close(found, all_of_it * torch.tensor([[1.0, 5.0]]))
+
+
+def test_a_pass_that_leaves_a_repeated_decision_out_changes_nothing() -> None:
+    point, recorder = PATH.probed(), Recorder()
+    x = torch.ones(SIZE, requires_grad=True)
+    loss = chain(point.repeated({"d": recorder}), recorder, x)
+    torch.autograd.grad(loss, x, retain_graph=True)
+    assert recorder.gradients == []
+    (found,) = torch.autograd.grad(loss, point.weights["d"])
+    exact = PATH.probed()
+    (plain,) = torch.autograd.grad(chain(exact, Recorder(), x), exact.weights["d"])
+    torch.testing.assert_close(found, plain)
+
+
+def test_a_repeated_decision_that_the_loss_does_not_depend_on_has_gradient_zero() -> None:
+    point, recorder = PATH.probed(), Recorder()
+    repeated = point.repeated({"d": recorder})
+    loss = repeated.weights["d"].sum() * 3
+    assert torch.autograd.grad(loss, point.weights["d"])[0].tolist() == [[3.0, 3.0]]
+    assert recorder.gradients == []
+
+
+@pytest.mark.parametrize("kind", ["no gradient", "under no_grad", "dense", "without a probe"])
+def test_nothing_is_collected_where_no_probe_is_called(kind: str) -> None:
+    recorder, x = Recorder(), torch.ones(SIZE)
+    point = {"no gradient": PATH, "dense": Relaxation.dense(PATH.weights).probed()}.get(
+        kind, PATH.probed()
+    )
+    probes: Mapping[str, Recorder] = {} if kind == "without a probe" else {"d": recorder}
+    with torch.set_grad_enabled(kind != "under no_grad"):
+        loss = chain(point.repeated(probes), recorder, x)
+    assert loss.requires_grad == (kind in {"dense", "without a probe"})
+    if loss.requires_grad:
+        (found,) = torch.autograd.grad(loss, point.weights["d"])
+        plain = PATH.probed()
+        (exact,) = torch.autograd.grad(chain(plain, Recorder(), x), plain.weights["d"])
+        torch.testing.assert_close(found, exact)
+    assert recorder.gradients == []
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_second_derivatives_are_refused_and_not_wrong(repeated: bool) -> None:
+    point, recorder = PATH.probed(), Recorder()
+    used = point.repeated({"d": recorder}) if repeated else point
+    loss = chain(used, recorder, torch.ones(SIZE))
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        torch.autograd.grad(loss, point.weights["d"], create_graph=True)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_repeated_decision_is_freed_without_the_garbage_collector(backward: bool) -> None:
+    point, recorder = PATH.probed(), Recorder()
+    gc.disable()
+    try:
+        x = torch.ones(SIZE, requires_grad=True)
+        inner = x * 1  # the square below keeps it for its backward pass
+        loss = chain(point.repeated({"d": recorder}), recorder, inner.square())
+        watched = weakref.ref(inner)
+        del inner
+        assert watched() is not None  # the graph needs it
+        if backward:
+            torch.autograd.grad(loss, point.weights["d"])
+        del loss
+        assert watched() is None
+    finally:
+        gc.enable()

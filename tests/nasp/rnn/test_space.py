@@ -2,7 +2,9 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from functools import partial
+from itertools import combinations, product
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nasp.core.genotype import choices_of
 from nasp.core.parameters import Architecture
-from nasp.core.relaxation import Relaxation
+from nasp.core.relaxation import Probes, Relaxation
 from nasp.errors import NaspError
 from nasp.rnn.data import Batch
 from nasp.rnn.network import LanguageModel
@@ -127,6 +129,112 @@ def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
     torch.testing.assert_close(space(batch, Relaxation.one_path(projection)), alone(batch))
     normed, _, _ = made(5)
     assert not torch.isclose(normed(batch, Relaxation.one_path(projection)), alone(batch))
+
+
+def several(space: RNNSpace, seed: int) -> Relaxation:
+    """A discrete relaxation: up to three active edges a node, the first with two activations."""
+    generator = torch.Generator().manual_seed(seed)
+    projection = {}
+    for d in space.decisions:
+        edges = len(d.sources)
+        a = torch.zeros(d.shape, dtype=torch.float64)
+        offered = [k for k, name in enumerate(d.operations) if name != d.absent]
+        for i, edge in enumerate(torch.randperm(edges, generator=generator)[:3].tolist()):
+            drawn = torch.randperm(len(offered), generator=generator)[: 2 if i == 0 else 1]
+            a[edge, [offered[k] for k in drawn.tolist()]] = 1
+        projection[d.name] = a
+    return Relaxation.one_path(projection)
+
+
+def by_architecture(space: RNNSpace, batch: Batch, point: Relaxation) -> dict[str, Tensor]:
+    """∂L/∂A of each decision."""
+    found = torch.autograd.grad(space(batch, point), list(point.weights.values()))
+    return dict(zip(point.weights, found, strict=True))
+
+
+@pytest.mark.parametrize("none", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_several_active_candidates_have_the_gradient_of_full_autograd(
+    seed: int, none: bool
+) -> None:
+    space, batch, _ = made(seed, nodes=5, none=none)
+    path = several(space, seed)
+    assert {len(active) for active in path.active.values()} == {2, 3, 4}
+    one, full = path.probed(), Relaxation.dense(path.weights).probed()
+    losses = [space(batch, one), space(batch, full)]
+    torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
+    hand = by_hand(space, batch, dict(full.weights))
+    torch.testing.assert_close(losses[0], hand, rtol=1e-12, atol=1e-12)
+    weights = [*space.parameters()]
+    ours, theirs, equations = (
+        torch.autograd.grad(loss, [*point.weights.values(), *weights])
+        for loss, point in [(losses[0], one), (losses[1], full), (hand, full)]
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(ours, equations, rtol=1e-9, atol=1e-10)
+    assert min(float(g.abs().max()) for g in theirs) > 1e-6
+
+
+@pytest.mark.parametrize("none", [False, True])
+@pytest.mark.parametrize("fraction", [0.5, 0.1])
+def test_probes_are_their_factors_times_the_exact_gradient_and_the_others_zero(
+    fraction: float, none: bool
+) -> None:
+    space, batch, _ = made(1, nodes=5, none=none)
+    path = several(space, 1)
+    exact = by_architecture(space, batch, path.probed())
+    point = path.probed(fraction, torch.Generator().manual_seed(0))
+    assert point.probes is not None
+    skipped = 0
+    for name, gradient in by_architecture(space, batch, point).items():
+        factors = torch.zeros_like(gradient)
+        for choice, factor in point.probes[name].items():
+            factors[choice] = factor
+        for choice in path.active[name]:
+            factors[choice] = 1.0
+        torch.testing.assert_close(gradient, factors * exact[name], rtol=1e-12, atol=1e-12)
+        assert (gradient[factors == 0] == 0).all()
+        skipped += int((factors == 0).sum())
+    assert skipped > 10
+
+
+def test_the_mean_over_all_draws_is_the_exact_gradient() -> None:
+    space, batch, projection = made(2, nodes=2)
+    path = Relaxation.one_path(projection)
+    exact = by_architecture(space, batch, path.probed())
+    idle = sorted({*product(range(2), range(4))} - {*path.active["node_2"]})
+    draws = [*combinations(idle, 3)]
+    assert len(draws) == 35
+    total = torch.zeros(2, 4, dtype=torch.float64)
+    for drawn in draws:
+        probes: dict[str, Probes] = {"node_1": {}, "node_2": dict.fromkeys(drawn, 7 / 3)}
+        total += by_architecture(space, batch, replace(path.probed(), probes=probes))["node_2"]
+    torch.testing.assert_close(total / 35, exact["node_2"], rtol=1e-12, atol=1e-12)
+
+
+def test_a_predecessor_of_which_nothing_is_probed_costs_no_product() -> None:
+    space, batch, projection = made(0)
+    path = Relaxation.one_path(projection)
+
+    def products(point: Relaxation) -> float:
+        """Of one state with one map at all time steps, in forward and backward pass."""
+        with frozen(space.weights()), FlopCounterMode(display=False) as counter:
+            by_architecture(space, batch, point)
+        return counter.get_total_flops() / (STEPS * 2 * BATCH * UNITS * 2 * UNITS)
+
+    none = products(replace(path.probed(), probes={name: {} for name in path.weights}))
+    counts = []
+    for fraction in (0.1, 0.3, 1.0):
+        point = path.probed(fraction, torch.Generator().manual_seed(0))
+        idle = 36 - 8  # pairs of a node and a predecessor that does not run
+        if point.probes is not None:
+            idle = sum(
+                len({e for e, _ in point.probes[name]} - {e for e, _ in active})
+                for name, active in path.active.items()
+            )
+        assert products(point) == pytest.approx(none + idle)
+        counts.append(idle)
+    assert 0 < counts[0] < counts[1] < counts[2] == 28
 
 
 def test_an_architecture_step_takes_each_product_once() -> None:

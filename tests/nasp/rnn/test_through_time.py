@@ -1,4 +1,4 @@
-"""Gradients that are found once for all time steps."""
+"""The gradient of a matrix that is found once for all time steps."""
 
 import gc
 import weakref
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nasp.rnn.through_time import SharedMap, deferred
+from nasp.rnn.through_time import SharedMap
 
 
 def unrolled(weight: Tensor, x: Tensor, shared: bool) -> Tensor:
@@ -67,14 +67,6 @@ def test_second_derivatives_are_refused_and_not_wrong() -> None:
     loss = unrolled(weight, torch.ones(2, 3), True)
     with pytest.raises(RuntimeError, match="no second derivatives"):
         torch.autograd.grad(loss, weight, create_graph=True)
-
-
-def test_what_users_return_is_added() -> None:
-    x = torch.ones(2, requires_grad=True)
-    y = deferred(x, lambda: torch.full((2,), 10.0))
-    (3 * y).sum().backward()
-    assert x.grad is not None
-    assert torch.equal(x.grad, torch.full((2,), 13.0))
 
 
 @pytest.mark.parametrize("backward", [False, True])

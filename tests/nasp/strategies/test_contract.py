@@ -113,7 +113,7 @@ def test_resumed_is_uninterrupted(name: str, kind: str, stop: int, tmp_path: Pat
     assert without_time(ran(name, kind, path=path, stop=1)) == without_time(whole)
 
 
-@pytest.mark.parametrize("kind", ["cnn", "rnn"])  # the other one probes all in one kernel
+@every_space
 def test_sampled_probes_resume_as_uninterrupted(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     with pytest.raises(Killed):

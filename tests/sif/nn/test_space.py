@@ -1,7 +1,10 @@
 """The interaction space is the paper's formula."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
@@ -122,6 +125,50 @@ def test_the_probe_of_all_functions_is_full_autograd() -> None:
     assert found[0].shape == (1, 53)
     for one, other in zip(found, full, strict=True):
         assert torch.allclose(one.double(), other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "active", [("plus",), ("multiply", "concat", "max(min(user,item),context)")]
+)
+@pytest.mark.parametrize("fraction", [1.0, 0.3, 0.01])
+def test_sampled_probes_are_full_autograd_times_their_factors(
+    active: tuple[str, ...], fraction: float
+) -> None:
+    space = made().double()
+    with torch.no_grad():
+        for parameter in space.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator())
+    rows, ratings = torch.tensor([[0, 1, 4], [5, 6, 6], [9, 9, 11]]), torch.tensor([0.5, -1.0, 2.0])
+    batch = rows, ratings.double()
+    names = [*functions(len(SIZES))]
+    projection = torch.tensor([[float(name in active) for name in names]], dtype=torch.float64)
+    path = Relaxation.one_path({DECISION: projection})
+    assert len(path.active[DECISION]) == len(active)
+    full = Relaxation.dense({DECISION: projection}).probed()
+    (exact,) = torch.autograd.grad(space(batch, full), full.weights[DECISION])
+    point = path.probed(fraction, torch.Generator().manual_seed(3))
+    (found,) = torch.autograd.grad(space(batch, point), point.weights[DECISION])
+    factors = projection.clone()
+    for choice in {(0, k) for k in range(len(names))} - {*path.active[DECISION]}:
+        factors[choice] = 1.0 if point.probes is None else point.probes[DECISION].get(choice, 0.0)
+    asked = int(factors.count_nonzero())
+    assert asked == len(active) + max(1, round(fraction * (len(names) - len(active))))
+    torch.testing.assert_close(found, factors * exact, rtol=1e-10, atol=1e-12)
+    assert (found[factors == 0] == 0).all()
+
+
+def test_sampled_probes_evaluate_what_is_asked_for_alone() -> None:
+    space = made()
+    batch = torch.tensor([[0, 1], [5, 6], [9, 9]]), torch.tensor([0.5, -1.0])
+    names, asked = [*functions(len(SIZES))], ("multiply", "concat(plus(user,item),context)")
+    probes = {DECISION: {(0, names.index(name)): 2.0 for name in asked}}
+    flops = []
+    for point in (path("max"), replace(path("max").probed(), probes=probes)):
+        with FlopCounterMode(display=False) as counter:
+            space(batch, point).backward()
+        flops.append(counter.get_total_flops())
+    widths = 3 + 3 + 6  # of `max`, which runs, and of those that are asked for
+    assert flops[1] - flops[0] == 2 * len(batch[1]) * widths
 
 
 def test_wrong_spaces_are_refused() -> None:
