@@ -1,34 +1,72 @@
 """What `sif.search` and `sif.train` do once their options are read."""
 
-from hashlib import sha256
+import time
+from pathlib import Path
+
+import torch
 
 from nasp.core.genotype import Genotype
-from sif.config import SearchConfig, TrainConfig
-from sif.job import run_job
-from sif.pipeline import find, settle
+from nasp.experiment.experiment import Experiment
+from nasp.runs.tracking import DataSet
+from nasp.training.device import resolve_device
+from sif.config import SearchConfig, TrainConfig, say_nothing
+from sif.data import Splits
+from sif.data.card import find_card
+from sif.data.fetch import say_on_stderr
+from sif.data.search_data import Data
+from sif.report import RatingReport
+from sif.tasks import RatingTask
+
+# Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.
+SMALL = 1 << 13
 
 
 def search(config: SearchConfig, began: float) -> None:
-    """Search, train what was found alone, and report.
-
-    Args:
-        config: All options.
-        began: Moment of `time.perf_counter` at which the command began.
+    """Search and report; `began` is the moment of `time.perf_counter` at which the command began.
 
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    run_job(config, config.strategy, lambda data, run: find(data, config, config.seed, run))
+    experiment, splits = _opened(config.resolved(), began)
+    experiment.search(lambda task, found: RatingReport(task, found, splits))
 
 
 def train(config: TrainConfig, began: float) -> None:
-    """Train a genotype alone and report; see `search`."""
+    """Train a genotype alone and report; see `search`.
+
+    Raises:
+        NaspError: A mistake in the options, the genotype or the data.
+    """
     genotype = Genotype.load(config.genotype)
-    run_job(
-        config,
-        "train",
-        lambda data, run: settle(
-            {config.genotype.name: genotype}, data, config, config.epochs, config.seed, run
-        ),
-        {"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()},
+    experiment, splits = _opened(config.resolved(), began, config.epochs)
+    experiment.train(
+        config.genotype.stem,
+        config.genotype.name,
+        genotype,
+        lambda task, found: RatingReport(task, found, splits),
     )
+
+
+def _opened(
+    config: SearchConfig | TrainConfig, began: float, epochs: int | None = None
+) -> tuple[Experiment[RatingTask], Splits]:
+    """Read, check, split and encode the ratings."""
+    device = resolve_device(config.device)
+    if config.batch_size * config.embedding_dim <= SMALL:
+        torch.set_num_threads(1)
+    splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
+    read = time.perf_counter()
+    data = Data.of(splits.train, splits.valid, device)
+    splits.train.rest()  # the three are parts of one table, which is not needed for long
+    seconds = {"read": read - began, "prepare": time.perf_counter() - read}
+    rows = len(splits.train) + len(splits.valid) + len(splits.test)
+    name = _name(config.data)
+    task = RatingTask(data, config, epochs)
+    described = DataSet(name, splits.sha256(), rows)
+    return Experiment(task, "rating", "sif", config, described, began, seconds), splits
+
+
+def _name(data: str) -> str:
+    """The data set's own name, whatever alias or path it was given by."""
+    card = find_card(data)
+    return Path(data).stem if card is None else card.name

@@ -24,6 +24,8 @@ from sif.data.layout import Reading
 from sif.data.split import SplitBy
 from sif.options import SearchOptions, TrainOptions
 
+SHOWN = ("split", "seed", "embedding_dim")  # in MLflow, even where they are the defaults
+
 
 def say_nothing(line: str) -> None:
     """Keep to oneself what was understood."""
@@ -157,6 +159,8 @@ class DataOptions(RatingOptions):
 class SearchConfig(RunOptions, SearchOptions, DataOptions):
     """All options of `python -m sif.search`."""
 
+    shown = SHOWN
+
 
 @dataclass
 class TrainConfig(RunOptions, TrainOptions, DataOptions):
@@ -167,6 +171,7 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
         epochs: Epochs at most.
     """
 
+    shown = SHOWN
     genotype: Path = Path("genotype.json")
     epochs: int = 100
 

@@ -17,6 +17,7 @@ from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.runs.context import Run
 from nasp.runs.progress import Progress
+from nasp.search import find
 from nasp.training.device import resolve_device
 from sif.data import (
     Columns,
@@ -30,8 +31,8 @@ from sif.data import (
 )
 from sif.data.search_data import Data
 from sif.options import SearchOptions
-from sif.pipeline import find
 from sif.recommender import InteractionModel
+from sif.tasks import RatingTask
 
 
 @dataclass(eq=False)
@@ -94,9 +95,10 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             check_same_ids(checked, train, "validation")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = Run(progress=Progress(quiet=not self.verbose))
-        found = find(Data.of(train, checked, device), options, self.random_state, run)
-        found.model.fitted_with = self.get_params(deep=False)
-        self._take(found.model)
+        task = RatingTask(Data.of(train, checked, device), options)
+        model = task.model(find(task, self.random_state, run))
+        model.fitted_with = self.get_params(deep=False)
+        self._take(model)
         return self
 
     def predict(

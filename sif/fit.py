@@ -8,11 +8,12 @@ from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
 from nasp.runs.context import Run
 from nasp.training.loop import Outcome, run_epochs
-from nasp.training.optimization import Losses, descend
-from sif.data.evaluation import errors, predict
+from nasp.training.optimization import Adagrad, Losses, descend
+from sif.data.evaluation import METRICS, errors, predict
 from sif.data.search_data import Data
-from sif.nn.rating_model import Rater
+from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
+from sif.objectives import loss as loss_of
 from sif.options import TrainOptions
 from sif.recommender import stand_alone
 
@@ -25,7 +26,7 @@ def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.
     torch has no such kernel for other devices.
     """
     on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
-    return torch.optim.Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
+    return Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
 
 
 def train_alone(
@@ -67,7 +68,7 @@ def train_alone(
 
 def fit(
     name: str,
-    model: Rater,
+    model: RatingModel,
     groups: list[dict[str, Any]],
     data: Data,
     options: TrainOptions,
@@ -95,24 +96,20 @@ def fit(
         losses = Losses()
         model.train()
         for batch in data.train.batches(options.batch_size, generator):
-            loss = model(batch)
+            loss = loss_of(model(batch), batch[1], options)
             descend(loss, trained, optimizer, options.gradient_clip)
             model.constrain()
             losses.append(loss, len(batch[-1]))
         model.eval()
-        judged = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
-        return {
-            "train/loss": losses.mean(),
-            "valid/rmse": judged["rmse"],
-            "valid/mae": judged["mae"],
-        }
+        found = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
+        return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
 
     outcome = run_epochs(
         name,
         epoch,
         epochs=epochs,
         state={"network": model, "optimizer": optimizer, "generator": generator},
-        monitor="valid/rmse",
+        monitor=METRICS[0].on("valid"),
         snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
         run=run,
         patience=options.patience,

@@ -1,11 +1,20 @@
 """The options of the main job: of the space, of training and of the search."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from nasp.cli.option_checks import MANY, above_zero, at_most, declared_types, not_negative, one_of
-from nasp.samplers import SAMPLERS
-from nasp.strategies import ONE_SHOT
+from nasp import search
+from nasp.cli.option_checks import above_zero, declared_types, not_negative, one_of
+from nasp.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
+    {"squared_error": "sif.objectives:squared_error"}
+)
+"""Losses by name, see `sif.objectives`."""
 
 
 @dataclass
@@ -28,6 +37,11 @@ class SpaceOptions:
     penalty: Literal["squared", "norm"] = "squared"
     weight_decay: float = 0.05
 
+    @property
+    def network_size(self) -> str:
+        """The size of the network, in words."""
+        return f"dim {self.embedding_dim}"
+
     def __post_init__(self) -> None:
         declared_types(self)
         above_zero(self, "embedding_dim", "embedding_std")
@@ -43,52 +57,41 @@ class TrainOptions(SpaceOptions):
         batch_size: Ratings in a batch.
         patience: Epochs without a better validation RMSE after which training alone stops.
         gradient_clip: Largest norm of the weights' gradient; none if null.
+        objective: What the weights make small, beside the penalty.
     """
 
     learning_rate: float = 0.1
     batch_size: int = 512
     patience: int = 5
     gradient_clip: float | None = None
+    objective: str = "squared_error"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        SpaceOptions.__post_init__(self)
+        one_of(self, "objective", OBJECTIVES)
         above_zero(self, "learning_rate", "batch_size", "patience", "gradient_clip")
 
 
 @dataclass
-class SearchOptions(TrainOptions):
+class SearchOptions(search.SearchOptions, TrainOptions):
     """How the interaction function is searched.
 
     Attributes:
-        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each
-            function it tries alone: random, exhaustive, reinforce, tpe (Bayesian optimisation) or
-            evolution.
-        epochs: Epochs of each search.
-        warm_up: First epochs of a search in which only weights take steps.
-        restarts: Searches, each from another operation; validation chooses among what they find.
-        finalists: Best of the functions that the searches find, which are trained alone.
-        trials: Functions that random, exhaustive, reinforce, tpe and evolution try. The default
-            gives them the time of nasp's search, by default options: on MovieLens 100K its
-            searches and trainings take as long as 11 to 12 trials of random.
-        train_epochs: Epochs at most when a function is trained alone.
-        architecture_learning_rate: Adam's step size for the operations' weights and the MLPs.
-        eta: Weight of the complexity regulariser, which prefers functions of few parameters.
+        trials: Functions that a strategy tries which trains each alone. The default gives them the
+            time of nasp's search, by default options: on MovieLens 100K its searches and trainings
+            take as long as 11 to 12 trials of random.
     """
 
-    strategy: str = "nasp"
+    # SIF starts `A` so.
+    strategy: str | Mapping[str, Any] = search.chosen_strategy(start=(0.5, 1e-3))
     epochs: int = 20
     warm_up: int = 3
     restarts: int = 5
     finalists: int = 5
     trials: int = 12
     train_epochs: int = 100
-    architecture_learning_rate: float = 3e-4
-    eta: float = 0.0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
-        above_zero(self, "epochs", "restarts", "finalists", "trials", "train_epochs")
-        at_most(self, MANY, "epochs", "restarts", "trials", "train_epochs")
-        above_zero(self, "architecture_learning_rate")
-        not_negative(self, "warm_up", "eta")
+        TrainOptions.__post_init__(self)
+        search.SearchOptions.__post_init__(self)
+        above_zero(self, "finalists")

@@ -1,27 +1,36 @@
 """What a run leaves behind for people: files, pictures and a table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
-from nasp.experiment.run_record import show_failed
+from nasp.experiment.report import Report, ServedModel
+from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
-from sif.nn.space import DECISION, InteractionSpace
-from sif.pipeline import Found
+from nasp.search import Found
+from sif.data import Splits
+from sif.data.encoded import Ratings
+from sif.data.evaluation import METRICS, errors
+from sif.data.split import average
+from sif.nn.space import DECISION, InteractionSpace, operation_of
+from sif.tasks import RatingTask
 
 SHOWN = 5  # functions in the picture and the table
 DRAWN = 8  # weights in a picture
 NEGLIGIBLE = 0.002  # share of an RMSE up to which a gain is called none
+RMSE = METRICS[0]
 
 
 @dataclass
-class Judged:
-    """One row of the final table; errors in rating units."""
+class Row:
+    """One model of the final table; errors in rating units."""
 
     name: str
     valid_rmse: float
@@ -29,42 +38,141 @@ class Judged:
     test_mae: float
 
 
-def write(folder: Path, found: Found) -> list[Path]:
-    """Write genotype and pictures into a run's folder, which has its result and model.
+class RatingReport(Report):
+    """The interaction function that was found, beside the trivial models, on the test ratings.
 
-    Returns:
-        The files for a tracker; the model is apart.
-
-    Raises:
-        OSError: A file cannot be written; those written before are whole.
+    Args:
+        task: With training and validation ratings.
+        found: What was found.
+        splits: All ratings: this is the only place that sees those of the test.
     """
-    written = ("config.yaml", "result.json", "genotype.json", "training.png")
-    files = [folder / name for name in written]
-    found.model.genotype.save(files[2])
-    plots.curves(
-        {c.name: c.history for c in found.candidates[:SHOWN]},
-        {"train/loss": "training loss", "valid/rmse": "validation RMSE (rating units)"},
-        files[3],
-        "Best of the functions trained alone",
-    )
-    files.append(folder / "function.png")
-    columns = found.model.encoder.columns
-    draw_function(found.model.network, found.candidates[0].operation, columns, files[-1])
-    if found.searches:
-        files.append(folder / "search.png")
-        prefix = f"arch/{DECISION}/"
-        history = found.searches[0]
-        names = [key.removeprefix(prefix) for key in history[0] if key.startswith(prefix)]
-        largest = sorted(names, key=lambda name: -history[-1][prefix + name])[:DRAWN]
-        drawn = [name for name in names if name in largest]
-        which = "each function" if len(names) <= DRAWN else f"the {DRAWN} largest of {len(names)}"
-        plots.weights(
-            drawn,
-            [[epoch[prefix + name] for epoch in history] for name in drawn],
-            files[-1],
-            f"Weight of {which} in the search that found the best",
+
+    def __init__(self, task: RatingTask, found: Found, splits: Splits) -> None:
+        self.found, self.train = found, splits.train
+        self.model = task.model(found)
+        self.genotype = self.model.genotype
+        self.operation = operation_of(self.genotype)
+        self.rows, self.metrics = self._evaluated(task, splits)
+        self.metrics["model/parameters"] = self.model.network.size()
+        self.model.add_rated(splits.test)
+        self.seconds = found.seconds
+        self.epochs = len(self.curve())
+
+    def curve(self) -> Sequence[Metrics]:
+        assert self.found.trained is not None
+        return self.found.trained.history
+
+    def text(self) -> str:
+        return self.operation
+
+    def save_model(self, path: Path) -> bool:
+        self.model.save(path)
+        return True
+
+    def served(self, path: Path) -> ServedModel:
+        columns = self.model.encoder.columns
+        inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
+        code = Path(__file__).with_name("serving.py")
+        return ServedModel(code, columns, self.model.predict(inputs))
+
+    def draw(self, folder: Path) -> list[Path]:
+        files = [folder / "training.png", folder / "function.png"]
+        best = dict(list(self.found.trainings.items())[:SHOWN])
+        drawn = (LOSS.on("train"), RMSE.on("valid"))
+        plots.curves(best, drawn, files[0], "Best of the functions trained alone")
+        draw_function(self.model.network, self.operation, self.model.encoder.columns, files[1])
+        if self.found.searches:
+            files.append(folder / "search.png")
+            prefix = f"arch/{DECISION}/"
+            history = next(iter(self.found.searches.values()))
+            names = [key.removeprefix(prefix) for key in history[0] if key.startswith(prefix)]
+            largest = sorted(names, key=lambda name: -history[-1][prefix + name])[:DRAWN]
+            shown = [name for name in names if name in largest]
+            few = len(names) <= DRAWN
+            which = "each function" if few else f"the {DRAWN} largest of {len(names)}"
+            plots.weights(
+                shown,
+                [[epoch[prefix + name] for epoch in history] for name in shown],
+                files[-1],
+                f"Weight of {which} in the search that found the best",
+            )
+        return files
+
+    def table(self) -> str:
+        lines = ["| model | validation RMSE | test RMSE | test MAE |", "|---|---|---|---|"]
+        lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
+        return "\n".join(lines)
+
+    def show(self, console: Console, result: Mapping[str, Any]) -> None:
+        functions = Table(title="best of the functions trained alone", title_justify="left")
+        for column in ("function", "epochs", "validation RMSE"):
+            functions.add_column(column, justify="left" if column == "function" else "right")
+        for name, history in list(self.found.trainings.items())[:SHOWN]:
+            values = [epoch[RMSE.on("valid").name] for epoch in history]
+            best = values[RMSE.best(values)]
+            functions.add_row(name, str(len(history)), f"{best:.4f}")
+        console.print(functions)
+        final = Table(title="errors in rating units", title_justify="left")
+        for column in ("model", "validation RMSE", "test RMSE", "test MAE"):
+            final.add_column(column, justify="left" if column == "model" else "right")
+        for cells in self._cells():
+            final.add_row(*cells)
+        console.print(final)
+        trivial = min(self.rows[:-1], key=lambda row: row.test_rmse)
+        share = 1 - self.rows[-1].test_rmse / trivial.test_rmse
+        if share > NEGLIGIBLE:
+            console.print(
+                f"test RMSE of the found function is {share:.1%} below that of {trivial.name}"
+            )
+        else:
+            console.print(
+                f"the found function is no better than {trivial.name}: the ratings may hold no "
+                "interaction; a smaller --learning_rate or a larger --weight_decay may help"
+            )
+        if unseen := int(self.metrics["test/unseen_ratings"]):
+            console.print(
+                f"{unseen} test ratings have an id unseen in training: predicted by the global "
+                "mean and the biases of the ids that are known"
+            )
+
+    def _cells(self) -> list[list[str]]:
+        """The rows of the final table as text."""
+        return [
+            [
+                f"found: {self.operation}" if row.name == "found" else row.name,
+                *(f"{error:.4f}" for error in (row.valid_rmse, row.test_rmse, row.test_mae)),
+            ]
+            for row in self.rows
+        ]
+
+    def _evaluated(self, task: RatingTask, splits: Splits) -> tuple[list[Row], Metrics]:
+        data = task.data
+        scale, test = data.scale, data.judge(splits.test)
+        models: dict[str, Callable[[Ratings], Tensor]] = {
+            "biases": lambda ratings: data.biases[ratings.rows].sum(0),
+            "found": self.model.rate,
+        }
+        valid_rmse, test_rmse = (
+            average([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5
+            for part in (splits.valid, splits.test)
         )
-    return files
+        mae = average([splits.test], lambda ratings: np.abs(ratings - scale.mean))
+        table = [Row("global mean", valid_rmse, test_rmse, mae)]
+        for name, rate in models.items():
+            on_valid = errors(rate(data.valid), data.valid, scale)
+            on_test = errors(rate(test), test, scale)
+            table.append(Row(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
+        trivial, bias, ours = table
+        return table, {
+            "valid/rmse": ours.valid_rmse,
+            "test/rmse": ours.test_rmse,
+            "test/mae": ours.test_mae,
+            # As in the paper's tables: in units of the deviation of all ratings, test included.
+            "test/rmse_standardized": ours.test_rmse / splits.deviation(),
+            "test/rmse_global_mean": trivial.test_rmse,
+            "test/rmse_biases": bias.test_rmse,
+            "test/unseen_ratings": float(len(test.unseen)),
+        }
 
 
 def draw_function(
@@ -97,59 +205,3 @@ def draw_function(
     axes.set_title(operation if "(" in operation else f"{operation}({parts})")
     axes.legend(frameon=False)
     plots.save(figure, path)
-
-
-def markdown(table: list[Judged], found: Found) -> str:
-    """The final table for the run's page."""
-    lines = ["| model | validation RMSE | test RMSE | test MAE |", "|---|---|---|---|"]
-    for row in table:
-        name = f"found: {found.candidates[0].operation}" if row.name == "found" else row.name
-        errors = (row.valid_rmse, row.test_rmse, row.test_mae)
-        lines.append("| " + " | ".join([name, *(f"{error:.4f}" for error in errors)]) + " |")
-    return "\n".join(lines)
-
-
-def show(table: list[Judged], found: Found, result: dict[str, Any], folder: Path) -> None:
-    """Print the table, what it means and where the files are."""
-    console = Console(markup=False)  # a path may hold brackets
-    metrics = result["metrics"]
-    candidates = Table(title="best of the functions trained alone", title_justify="left")
-    for column in ("function", "epochs", "validation RMSE"):
-        candidates.add_column(column, justify="left" if column == "function" else "right")
-    for candidate in found.candidates[:SHOWN]:
-        epochs = str(len(candidate.history))
-        candidates.add_row(candidate.name, epochs, f"{candidate.valid_rmse:.4f}")
-    console.print(candidates)
-    final = Table(title="errors in rating units", title_justify="left")
-    for column in ("model", "validation RMSE", "test RMSE", "test MAE"):
-        final.add_column(column, justify="left" if column == "model" else "right")
-    for row in table:
-        name = f"found: {found.candidates[0].operation}" if row.name == "found" else row.name
-        errors = (row.valid_rmse, row.test_rmse, row.test_mae)
-        final.add_row(name, *(f"{error:.4f}" for error in errors))
-    console.print(final)
-    trivial = min(table[:-1], key=lambda row: row.test_rmse)
-    share = 1 - table[-1].test_rmse / trivial.test_rmse
-    if share > NEGLIGIBLE:
-        console.print(
-            f"test RMSE of the found function is {share:.1%} below that of {trivial.name}"
-        )
-    else:
-        console.print(
-            f"the found function is no better than {trivial.name}: the ratings may hold no "
-            "interaction; a smaller --learning_rate or a larger --weight_decay may help"
-        )
-    if unseen := int(metrics["test/unseen_ratings"]):
-        console.print(
-            f"{unseen} test ratings have an id unseen in training: predicted by the global mean "
-            "and the biases of the ids that are known"
-        )
-    show_failed(console, result["failed"])
-    seconds = result["seconds"]
-    console.print(
-        f"{seconds['total']:.0f} s "
-        f"(search {seconds['search']:.0f}, training {seconds['train']:.0f}), "
-        f"{result['peak_memory_mb']:.0f} MB; in {folder}: "
-        + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
-        soft_wrap=True,
-    )

@@ -1,34 +1,23 @@
 """What the commands for CNN cells do once their options are read."""
 
-import json
-from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from nasp.cnn import report
-from nasp.cnn.classify import Classify, blank
 from nasp.cnn.config import EvalConfig, SearchConfig, TrainConfig
-from nasp.cnn.data import find_images, load_cifar, subset
+from nasp.cnn.evaluation import evaluate as evaluated
 from nasp.cnn.fit import logits_of
-from nasp.cnn.judge import judge
-from nasp.cnn.model_file import load_network, save_network
+from nasp.cnn.images import open_images
+from nasp.cnn.model_file import load_network
 from nasp.cnn.options import TrainOptions
-from nasp.cnn.pipeline import find, train_alone
+from nasp.cnn.report import SearchReport, TrainReport
 from nasp.cnn.size import mult_adds, parameters
-from nasp.cnn.space import decisions_of
-from nasp.cnn.task import digest, open_task
+from nasp.cnn.tasks import ImageTask, open_search
 from nasp.cnn.zoo import find_genotype
 from nasp.errors import NaspError
-from nasp.experiment.run_record import Job, markdown, open_job
+from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
-from nasp.runs.process import rank
-from nasp.strategies import ONE_SHOT
+from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
-from nasp.training.loop import spent
 from nasp.training.parallel import joined
-from nasp.training.seeding import generator
 
 
 def search(config: SearchConfig, began: float) -> None:
@@ -38,123 +27,31 @@ def search(config: SearchConfig, began: float) -> None:
         NaspError: A mistake in the options or the data.
     """
     with joined(config.device) as device:
-        data = load_cifar(find_images(config.data, config.data_dir))
-        images = data.train
-        if config.images is not None:
-            images = subset(images, config.images, generator(config.seed, "subset"))
-        name = Path(config.data).stem
-        with open_job(
-            config,
-            name=f"cnn-{name}-{config.strategy}-seed{config.seed}",
-            experiment=f"nasp/cnn/{name}",
-            run_name=_run_name(config.strategy, name, config),
-            device=device,
-            data_sha256=digest(data),
-            began=began,
-            shown=("seed", "space", "channels", "layers", "train_fraction"),
-            params={"task": "image classification", "strategy": config.strategy, "data": name},
-            rows=len(images.labels),
-            best=("valid/accuracy",),
-            tags={"strategy": config.strategy, "space": "cnn"},
-        ) as job:
-            found = find(images.to(device), data.classes, config, config.seed, job.run)
-            metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
-            metrics["model/parameters"] = report.published_size(found.genotype)
-            result = job.record(
-                {
-                    "task": "cnn",
-                    "data": config.data,
-                    "strategy": config.strategy,
-                    "seed": config.seed,
-                    "genotype": json.loads(found.genotype.to_json()),
-                },
-                metrics,
-                {"search": spent(found.histories.values())},
-                max(map(len, found.histories.values())),
-            )
-            job.describe(str(found.genotype), markdown(metrics))
-            if rank() == 0:
-                decisions = decisions_of(config.space, config.channels)
-                one_shot = config.strategy in ONE_SHOT
-                for file in report.write(job.folder, found, decisions, one_shot):
-                    job.tracker.artifact(file)
-                if not config.quiet:
-                    report.show(found, result, job.folder)
+        task = open_search(config.data, config.data_dir, config, config.seed, device)
+        _experiment(task, config, began).search(SearchReport)
 
 
 def train(config: TrainConfig, began: float) -> None:
-    """Train, judge on test images and report; see `search`.
+    """Train, evaluate on test images and report; see `search`.
 
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    genotype = find_genotype(config.genotype)
-    name, cell = Path(config.data).stem, Path(config.genotype).stem
+    genotype, name = find_genotype(config.genotype), Path(config.genotype).stem
     with joined(config.device) as device:
-        task, data_sha256 = open_task(config.data, config.data_dir, config, config.seed, device)
-        with open_job(
-            config,
-            name=f"cnn-{name}-train-{cell}-seed{config.seed}",
-            experiment=f"nasp/cnn/{name}",
-            run_name=_run_name(f"train {cell}", name, config),
-            device=device,
-            data_sha256=data_sha256,
-            depends_on={"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()},
-            began=began,
-            shown=("seed", "genotype", "channels", "layers", "validation"),
-            params={"task": "image classification", "strategy": "train", "data": name},
-            rows=None,
-            best=("valid/accuracy",),
-            tags={"strategy": "train", "space": "cnn"},
-        ) as job:
-            network, history = train_alone(
-                "train", genotype, task, config, generator(config.seed, "train"), job.run
-            )
-            last = {k: v for k, v in history[-1].items() if not k.startswith("time/")}
-            metrics = {
-                **last,
-                **judge(logits_of(network, config.numbers(device)), task.test(), "test"),
-                "model/parameters": parameters(network),
-                "model/mult_adds": mult_adds(network, (3, task.size, task.size)),
-            }
-            result = job.record(
-                {
-                    "task": "cnn",
-                    "data": config.data,
-                    "strategy": "train",
-                    "seed": config.seed,
-                    "genotype": json.loads(genotype.to_json()),
-                },
-                metrics,
-                {"train": spent([history])},
-                len(history),
-            )
-            job.describe(str(genotype), markdown(metrics))
-            if rank() == 0:
-                path = job.folder / "model.pt"
-                save_network(path, network, task.classes, task.normalise, task.size)
-                _track(job, path, len(history))
-                for file in report.write_training(job.folder, genotype, history):
-                    job.tracker.artifact(file)
-                if not config.quiet:
-                    report.show_training(config.genotype, result, job.folder)
+        images = open_images(config.data, config.data_dir, config, config.seed, device)
+        task = ImageTask(images, config)
+        _experiment(task, config, began).train(
+            name, "train", genotype, lambda task, found: TrainReport(task, found, config.genotype)
+        )
 
 
-def _run_name(what: str, data: str, config: SearchConfig | TrainConfig) -> str:
-    size = f"{config.channels} channels, {config.layers} cells"
-    return f"{what} · {data} · {size} · seed {config.seed}"
-
-
-def _track(job: Job, path: Path, step: int) -> None:
-    trained = load_network(path)
-    inputs = pd.DataFrame({"image": [blank(trained.size)]})
-    job.tracker.model(
-        code=Path(report.__file__).with_name("serving.py"),
-        artifacts={"model": path},
-        columns=["image"],
-        outputs=np.array(Classify(trained)(inputs["image"])),
-        step=step,
-    )
+def _experiment(
+    task: ImageTask, config: SearchConfig | TrainConfig, began: float
+) -> Experiment[ImageTask]:
+    images = task.images
+    data = DataSet(Path(config.data).stem, images.sha256, images.rows)
+    return Experiment(task, "image classification", "nasp/cnn", config, data, began)
 
 
 def evaluate(config: EvalConfig) -> Metrics:
@@ -171,7 +68,7 @@ def evaluate(config: EvalConfig) -> Metrics:
         precision=config.precision, size=trained.size, workers=config.workers, batch_size=1
     )
     network = trained.network
-    task, _ = open_task(
+    images = open_images(
         config.data,
         config.data_dir,
         options,
@@ -180,15 +77,15 @@ def evaluate(config: EvalConfig) -> Metrics:
         len(trained.class_names),
         trained.normalise,
     )
-    if task.kind != network.kind:
+    if images.kind != network.kind:
         raise NaspError(
-            f"{config.data} is of the form of {task.kind}, but {path} was trained on images of the "
-            f"form of {network.kind}: give such --data"
+            f"{config.data} is of the form of {images.kind}, but {path} was trained on images of "
+            f"the form of {network.kind}: give such --data"
         )
     options.numbers(device).prepare(network)
     shape = (3, trained.size, trained.size)
     return {
-        **judge(logits_of(network, options.numbers(device)), task.test(), "test"),
+        **evaluated(logits_of(network, options.numbers(device)), images.test(), "test"),
         "model/parameters_m": parameters(network) / 1e6,
         "model/mult_adds_m": mult_adds(network, shape) / 1e6,
     }

@@ -17,6 +17,7 @@ class SearchConfig(RunOptions, SearchOptions):
         data_dir: Folder that holds data sets; NASP_DATA if null.
     """
 
+    shown = ("seed", "space", "channels", "layers", "train_fraction")
     data: str = "cifar10"
     data_dir: Path | None = None
 
@@ -35,6 +36,7 @@ class TrainConfig(RunOptions, TrainOptions):
     data: str = "cifar10"
     data_dir: Path | None = None
     genotype: str = "nasp"
+    shown = ("seed", "genotype", "channels", "layers", "validation")
 
 
 @dataclass

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nasp.cnn.evaluation import ACCURACY
+from nasp.cnn.images import Batches
 from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import TrainOptions
-from nasp.cnn.task import Batches
-from nasp.metric import Metrics
+from nasp.metric import LOSS, Metrics
 from nasp.runs.context import Run
 from nasp.runs.process import processes
 from nasp.training.loop import Outcome, run_epochs
@@ -95,7 +96,7 @@ def fit(
         epoch,
         epochs=epochs,
         state={"network": network, "optimizer": optimizer, "generator": generator},
-        monitor="valid/accuracy" if evaluate else "train/loss",
+        monitor=ACCURACY.on("valid") if evaluate else LOSS.on("train"),
         snapshot=lambda: None,
         run=run,
         keep=("network",),

@@ -1,13 +1,13 @@
 """How CNN cells are searched, and how networks of them are trained."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
+from nasp import search
 from nasp.cli.option_checks import DEEP, MANY, WIDE, above_zero, at_most, not_negative, one_of
 from nasp.cnn.spaces import SPACES
 from nasp.errors import NaspError
-from nasp.samplers import SAMPLERS
-from nasp.strategies import ONE_SHOT
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,8 @@ class DescentOptions:
         images: Take so many training images at random; all if null.
         cutout: Side of the square that is cut out of training images of CIFAR's form, in pixels; 0
             cuts none.
+        channels: Of a node in the first cell.
+        layers: Number of cells.
     """
 
     batch_size: int = 64
@@ -43,10 +45,20 @@ class DescentOptions:
     channels_last: bool = True
     images: int | None = None
     cutout: int = 0
+    channels: int = 16
+    layers: int = 8
 
     def __post_init__(self) -> None:
         above_zero(self, "batch_size", "learning_rate", "gradient_clip", "images")
+        above_zero(self, "channels", "layers")
+        at_most(self, WIDE, "channels")
+        at_most(self, DEEP, "layers")
         not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
+
+    @property
+    def network_size(self) -> str:
+        """The size of the network, in words."""
+        return f"{self.channels} channels, {self.layers} cells"
 
     def numbers(self, device: "torch.device") -> "Precision":
         """What `precision` and `channels_last` mean on a device."""
@@ -58,64 +70,46 @@ class DescentOptions:
 
     def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
         """The optimiser of the weights."""
-        import torch
+        from nasp.training.optimization import SGD
 
-        return torch.optim.SGD(
-            parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay
-        )
+        return SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
 
 
 @dataclass
-class SearchOptions(DescentOptions):
+class SearchOptions(search.SearchOptions, DescentOptions):
     """How a cell is searched; the defaults are NASP's (arXiv 1905.13577, section 5.1).
 
     Attributes:
         space: nasp has NASP's 12 operations, darts the 7 of DARTS; darts_none also `none`, which
             takes weight from the others in DARTS, and is never kept.
-        strategy: nasp, single_level, darts or darts2 (second order); or one that trains each cell
-            it tries alone: random, exhaustive, reinforce, tpe or evolution.
-        channels: Of a node in the first cell.
-        layers: Number of cells.
-        epochs: Epochs of the search.
-        warm_up: First epochs in which only weights take steps.
         train_fraction: Share of the training images that the weights see; the rest are the
             architecture's.
-        architecture_learning_rate: Adam's step size.
-        architecture_weight_decay: L2 penalty on the architecture's weights.
-        eta: Weight of the complexity regulariser, which prefers operations of few parameters.
-        probe_fraction: Share of the idle operations that one step of NASP evaluates; below 1 the
-            architecture's gradient is a sample without bias.
-        trials: Cells that random, exhaustive, reinforce, tpe and evolution try.
-        trial_epochs: Epochs for which each of them is trained.
     """
 
+    # Adam's betas are those of DARTS and NASP for images.
+    strategy: str | Mapping[str, Any] = search.chosen_strategy(
+        betas=(0.5, 0.999), weight_decay=1e-3, hessian="finite"
+    )
     space: str = "nasp"
-    strategy: str = "nasp"
-    channels: int = 16
-    layers: int = 8
-    epochs: int = 50
-    warm_up: int = 0
     train_fraction: float = 0.5
-    architecture_learning_rate: float = 3e-4
-    architecture_weight_decay: float = 1e-3
-    eta: float = 0.0
-    probe_fraction: float = 1.0
-    trials: int = 8
-    trial_epochs: int = 10
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        search.SearchOptions.__post_init__(self)
+        DescentOptions.__post_init__(self)
         one_of(self, "space", SPACES)
-        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
-        above_zero(self, "channels", "layers", "epochs", "trials", "trial_epochs")
-        at_most(self, MANY, "epochs", "trials", "trial_epochs")
-        at_most(self, WIDE, "channels")
-        at_most(self, DEEP, "layers")
-        above_zero(self, "train_fraction", "architecture_learning_rate", "probe_fraction")
-        not_negative(self, "warm_up", "architecture_weight_decay", "eta")
-        for name in ("train_fraction", "probe_fraction"):
-            if getattr(self, name) > 1:
-                raise NaspError(f"{name} is {getattr(self, name)}; it is a share, 1 at most")
+        above_zero(self, "train_fraction")
+        if self.train_fraction > 1:
+            raise NaspError(f"train_fraction is {self.train_fraction}; it is a share, 1 at most")
+
+    def training(self) -> "TrainOptions":
+        """How a cell is trained alone in the search: in a network of the search's size."""
+        same = {field.name: getattr(self, field.name) for field in fields(DescentOptions)}
+        return TrainOptions(
+            **same,
+            epochs=self.train_epochs,
+            auxiliary_weight=0.0,
+            drop_path_prob=0.0,
+        )
 
 
 @dataclass
@@ -123,8 +117,6 @@ class TrainOptions(DescentOptions):
     """How a network of found cells is trained; the defaults are those for CIFAR-10.
 
     Attributes:
-        channels: Of a node in the first cell.
-        layers: Number of cells.
         epochs: Epochs of training.
         learning_rate_decay: Multiply the learning rate by this after each epoch; the cosine
             schedule if null.
@@ -155,9 +147,8 @@ class TrainOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "channels", "layers", "epochs", "learning_rate_decay", "size")
+        above_zero(self, "epochs", "learning_rate_decay", "size")
         at_most(self, MANY, "epochs")
-        at_most(self, WIDE, "channels", "size")
-        at_most(self, DEEP, "layers")
+        at_most(self, WIDE, "size")
         not_negative(self, "auxiliary_weight", "validation", "workers")
         not_negative(self, "drop_path_prob", "label_smoothing", below=1)

@@ -1,68 +1,128 @@
 """What runs of CNN cells leave behind for people: files, pictures and a table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from nasp.cnn.classify import Classify, blank
 from nasp.cnn.draw import draw_cells
+from nasp.cnn.evaluation import ACCURACY, METRICS, evaluate
+from nasp.cnn.fit import logits_of
 from nasp.cnn.genotype import INPUT_LABELS, darts_text, label, plans
+from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
-from nasp.cnn.size import parameters
-from nasp.core.decision import Decision
+from nasp.cnn.size import mult_adds, parameters
+from nasp.cnn.tasks import ImageTask
 from nasp.core.genotype import Genotype
-from nasp.experiment.run_record import show_failed, show_place
-from nasp.metric import Metrics
+from nasp.experiment.report import Report, ServedModel
+from nasp.metric import LOSS, SPLITS
 from nasp.runs import plots
-from nasp.runs.plots import draw_weights
-from nasp.search.trials import Found
+from nasp.search import Found
 
 # The network that papers report the size of a CIFAR-10 cell for.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10
-LABELS = {
-    "train/loss": "training loss",
-    "valid/loss": "validation loss",
-    "valid/accuracy": "validation accuracy",
-}
+DRAWN = (LOSS.on("train"), LOSS.on("valid"), ACCURACY.on("valid"))
 
 
-def write(folder: Path, found: Found, decisions: Sequence[Decision], one_shot: bool) -> list[Path]:
-    """Write genotype and pictures of a search into a run's folder.
+class SearchReport(Report):
+    """The cells that a search found, and how it went."""
 
-    Returns:
-        All files for a tracker.
-    """
-    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
-    found.genotype.save(files[2])
-    for suffix in ("png", "svg"):
-        files.append(folder / f"cells.{suffix}")
-        draw_cells(found.genotype, files[-1])
-    files.append(folder / "search.png")
-    plots.curves(found.histories, LABELS, files[-1], "Search")
-    if one_shot:
-        history = found.histories["search"]
-        for cell in ("normal", "reduce"):
-            files.append(folder / f"weights_{cell}.png")
-            own = [d for d in decisions if d.name.startswith(cell)]
-            draw_weights(own, history, found.genotype, files[-1], lambda n: f"${label(n)}$")
-    return files
+    def __init__(self, task: ImageTask, found: Found) -> None:
+        self.task, self.found, self.genotype = task, found, found.genotype
+        valid = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
+        self.metrics = {**valid, "model/parameters": published_size(found.genotype)}
+        self.seconds = found.seconds
+        self.histories = found.searches or found.trainings
+        self.epochs = max(map(len, self.histories.values()))
+
+    def draw(self, folder: Path) -> list[Path]:
+        files = [folder / f"cells.{suffix}" for suffix in ("png", "svg")]
+        for file in files:
+            draw_cells(self.genotype, file)
+        files.append(folder / "search.png")
+        plots.curves(self.histories, DRAWN, files[-1], "Search")
+        if self.found.searches:
+            history = next(iter(self.found.searches.values()))
+            decisions, _ = self.task.decisions(torch.Generator())
+            for cell in ("normal", "reduce"):
+                files.append(folder / f"weights_{cell}.png")
+                own = [d for d in decisions if d.name.startswith(cell)]
+                plots.draw_weights(
+                    own, history, self.genotype, files[-1], lambda n: f"${label(n)}$"
+                )
+        return files
+
+    def show(self, console: Console, result: Mapping[str, Any]) -> None:
+        table = Table(title="cells found", title_justify="left")
+        for column in ("node", "normal", "reduction"):
+            table.add_column(column)
+        normal, reduction = plans(self.genotype)
+        names = list(INPUT_LABELS)
+        for node, cells in enumerate(zip(normal.nodes, reduction.nodes, strict=True)):
+            texts = [" + ".join(f"{name}({names[source]})" for source, name in c) for c in cells]
+            table.add_row(str(node), *texts)
+            names.append(str(node))
+        console.print(table)
+        console.print(darts_text(self.genotype), soft_wrap=True)
+        how = " on shared weights" if self.found.trained is None else ", trained alone"
+        console.print(
+            f"validation accuracy {self.metrics['valid/accuracy']:.4f}{how}; "
+            f"{self.metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, "
+            f"{CHANNELS} channels"
+        )
 
 
-def write_training(folder: Path, genotype: Genotype, history: Sequence[Metrics]) -> list[Path]:
-    """Write genotype and curves of a training into a run's folder.
+class TrainReport(Report):
+    """A network of cells that was trained alone, evaluated on the test images."""
 
-    Returns:
-        All files for a tracker; the model is apart.
-    """
-    files = [folder / "config.yaml", folder / "result.json", folder / "genotype.json"]
-    genotype.save(files[2])
-    files.append(folder / "training.png")
-    labels = {name: label for name, label in LABELS.items() if name in history[0]}
-    plots.curves({"training": history}, labels, files[-1], "Training")
-    return files
+    def __init__(self, task: ImageTask, found: Found, name: str) -> None:
+        assert found.trained is not None
+        self.task, self.name, self.genotype = task, name, found.genotype
+        self.history = found.trained.history
+        self.network = network = task.restored(found.trained)
+        images, precision = task.images, task.training.numbers(task.device)
+        precision.prepare(network)
+        self.metrics = {
+            **{k: v for k, v in found.metrics.items() if not k.startswith("time/")},
+            **evaluate(logits_of(network, precision), images.test(), "test"),
+            "model/parameters": parameters(network),
+            "model/mult_adds": mult_adds(network, (3, images.size, images.size)),
+        }
+        self.seconds = {"train": found.seconds["train"]}
+        self.epochs = len(self.history)
+
+    def save_model(self, path: Path) -> bool:
+        images = self.task.images
+        save_network(path, self.network, images.classes, images.normalise, images.size)
+        return True
+
+    def served(self, path: Path) -> ServedModel:
+        classify = Classify(load_network(path))
+        example = np.array(classify([blank(self.task.images.size)]))
+        return ServedModel(Path(__file__).with_name("serving.py"), ["image"], example)
+
+    def draw(self, folder: Path) -> list[Path]:
+        plots.curves({"training": self.history}, DRAWN, folder / "training.png", "Training")
+        return [folder / "training.png"]
+
+    def show(self, console: Console, result: Mapping[str, Any]) -> None:
+        splits = [s for s in ("valid", "test") if ACCURACY.on(s).name in self.metrics]
+        table = Table(title=f"network of {self.name}", title_justify="left")
+        for column in ("images", *(metric.label for metric in METRICS)):
+            table.add_column(column, justify="left" if column == "images" else "right")
+        for split in splits:
+            values = (self.metrics[metric.on(split).name] for metric in METRICS)
+            table.add_row(SPLITS[split], *(f"{value:.4f}" for value in values))
+        console.print(table)
+        console.print(
+            f"{self.metrics['model/parameters'] / 1e6:.3f} M weights, "
+            f"{self.metrics['model/mult_adds'] / 1e6:.1f} M multiply-adds an image"
+        )
 
 
 def published_size(genotype: Genotype) -> int:
@@ -70,46 +130,3 @@ def published_size(genotype: Genotype) -> int:
     with torch.device("meta"):
         network = Network(genotype, CHANNELS, LAYERS, CLASSES, "cifar", False, torch.Generator())
     return parameters(network)
-
-
-def show(found: Found, result: dict[str, Any], folder: Path) -> None:
-    """Print the cells, what they are worth and where the files are."""
-    console = Console(markup=False)  # a path may hold brackets
-    table = Table(title="cells found", title_justify="left")
-    for column in ("node", "normal", "reduction"):
-        table.add_column(column)
-    normal, reduction = plans(found.genotype)
-    names = list(INPUT_LABELS)
-    for node, cells in enumerate(zip(normal.nodes, reduction.nodes, strict=True)):
-        texts = [" + ".join(f"{name}({names[source]})" for source, name in c) for c in cells]
-        table.add_row(str(node), *texts)
-        names.append(str(node))
-    console.print(table)
-    console.print(darts_text(found.genotype), soft_wrap=True)
-    metrics, seconds = result["metrics"], result["seconds"]
-    how = " on shared weights" if "search" in found.histories else ", trained alone"
-    console.print(
-        f"validation accuracy {metrics['valid/accuracy']:.4f}{how}; "
-        f"{metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, {CHANNELS} channels"
-    )
-    show_failed(console, result["failed"])
-    show_place(console, seconds, result["peak_memory_mb"], folder)
-
-
-def show_training(name: str, result: dict[str, Any], folder: Path) -> None:
-    """Print what a trained network is worth, and where the files are."""
-    console, metrics = Console(markup=False), result["metrics"]
-    splits = [split for split in ("valid", "test") if f"{split}/accuracy" in metrics]
-    table = Table(title=f"network of {name}", title_justify="left")
-    for column in ("images", "accuracy", "top-5 accuracy", "loss"):
-        table.add_column(column, justify="left" if column == "images" else "right")
-    for split in splits:
-        values = (metrics[f"{split}/{name}"] for name in ("accuracy", "top5_accuracy", "loss"))
-        label = {"valid": "validation", "test": "test"}[split]
-        table.add_row(label, *(f"{value:.4f}" for value in values))
-    console.print(table)
-    console.print(
-        f"{metrics['model/parameters'] / 1e6:.3f} M weights, "
-        f"{metrics['model/mult_adds'] / 1e6:.1f} M multiply-adds an image"
-    )
-    show_place(console, result["seconds"], result["peak_memory_mb"], folder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -173,17 +174,13 @@ class CNNSpace(SearchSpace):
         initialise(self, generator)
         self.precision.prepare(self)
 
-    def forward(self, batch: tuple[Tensor, Tensor], relaxation: Relaxation) -> Tensor:
-        """The mean cross-entropy of normalised images and their labels."""
-        images, labels = batch
-        return nn.functional.cross_entropy(self.logits(images, relaxation), labels)
-
-    def logits(self, images: Tensor, relaxation: Relaxation) -> Tensor:
-        """`(batch, classes)`, for images `(batch, 3, height, width)`.
+    def forward(self, batch: tuple[Tensor, Any], relaxation: Relaxation) -> Tensor:
+        """Logits `(batch, classes)`, for normalised images `(batch, 3, height, width)`.
 
         Raises:
             NaspError: Height or width cannot be halved as often as the cells do.
         """
+        images, _ = batch
         check_size(self.kind, *images.shape[2:])
         images = self.precision.layout(images)
         with self.precision.autocast(images.device):

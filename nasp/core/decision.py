@@ -71,3 +71,8 @@ def weight_name(decision: Decision, source: str, operation: str) -> str:
     """`arch/<decision>/<operation>`, with the edge between them where there are several."""
     edge = (source,) if len(decision.sources) > 1 else ()
     return "/".join(("arch", decision.name, *edge, operation))
+
+
+def is_weight(name: str) -> bool:
+    """Whether a metric's name is one of `weight_name`."""
+    return name.startswith("arch/") and name.count("/") > 1

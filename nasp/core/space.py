@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
@@ -25,12 +25,8 @@ class SearchSpace(nn.Module, ABC):
     decisions: tuple[Decision, ...]
 
     @abstractmethod
-    def forward(self, batch: Any, relaxation: Relaxation) -> Tensor:
-        """The mean loss of a batch under a relaxation, a scalar: all that a strategy needs."""
-
-    def examples(self, batch: Any) -> int:
-        """How many examples a batch's loss is the mean of; the last part of a batch is targets."""
-        return len(batch[-1])
+    def forward(self, batch: Any, relaxation: Relaxation) -> Any:
+        """What the network returns for a batch under a relaxation; its task knows the loss."""
 
     @abstractmethod
     def genotype(self, choices: dict[str, tuple[tuple[str, str], ...]]) -> Genotype:

@@ -18,7 +18,7 @@ from nasp.atomic_io import remove_leftovers
 from nasp.errors import NaspError, one_line
 
 CONFIG = "config.yaml"
-OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json"}
+OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json", "trials"}
 
 
 @dataclass
@@ -32,6 +32,8 @@ class RunOptions:
         resume: Go on with the run in `output`.
         tracking: MLflow's address, or none; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if null.
         quiet: Show no progress.
+        executor: What runs searches, trials and trainings side by side: serial, processes (one a
+            core), processes:4, ray, or ray:ADDRESS; the result does not depend on it.
     """
 
     seed: int = 1
@@ -40,6 +42,7 @@ class RunOptions:
     resume: bool = False
     tracking: str | None = None
     quiet: bool = False
+    executor: str = "serial"
 
 
 class Terminated(KeyboardInterrupt):

@@ -16,13 +16,14 @@ from nasp.atomic_io import write_text
 from nasp.cli.config import differences, flatten, to_yaml
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import CONFIG, RunOptions, claim_output
-from nasp.metric import Metrics
+from nasp.metric import Metric
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
 from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.runs.process import rank
 from nasp.runs.progress import Progress
 from nasp.runs.tracking import DataSet, Tracker, how_to_serve, tracking_uri
+from nasp.runs.trial_store import TrialStore
 from nasp.training.loop import spent_before
 from nasp.training.parallel import together
 
@@ -102,13 +103,12 @@ def open_job(
     experiment: str,
     run_name: str,
     device: torch.device,
-    data_sha256: str,
+    data: DataSet,
     depends_on: Mapping[str, str] | None = None,
     began: float,
     shown: Collection[str] = (),
     params: Mapping[str, Any],
-    rows: int | None,
-    best: Collection[str] = (),
+    best: Collection[Metric] = (),
     tags: Mapping[str, str],
 ) -> Iterator[Job]:
     """Make the run's folder, read its checkpoint and start its tracking.
@@ -121,12 +121,11 @@ def open_job(
         experiment: MLflow's experiment.
         run_name: MLflow's name of the run.
         device: Where it computes.
-        data_sha256: Of the data, which the results depend on.
+        data: The data set, whose content the results depend on.
         depends_on: What else they depend on, beside the options.
         began: See `Job`.
         shown: Options that are shown in MLflow even where they are the defaults.
         params: What else is shown there: task, strategy, data set and split.
-        rows: Number of examples of the data, where that is known.
         best: Metrics whose best value is tracked beside them.
         tags: Further tags.
 
@@ -141,11 +140,8 @@ def open_job(
             folder = config.output or Path()
             if first:
                 folder = held.enter_context(claim_output(config, name))
-            checkpoint = Checkpoint(
-                folder / "checkpoint",
-                {**options, "data_sha256": data_sha256, **(depends_on or {})},
-                resume=config.resume,
-            )
+            identity = {**options, "data_sha256": data.sha256, **(depends_on or {})}
+            checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)
             if first:
                 write_text(folder / CONFIG, to_yaml(config))
         before = spent_before(checkpoint)
@@ -159,19 +155,23 @@ def open_job(
             params=shown_there,
             tags={
                 **tags,
-                "data_sha256": data_sha256,
+                "data_sha256": data.sha256,
                 "commit": str(environment["commit"]),
                 "device": environment["device"],
                 **{f"version.{k}": v for k, v in environment["versions"].items()},
             },
             best=best,
             run_file=folder / RUN_FILE,
-            data=DataSet(str(params["data"]), data_sha256, rows),
+            data=data,
             before=time.perf_counter() - began,
         ) as tracker:
             progress = Progress(config.quiet or not first)
             run = Run(
-                checkpoint, progress, tracker.log, lambda name: partial(tracker.log, part=name)
+                checkpoint,
+                progress,
+                tracker.log,
+                lambda name: partial(tracker.log, part=name),
+                TrialStore(folder / "trials" if first else None, identity),
             )
             try:
                 yield Job(folder, run, tracker, device, environment, began, before)
@@ -190,17 +190,12 @@ def show_failed(console: Console, failed: Mapping[str, str]) -> None:
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
 
 
-def show_place(console: Console, seconds: dict[str, float], memory: float, folder: Path) -> None:
-    """Print the time, the memory and the files of a run."""
+def show_place(console: Console, result: Mapping[str, Any], folder: Path) -> None:
+    """Print the time, the memory and the files of a run, given the content of `result.json`."""
+    seconds, memory = result["seconds"], result["peak_memory_mb"]
     parts = ", ".join(f"{k} {v:.0f}" for k, v in seconds.items() if k != "total")
     console.print(
         f"{seconds['total']:.0f} s ({parts}), {memory:.0f} MB; in {folder}: "
         + ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))),
         soft_wrap=True,
     )
-
-
-def markdown(metrics: Metrics) -> str:
-    """Metrics as a table for a run's page."""
-    rows = [f"| {name} | {value:.4f} |" for name, value in metrics.items()]
-    return "\n".join(["| metric | value |", "|---|---|", *rows])

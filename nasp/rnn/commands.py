@@ -1,19 +1,18 @@
 """What the commands for recurrent cells do once their options are read."""
 
-import json
 from pathlib import Path
 
-from nasp.experiment.run_record import markdown, open_job
+from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
-from nasp.rnn import report
 from nasp.rnn.config import EvalConfig, SearchConfig, TrainConfig
 from nasp.rnn.data import encode, find_text, load_corpus, read_words
-from nasp.rnn.model_file import load_model, save_model
-from nasp.rnn.pipeline import exactly, find, train_alone
+from nasp.rnn.evaluation import evaluate_exactly
+from nasp.rnn.model_file import load_model
+from nasp.rnn.report import SearchReport, TrainReport
+from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import find_genotype
+from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
-from nasp.training.loop import spent
-from nasp.training.seeding import generator
 
 
 def search(config: SearchConfig, began: float) -> None:
@@ -22,96 +21,27 @@ def search(config: SearchConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    device = resolve_device(config.device)
-    corpus = load_corpus(find_text(config.data, config.data_dir))
-    name = Path(config.data).stem
-    with open_job(
-        config,
-        name=f"rnn-{name}-{config.strategy}-seed{config.seed}",
-        experiment=f"nasp/rnn/{name}",
-        run_name=f"{config.strategy} · {name} · {config.nhid} units · seed {config.seed}",
-        device=device,
-        data_sha256=corpus.sha256,
-        began=began,
-        shown=("seed", "nhid"),
-        params={"task": "language modelling", "strategy": config.strategy, "data": name},
-        rows=len(corpus.train),
-        best=("valid/perplexity",),
-        tags={"strategy": config.strategy, "space": "rnn"},
-    ) as job:
-        found = find(corpus, config, config.seed, job.run, device)
-        metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
-        result = job.record(
-            {
-                "task": "rnn",
-                "data": config.data,
-                "strategy": config.strategy,
-                "seed": config.seed,
-                "genotype": json.loads(found.genotype.to_json()),
-            },
-            metrics,
-            {"search": spent(found.histories.values())},
-            max(map(len, found.histories.values())),
-        )
-        job.describe(str(found.genotype), markdown(metrics))
-        for file in report.write(job.folder, found, config.strategy):
-            job.tracker.artifact(file)
-        if not config.quiet:
-            report.show(found, result, job.folder)
+    _experiment(config, began).search(SearchReport)
 
 
 def train(config: TrainConfig, began: float) -> None:
-    """Train, judge on the test text and report; see `search`.
+    """Train, evaluate on the test text and report; see `search`.
 
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    genotype = find_genotype(config.genotype)
+    genotype, name = find_genotype(config.genotype), Path(config.genotype).stem
+    _experiment(config, began).train(
+        name, "train", genotype, lambda task, found: TrainReport(task, found, config.genotype)
+    )
+
+
+def _experiment(config: SearchConfig | TrainConfig, began: float) -> Experiment[TextTask]:
     device = resolve_device(config.device)
     corpus = load_corpus(find_text(config.data, config.data_dir))
-    name, cell = Path(config.data).stem, Path(config.genotype).stem
-    with open_job(
-        config,
-        name=f"rnn-{name}-train-{cell}-seed{config.seed}",
-        experiment=f"nasp/rnn/{name}",
-        run_name=f"train {cell} · {name} · {config.nhid} units · seed {config.seed}",
-        device=device,
-        data_sha256=corpus.sha256,
-        depends_on={"cell": genotype.to_json()},
-        began=began,
-        shown=("seed", "genotype", "nhid"),
-        params={"task": "language modelling", "strategy": "train", "data": name},
-        rows=len(corpus.train),
-        best=("valid/perplexity",),
-        tags={"strategy": "train", "space": "rnn"},
-    ) as job:
-        random = generator(config.seed, "train")
-        network, history = train_alone("train", genotype, corpus, config, random, job.run, device)
-        best = min(history, key=lambda metrics: metrics["valid/perplexity"])
-        metrics = {
-            **{k: v for k, v in best.items() if not k.startswith("time/")},
-            **exactly(network, corpus.test.to(device), "test"),
-            "model/parameters": sum(p.numel() for p in network.parameters()),
-        }
-        result = job.record(
-            {
-                "task": "rnn",
-                "data": config.data,
-                "strategy": "train",
-                "seed": config.seed,
-                "genotype": json.loads(genotype.to_json()),
-            },
-            metrics,
-            {"train": spent([history])},
-            len(history),
-        )
-        job.describe(str(genotype), markdown(metrics))
-        path = job.folder / "model.pt"
-        save_model(path, network, corpus.vocabulary)
-        for file in (path, *report.write_training(job.folder, genotype, history)):
-            job.tracker.artifact(file)
-        if not config.quiet:
-            report.show_training(config.genotype, result, job.folder)
+    data = DataSet(Path(config.data).stem, corpus.sha256, len(corpus.train))
+    task = TextTask(corpus, config, device)
+    return Experiment(task, "language modelling", "nasp/rnn", config, data, began)
 
 
 def evaluate(config: EvalConfig) -> Metrics:
@@ -126,6 +56,6 @@ def evaluate(config: EvalConfig) -> Metrics:
     place, lines = read_words(find_text(config.data, config.data_dir), "test")
     text = encode(lines, vocabulary, place).to(device)
     return {
-        **exactly(network, text, "test"),
+        **evaluate_exactly(network, text, "test"),
         "model/parameters_m": sum(p.numel() for p in network.parameters()) / 1e6,
     }

@@ -16,6 +16,7 @@ class SearchConfig(RunOptions, SearchOptions):
         data_dir: Folder that holds data sets; NASP_DATA if null.
     """
 
+    shown = ("seed", "nhid")
     data: str = "ptb"
     data_dir: Path | None = None
 
@@ -34,6 +35,7 @@ class TrainConfig(RunOptions, TrainOptions):
     data: str = "ptb"
     data_dir: Path | None = None
     genotype: str = "darts_v2"
+    shown = ("seed", "genotype", "nhid")
 
 
 @dataclass

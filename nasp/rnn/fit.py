@@ -7,9 +7,10 @@ from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
 from nasp.rnn.data.streams import batches, varied_lengths
 from nasp.rnn.dropout import Masks, draw_masks
-from nasp.rnn.judge import judge
+from nasp.rnn.evaluation import PERPLEXITY, evaluate
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
+from nasp.rnn.words import loss as loss_of
 from nasp.runs.context import Run
 from nasp.training.loop import Outcome, run_epochs
 from nasp.training.optimization import Losses, descend
@@ -56,12 +57,12 @@ def fit(
             # A short sequence has the noisier gradient: its step is shorter, too.
             rate = options.learning_rate * len(batch.inputs) / options.bptt
             optimizer.param_groups[0]["lr"] = rate
-            loss = network(batch)
+            loss = loss_of(network(batch), batch, options.alpha, options.beta)
             descend(loss, weights, optimizer, options.gradient_clip)
             averaging.update()
             losses.append(loss, batch.targets.numel())
         with averaging.in_place():
-            metrics = judge(network.outputs, network.words, valid, "valid")
+            metrics = evaluate(network.outputs, network.words, valid, "valid")
         averaging.observe(metrics["valid/loss"])
         return {"train/loss": losses.mean(), **metrics}
 
@@ -75,7 +76,7 @@ def fit(
         epochs=options.epochs,
         # SGD without momentum has no state, and its rate is set at each step.
         state={"network": network, "averaging": averaging, "generator": generator},
-        monitor="valid/perplexity",
+        monitor=PERPLEXITY.on("valid"),
         snapshot=snapshot,
         run=run,
         patience=options.patience,

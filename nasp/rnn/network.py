@@ -8,7 +8,7 @@ from nasp.rnn.cell import Cell
 from nasp.rnn.data.streams import Batch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import plan_of
-from nasp.rnn.words import TiedWords
+from nasp.rnn.words import Decoded, TiedWords
 
 
 class LanguageModel(nn.Module):
@@ -19,8 +19,6 @@ class LanguageModel(nn.Module):
         words: Size of the vocabulary.
         units: Of embedding and state.
         generator: Source of the start weights, on the CPU.
-        alpha: Weight of the activation regulariser.
-        beta: Weight of the temporal activation regulariser.
 
     Raises:
         NaspError: The genotype is not of a recurrent cell.
@@ -32,24 +30,17 @@ class LanguageModel(nn.Module):
         words: int,
         units: int,
         generator: torch.Generator,
-        alpha: float = 0.0,
-        beta: float = 0.0,
     ) -> None:
         super().__init__()
         self.genotype, self.units = genotype, units
-        self.alpha, self.beta = alpha, beta
         self.words = TiedWords(words, units, generator)
         self.cell = Cell(plan_of(genotype), units, generator)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The mean cross-entropy of a batch, which hands its last state on.
-
-        Raises:
-            NaspError: It is not finite.
-        """
+    def forward(self, batch: Batch) -> Decoded:
+        """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, batch.masks)
         batch.end_at(outputs[-1])
-        return self.words.loss(outputs, batch, self.alpha, self.beta)
+        return self.words.decode(outputs, batch.masks)
 
     def outputs(self, inputs: Tensor, state: Tensor, masks: Masks | None = None) -> Tensor:
         """The cell's, `(steps, batch, units)`, for words `(steps, batch)`."""

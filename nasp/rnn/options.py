@@ -1,12 +1,12 @@
 """How recurrent cells are searched, and how language models of them are trained."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from nasp.cli.option_checks import MANY, WIDE, above_zero, at_most, not_negative, one_of
+from nasp import search
+from nasp.cli.option_checks import MANY, WIDE, above_zero, at_most, not_negative
 from nasp.errors import NaspError
-from nasp.samplers import SAMPLERS
-from nasp.strategies import ONE_SHOT
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +67,11 @@ class DescentOptions:
                 "embedding and decoder share their matrix"
             )
 
+    @property
+    def network_size(self) -> str:
+        """The size of the network, in words."""
+        return f"{self.nhid} units"
+
     def rates(self) -> "Rates":
         """The probabilities of dropout."""
         from nasp.rnn.dropout import Rates  # here, so that options need no torch
@@ -75,52 +80,48 @@ class DescentOptions:
 
     def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
         """The optimiser of the weights, which has no state."""
-        import torch
+        from nasp.training.optimization import SGD
 
-        return torch.optim.SGD(parameters, self.learning_rate, weight_decay=self.weight_decay)
+        return SGD(parameters, self.learning_rate, weight_decay=self.weight_decay)
 
 
 @dataclass
-class SearchOptions(DescentOptions):
+class SearchOptions(search.SearchOptions, DescentOptions):
     """How a cell is searched; the defaults are those of DARTS (arXiv 1806.09055, section 3.1.2).
 
     Attributes:
-        strategy: nasp, single_level, darts or darts2 (second order), which have `none` among the
-            activations, with a weight, though it is never kept; or one that trains each cell it
-            tries alone: random, exhaustive, reinforce, tpe or evolution.
+        strategy: One that searches on shared weights, or one that trains each cell it tries alone;
+            a mapping of `name` and its own options sets these, too. DARTS has `none` among the
+            activations, with a weight, though it is never kept.
         batch_norm: Normalise the cell's states in a one-shot search, as DARTS does. Without it
             NASP searches the very network that is trained afterwards, which learns faster; DARTS
             needs it, for its nodes sum all their predecessors and grow.
-        epochs: Epochs of the search.
-        warm_up: First epochs in which only weights take steps.
-        architecture_learning_rate: Adam's step size.
-        architecture_weight_decay: L2 penalty on the architecture's weights.
-        trials: Cells that random, exhaustive, reinforce, tpe and evolution try.
-        trial_epochs: Epochs for which each of them is trained.
     """
+
+    strategy: str | Mapping[str, Any] = search.chosen_strategy(
+        learning_rate=3e-3, weight_decay=1e-3, hessian="finite"
+    )
 
     emsize: int = 300
     nhid: int = 300
     batch_size: int = 256
     weight_decay: float = 5e-7
     dropoute: float = 0.0
-    strategy: str = "nasp"
     batch_norm: bool = True
-    epochs: int = 50
-    warm_up: int = 0
-    architecture_learning_rate: float = 3e-3
-    architecture_weight_decay: float = 1e-3
-    trials: int = 8
-    trial_epochs: int = 10
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        one_of(self, "strategy", (*ONE_SHOT, *SAMPLERS))
-        above_zero(self, "epochs", "architecture_learning_rate", "trials", "trial_epochs")
-        at_most(self, MANY, "epochs", "trials", "trial_epochs")
-        not_negative(self, "warm_up", "architecture_weight_decay")
+        search.SearchOptions.__post_init__(self)
+        DescentOptions.__post_init__(self)
         if self.batch_norm and self.batch_size < 2:
             raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
+
+    def training(self) -> "TrainOptions":
+        """How a cell is trained alone in the search: in a model of the search's size."""
+        same = {field.name: getattr(self, field.name) for field in fields(DescentOptions)}
+        if self.max_seconds is not None:
+            trainings = self.finalists if self.one_shot else self.trials
+            same["max_seconds"] = self.max_seconds / max(trainings, 1)
+        return TrainOptions(**same, epochs=self.train_epochs)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from nasp.rnn.data.streams import Batch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import NODES, SPACE, decisions_of
 from nasp.rnn.search_cell import SearchCell
-from nasp.rnn.words import TiedWords
+from nasp.rnn.words import Decoded, TiedWords
 
 
 class RNNSpace(SearchSpace):
@@ -21,8 +21,6 @@ class RNNSpace(SearchSpace):
         units: Of embedding and state.
         generator: Source of the start weights, on the CPU.
         nodes: Of the cell, without node 0.
-        alpha: Weight of the activation regulariser.
-        beta: Weight of the temporal activation regulariser.
         batch_norm: Whether the cell's states are normalised.
         none: Whether no connection is among the operations, as in DARTS: it has a weight, computes
             nothing and is never kept.
@@ -36,29 +34,19 @@ class RNNSpace(SearchSpace):
         units: int,
         generator: torch.Generator,
         nodes: int = NODES,
-        alpha: float = 0.0,
-        beta: float = 0.0,
         batch_norm: bool = True,
         none: bool = False,
     ) -> None:
         super().__init__()
         self.decisions = decisions_of(nodes, none)
-        self.alpha, self.beta = alpha, beta
         self.words = TiedWords(words, units, generator)
         self.cell = SearchCell(self.decisions, units, generator, batch_norm)
 
-    def forward(self, batch: Batch, relaxation: Relaxation) -> Tensor:
-        """The mean cross-entropy of a batch, which hands its last state on.
-
-        Raises:
-            Diverged: It is not finite.
-        """
+    def forward(self, batch: Batch, relaxation: Relaxation) -> Decoded:
+        """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])
-        return self.words.loss(outputs, batch, self.alpha, self.beta)
-
-    def examples(self, batch: Batch) -> int:
-        return batch.targets.numel()
+        return self.words.decode(outputs, batch.masks)
 
     def outputs(
         self, inputs: Tensor, state: Tensor, relaxation: Relaxation, masks: Masks | None = None

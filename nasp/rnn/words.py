@@ -1,5 +1,7 @@
 """What a language model has around its cell: words in, and the loss of words out."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -42,28 +44,52 @@ class TiedWords(nn.Module):
         logits = nn.functional.linear(outputs.flatten(0, 1), self.weight, self.bias)
         return nn.functional.cross_entropy(logits, targets.flatten(), reduction=reduction)
 
-    def loss(self, outputs: Tensor, batch: Batch, alpha: float, beta: float) -> Tensor:
-        """The mean cross-entropy, and the regularisers of the activations where they belong to it.
+    def decode(self, outputs: Tensor, masks: Masks | None = None) -> "Decoded":
+        """What is predicted after each word, given outputs of the cell `(steps, batch, units)`."""
+        passed = outputs if masks is None else outputs * masks.outputs
+        logits = nn.functional.linear(passed.flatten(0, 1), self.weight, self.bias)
+        return Decoded(logits, outputs, passed)
 
-        These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what
-        dropout let pass of the outputs, and `beta` times that of their change from step to step.
 
-        Args:
-            outputs: Of the cell, `(steps, batch, units)`.
-            batch: That they are of.
-            alpha: Weight of the activation regulariser.
-            beta: Weight of the temporal activation regulariser.
+class Decoded(NamedTuple):
+    """What a language model returns for a batch.
 
-        Raises:
-            Diverged: The loss is not finite.
-        """
-        passed = outputs if batch.masks is None else outputs * batch.masks.outputs
-        loss = self.cross_entropy(passed, batch.targets)
-        if batch.regularised and alpha:
-            loss = loss + alpha * passed.square().mean()
-        if batch.regularised and beta and len(outputs) > 1:
-            loss = loss + beta * (outputs[1:] - outputs[:-1]).square().mean()
-        # A recurrent network waits for this no longer than for the launches of its many steps.
-        if not torch.isfinite(loss.detach()):
-            raise Diverged(f"the loss is {float(loss.detach())}: lower learning_rate")
-        return loss
+    Attributes:
+        logits: Of the next word, `(steps · batch, words)`.
+        outputs: Of the cell, `(steps, batch, units)`.
+        passed: What dropout let pass of them.
+    """
+
+    logits: Tensor
+    outputs: Tensor
+    passed: Tensor
+
+
+def loss(decoded: Decoded, batch: Batch, alpha: float, beta: float) -> Tensor:
+    """The mean cross-entropy, and the regularisers of the activations where they belong to it.
+
+    These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what
+    dropout let pass of the outputs, and `beta` times that of their change from step to step.
+
+    Args:
+        decoded: What the language model returned for the batch.
+        batch: The words.
+        alpha: Weight of the activation regulariser.
+        beta: Weight of the temporal activation regulariser.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        Diverged: The loss is not finite.
+    """
+    outputs = decoded.outputs
+    loss = nn.functional.cross_entropy(decoded.logits, batch.targets.flatten())
+    if batch.regularised and alpha:
+        loss = loss + alpha * decoded.passed.square().mean()
+    if batch.regularised and beta and len(outputs) > 1:
+        loss = loss + beta * (outputs[1:] - outputs[:-1]).square().mean()
+    # A recurrent network waits for this no longer than for the launches of its many steps.
+    if not torch.isfinite(loss.detach()):
+        raise Diverged(f"the loss is {float(loss.detach())}: lower learning_rate")
+    return loss

@@ -46,11 +46,13 @@ class Checkpoint:
         self._unwritten: str | None = None
         self._written = time.monotonic()
         if resume and folder is not None:
-            for path in sorted(folder.glob("*.pt")):
-                section, state = self._read(path)
-                self.sections[section] = state
+            self._read_all(folder)
             if rank() == 0:
                 remove_leftovers(folder)
+
+    def __reduce__(self) -> Any:
+        """Another process reads the files that are there, and writes sections of its own."""
+        return _reopened, (self.folder, self.config)
 
     def get(self, section: str) -> Any | None:
         """What was last put there, None if nothing was."""
@@ -96,6 +98,11 @@ class Checkpoint:
         whole = sealed({**body, "state": self.sections[section]})
         write_atomic(self._path(section), lambda file: torch.save(whole, file))
 
+    def _read_all(self, folder: Path) -> None:
+        for path in sorted(folder.glob("*.pt")):
+            section, state = self._read(path)
+            self.sections[section] = state
+
     def _read(self, path: Path) -> tuple[str, Any]:
         try:
             body = load_plain(path, "checkpoint")
@@ -120,3 +127,10 @@ class Checkpoint:
         if path != self._path(section):
             raise NaspError(f"{path}: not the file of {section!r}, which it holds: remove it")
         return section, state
+
+
+def _reopened(folder: Path | None, config: Mapping[str, Any]) -> Checkpoint:
+    checkpoint = Checkpoint(folder, config)
+    if folder is not None:
+        checkpoint._read_all(folder)
+    return checkpoint

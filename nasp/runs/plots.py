@@ -8,7 +8,7 @@ from nasp.atomic_io import write_atomic
 from nasp.core.decision import Decision, weight_name
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
-from nasp.metric import Metrics, best
+from nasp.metric import Metric, Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def style(position: int) -> dict[str, Any]:
 
 def curves(
     runs: Mapping[str, Sequence[Mapping[str, float]]],
-    metrics: Mapping[str, str],
+    metrics: Sequence[Metric],
     path: Path,
     title: str,
 ) -> None:
@@ -64,24 +64,25 @@ def curves(
 
     Args:
         runs: Metrics of each epoch, by the name of the line.
-        metrics: The metrics to draw, with the panel's label.
+        metrics: The metrics to draw, on their splits; one that no run has is left out.
         path: The PNG to write.
         title: Of the whole picture.
     """
-    figure = new_figure(5 * len(metrics), 4)
+    shown = [m for m in metrics if all(m.name in history[0] for history in runs.values())]
+    figure = new_figure(5 * len(shown), 4)
     figure.suptitle(title)
-    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for axes, (metric, label) in zip(panels, metrics.items(), strict=True):
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, metric in zip(panels, shown, strict=True):
         for position, (name, history) in enumerate(runs.items()):
-            values = [epoch[metric] for epoch in history]
+            values = [epoch[metric.name] for epoch in history]
             epochs = range(1, len(values) + 1)
             marker = "o" if len(values) == 1 else None  # a line of one point would not be seen
             axes.plot(epochs, values, label=name, marker=marker, **style(position))
-            if metric.startswith("valid/"):
-                top = best(metric, values)
+            if metric.name.startswith("valid/"):
+                top = metric.best(values)
                 axes.plot(top + 1, values[top], "o", color=style(position)["color"])
         axes.set_xlabel("epoch")
-        axes.set_ylabel(label)
+        axes.set_ylabel(metric.label)
         axes.grid(color="0.9")
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[-1].legend(frameon=False, fontsize="small")

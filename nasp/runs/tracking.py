@@ -22,6 +22,7 @@ from typing import Any, Self
 import numpy as np
 
 from nasp.errors import without_password
+from nasp.metric import Metric
 
 SECONDS_TO_FINISH = 60.0
 
@@ -80,13 +81,14 @@ class Tracker:
         params: Mapping[str, Any],
         tags: Mapping[str, str],
         run_file: Path,
-        best: Collection[str] = (),
+        best: Collection[Metric] = (),
         data: DataSet | None = None,
         before: float = 0.0,
     ) -> None:
         self._worker: subprocess.Popen[str] | None = None
         self._uri = uri
         self._before = before
+        self._told: set[Any] = set()
         self.has_model = False
         self._start = {
             "uri": uri,
@@ -95,7 +97,7 @@ class Tracker:
             "params": {key: str(value) for key, value in params.items()},
             "tags": dict(tags),
             "run_file": str(run_file.absolute()),
-            "best": list(best),
+            "best": {metric.name: metric.larger_is_better for metric in best},
             "data": None if data is None else asdict(data),
             "source": ".".join(Path(sys.argv[0]).with_suffix("").parts[-2:]),
             "command": without_password(shlex.join(sys.argv[1:])),
@@ -150,6 +152,9 @@ class Tracker:
             step: The epoch, from 0.
             part: The nested run that they are of, made with its first metrics; None: this one.
         """
+        if (told := (part, step, tuple(metrics))) in self._told:
+            return
+        self._told.add(told)
         values = {name: float(value) for name, value in metrics.items()}
         self._send("log", metrics=values, step=step, time=int(time.time() * 1000), part=part)
 

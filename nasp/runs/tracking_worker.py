@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nasp.errors import without_password
-from nasp.metric import best
+from nasp.metric import Metric
 
 SECONDS_BETWEEN_FLUSHES = 2.0
 METRICS_A_CALL = 1000  # MLflow's limit
@@ -53,7 +53,7 @@ class Worker:
 
         mlflow.set_tracking_uri(message["uri"])
         run_file = Path(message["run_file"])
-        self.best = set(message["best"])
+        self.best = {name: Metric(name, larger) for name, larger in message["best"].items()}
         with _alone(message["uri"]):
             self.mlflow, self.client = mlflow, mlflow.MlflowClient()
             earlier = self._earlier(run_file)
@@ -207,7 +207,7 @@ class Worker:
         """Log the best value so far, at the last step: that is the one which tables show."""
         known, name = self._known(run, key), f"best/{key}"
         values = [known[step] for step in sorted(known)]
-        value, last = values[best(key, values)], max(known)
+        value, last = values[self.best[key].best(values)], max(known)
         shown = self._known(run, name)
         if not shown or shown[max(shown)] != value:
             shown[last] = value

@@ -6,10 +6,11 @@ from nasp.registry import Registry, attribute
 
 if TYPE_CHECKING:
     from nasp.samplers.base import Proposal, Sampler
+    from nasp.samplers.trial import Trial
 
 SAMPLERS: "Registry[type[Sampler]]" = Registry(
     {
-        "random": "nasp.samplers.base:Random",
+        "random": "nasp.samplers.random:Random",
         "exhaustive": "nasp.samplers.exhaustive:Exhaustive",
         "reinforce": "nasp.samplers.reinforce:Reinforce",
         "tpe": "nasp.samplers.tpe:TPE",
@@ -19,9 +20,10 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
 PLACES = {
     "Proposal": "nasp.samplers.base:Proposal",
     "Sampler": "nasp.samplers.base:Sampler",
+    "Trial": "nasp.samplers.trial:Trial",
 }
 
-__all__ = ["SAMPLERS", "Proposal", "Sampler"]
+__all__ = ["SAMPLERS", "Proposal", "Sampler", "Trial"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,70 +1,125 @@
-"""The contract of multi-trial search, and its smallest instance."""
+"""The contract of multi-trial search."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices
+from nasp.registry import NoOptions
+from nasp.samplers.trial import Trial
 
 # Standard deviation of the offsets that samplers try, in the parameters' own units. Start values of
 # a network are of order 1. On MovieLens 100K functions with random offsets of 0.1 are as good as
 # fresh ones, with some better; at 0.3 and above most are worse.
 SPREAD = 0.1
 
-
-@dataclass(frozen=True)
-class Proposal:
-    """An architecture to try.
-
-    Attributes:
-        choices: For each decision the kept `(source, operation)` pairs, in the order of sources.
-        offsets: The continuous architecture, as deviations in the parameters' own units from one
-            fixed, seeded start of the space's, flattened in the order of
-            `SearchSpace.architecture()`: either `continuous` numbers, or none, and then the space
-            draws its continuous architecture fresh for each trial.
-    """
-
-    choices: Choices
-    offsets: tuple[float, ...] = ()
+Proposal = tuple[Choices, tuple[float, ...]]
+"""The choices and the offsets of a trial."""
 
 
 class Sampler(ABC):
-    """Proposes architectures one at a time, and learns from their scores.
+    """Proposes architectures, one or several at a time, and learns from their scores.
 
-    The same tells make the same asks: all chance comes from `generator`, so that a resumed run
-    needs no state of the sampler.
+    The same asks and tells make the same proposals: all chance comes from `generator`. So the state
+    of a sampler is the list of its asks and tells, and a resumed search that repeats them with the
+    trials that it has on file goes on as if it had never stopped.
 
     Args:
         decisions: What is to be decided. A sampler sees them without the operation that means
             absence, which is never kept: `self.decisions`.
         generator: Source of all its choices, on the CPU.
         continuous: Number of parameters of the space's continuous architecture; 0 if it has none.
+        options: An instance of `Options`; its defaults if None.
+
+    Attributes:
+        Options: A dataclass with defaults: the options that are the sampler's own.
+        learns: Whether scores change what it proposes.
     """
 
+    Options: ClassVar[type[Any]] = NoOptions
+    learns: ClassVar[bool] = True
+
     def __init__(
-        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+        self,
+        decisions: tuple[Decision, ...],
+        generator: torch.Generator,
+        continuous: int = 0,
+        options: Any = None,
     ) -> None:
         self.decisions = tuple(d.without_absent() for d in decisions)
         self.generator = generator
         self.continuous = continuous
+        self.options = self.Options() if options is None else options
+        self._asked: dict[int, Trial] = {}  # and not told yet
+        self._count = 0
+        self._events: list[Any] = []
 
-    @abstractmethod
-    def ask(self) -> Proposal:
-        """The next architecture to try."""
-
-    @abstractmethod
-    def tell(self, proposal: Proposal, score: float) -> None:
-        """Learn the score of what was asked for last.
+    def ask(self, count: int = 1) -> list[Trial]:
+        """The next architectures to try.
 
         Args:
-            proposal: What was asked for.
-            score: The smaller the better; infinite where the trial failed. A sampler that computes
-                with scores takes the worst that it has seen for an infinite one; one that only
-                compares them may take it as it is.
+            count: How many to propose before anything is learnt about them.
         """
+        self._events.append(count)
+        trials = []
+        for _ in range(count):
+            trial = Trial(self._count, *self.propose(self._count))
+            self._asked[trial.number] = trial
+            self._count += 1
+            trials.append(trial)
+        return trials
+
+    def tell(self, trial: Trial) -> None:
+        """Learn how a trial ended; trials may end in any order, and some never.
+
+        Args:
+            trial: One that was asked for, with its state and score.
+
+        Raises:
+            ValueError: It was not asked for, was told before, or has not ended.
+        """
+        if self._asked.pop(trial.number, None) is None:
+            raise ValueError(f"{trial.name} was not asked for, or was told before")
+        if trial.state == "running":
+            raise ValueError(f"{trial.name} has not ended")
+        self._events.append([trial.number, trial.score])
+        self.learn(trial)
+
+    @abstractmethod
+    def propose(self, number: int) -> Proposal:
+        """The choices and offsets of the trial of a number; asks come in the order of numbers."""
+
+    def learn(self, trial: Trial) -> None:  # noqa: B027 (optional)
+        """Take in how a trial ended; nothing by default.
+
+        Its score is infinite where it failed. A sampler that computes with scores takes the worst
+        that it has seen for an infinite one; one that only compares them may take it as it is.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """All asks and tells, as lists and numbers."""
+        return {"events": list(self._events)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Repeat the asks and tells that `state_dict` returned.
+
+        Raises:
+            ValueError: This sampler was asked before: make a new one of the same arguments.
+        """
+        if self._events:
+            raise ValueError("the state goes into a sampler that was not asked yet")
+        for event in state["events"]:
+            if isinstance(event, int):
+                self.ask(event)
+            else:
+                number, score = event
+                trial = self._asked[number]
+                ended = trial.completed(score) if math.isfinite(score) else trial.failed("")
+                self.tell(ended)
 
     def _below(self, count: int) -> int:
         """A uniform integer from 0 to `count - 1`, which fits 64 bits."""
@@ -79,22 +134,3 @@ def named(
         (decision.sources[e], decision.operations[k])
         for e, k in zip(edges, operations, strict=True)
     )
-
-
-class Random(Sampler):
-    """Uniform over edges and operations, each trial on its own.
-
-    It makes no offsets: the continuous architecture of each trial is as the space draws it.
-    """
-
-    def ask(self) -> Proposal:
-        return Proposal({d.name: self._choose(d) for d in self.decisions})
-
-    def tell(self, proposal: Proposal, score: float) -> None:
-        """Nothing to learn."""
-
-    def _choose(self, decision: Decision) -> tuple[tuple[str, str], ...]:
-        edges, operations = decision.shape
-        kept = torch.randperm(edges, generator=self.generator)[: decision.keep].sort().values
-        drawn = torch.randint(operations, (decision.keep,), generator=self.generator)
-        return named(decision, kept.tolist(), drawn.tolist())

@@ -1,43 +1,64 @@
 """Regularised (aging) evolution (Real et al., AAAI 2019, arXiv 1802.01548, Algorithm 1)."""
 
-import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
+from nasp.cli.option_checks import above_zero, declared_types
 from nasp.core.decision import Decision
-from nasp.samplers.base import SPREAD, Proposal, Random, Sampler
+from nasp.samplers.base import SPREAD, Proposal, Sampler
+from nasp.samplers.random import Random
+from nasp.samplers.trial import Trial
 
-# The paper has 100 and 25, and trains 20000 models. Trials here are tens or a few hundred: a small
-# population leaves some of them to children, and needs a large tournament lest it drift.
-POPULATION = 8
-TOURNAMENT = 6
+
+@dataclass(frozen=True)
+class EvolutionOptions:
+    """How large the population is, and how strict its choice of parents.
+
+    The paper has 100 and 25, and trains 20000 models. Trials here are tens or a few hundred: a
+    small population leaves some of them to children, and needs a large tournament lest it drift.
+
+    Attributes:
+        population: Trials that are alive: the latest ones that did not fail.
+        tournament: Members that are drawn for each child, whose best is its parent.
+    """
+
+    population: int = 8
+    tournament: int = 6
+
+    def __post_init__(self) -> None:
+        declared_types(self)
+        above_zero(self, "population", "tournament")
 
 
 class Evolution(Sampler):
     """The oldest dies, not the worst; the best of a random few has the next child.
 
-    The first `POPULATION` architectures are random. A child differs from its parent by one
+    The first `population` architectures are random. A child differs from its parent by one
     mutation, of a kind drawn evenly from those that the space allows: one kept edge moves to
     another source (the paper's hidden-state mutation), one operation becomes another (its op
     mutation), or, where the space has a continuous architecture, all of it takes normal noise of
     deviation `SPREAD`. The paper's identity mutation, one in twenty, is left out. What failed does
     not join the population: it has no children, and nothing dies of it.
 
-    Args:
-        decisions: What is to be decided.
-        generator: Source of its draws.
-        continuous: Number of parameters of the space's continuous architecture.
     """
 
+    Options: ClassVar[type[EvolutionOptions]] = EvolutionOptions
+    options: EvolutionOptions
+
     def __init__(
-        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+        self,
+        decisions: tuple[Decision, ...],
+        generator: torch.Generator,
+        continuous: int = 0,
+        options: EvolutionOptions | None = None,
     ) -> None:
-        super().__init__(decisions, generator, continuous)
+        super().__init__(decisions, generator, continuous, options)
         self._random = Random(decisions, generator)
-        self._population: deque[tuple[float, Proposal]] = deque(maxlen=POPULATION)
+        self._population: deque[Trial] = deque(maxlen=self.options.population)
         self._movable = [d for d in self.decisions if d.keep < len(d.sources)]
         self._changeable = [d for d in self.decisions if len(d.operations) > 1]
         self._mutations: list[Callable[[Proposal], Proposal]] = []
@@ -48,22 +69,24 @@ class Evolution(Sampler):
         if continuous:
             self._mutations.append(self._shake)
 
-    def ask(self) -> Proposal:
-        if len(self._population) < POPULATION:
-            return self._shake(self._random.ask())
-        drawn = [self._population[self._below(POPULATION)] for _ in range(TOURNAMENT)]
-        _, parent = min(drawn, key=lambda member: member[0])
+    def propose(self, number: int) -> Proposal:
+        size = self.options.population
+        if len(self._population) < size:
+            return self._shake(self._random.propose(number))
+        drawn = [self._population[self._below(size)] for _ in range(self.options.tournament)]
+        best = min(drawn, key=lambda member: member.score)
+        parent = best.choices, best.offsets
         if not self._mutations:  # the only architecture there is
             return parent
         return self._mutations[self._below(len(self._mutations))](parent)
 
-    def tell(self, proposal: Proposal, score: float) -> None:
-        if math.isfinite(score):
-            self._population.append((score, proposal))
+    def learn(self, trial: Trial) -> None:
+        if trial.state == "complete":
+            self._population.append(trial)
 
     def _move_edge(self, parent: Proposal) -> Proposal:
         d, slot = self._slot(self._movable)
-        pairs = dict(parent.choices[d.name])
+        pairs = dict(parent[0][d.name])
         left = [source for source in d.sources if source not in pairs]
         operation = pairs.pop(list(pairs)[slot])
         pairs[left[self._below(len(left))]] = operation
@@ -71,7 +94,7 @@ class Evolution(Sampler):
 
     def _change_operation(self, parent: Proposal) -> Proposal:
         d, slot = self._slot(self._changeable)
-        pairs = dict(parent.choices[d.name])
+        pairs = dict(parent[0][d.name])
         source = list(pairs)[slot]
         others = [operation for operation in d.operations if operation != pairs[source]]
         pairs[source] = others[self._below(len(others))]
@@ -79,8 +102,9 @@ class Evolution(Sampler):
 
     def _shake(self, parent: Proposal) -> Proposal:
         noise = SPREAD * torch.randn(self.continuous, generator=self.generator)
-        before = torch.tensor(parent.offsets) if parent.offsets else torch.zeros(self.continuous)
-        return replace(parent, offsets=tuple((before + noise).tolist()))
+        choices, offsets = parent
+        before = torch.tensor(offsets) if offsets else torch.zeros(self.continuous)
+        return choices, tuple((before + noise).tolist())
 
     def _slot(self, decisions: list[Decision]) -> tuple[Decision, int]:
         """A kept edge, drawn evenly from all of these decisions."""
@@ -89,4 +113,5 @@ class Evolution(Sampler):
 
     def _with(self, parent: Proposal, d: Decision, pairs: dict[str, str]) -> Proposal:
         ordered = tuple(sorted(pairs.items(), key=lambda pair: d.sources.index(pair[0])))
-        return replace(parent, choices={**parent.choices, d.name: ordered})
+        choices, offsets = parent
+        return {**choices, d.name: ordered}, offsets

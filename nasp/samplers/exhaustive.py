@@ -2,10 +2,12 @@
 
 import math
 from itertools import combinations, islice
+from typing import ClassVar
 
 import torch
 
 from nasp.core.decision import Decision
+from nasp.registry import NoOptions
 from nasp.samplers.base import Proposal, Sampler, named
 
 CHUNK = 32  # bits drawn at a time: a CNN space has more architectures than 64 bits can number
@@ -20,17 +22,18 @@ class Exhaustive(Sampler):
     The order is a Fisher-Yates shuffle of the architectures' numbers, of which only the entries
     that differ from their position are kept: memory grows with what was asked, not with `count`.
 
-    Args:
-        decisions: What is to be decided.
-        generator: Source of the order.
-        continuous: Number of parameters of the space's continuous architecture.
     """
 
+    learns: ClassVar[bool] = False
+
     def __init__(
-        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+        self,
+        decisions: tuple[Decision, ...],
+        generator: torch.Generator,
+        continuous: int = 0,
+        options: NoOptions | None = None,
     ) -> None:
-        super().__init__(decisions, generator, continuous)
-        self._asked = 0
+        super().__init__(decisions, generator, continuous, options)
         self._moved: dict[int, int] = {}
 
     @property
@@ -38,23 +41,19 @@ class Exhaustive(Sampler):
         """Number of architectures: `Π_d C(edges, keep) · operations ^ keep`; none is listed."""
         return math.prod(_count(d) for d in self.decisions)
 
-    def ask(self) -> Proposal:
-        if self._asked == self.count:
-            self._asked, self._moved = 0, {}
-        here = self._asked
+    def propose(self, number: int) -> Proposal:
+        here = number % self.count
+        if here == 0:
+            self._moved = {}
         there = here + self._integer(self.count - here)
-        number = self._moved.get(there, there)
+        left = self._moved.get(there, there)
         self._moved[there] = self._moved.get(here, here)
         self._moved.pop(here, None)
-        self._asked += 1
         choices = {}
         for d in self.decisions:
-            number, digit = divmod(number, _count(d))
+            left, digit = divmod(left, _count(d))
             choices[d.name] = _numbered(d, digit)
-        return Proposal(choices)
-
-    def tell(self, proposal: Proposal, score: float) -> None:
-        """Nothing to learn."""
+        return choices, ()
 
     def _integer(self, below: int) -> int:
         """A uniform integer from 0 to `below - 1`, however large."""

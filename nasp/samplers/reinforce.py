@@ -1,18 +1,39 @@
 """A controller trained by REINFORCE (Williams, 1992; for architectures Zoph & Le, ICLR 2017)."""
 
 import math
+from dataclasses import dataclass
 from itertools import combinations
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from nasp.cli.option_checks import above_zero, declared_types, not_negative
 from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler, named
+from nasp.samplers.trial import Trial
 
-LEARNING_RATE = 0.5  # of logits; controllers of published searches take thousands of smaller steps
 MEAN_RATE = 0.1  # of means, in units of SPREAD: their gradients are not bounded, as a logit's are
 MOMENTUM = 0.9  # of the moving averages: they see about the last ten trials
-ENTROPY = 0.05  # weight of the bonus, beside advantages of order 1
+
+
+@dataclass(frozen=True)
+class ReinforceOptions:
+    """How the policy learns.
+
+    Attributes:
+        learning_rate: Of the logits. Controllers of published searches take thousands of smaller
+            steps.
+        entropy_weight: Of the bonus for entropy, beside advantages of order 1.
+    """
+
+    learning_rate: float = 0.5
+    entropy_weight: float = 0.05
+
+    def __post_init__(self) -> None:
+        declared_types(self)
+        above_zero(self, "learning_rate")
+        not_negative(self, "entropy_weight")
 
 
 class Reinforce(Sampler):
@@ -28,16 +49,19 @@ class Reinforce(Sampler):
     mean square of that difference, so that the unit of the score does not matter. What failed
     counts as the worst so far. The bonus is the sum of the entropies of all softmaxes.
 
-    Args:
-        decisions: What is to be decided.
-        generator: Source of its draws.
-        continuous: Number of parameters of the space's continuous architecture.
     """
 
+    Options: ClassVar[type[ReinforceOptions]] = ReinforceOptions
+    options: ReinforceOptions
+
     def __init__(
-        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+        self,
+        decisions: tuple[Decision, ...],
+        generator: torch.Generator,
+        continuous: int = 0,
+        options: ReinforceOptions | None = None,
     ) -> None:
-        super().__init__(decisions, generator, continuous)
+        super().__init__(decisions, generator, continuous, options)
         self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in self.decisions}
         self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in self.decisions}
         self.mean = torch.zeros(continuous, requires_grad=True)  # in units of SPREAD
@@ -46,49 +70,49 @@ class Reinforce(Sampler):
         self._square = 0.0
 
     @torch.no_grad()
-    def ask(self) -> Proposal:
+    def propose(self, number: int) -> Proposal:
         choices = {}
         for d in self.decisions:
             kept = self._noisy(self.edges[d.name]).topk(d.keep).indices.sort().values
             drawn = self._noisy(self.operations[d.name][kept]).argmax(dim=-1)
             choices[d.name] = named(d, kept.tolist(), drawn.tolist())
         noise = torch.randn(self.continuous, generator=self.generator)
-        return Proposal(choices, tuple((SPREAD * (self.mean + noise)).tolist()))
+        return choices, tuple((SPREAD * (self.mean + noise)).tolist())
 
-    def tell(self, proposal: Proposal, score: float) -> None:
+    def learn(self, trial: Trial) -> None:
+        score = trial.score
         if not math.isfinite(score):
             if self._worst is None:
                 return
             score = self._worst
         self._worst = score if self._worst is None else max(score, self._worst)
         advantage = self._advantage(score)
-        objective = advantage * self.log_probability(proposal) + ENTROPY * self._entropy()
+        bonus = self.options.entropy_weight * self._entropy()
+        objective = advantage * self.log_probability(trial) + bonus
         logits = [*self.edges.values(), *self.operations.values()]
         *gradients, of_mean = torch.autograd.grad(
             objective, [*logits, self.mean], materialize_grads=True
         )
         with torch.no_grad():
             for parameter, gradient in zip(logits, gradients, strict=True):
-                parameter += LEARNING_RATE * gradient
+                parameter += self.options.learning_rate * gradient
             self.mean += MEAN_RATE * of_mean
 
-    def log_probability(self, proposal: Proposal) -> Tensor:
+    def log_probability(self, trial: Trial) -> Tensor:
         """`log p(proposal)`, up to a constant for the density of offsets, a scalar.
 
-        A proposal holds the set of kept edges, not the order in which they were drawn, so its
+        A trial holds the set of kept edges, not the order in which they were drawn, so its
         probability is the sum over all orders.
         """
         terms = []
         for d in self.decisions:
-            pairs = proposal.choices[d.name]
+            pairs = trial.choices[d.name]
             kept = [d.sources.index(source) for source, _ in pairs]
             kinds = [d.operations.index(operation) for _, operation in pairs]
             terms.append(log_probability_of_set(self.edges[d.name], kept))
             terms.append(self.operations[d.name].log_softmax(-1)[kept, kinds].sum())
-        if proposal.offsets:
-            terms.append(
-                -0.5 * (torch.tensor(proposal.offsets) / SPREAD - self.mean).square().sum()
-            )
+        if trial.offsets:
+            terms.append(-0.5 * (torch.tensor(trial.offsets) / SPREAD - self.mean).square().sum())
         return torch.stack(terms).sum()
 
     def _advantage(self, score: float) -> float:

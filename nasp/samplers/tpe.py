@@ -2,16 +2,34 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import combinations
+from typing import ClassVar
 
 import optuna
 import torch
 
+from nasp.cli.option_checks import above_zero, declared_types
 from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler, named
+from nasp.samplers.trial import Trial
 
-STARTUP = 6  # random trials before the first model; optuna's 10 leave little of a few tens
 RANGE = 2 * SPREAD  # offsets are searched within plus and minus this, in the parameters' own units
+
+
+@dataclass(frozen=True)
+class TPEOptions:
+    """When modelling begins.
+
+    Attributes:
+        startup: Random trials before the first model; optuna's 10 leave little of a few tens.
+    """
+
+    startup: int = 6
+
+    def __post_init__(self) -> None:
+        declared_types(self)
+        above_zero(self, "startup")
 
 
 class TPE(Sampler):
@@ -23,26 +41,30 @@ class TPE(Sampler):
     are modelled one by one (§4), as the conditional ones need it. Trials are only ranked, so what
     failed is a bad one with the score infinity.
 
-    Args:
-        decisions: What is to be decided; `C(edges, keep)` sets of edges are listed for each.
-        generator: Source of the seed of optuna's sampler.
-        continuous: Number of parameters of the space's continuous architecture.
+    For each decision `C(edges, keep)` sets of edges are listed.
     """
 
+    Options: ClassVar[type[TPEOptions]] = TPEOptions
+    options: TPEOptions
+
     def __init__(
-        self, decisions: tuple[Decision, ...], generator: torch.Generator, continuous: int = 0
+        self,
+        decisions: tuple[Decision, ...],
+        generator: torch.Generator,
+        continuous: int = 0,
+        options: TPEOptions | None = None,
     ) -> None:
-        super().__init__(decisions, generator, continuous)
+        super().__init__(decisions, generator, continuous, options)
         self._sets = {d.name: list(combinations(range(d.shape[0]), d.keep)) for d in self.decisions}
         sampler = optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP, multivariate=False, seed=self._below(1 << 32)
+            n_startup_trials=self.options.startup, multivariate=False, seed=self._below(1 << 32)
         )
         with silent_optuna():  # only the creation of a study is logged
             self._study = optuna.create_study(sampler=sampler, study_name="tpe")
-        self._trial: optuna.Trial | None = None
+        self._trials: dict[int, optuna.Trial] = {}
 
-    def ask(self) -> Proposal:
-        self._trial = trial = self._study.ask()
+    def propose(self, number: int) -> Proposal:
+        self._trials[number] = trial = self._study.ask()
         choices = {}
         for d in self.decisions:
             sets = self._sets[d.name]
@@ -51,11 +73,10 @@ class TPE(Sampler):
             drawn = [trial.suggest_categorical(f"{d.name}/{d.sources[e]}", kinds) for e in kept]
             choices[d.name] = named(d, kept, drawn)
         offsets = [trial.suggest_float(f"{i}", -RANGE, RANGE) for i in range(self.continuous)]
-        return Proposal(choices, tuple(offsets))
+        return choices, tuple(offsets)
 
-    def tell(self, proposal: Proposal, score: float) -> None:
-        assert self._trial is not None, "tell follows ask"
-        self._study.tell(self._trial, score)
+    def learn(self, trial: Trial) -> None:
+        self._study.tell(self._trials.pop(trial.number), trial.score)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""The bilevel loop of one-shot strategies and the trial loop of samplers."""
+"""The bilevel loop: one search on shared weights."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain, count
@@ -10,93 +9,127 @@ import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision, weight_name
+from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.errors import Diverged, NaspError
 from nasp.metric import Metrics
+from nasp.registry import choice
 from nasp.runs.context import Run
-from nasp.samplers.base import Proposal, Sampler
-from nasp.strategies.base import Strategy
+from nasp.search.task import Pairs, Task
+from nasp.strategies import Strategy
 from nasp.training.loop import Outcome, run_epochs
-from nasp.training.optimization import Losses, descend
+from nasp.training.optimization import Losses, WeightStep, descend
+from nasp.training.stopwatch import Stopwatch
 
-Pairs = Iterable[tuple[Any, Any]]  # (training batch, validation batch)
 
-
-def search(
-    name: str,
-    strategy: Strategy,
-    optimizer: torch.optim.Optimizer,
-    pairs: Callable[[], Pairs],
-    evaluate: Callable[[Relaxation], Metrics],
-    *,
-    epochs: int,
-    monitor: str,
-    generator: torch.Generator,
-    run: Run,
-    warm_up: int = 0,
-    gradient_clip: float | None = None,
-    schedule: Callable[[int], None] = lambda position: None,
-    max_seconds: float | None = None,
-) -> Outcome:
+def search(name: str, task: Task, restart: int, seed: int, run: Run) -> Outcome:
     """Alternate architecture and weight steps (NASP, Algorithm 2; DARTS, Algorithm 1).
 
     Each epoch ends with the genotype of that moment, evaluated as the discrete network that it
-    names; `Outcome.best` is the JSON text of the one with the best `monitor`.
+    names; `Outcome.best` is the JSON text of the one that is the answer. The metrics of an epoch
+    hold, beside the losses and validation:
+
+    - `time/weights_s`, `time/architecture_s`: seconds of the two kinds of steps;
+    - `arch/change`: the norm of the change of `A`; `arch/flips`: how many kept candidates are new;
+    - `relaxed/<metric>`: validation of the network that the strategy trains, where that is not the
+      discrete one, whose distance from `valid/<metric>` is the discretisation gap;
+    - the weights `A` by `nasp.core.decision.weight_name`.
 
     Args:
         name: The phase's name in the checkpoint.
-        strategy: Holds the space and its architecture.
-        optimizer: Steps on the space's weights.
-        pairs: Starts an epoch: a training batch and a validation batch for each step.
-        evaluate: Metrics of the discrete network on validation data.
-        epochs: Number of epochs, the warm-up included.
-        monitor: The metric that tells the best epoch, one of `evaluate`'s.
-        generator: What `pairs` draws from; checkpointed.
+        task: What is searched, on what data, with what options.
+        restart: Which of several searches this is, from 0.
+        seed: Fixes everything that is drawn at random.
         run: Checkpoint, progress and log.
-        warm_up: First epochs in which only weights take steps.
-        gradient_clip: Largest norm of the weights' gradient; None does not clip.
-        schedule: Called at the start of an epoch with its position: sets the learning rate.
-        max_seconds: Time budget.
+
+    Raises:
+        Diverged: A loss or metric is not finite.
     """
-    space = strategy.space
-    weights = space.weights()
-
-    def epoch(position: int) -> Metrics:
-        schedule(position)
-        space.train()
-        losses = Losses()
-        for train, valid in pairs():
-            if position >= warm_up:
-                strategy.architecture_step(
-                    partial(_loss, space, train), partial(_loss, space, valid)
-                )
-            loss = space(train, strategy.weight_relaxation())
-            descend(loss, weights, optimizer, gradient_clip)
-            space.constrain()
-            losses.append(loss, space.examples(train))
-        space.eval()
-        metrics = {"train/loss": losses.mean()}
-        metrics |= evaluate(Relaxation.one_path(strategy.projection(), strategy.device))
-        for decision in space.decisions:
-            metrics |= _weights_by_name(decision, strategy.architecture.weights[decision.name])
-        return metrics
-
+    random = task.stream(seed, restart)
+    strategy_class, strategy_options = choice(task.options, "strategy")
+    space = task.space(random, strategy_class.dense).to(task.device)
+    optimizer = task.optimizer(space.weights())
+    step = WeightStep(optimizer, task.gradient_clip)
+    strategy: Strategy = strategy_class(space, random, strategy_options, step)
+    task.begin(strategy, restart, seed)
     return run_epochs(
         name,
-        epoch,
-        epochs=epochs,
+        partial(_epoch, task, strategy, optimizer, random),
+        epochs=task.options.epochs,
         state={
             "space": space,
             "strategy": strategy,
             "optimizer": optimizer,
-            "generator": generator,
+            "generator": random,
         },
-        monitor=monitor,
+        monitor=task.monitor,
         snapshot=lambda: strategy.genotype().to_json(),
         run=run,
-        max_seconds=max_seconds,
+        first=task.options.warm_up,
+        answer=task.options.answer,
+        max_seconds=task.max_seconds,
     )
+
+
+def found(outcome: Outcome) -> tuple[Genotype, Metrics]:
+    """The genotype that a search ended with, and the metrics of its epoch."""
+    return Genotype.from_json(outcome.best), outcome.history[outcome.best_epoch]
+
+
+def _epoch(
+    task: Task,
+    strategy: Strategy,
+    optimizer: torch.optim.Optimizer,
+    random: torch.Generator,
+    position: int,
+) -> Metrics:
+    space = strategy.space
+    weights = space.weights()
+    task.schedule(optimizer, position)
+    strategy.begin_epoch(position, task.options.epochs)
+    before = _moment(strategy)
+    losses, watch = Losses(), Stopwatch(strategy.device)
+    space.train()
+    for train, valid in task.pairs(random):
+        if position >= task.options.warm_up:
+            with watch.time("architecture"):
+                strategy.architecture_step(
+                    partial(loss_of, task, space, train), partial(loss_of, task, space, valid)
+                )
+        with watch.time("weights"):
+            loss = loss_of(task, space, train, strategy.weight_relaxation())
+            penalty = strategy.weight_penalty()
+            objective = loss if penalty is None else loss + penalty
+            descend(objective, weights, optimizer, task.gradient_clip)
+            space.constrain()
+        losses.append(loss, task.examples(train))
+    space.eval()
+    metrics = {"train/loss": losses.mean()}
+    metrics |= task.validate(space, Relaxation.one_path(strategy.projection(), strategy.device))
+    relaxed = strategy.relaxed()
+    if relaxed is not None:
+        values = task.validate(space, relaxed)
+        metrics |= {k.replace("valid/", "relaxed/", 1): v for k, v in values.items()}
+    metrics |= {f"time/{part}_s": watch.seconds(part) for part in ("weights", "architecture")}
+    metrics |= _movement(before, _moment(strategy))
+    for decision in space.decisions:
+        metrics |= _weights_by_name(decision, strategy.scores()[decision.name])
+    return metrics
+
+
+def loss_of(
+    task: Task,
+    space: SearchSpace,
+    batch: Any,
+    relaxation: Relaxation,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """The loss of a batch under a relaxation, a scalar; `weights` replaces parameters by name."""
+    if weights is None:
+        outputs = space(batch, relaxation)
+    else:
+        outputs = torch.func.functional_call(space, dict(weights), (batch, relaxation))
+    return task.loss(outputs, batch)
 
 
 def beside(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
@@ -110,54 +143,23 @@ def beside(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
     return zip(train, chain.from_iterable(valid() for _ in count()), strict=False)
 
 
-def run_trials(
-    sampler: Sampler, evaluate: Callable[[int, Proposal], float], trials: int
-) -> list[tuple[float, Proposal]]:
-    """Ask a sampler for architectures, evaluate each, and tell it the score.
-
-    A resumed run asks for the same architectures again; what `evaluate` trains comes back from
-    the checkpoint, so that neither the sampler nor this loop has a state to save.
-
-    Args:
-        sampler: Proposes architectures.
-        evaluate: Returns the score to minimise, given the trial's position and proposal; it raises
-            `Diverged` where there is none.
-        trials: Number of architectures.
-
-    Returns:
-        Scores and proposals in the order of the trials; a failed one has the score infinity.
-
-    Raises:
-        NaspError: All trials failed.
-    """
-    results, reason = [], ""
-    for position in range(trials):
-        proposal = sampler.ask()
-        try:
-            score = evaluate(position, proposal)
-            if not math.isfinite(score):
-                raise Diverged(
-                    f"trial {position + 1} has the score {score}: lower the learning rate"
-                )
-        except Diverged as error:
-            score, reason = math.inf, reason or str(error)
-        sampler.tell(proposal, score)
-        results.append((score, proposal))
-    if all(score == math.inf for score, _ in results):
-        raise NaspError(f"all {trials} trials failed; the first: {reason}")
-    return results
+Moment = tuple[Tensor, Tensor]
 
 
-def _loss(
-    space: SearchSpace,
-    batch: Any,
-    relaxation: Relaxation,
-    weights: Mapping[str, Tensor] | None = None,
-) -> Tensor:
-    if weights is None:
-        loss: Tensor = space(batch, relaxation)
-        return loss
-    return torch.func.functional_call(space, dict(weights), (batch, relaxation))  # type: ignore[no-any-return]
+def _moment(strategy: Strategy) -> Moment:
+    """`A` and its projection, each in one row, on the host."""
+    names = [decision.name for decision in strategy.space.decisions]
+    scores, projection = strategy.scores(), strategy.projection()
+    a = torch.cat([scores[name].detach().flatten() for name in names]).cpu()
+    return a, torch.cat([projection[name].flatten() for name in names]).cpu()
+
+
+def _movement(before: Moment, after: Moment) -> Metrics:
+    change = torch.linalg.vector_norm(after[0].double() - before[0].double())
+    return {
+        "arch/change": float(change),
+        "arch/flips": float(((after[1] != before[1]) & (after[1] != 0)).sum()),
+    }
 
 
 def _weights_by_name(decision: Decision, a: Tensor) -> Metrics:

@@ -1,82 +1,153 @@
-"""What a search of cells found, on shared weights or by training cells alone."""
+"""Trials: whatever is trained in many variants, side by side or one after the other."""
 
-from collections.abc import Callable, Mapping
+import time
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from nasp.core.genotype import Genotype
-from nasp.metric import Metrics
+from nasp.errors import Diverged, NaspError, one_line
 from nasp.runs.context import Run
-from nasp.samplers.base import Proposal, Sampler
-from nasp.search.one_shot import run_trials
-from nasp.training.loop import Outcome, one_of_several
+from nasp.samplers import Sampler, Trial
+from nasp.search.executors import Executor, JobResult
+from nasp.search.task import Task, Trained
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
+class Shared:
+    """What all trials of a search share.
 
     Attributes:
-        genotype: The best by validation.
-        metrics: Those of its moment.
-        histories: Metrics by epoch of the search, or of the training of each trial that did not
-            fail.
+        task: What is trained, on what data.
+        seed: Fixes everything that is drawn at random.
+        run: Checkpoint, progress and log; silent in another process.
     """
 
-    genotype: Genotype
-    metrics: Metrics
-    histories: dict[str, list[Metrics]]
+    task: Task
+    seed: int
+    run: Run
 
 
-def of_search(outcome: Outcome) -> Found:
-    """What `nasp.search.one_shot.search` found."""
-    best = outcome.history[outcome.best_epoch]
-    return Found(Genotype.from_json(outcome.best), best, {"search": outcome.history})
+Job = Callable[[Shared, Trial], tuple[Trial, Any]]
+"""Carries out a trial: returns it with its score, and what else is wanted of it."""
 
 
-def by_trials(
-    space: str,
-    sampler: Sampler,
-    train: Callable[[str, Genotype, Run], tuple[Metrics, list[Metrics]]],
-    score: Callable[[Metrics], float],
-    trials: int,
-    run: Run,
-) -> Found:
-    """Train what a sampler asks for, each cell alone.
+def carry_out(
+    trials: Sequence[Trial], job: Job, executor: Executor[Shared], run: Run
+) -> list[tuple[Trial, Any]]:
+    """Carry out trials that are not on file; a failed one is recorded, and the others go on.
 
     Args:
-        space: The name that the genotypes bear.
-        sampler: Proposes cells.
-        train: Given the trial's name, the cell and a run without a log, returns the metrics of
-            the trained network and those of each epoch.
-        score: What to minimise.
-        trials: Number of cells.
-        run: Checkpoint, progress and log, where a trial is a step.
+        trials: What to try, each of another name.
+        job: A module-level function; see `Job`.
+        executor: Runs the jobs.
+        run: Its store gets each trial as it ends.
+
+    Returns:
+        The trials as they ended, in their order, and what else the job of the best returned: None
+        for the others, and if the best was on file.
+    """
+    ended: dict[str, tuple[Trial, Any]] = {}
+    for trial in trials:
+        stored = run.trials.get(trial.name)
+        if stored is None:
+            executor.submit(trial, job, trial)
+        else:
+            ended[trial.name] = stored, None
+    for trial, result in executor.results():
+        ended[trial.name] = done = _ended(trial, result)
+        run.trials.put(done[0])
+    for trial in trials:
+        final = ended[trial.name][0]
+        reasons = {trial.name: final.reason} if final.state != "complete" else final.failures
+        for name, reason in reasons.items():
+            if name not in run.failed:
+                run.failed[name] = reason
+                warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
+    return _with_the_best_alone([ended[trial.name] for trial in trials])
+
+
+def best_of(ended: Sequence[tuple[Trial, Any]]) -> tuple[Trial, Any]:
+    """The one with the smallest score, the first of equals."""
+    return min(ended, key=lambda one: one[0].score)
+
+
+def _with_the_best_alone(ended: Sequence[tuple[Trial, Any]]) -> list[tuple[Trial, Any]]:
+    """The same, with the extra of the best only: networks of all would fill the memory."""
+    best, extra = best_of(ended)
+    return [(trial, extra if trial is best else None) for trial, _ in ended]
+
+
+def _ended(trial: Trial, result: JobResult) -> tuple[Trial, Any]:
+    """How a trial ended; an error of the program, or of the options, is raised."""
+    error = result.error
+    if error is None:
+        done: tuple[Trial, Any] = result.returned
+        return done
+    diverged = isinstance(error, Diverged)
+    if not diverged and (isinstance(error, NaspError | OSError) or one_line(error) is None):
+        raise error
+    reason = str(error.__cause__ or error) if diverged else str(one_line(error))
+    return trial.failed(reason), None
+
+
+def run_trials(
+    sampler: Sampler, job: Job, count: int, at_once: int, executor: Executor[Shared], run: Run
+) -> list[tuple[Trial, Any]]:
+    """Ask a sampler for architectures, carry them out, and tell it how they ended.
+
+    A resumed search asks for the same architectures again, and takes from the store what has ended.
+
+    Args:
+        sampler: Proposes architectures.
+        job: See `Job`.
+        count: Number of trials.
+        at_once: How many are asked for before their results are told. All that do not matter to
+            each other run at once if the sampler does not learn.
+        executor: Runs the jobs.
+        run: See `carry_out`; it logs the metrics of each trial, whose number is the step.
+
+    Returns:
+        See `carry_out`.
 
     Raises:
-        NaspError: All trials diverged; `run.failed` says why some did.
+        NaspError: All trials failed.
     """
-    found: dict[int, tuple[Genotype, Metrics]] = {}
-    histories: dict[str, list[Metrics]] = {}
-    quiet = replace(run, log=lambda metrics, step: None)
-
-    def evaluate(position: int, proposal: Proposal) -> float:
-        name = f"trial {position + 1} of {trials}"
-        genotype = Genotype(space, proposal.choices)
-        with one_of_several(name, run):
-            metrics, histories[name] = train(name, genotype, quiet)
-        found[position] = genotype, metrics
-        run.log(metrics, position)
-        return score(metrics)
-
-    scores = run_trials(sampler, evaluate, trials)
-    best = min(range(trials), key=lambda trial: scores[trial][0])
-    return Found(*found[best], histories)
+    ended: list[tuple[Trial, Any]] = []
+    while len(ended) < count:
+        size = min(at_once if sampler.learns else count, count - len(ended))
+        batch = carry_out(sampler.ask(size), job, executor, run)
+        for trial, _ in batch:
+            sampler.tell(trial)
+            run.log(trial.metrics, trial.number)
+        ended = _with_the_best_alone([*ended, *batch])
+    check_some_completed([trial for trial, _ in ended])
+    return ended
 
 
-def without_weights(run: Run) -> Run:
-    """A run that logs no weights `A`: pictures have them; curves of hundreds nobody reads."""
+def check_some_completed(trials: Sequence[Trial]) -> None:
+    """Check that not all trials failed.
 
-    def log(metrics: Mapping[str, float], step: int) -> None:
-        run.log({k: v for k, v in metrics.items() if not k.startswith("arch/")}, step)
+    Raises:
+        NaspError: They did; the message has the reason of the first.
+    """
+    if all(trial.state != "complete" for trial in trials):
+        first = trials[0]
+        raise NaspError(f"all {len(trials)} {first.kind}s failed; the first: {first.reason}")
 
-    return replace(run, log=log)
+
+def train_trial(shared: Shared, trial: Trial) -> tuple[Trial, Trained]:
+    """The job that trains an architecture alone."""
+    task, start = shared.task, time.perf_counter()
+    genotype = trial.genotype or task.genotype(trial, shared.seed)
+    run = replace(shared.run, log=lambda metrics, step: None, failed={})
+    trained = task.train(trial.origin or trial.name, genotype, shared.seed, run)
+    best = min(trained, key=lambda one: task.monitor.loss(one.metrics[task.monitor.name]))
+    ended = replace(
+        trial.completed(task.monitor.loss(best.metrics[task.monitor.name]), best.metrics),
+        genotype=best.genotype,
+        histories={one.name: one.history for one in trained},
+        seconds=time.perf_counter() - start,
+        failures=run.failed,
+    )
+    return ended, best

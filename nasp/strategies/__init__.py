@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from nasp.registry import Registry, attribute
 
 if TYPE_CHECKING:
-    from nasp.strategies.base import Strategy, StrategyOptions
+    from nasp.strategies.base import Loss, Strategy
+    from nasp.strategies.gradient import GradientOptions, GradientStrategy
 
 ONE_SHOT: "Registry[type[Strategy]]" = Registry(
     {
@@ -16,11 +17,13 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
     }
 )
 PLACES = {
+    "GradientOptions": "nasp.strategies.gradient:GradientOptions",
+    "GradientStrategy": "nasp.strategies.gradient:GradientStrategy",
+    "Loss": "nasp.strategies.base:Loss",
     "Strategy": "nasp.strategies.base:Strategy",
-    "StrategyOptions": "nasp.strategies.base:StrategyOptions",
 }
 
-__all__ = ["ONE_SHOT", "Strategy", "StrategyOptions"]
+__all__ = ["ONE_SHOT", "GradientOptions", "GradientStrategy", "Loss", "Strategy"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,16 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from nasp.core.genotype import Choices, Genotype, choices_of, projection_of
-from nasp.core.parameters import Architecture
+from nasp.core.genotype import Choices, Genotype, choices_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.registry import NoOptions
 from nasp.training.optimization import WeightStep
 
 
@@ -26,73 +25,50 @@ class Loss(Protocol):
     ) -> Tensor: ...
 
 
-@dataclass(frozen=True)
-class StrategyOptions:
-    """How the architecture is trained.
-
-    Attributes:
-        learning_rate: Adam's step size ε for the architecture.
-        betas: Adam's decay rates of its moving averages.
-        weight_decay: L2 penalty on `A` and the continuous architecture.
-        start: Mean and standard deviation of the start values of `A`; the strategy's own if None.
-        eta: Weight η of the complexity regulariser (NASP).
-        probe_fraction: Share of the candidates that do not run which one step of NASP evaluates,
-            drawn anew at each step; below 1 the gradient is a sample, without bias.
-        weight_step: The step that the weights take next, for a strategy that looks ahead (DARTS's
-            second order).
-        hessian: How DARTS's second order gets its Hessian-vector product: `exact` by autograd, or
-            the paper's `finite` difference (eq. 8), which needs far less memory.
-    """
-
-    learning_rate: float = 3e-4
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    start: tuple[float, float] | None = None
-    eta: float = 0.0
-    probe_fraction: float = 1.0
-    weight_step: WeightStep | None = None
-    hessian: Literal["exact", "finite"] = "exact"
-
-
 class Strategy(ABC):
-    """Trains `A` and the space's continuous architecture with one Adam optimiser.
+    """Relaxes the architecture for the weights' steps, and moves it.
 
     Args:
         space: What is searched.
-        generator: Source of the start values of `A`.
-        options: How the architecture is trained.
+        generator: Source of all that the strategy draws.
+        options: An instance of `Options`.
+        weight_step: The step that the weights take next, for a strategy that looks ahead.
 
     Attributes:
-        start: Mean and standard deviation of the start values of `A`; equal ones are told apart at
-            random.
+        Options: A dataclass with defaults: the options that are the strategy's own.
         dense: Whether all candidates of a node run together and share its weight, so that an
             operation that means absence has one, too.
     """
 
-    start: ClassVar[tuple[float, float]] = (0.5, 0.0)
+    Options: ClassVar[type[Any]] = NoOptions
     dense: ClassVar[bool] = False
 
     def __init__(
-        self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
+        self,
+        space: SearchSpace,
+        generator: torch.Generator,
+        options: Any,
+        weight_step: WeightStep | None = None,
     ) -> None:
         self.device = next(space.parameters()).device
-        self.space = space
-        self.options = options
-        start = options.start or self.start
-        self.architecture = Architecture(space.decisions, generator, *start).to(self.device)
-        self.parameters = [*self.architecture.values().values(), *space.architecture()]
-        self.weights = space.weights()
-        self.optimizer = torch.optim.Adam(
-            self.parameters,
-            lr=options.learning_rate,
-            betas=options.betas,
-            weight_decay=options.weight_decay,
-            fused=True,
-        )
+        self.space, self.generator = space, generator
+        self.options, self.weight_step = options, weight_step
+
+    def begin_epoch(self, position: int, epochs: int) -> None:  # noqa: B027 (optional)
+        """Called before the steps of an epoch, to anneal a temperature for example.
+
+        Args:
+            position: Of the epoch, from 0; the first ones may be a warm-up of the weights alone.
+            epochs: Number of epochs of the search.
+        """
 
     @abstractmethod
     def weight_relaxation(self) -> Relaxation:
         """The relaxation under which the weights take their step."""
+
+    def weight_penalty(self) -> Tensor | None:
+        """What is added to the weights' loss, a scalar; None adds nothing."""
+        return None
 
     @abstractmethod
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
@@ -106,34 +82,33 @@ class Strategy(ABC):
             The validation loss before the step, a detached scalar.
         """
 
+    @abstractmethod
+    def scores(self) -> Mapping[str, Tensor]:
+        """What each candidate is worth now, `(edges, operations)` for each decision: `A` here."""
+
+    @abstractmethod
     def projection(self) -> dict[str, Tensor]:
         """The discrete architecture of this moment: one-hot rows for each decision, on the host."""
-        return self.architecture.projection()
+
+    def relaxed(self) -> Relaxation | None:
+        """What the network is that the search trains; None where that is the projection itself.
+
+        A search evaluates both: the difference is the discretisation gap.
+        """
+        return None
 
     def genotype(self) -> Genotype:
         """What the projection keeps; nothing else decides."""
         return self.space.genotype(choices_of(self.space.decisions, self.projection()))
 
-    @torch.no_grad()
+    @abstractmethod
     def begin_at(self, choices: Choices, margin: float = 0.01) -> None:
-        """Start from an architecture: raise its weights by `margin` over the others."""
-        for name, a in projection_of(self.space.decisions, choices).items():
-            self.architecture.weights[name] += margin * a.to(self.architecture.weights[name])
+        """Start from an architecture: let it lead the others by `margin`."""
 
+    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, beside the space."""
-        return {
-            "architecture": self.architecture.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
+        """All that the next step depends on, beside the space and the generator."""
 
+    @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.architecture.load_state_dict(state["architecture"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    def _descend(self, gradients: tuple[Tensor | None, ...]) -> None:
-        """One Adam step along gradients in the order of `parameters`."""
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.optimizer.step()

@@ -1,7 +1,8 @@
 """DARTS, first and second order (Liu et al., ICLR 2019, arXiv 1806.09055)."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import NaspError
 from nasp.runs.process import processes
-from nasp.strategies.base import Loss, Strategy, StrategyOptions
+from nasp.strategies.base import Loss
+from nasp.strategies.gradient import GradientOptions, GradientStrategy
 from nasp.training.optimization import WeightStep, differentiate, frozen
 from nasp.training.parallel import average
 
@@ -18,7 +20,7 @@ Gradients = tuple[Tensor | None, ...]
 FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the gradient's norm
 
 
-class DARTS(Strategy):
+class DARTS(GradientStrategy):
     """Every candidate runs at every step, weighted by the softmax of its edge's `A`.
 
     The gradient of the architecture takes the weights as they are: first order.
@@ -32,6 +34,9 @@ class DARTS(Strategy):
 
     def projection(self) -> dict[str, Tensor]:
         return self.architecture.projection(self._softmax())
+
+    def relaxed(self) -> Relaxation:
+        return self.weight_relaxation()
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         loss, gradients = self._differentiated(train_loss, valid_loss)
@@ -51,6 +56,18 @@ class DARTS(Strategy):
         return Relaxation.dense(self._softmax())
 
 
+@dataclass(frozen=True)
+class SecondOrderOptions(GradientOptions):
+    """How the architecture is trained.
+
+    Attributes:
+        hessian: How the Hessian-vector product is found: `exact` by autograd, or the paper's
+            `finite` difference (eq. 8), which needs far less memory.
+    """
+
+    hessian: Literal["exact", "finite"] = "exact"
+
+
 class SecondOrderDARTS(DARTS):
     """Differentiates the validation loss after the next step of the weights (eq. 6–7).
 
@@ -60,20 +77,28 @@ class SecondOrderDARTS(DARTS):
     Args:
         space: What is searched.
         generator: Source of the start values of `A`.
-        options: How the architecture is trained, `weight_step` included.
+        options: How the architecture is trained.
+        weight_step: The step that the weights take next.
 
     Raises:
         ValueError: The weights' step is not known.
         NaspError: The exact second order is to run in several processes.
     """
 
+    Options: ClassVar[type[SecondOrderOptions]] = SecondOrderOptions
+    options: SecondOrderOptions
+    weight_step: WeightStep
+
     def __init__(
-        self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
+        self,
+        space: SearchSpace,
+        generator: torch.Generator,
+        options: SecondOrderOptions,
+        weight_step: WeightStep | None = None,
     ) -> None:
-        super().__init__(space, generator, options)
-        if options.weight_step is None:
-            raise ValueError("the second order looks ahead: options.weight_step must say how")
-        self.weight_step: WeightStep = options.weight_step
+        if weight_step is None:
+            raise ValueError("the second order looks ahead: weight_step must say how")
+        super().__init__(space, generator, options, weight_step)
         if options.hessian == "exact" and processes() > 1:
             raise NaspError("the exact second order runs in one process: take hessian=finite")
 

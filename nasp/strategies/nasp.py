@@ -1,19 +1,44 @@
 """NASP: neural architecture search by proximal iterations (arXiv 1905.13577, Algorithm 2)."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from nasp.cli.option_checks import above_zero, not_negative
 from nasp.core.genotype import Choices
 from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.strategies.base import Loss, Strategy, StrategyOptions
-from nasp.training.optimization import differentiate, frozen
+from nasp.errors import NaspError
+from nasp.strategies.base import Loss
+from nasp.strategies.gradient import GradientOptions, GradientStrategy
+from nasp.training.optimization import WeightStep, differentiate, frozen
 
 
-class NASP(Strategy):
+@dataclass(frozen=True)
+class NASPOptions(GradientOptions):
+    """How the architecture is trained.
+
+    Attributes:
+        eta: Weight η of the complexity regulariser, which prefers operations of few parameters.
+        probe_fraction: Share of the candidates that do not run which one step evaluates, drawn
+            anew at each step; below 1 the gradient is a sample, without bias.
+    """
+
+    eta: float = 0.0
+    probe_fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        not_negative(self, "eta")
+        above_zero(self, "probe_fraction")
+        if self.probe_fraction > 1:
+            raise NaspError(f"probe_fraction is {self.probe_fraction}; it is a share, 1 at most")
+
+
+class NASP(GradientStrategy):
     """The network is discrete at every step: one path runs, and the supernet is never trained.
 
     `Ā = prox_C1(A)`; `A ← prox_C2(A − ε ∇_Ā [L_val(w, Ā) + η R(Ā)])`; then the weights step at the
@@ -21,11 +46,17 @@ class NASP(Strategy):
     price of one evaluation each (`nasp.core.relaxation`).
     """
 
+    Options: ClassVar[type[NASPOptions]] = NASPOptions
+    options: NASPOptions
+
     def __init__(
-        self, space: SearchSpace, generator: torch.Generator, options: StrategyOptions
+        self,
+        space: SearchSpace,
+        generator: torch.Generator,
+        options: NASPOptions,
+        weight_step: WeightStep | None = None,
     ) -> None:
-        super().__init__(space, generator, options)
-        self.generator = generator
+        super().__init__(space, generator, options, weight_step)
         self._project()
 
     def weight_relaxation(self) -> Relaxation:

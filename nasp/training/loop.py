@@ -3,17 +3,16 @@
 import copy
 import math
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
 from nasp.errors import Diverged, NaspError
 from nasp.files.schema import anything, flag, integer, like, mapping, section, sequence
-from nasp.metric import Metrics, better
+from nasp.metric import Metric, Metrics
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
 from nasp.runs.model_file import DAMAGE
@@ -30,7 +29,7 @@ def _metrics(value: Any, name: str) -> None:
 SECTION = section(
     {
         "history": sequence(_metrics),
-        "best_epoch": integer(),
+        "best_epoch": integer(-1),
         "best": anything,
         "done": flag,
         "state": mapping(anything),
@@ -52,7 +51,7 @@ class Outcome:
 
     Attributes:
         history: Metrics of each epoch; `time/seconds` counts from the start of the phase.
-        best_epoch: Position of the epoch with the best monitored metric.
+        best_epoch: Position of the epoch that is the answer; -1 before there is one.
         best: What `snapshot` returned then.
     """
 
@@ -67,10 +66,12 @@ def run_epochs(
     *,
     epochs: int,
     state: Mapping[str, Stateful | torch.Generator],
-    monitor: str,
+    monitor: Metric,
     snapshot: Callable[[], Any],
     run: Run,
     keep: Collection[str] = (),
+    first: int = 0,
+    answer: Literal["best", "last"] = "best",
     patience: int | None = None,
     max_seconds: float | None = None,
 ) -> Outcome:
@@ -85,13 +86,16 @@ def run_epochs(
         epoch: Runs one epoch, given its position, and returns its metrics.
         epochs: Number of epochs at most.
         state: All that an epoch changes and the next depends on.
-        monitor: The metric that tells the best epoch (`nasp.metric`).
+        monitor: The metric that tells the best epoch, one of `epoch`'s.
         snapshot: Returns what to keep of the best epoch: tensors, numbers, strings, lists, dicts.
         run: Checkpoint, progress and log.
         keep: The parts of `state` that are wanted once the phase has ended. The checkpoint of one
             that has ended holds no others.
+        first: The first epoch that may be the answer; those before it are a warm-up.
+        answer: Which epoch is the answer: the best one by `monitor`, or the last one.
         patience: Epochs without an improvement after which it stops; None never does.
-        max_seconds: Seconds after which no further epoch starts; None never does.
+        max_seconds: Seconds after which no further epoch starts, once there is an answer; None
+            sets no limit.
 
     Raises:
         Diverged: `epoch` raised it, or `monitor` is not finite.
@@ -100,7 +104,7 @@ def run_epochs(
     outcome, done = Outcome([]), False
     saved = run.checkpoint.get(name)
     if saved is not None:
-        outcome, done = _resumed(name, run, state, snapshot)
+        outcome, done = _resumed(name, run, state, snapshot, first)
     history = outcome.history
     for position, metrics in enumerate(history):
         run.log(metrics, position)
@@ -113,19 +117,27 @@ def run_epochs(
         while not done:
             with _told_as_of(name, len(history)):
                 metrics = epoch(len(history))
-                if not math.isfinite(metrics[monitor]):
-                    raise Diverged(f"{monitor} is {metrics[monitor]}: lower the learning rate")
+                if not math.isfinite(metrics[monitor.name]):
+                    raise Diverged(
+                        f"{monitor.name} is {metrics[monitor.name]}: lower the learning rate"
+                    )
             metrics[SECONDS] = before + time.perf_counter() - start
             history.append(metrics)
-            if outcome.best_epoch < 0 or better(
-                monitor, metrics[monitor], history[outcome.best_epoch][monitor]
+            if len(history) > first and (
+                outcome.best_epoch < 0
+                or answer == "last"
+                or monitor.better(metrics[monitor.name], history[outcome.best_epoch][monitor.name])
             ):
                 outcome.best_epoch, outcome.best = len(history) - 1, snapshot()
             stale = len(history) - 1 - outcome.best_epoch
             done = (
                 len(history) >= epochs
                 or (patience is not None and stale >= patience)
-                or (max_seconds is not None and metrics[SECONDS] >= max_seconds)
+                or (
+                    max_seconds is not None
+                    and outcome.best_epoch >= 0
+                    and metrics[SECONDS] >= max_seconds
+                )
             )
             wanted = keep if done else state
             run.checkpoint.put(
@@ -149,6 +161,7 @@ def _resumed(
     run: Run,
     state: Mapping[str, Stateful | torch.Generator],
     snapshot: Callable[[], Any],
+    first: int,
 ) -> tuple[Outcome, bool]:
     """What a phase's checkpoint holds, which must be of such a phase; the state is as it was.
 
@@ -158,11 +171,16 @@ def _resumed(
     saved: Any = run.checkpoint.get(name)
     try:
         SECTION(saved, "")
-        if not 0 <= saved["best_epoch"] < len(saved["history"]):
+        if (
+            not (-1 if len(saved["history"]) <= first else 0)
+            <= saved["best_epoch"]
+            < len(saved["history"])
+        ):
             raise ValueError("the best epoch is none of the history")
         if not saved["done"] and saved["state"].keys() != state.keys():
             raise KeyError("a part of the state is missing")
-        like(snapshot())(saved["best"], "best")  # before a generator has its state
+        if saved["best_epoch"] >= 0:
+            like(snapshot())(saved["best"], "best")  # before a generator has its state
         for key, part in saved["state"].items():
             _restore(state[key], part)
     except DAMAGE as error:
@@ -171,34 +189,6 @@ def _resumed(
             "phase is done again"
         ) from error
     return Outcome(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
-
-
-@contextmanager
-def one_of_several(name: str, run: Run) -> Iterator[None]:
-    """See that a phase which diverges has done so for good, and that the run tells of it.
-
-    The checkpoint then holds the reason in place of the phase, so that a resumed run does not
-    repeat it; `run.failed` has it, too, and a warning says it.
-
-    Args:
-        name: The phase's.
-        run: Whose phase it is.
-
-    Raises:
-        Diverged: The phase diverged, now or before the run was resumed: go on without it.
-    """
-    saved = run.checkpoint.get(name) or {}
-    try:
-        if "failed" in saved:
-            raise Diverged(saved["failed"])
-        yield
-    except Diverged as error:
-        reason = str(error.__cause__ or error)
-        history = (run.checkpoint.get(name) or {}).get("history", [])
-        run.checkpoint.put(name, {"failed": reason, "history": history}, now=True)
-        run.failed[name] = reason
-        warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
-        raise Diverged(f"{name}: {reason}") from error
 
 
 def spent(histories: Iterable[Sequence[Metrics]]) -> float:

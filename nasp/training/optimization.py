@@ -1,9 +1,10 @@
 """One optimiser step, and the losses of an epoch of them."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,24 @@ from torch import Tensor, nn
 from nasp.training.parallel import average
 
 BLOCK = 1024  # losses that are stacked at a time
+Optimizer = TypeVar("Optimizer", bound=torch.optim.Optimizer)
+
+
+def _without_compiler(optimizer: type[Optimizer]) -> type[Optimizer]:
+    """The same optimiser, which does not import torch's compiler: seconds, once a process.
+
+    torch wraps these methods for code that is compiled; the functions themselves are in
+    `__wrapped__`.
+    """
+    names = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in names}
+    methods["step"] = torch.no_grad()(methods["step"])
+    return type(optimizer.__name__, (optimizer,), methods)
+
+
+Adam = _without_compiler(torch.optim.Adam)
+SGD = _without_compiler(torch.optim.SGD)
+Adagrad = _without_compiler(torch.optim.Adagrad)
 
 
 def differentiate(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor | None, ...]:

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from nasp.errors import NaspError
 from sif.nn.embeddings import Embeddings
-from sif.nn.rating_model import Rater
+from sif.nn.rating_model import RatingModel
 from sif.options import SpaceOptions
 
 if TYPE_CHECKING:  # `sif.data.search_data` imports this package for its trivial model
     from sif.data.search_data import Data
 
 
-class Baseline(Rater):
+class Baseline(RatingModel):
     """A fixed formula for how embeddings meet, plus biases where there are any.
 
     Args:

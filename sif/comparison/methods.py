@@ -7,10 +7,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from nasp.errors import Diverged
 from nasp.runs.context import Run
-from nasp.samplers import SAMPLERS, Proposal
-from nasp.samplers.base import Random
-from nasp.search.one_shot import run_trials
+from nasp.samplers import SAMPLERS
+from nasp.samplers.random import Random
+from nasp.search import find
 from nasp.strategies import ONE_SHOT
 from nasp.training.seeding import generator
 from sif.baselines import BASELINES
@@ -20,8 +21,9 @@ from sif.data import biases as bias
 from sif.data.encoded import Ratings
 from sif.data.evaluation import predict
 from sif.data.search_data import Data
+from sif.nn.space import operation_of
 from sif.options import SearchOptions
-from sif.pipeline import find
+from sif.tasks import RatingTask
 
 
 @dataclass(frozen=True)
@@ -61,34 +63,38 @@ def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run
 def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
     """Random search over the layers of a general MLP."""
     tried: list[tuple[float, GeneralMLP, str]] = []
-
-    def evaluate(position: int, proposal: Proposal) -> float:
-        random = generator(seed, "general", position)
-        layers = [pairs[0][1] for pairs in proposal.choices.values()]
+    reason = ""
+    for trial in Random(DECISIONS, generator(seed, "layers")).ask(options.trials):
+        random = generator(seed, "general", trial.number)
+        layers = [pairs[0][1] for pairs in trial.choices.values()]
         widths = tuple(int(width) for width in layers if width != "0")
         model = GeneralMLP(data, options, random, widths).to(data.train.ratings.device)
-        outcome = fit_baseline(
-            f"trial {position + 1}",
-            model,
-            data,
-            options,
-            epochs=options.train_epochs,
-            generator=random,
-            run=run,
-        )
+        try:
+            outcome = fit_baseline(
+                trial.name,
+                model,
+                data,
+                options,
+                epochs=options.train_epochs,
+                generator=random,
+                run=run,
+            )
+        except Diverged as error:
+            reason = reason or str(error)
+            continue
         rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
         tried.append((rmse, model, "-".join(map(str, widths)) or "linear"))
-        return rmse
-
-    run_trials(Random(DECISIONS, generator(seed, "layers")), evaluate, options.trials)
-    _, model, widths = min(tried, key=lambda trial: trial[0])
-    return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size(), widths)
+    if not tried:
+        raise Diverged(f"all {options.trials} trials failed; the first: {reason}")
+    _, model, layout = min(tried, key=lambda trial: trial[0])
+    return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size(), layout)
 
 
 def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
-    found = find(data, replace(options, strategy=strategy), seed, run)
-    model = found.model
-    return Fitted(model.rate, model.network.size(), found.candidates[0].operation)
+    chosen = strategy if options.strategy_name != strategy else options.strategy
+    task = RatingTask(data, replace(options, strategy=chosen))
+    model = task.model(find(task, seed, run))
+    return Fitted(model.rate, model.network.size(), operation_of(model.genotype))
 
 
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}

@@ -5,8 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nasp.metric import Metric
 from sif.data.encoded import Ratings, Scale
 
+VALUES: dict[Metric, Callable[[Tensor], Tensor]] = {
+    Metric("rmse", unit="rating units", title="RMSE"): lambda r: r.square().mean().sqrt(),
+    Metric("mae", unit="rating units", title="MAE"): lambda r: r.abs().mean(),
+}
+"""Errors by metric: of residuals in standardised units, float64 `(ratings,)`, a scalar."""
+METRICS = tuple(VALUES)
 CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
 
 
@@ -15,7 +22,7 @@ def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Te
     """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
 
     Args:
-        rate: Predicts ratings of rows, as `Rater.rate` does.
+        rate: Predicts ratings of rows, as `RatingModel.rate` does.
         rows: What to predict.
     """
     # Written in place: results of the chunks, kept between their temporaries, would hold memory.
@@ -27,7 +34,7 @@ def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Te
 
 
 def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
-    """`rmse` and `mae` in rating units, ratings of unseen ids included.
+    """The metrics in `VALUES` by their names, in rating units, ratings of unseen ids included.
 
     Args:
         predictions: Standardised, `(ratings,)`, for `data.rows`; clipped to the range of the
@@ -37,7 +44,4 @@ def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]
     """
     # On the CPU: a Mac's GPU has no float64.
     residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
-    return {
-        "rmse": float(residuals.square().mean().sqrt()) * scale.std,
-        "mae": float(residuals.abs().mean()) * scale.std,
-    }
+    return {metric.name: float(value(residuals)) * scale.std for metric, value in VALUES.items()}

@@ -69,21 +69,3 @@ def check_memory(numbers: int, what: str) -> None:
             f"{what} need {needed / 1e9:,.0f} GB with their gradients and the optimiser's state, "
             f"and this machine has {there / 1e9:,.0f} GB: lower embedding_dim"
         )
-
-
-def penalised(rating: Tensor, looked_up: Tensor, truth: Tensor, options: SpaceOptions) -> Tensor:
-    """Mean squared error plus the embeddings' penalty (SIF, eq. 5), a scalar.
-
-    Args:
-        rating: Predictions, `(ratings,)`.
-        looked_up: What they were made of, `(entities, ratings, any)`.
-        truth: Standardised ratings, `(ratings,)`.
-        options: Kind and weight of the penalty.
-    """
-    residual = rating - truth
-    loss: Tensor = residual.dot(residual) / len(truth)
-    if options.penalty == "norm":
-        penalty = torch.linalg.vector_norm(looked_up, dim=(1, 2)).sum()
-    else:
-        penalty = looked_up.square().sum() / len(truth)
-    return torch.add(loss, penalty, alpha=options.weight_decay)

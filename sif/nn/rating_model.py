@@ -1,14 +1,14 @@
-"""What training and judging ask of a model of ratings."""
+"""The contract of a model of ratings."""
 
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from sif.nn.embeddings import Batch, penalised
+from sif.nn.embeddings import Batch
 from sif.options import SpaceOptions
 
 
-class Rater(nn.Module, ABC):
+class RatingModel(nn.Module, ABC):
     """Predicts standardised ratings from rows of the table of all entities.
 
     Attributes:
@@ -29,11 +29,9 @@ class Rater(nn.Module, ABC):
             `(entities or more, ratings, any)`.
         """
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Mean squared error plus the embeddings' penalty, a scalar."""
-        rows, ratings = batch
-        rating, looked_up = self.rate(rows)
-        return penalised(rating, looked_up, ratings, self.options)
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What `rate` returns for the rows of a batch."""
+        return self.rate(batch[0])
 
     def size(self) -> int:
         """How many numbers it learns."""

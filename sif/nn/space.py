@@ -12,17 +12,17 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import NaspError, nearest
 from sif.nn.elementwise import ElementwiseMLP
-from sif.nn.embeddings import Batch, Embeddings, check_memory, penalised
+from sif.nn.embeddings import Batch, Embeddings, check_memory
 from sif.nn.grouped_gradient import GroupedProbe
 from sif.nn.operations import OPERATIONS, functions
-from sif.nn.rating_model import Rater
+from sif.nn.rating_model import RatingModel
 from sif.options import SpaceOptions
 
 DECISION = "interaction"
 SOURCE = "embeddings"
 
 
-class InteractionSpace(SearchSpace, Rater):
+class InteractionSpace(SearchSpace, RatingModel):
     """Embeddings, element-wise MLPs, a function that joins them and its linear head.
 
     The rating is `head_k · f_k(MLP_1(e_1), ..., MLP_N(e_N))`, plus biases where the options have
@@ -112,14 +112,17 @@ class InteractionSpace(SearchSpace, Rater):
         rating = (relaxation or self._path).mix(DECISION, run, probe)
         return (rating if bias is None else rating + bias), looked_up
 
-    def forward(self, batch: Batch, relaxation: Relaxation | None = None) -> Tensor:
-        """Mean squared error plus the embeddings' penalty (paper, eq. 5), a scalar."""
-        rows, ratings = batch
-        rating, looked_up = self.rate(rows, relaxation)
-        return penalised(rating, looked_up, ratings, self.options)
+    def forward(self, batch: Batch, relaxation: Relaxation | None = None) -> tuple[Tensor, Tensor]:
+        """What `rate` returns for the rows of a batch."""
+        return self.rate(batch[0], relaxation)
 
     @torch.no_grad()
     def constrain(self) -> None:
         """Scale each head to ‖w‖₂ <= 1 (paper, §4.2)."""
         norms = torch.linalg.vector_norm(self.heads, dim=1, keepdim=True)
         self.heads.div_(norms.clamp_(min=1.0))
+
+
+def operation_of(genotype: Genotype) -> str:
+    """The name of the function of a genotype."""
+    return genotype.choices[DECISION][0][1]

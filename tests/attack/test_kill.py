@@ -20,11 +20,11 @@ SIF = [
 ]
 CNN = [
     *("--channels", "2", "--layers", "3", "--batch_size", "8", "--images", "32", "--epochs", "3"),
-    *("--trials", "3", "--trial_epochs", "2", *ONCE),
+    *("--trials", "3", "--train_epochs", "2", *ONCE),
 ]
 RNN = [
     *("--emsize", "10", "--nhid", "10", "--batch_size", "4", "--bptt", "6", "--epochs", "4"),
-    *("--tokens", "200", "--trials", "3", "--trial_epochs", "2", *ONCE),
+    *("--tokens", "200", "--trials", "3", "--train_epochs", "2", *ONCE),
 ]
 RUNS = {
     "search": ("sif.search", "table", SIF),

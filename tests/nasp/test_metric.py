@@ -1,21 +1,34 @@
-"""The name of a metric tells which value is the better one."""
+"""A metric says itself which of two values is the better one."""
 
 import pytest
 
-from nasp.metric import best, better
+from nasp.metric import Metric
+
+GROWS = Metric("auc", larger_is_better=True)
+SHRINKS = Metric("accuracy_gap")
 
 
-@pytest.mark.parametrize("name", ["valid/accuracy", "test/top5_accuracy", "best/valid/accuracy"])
-def test_accuracies_are_to_grow(name: str) -> None:
-    assert better(name, 0.6, than=0.5)
-    assert not better(name, 0.5, than=0.6)
-    assert not better(name, 0.5, than=0.5)
-    assert best(name, [0.1, 0.7, 0.3, 0.7]) == 1
+@pytest.mark.parametrize("metric", [GROWS, GROWS.on("valid")])
+def test_a_metric_that_is_to_grow(metric: Metric) -> None:
+    assert metric.better(0.6, than=0.5)
+    assert not metric.better(0.5, than=0.6)
+    assert not metric.better(0.5, than=0.5)
+    assert metric.best([0.1, 0.7, 0.3, 0.7]) == 1
+    assert metric.loss(0.7) < metric.loss(0.1)
 
 
-@pytest.mark.parametrize("name", ["valid/rmse", "train/loss", "valid/perplexity", "accuracy/loss"])
-def test_all_else_is_to_shrink(name: str) -> None:
-    assert better(name, 0.5, than=0.6)
-    assert not better(name, 0.6, than=0.5)
-    assert not better(name, 0.5, than=0.5)
-    assert best(name, [0.3, 0.1, 0.7, 0.1]) == 1
+@pytest.mark.parametrize("metric", [SHRINKS, SHRINKS.on("test")])
+def test_a_metric_that_is_to_shrink(metric: Metric) -> None:
+    assert metric.better(0.5, than=0.6)
+    assert not metric.better(0.6, than=0.5)
+    assert not metric.better(0.5, than=0.5)
+    assert metric.best([0.3, 0.1, 0.7, 0.1]) == 1
+    assert metric.loss(0.1) < metric.loss(0.7)
+
+
+def test_names_and_labels() -> None:
+    rmse = Metric("rmse", unit="rating units", title="RMSE")
+    assert (rmse.name, rmse.label) == ("rmse", "RMSE (rating units)")
+    on_valid = rmse.on("valid")
+    assert (on_valid.name, on_valid.label) == ("valid/rmse", "validation RMSE (rating units)")
+    assert GROWS.on("test").label == "test auc"

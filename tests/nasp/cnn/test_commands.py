@@ -32,7 +32,7 @@ from tests.nasp.cnn.conftest import write_photos
 from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, write_parquet
 
 SMALL = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--device", "cpu", "--quiet"]
-SEARCH = [*SMALL, "--epochs", "2", "--images", "32", "--trials", "2", "--trial_epochs", "1"]
+SEARCH = [*SMALL, "--epochs", "2", "--images", "32", "--trials", "2", "--train_epochs", "1"]
 TRAIN = [*SMALL, "--epochs", "3", "--cutout", "2", "--drop_path_prob", "0.3", "--validation", "8"]
 PICTURES = {"cells.png", "cells.svg", "search.png"}
 Main = Callable[[list[str]], None]

@@ -57,7 +57,7 @@ def test_search_train_and_evaluate(
 def test_a_search_by_trials_goes_on_without_those_that_diverge(
     data: list[str], tmp_path: Path
 ) -> None:
-    some = [*data, *FAST, "--strategy", "random", "--trials", "6", "--trial_epochs", "1"]
+    some = [*data, *FAST, "--strategy", "random", "--trials", "6", "--train_epochs", "1"]
     some += ["--learning_rate", "80", "--gradient_clip", "1", "--output", str(tmp_path / "run")]
     failed = []
     for again in ([], ["--resume"]):
@@ -70,7 +70,7 @@ def test_a_search_by_trials_goes_on_without_those_that_diverge(
 
 def test_a_search_by_trials_and_its_configuration(data: list[str], tmp_path: Path) -> None:
     some = [*data, *FAST, "--quiet", "--strategy", "random", "--trials", "2"]
-    rnn_search.main([*some, "--trial_epochs", "1", "--output", str(tmp_path / "a")])
+    rnn_search.main([*some, "--train_epochs", "1", "--output", str(tmp_path / "a")])
     config = ["--config", str(tmp_path / "a" / "config.yaml")]
     rnn_search.main([*config, "--output", str(tmp_path / "b")])
     first, second = result_of(tmp_path / "a"), result_of(tmp_path / "b")

@@ -28,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def searched(
     corpus: Corpus, strategy: str, path: Path | None = None, stop: int = 99, **changed: object
 ) -> Found:
-    sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 8, "trials": 2, "trial_epochs": 1, "tokens": 100}
+    sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 8, "trials": 2, "train_epochs": 1, "tokens": 100}
     options = SearchOptions(**(sizes | {"strategy": strategy} | changed))  # type: ignore[arg-type]
     checkpoint = Checkpoint(path, {}, resume=True)
     write = checkpoint.put

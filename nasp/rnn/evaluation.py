@@ -7,16 +7,19 @@ import torch
 from torch import Tensor
 
 from nasp.errors import Diverged
-from nasp.metric import Metrics
-from nasp.rnn.data.streams import batches
+from nasp.metric import LOSS, Metric, Metrics
+from nasp.rnn.data.streams import batches, columns
+from nasp.rnn.network import LanguageModel
 from nasp.rnn.words import TiedWords
 
+PERPLEXITY = Metric("perplexity")
+METRICS = (PERPLEXITY, LOSS)
 ROWS = 1024  # words that are decoded at once
 LARGEST = 700.0  # loss whose perplexity is still a number
 
 
 @torch.no_grad()
-def judge(
+def evaluate(
     outputs: Callable[[Tensor, Tensor], Tensor], words: TiedWords, text: Tensor, split: str
 ) -> Metrics:
     """Mean cross-entropy in nats, and perplexity, of every word of a text but each column's first.
@@ -43,4 +46,9 @@ def judge(
     loss = total / count
     if not loss < LARGEST:  # NaN, too
         raise Diverged(f"{split}/loss is {loss}: lower learning_rate")
-    return {f"{split}/loss": loss, f"{split}/perplexity": math.exp(loss)}
+    return {LOSS.on(split).name: loss, PERPLEXITY.on(split).name: math.exp(loss)}
+
+
+def evaluate_exactly(network: LanguageModel, text: Tensor, split: str) -> Metrics:
+    """Loss and perplexity of a text `(tokens,)` in one column, every word after all before it."""
+    return evaluate(network.outputs, network.words, columns(text, 1), split)

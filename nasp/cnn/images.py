@@ -1,0 +1,286 @@
+"""What a network is trained and evaluated on, whatever form the images have."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nasp.cnn.data import (
+    Augment,
+    EncodedSet,
+    ImageSet,
+    Labelled,
+    Loader,
+    Normalise,
+    evaluation_batches,
+    evaluation_loader,
+    find_images,
+    load_cifar,
+    open_imagenet,
+    statistics,
+    training_batches,
+    training_loader,
+)
+from nasp.cnn.network import Kind
+from nasp.cnn.options import TrainOptions
+from nasp.errors import NaspError
+from nasp.training.seeding import generator
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+JUDGED = 512  # images of a batch that is only judged
+
+
+class ImageData(ABC):
+    """Images, and the kind of network that they need.
+
+    Attributes:
+        kind: Of the network's stem and auxiliary head.
+        classes: Names.
+        normalise: What the images went through: it fits those that are trained on.
+        size: Height and width that the network sees, in pixels.
+        device: Where batches are.
+        sha256: Of what identifies the data: all of CIFAR's images and labels; the classes and
+            labels alone of ImageNet's, whose images are not read for it.
+        rows: Number of training images.
+    """
+
+    kind: Kind
+    classes: tuple[str, ...]
+    normalise: Normalise
+    size: int
+    device: torch.device
+    sha256: str
+    rows: int
+
+    @abstractmethod
+    def train(self, epoch: int, generator: torch.Generator) -> Batches:
+        """Start an epoch: this process's share of each augmented batch."""
+
+    @abstractmethod
+    def valid(self) -> Batches | None:
+        """All held-out training images, once; None if none are held out."""
+
+    @abstractmethod
+    def test(self) -> Batches:
+        """All images to report results on, once. ImageNet's are its validation images."""
+
+
+class InMemory(ImageData):
+    """Images of CIFAR's form, whole on the device where they are trained on.
+
+    Args:
+        train: Those that weights are trained on; they fit `normalise` if it is None.
+        valid: Those that are held out, if any.
+        test: Those to report results on, if any.
+        classes: Names.
+        batch_size: Images of a training batch.
+        cutout: Side of the square that is cut out of training images, in pixels.
+        normalise: What images go through.
+        sha256: Of all images and labels.
+    """
+
+    kind = "cifar"
+
+    def __init__(
+        self,
+        train: Labelled,
+        valid: Labelled | None,
+        test: Labelled | None,
+        classes: tuple[str, ...],
+        batch_size: int,
+        cutout: int,
+        normalise: Normalise | None = None,
+        sha256: str = "",
+    ) -> None:
+        self.train_images, self.valid_images, self.test_images = train, valid, test
+        self.classes, self.batch_size, self.cutout = classes, batch_size, cutout
+        self.normalise = normalise or Normalise.of([train.images])
+        self.size, self.device = train.images.shape[-1], train.images.device
+        self.sha256, self.rows = sha256, len(train) + (0 if valid is None else len(valid))
+
+    def train(self, epoch: int, generator: torch.Generator) -> Batches:
+        return self._augmented(self.train_images, self.batch_size, generator)
+
+    def architecture(self, generator: torch.Generator) -> Batches:
+        """Start a pass over augmented batches of the validation images."""
+        images = self._validation()
+        size = min(self.batch_size, len(images))  # there may be fewer than a batch
+        return self._augmented(images, size, generator)
+
+    def valid(self) -> Batches | None:
+        return None if self.valid_images is None else self._judged(self.valid_images)
+
+    def test(self) -> Batches:
+        return () if self.test_images is None else self._judged(self.test_images)
+
+    def _validation(self) -> Labelled:
+        assert self.valid_images is not None, "a search holds images out"
+        return self.valid_images
+
+    def _judged(self, images: Labelled) -> Batches:
+        return evaluation_batches(images, JUDGED, self.normalise)
+
+    def _augmented(self, images: Labelled, size: int, generator: torch.Generator) -> Batches:
+        augment = Augment(self.normalise, cutout=self.cutout)
+        return training_batches(images, size, generator, augment, drop_last=True)
+
+
+class Decoded(ImageData):
+    """Images of ImageNet's form, decoded as they are needed.
+
+    Args:
+        loaders: Of training images, of those that are held out, if any, and of those to report
+            results on.
+        classes: Names.
+        normalise: What images go through.
+        size: Height and width that the network sees, in pixels.
+        device: Where batches go.
+        sha256: Of classes and labels.
+        rows: Number of training images.
+    """
+
+    kind = "imagenet"
+
+    def __init__(
+        self,
+        loaders: tuple[Loader, Loader | None, Loader],
+        classes: tuple[str, ...],
+        normalise: Normalise,
+        size: int,
+        device: torch.device,
+        sha256: str,
+        rows: int,
+    ) -> None:
+        self.loader, self.held_out, self.tested = loaders
+        self.classes, self.normalise = classes, normalise
+        self.size, self.device = size, device
+        self.sha256, self.rows = sha256, rows
+
+    def train(self, epoch: int, generator: torch.Generator) -> Batches:
+        return self.loader.epoch(epoch)
+
+    def valid(self) -> Batches | None:
+        return None if self.held_out is None else self.held_out.epoch()
+
+    def test(self) -> Batches:
+        return self.tested.epoch()
+
+
+def is_imagenet(path: Path) -> bool:
+    """Whether images are of ImageNet's form: folders of classes, a tar of them, or its shards."""
+    if path.is_dir():
+        shards = any(path.glob("validation-*.parquet")) or any(path.glob("val-*.parquet"))
+        return shards or (path / "train").is_dir()
+    return path.suffix == ".tar"
+
+
+def open_images(
+    data: str,
+    data_dir: Path | None,
+    options: TrainOptions,
+    seed: int,
+    device: torch.device,
+    classes: int | None = None,
+    normalise: Normalise | None = None,
+) -> ImageData:
+    """Find and check the images.
+
+    Args:
+        data: A name or a path.
+        data_dir: Folder that holds data sets.
+        options: How to train.
+        seed: Draws which images are taken and held out, and the order of ImageNet's.
+        device: Where to train.
+        classes: How many there have to be; None takes what is there.
+        normalise: What images go through; None fits it to those that are trained on.
+
+    Raises:
+        NaspError: The data are missing, damaged or of another form; or there are fewer images than
+            the options ask for.
+    """
+    path = find_images(data, data_dir)
+    if is_imagenet(path):
+        return _decoded(open_imagenet(path, classes), options, seed, device, normalise)
+    images = load_cifar(path, classes)
+    train, valid = held_out(len(images.train), options.images, options.validation, seed)
+    return InMemory(
+        images.train[train].to(device),
+        images.train[valid].to(device) if len(valid) else None,
+        images.test.to(device),
+        images.classes,
+        options.batch_size,
+        options.cutout,
+        normalise,
+        digest(images),
+    )
+
+
+def _decoded(
+    images: EncodedSet,
+    options: TrainOptions,
+    seed: int,
+    device: torch.device,
+    normalise: Normalise | None,
+) -> Decoded:
+    train, valid = held_out(len(images.train), options.images, options.validation, seed)
+    normalise = normalise or statistics(images.train, options.size, train)
+    judged = partial(
+        evaluation_loader,
+        size=options.size,
+        batch_size=JUDGED,
+        normalise=normalise,
+        device=device,
+        workers=options.workers,
+    )
+    loader = training_loader(
+        images.train,
+        options.size,
+        options.batch_size,
+        normalise,
+        seed=seed,
+        device=device,
+        workers=options.workers,
+        indices=train,
+    )
+    held, test = judged(images.train, indices=valid), judged(images.val)
+    found = hashlib.sha256(repr(images.classes).encode())
+    for part in (images.train, images.val):
+        found.update(part.labels.numpy().tobytes())
+    return Decoded(
+        (loader, held if len(valid) else None, test),
+        images.classes,
+        normalise,
+        options.size,
+        device,
+        found.hexdigest(),
+        len(images.train),
+    )
+
+
+def held_out(count: int, images: int | None, validation: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Positions of the training images to train on, and of those that are held out.
+
+    Raises:
+        NaspError: There are not so many.
+    """
+    taken = count if images is None else images
+    if taken > count or validation >= taken:
+        raise NaspError(
+            f"images={taken}, validation={validation}: there are {count} training images, and "
+            "fewer than are taken can be held out"
+        )
+    order = torch.randperm(count, generator=generator(seed, "images"))[:taken]
+    return order[validation:], order[:validation]
+
+
+def digest(images: ImageSet) -> str:
+    """SHA-256 of all images and labels."""
+    found = hashlib.sha256(repr(images.classes).encode())
+    for part in (images.train, images.test):
+        found.update(part.images.numpy().tobytes())
+        found.update(part.labels.numpy().tobytes())
+    return found.hexdigest()

@@ -1,0 +1,162 @@
+"""Classification of images by networks of CNN cells."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nasp.cnn.data import find_images, load_cifar, split, subset
+from nasp.cnn.evaluation import METRICS, evaluate
+from nasp.cnn.fit import cosine, fit, logits_of, set_rate
+from nasp.cnn.images import ImageData, InMemory, digest
+from nasp.cnn.network import Network
+from nasp.cnn.options import SearchOptions, TrainOptions
+from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.metric import Metrics
+from nasp.runs.context import Run
+from nasp.search.one_shot import beside
+from nasp.search.task import Pairs, Task, Trained
+from nasp.training.seeding import generator
+
+
+class ImageTask(Task):
+    """Search for the normal and the reduction cell, or training of a network of cells.
+
+    Args:
+        images: The images; a search trains the architecture, and evaluates it at each epoch, on
+            those that are held out.
+        options: How to search, or how to train.
+    """
+
+    name = "cnn"
+    metrics = METRICS
+    options: SearchOptions | TrainOptions
+
+    def __init__(self, images: ImageData, options: SearchOptions | TrainOptions) -> None:
+        self.images, self.options, self.device = images, options, images.device
+
+    @property
+    def _search(self) -> SearchOptions:
+        assert isinstance(self.options, SearchOptions)
+        return self.options
+
+    def space(self, generator: torch.Generator, dense: bool) -> CNNSpace:
+        options = self._search
+        return CNNSpace(
+            options.space,
+            len(self.images.classes),
+            options.channels,
+            options.layers,
+            generator,
+            precision=options.numbers(self.device),
+        )
+
+    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return self.options.sgd(weights)
+
+    def schedule(self, optimizer: torch.optim.Optimizer, position: int) -> None:
+        options = self._search
+        rate = cosine(options.learning_rate, options.learning_rate_min, position, options.epochs)
+        set_rate(optimizer, rate)
+
+    def loss(self, outputs: Tensor, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return nn.functional.cross_entropy(outputs, batch[1])
+
+    def examples(self, batch: tuple[Tensor, Tensor]) -> int:
+        return len(batch[1])
+
+    def pairs(self, generator: torch.Generator) -> Pairs:
+        images = self.images
+        assert isinstance(images, InMemory), "a search is on images in memory"
+        return beside(images.train(0, generator), lambda: images.architecture(generator))
+
+    def validate(self, space: nn.Module, relaxation: Relaxation) -> Metrics:
+        valid = self.images.valid()
+        assert valid is not None, "a search holds images out"
+        return evaluate(lambda images: space((images, None), relaxation), valid, "valid")
+
+    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
+        return decisions_of(self._search.space, self._search.channels), 0
+
+    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+        """Train a cell's network for all epochs; see `nasp.search.Task`."""
+        options, random = self.training, generator(seed, origin)
+        network = self.network(genotype, random)
+        logits = logits_of(network, options.numbers(self.device))
+        held_out = self.images.valid() is not None
+        outcome = fit(
+            origin,
+            network,
+            lambda epoch: self.images.train(epoch, random),
+            options,
+            epochs=options.epochs,
+            generator=random,
+            run=run,
+            evaluate=(lambda: evaluate(logits, self.images.valid() or (), "valid"))
+            if held_out
+            else None,
+        )
+        last = len(outcome.history) - 1
+        return [Trained(origin, genotype, outcome.history, last, network.state_dict())]
+
+    @property
+    def training(self) -> TrainOptions:
+        """How a network is trained alone: in a search one of the search's size."""
+        return self.options if isinstance(self.options, TrainOptions) else self.options.training()
+
+    def network(self, genotype: Genotype, generator: torch.Generator) -> Network:
+        """The network of a cell, with fresh weights, on the task's device."""
+        options = self.training
+        return Network(
+            genotype,
+            options.channels,
+            options.layers,
+            len(self.images.classes),
+            self.images.kind,
+            options.auxiliary_weight > 0,
+            generator,
+        ).to(self.device)
+
+    def restored(self, trained: Trained) -> Network:
+        """The network that was trained, in evaluation mode."""
+        network = self.network(trained.genotype, torch.Generator())
+        network.load_state_dict(trained.state)
+        return network.eval()
+
+
+def open_search(
+    data: str, data_dir: Path | None, options: SearchOptions, seed: int, device: torch.device
+) -> ImageTask:
+    """Find, check and halve the images of a search.
+
+    Args:
+        data: A name or a path of CIFAR's form.
+        data_dir: Folder that holds data sets.
+        options: How to search. `train_fraction` of the training images train weights, the others
+            the architecture.
+        seed: Draws the images.
+        device: Where to search.
+
+    Raises:
+        NaspError: The data are missing or damaged, or there are too few images.
+    """
+    found = load_cifar(find_images(data, data_dir))
+    images = found.train
+    if options.images is not None:
+        images = subset(images, options.images, generator(seed, "subset"))
+    train, valid = split(images.to(device), options.train_fraction, generator(seed, "halves"))
+    return ImageTask(
+        InMemory(
+            train,
+            valid,
+            None,
+            found.classes,
+            options.batch_size,
+            options.cutout,
+            sha256=digest(found),
+        ),
+        options,
+    )

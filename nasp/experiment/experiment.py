@@ -1,0 +1,145 @@
+"""A search or a training as a run: its folder, its tracking, its files and its report."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from rich.console import Console
+
+from nasp.core.genotype import Genotype
+from nasp.experiment.report import Report
+from nasp.experiment.run_record import Job, open_job, show_failed, show_place
+from nasp.runs.process import rank
+from nasp.runs.tracking import DataSet
+from nasp.search.pipeline import Found, find, train
+from nasp.search.task import Task
+
+OfTask = TypeVar("OfTask", bound=Task)
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[OfTask]):
+    """A task with the options of a command.
+
+    Attributes:
+        task: What is searched or trained.
+        title: Of the task, for people: `image classification`.
+        group: Name of MLflow's experiments, before that of the data: `nasp/cnn`.
+        config: All options of the command, `RunOptions` among them; with `network_size`, its size
+            in words, and `shown`, the options that MLflow shows even where they are the
+            defaults.
+        data: The data set's name, digest and size.
+        began: Moment of `time.perf_counter` at which the command began.
+        seconds: Wall time of what was done before, reading the data for example.
+    """
+
+    task: OfTask
+    title: str
+    group: str
+    config: Any
+    data: DataSet
+    began: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def search(self, report: Callable[[OfTask, Found], Report]) -> dict[str, Any]:
+        """Search, and report.
+
+        Args:
+            report: Makes the report of what was found. It alone may touch test data.
+
+        Returns:
+            The content of `result.json`.
+
+        Raises:
+            NaspError: A mistake in the options, or all searches failed.
+        """
+        config, strategy = self.config, self.config.strategy_name
+
+        def produce(job: Job) -> Found:
+            return find(self.task, config.seed, job.run, config.executor)
+
+        return self._run(strategy, strategy, strategy, {}, produce, report)
+
+    def train(
+        self, name: str, origin: str, genotype: Genotype, report: Callable[[OfTask, Found], Report]
+    ) -> dict[str, Any]:
+        """Train an architecture alone, and report; see `search`.
+
+        Args:
+            name: What people call the architecture.
+            origin: See `Task.train`.
+            genotype: The architecture.
+            report: Makes the report of what was trained.
+        """
+
+        def produce(job: Job) -> Found:
+            return train(self.task, origin, genotype, self.config.seed, job.run)
+
+        depends_on = {"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()}
+        return self._run("train", f"train-{name}", f"train {name}", depends_on, produce, report)
+
+    def _run(
+        self,
+        strategy: str,
+        folder_name: str,
+        run_name: str,
+        depends_on: Mapping[str, str],
+        produce: Callable[[Job], Found],
+        report_of: Callable[[OfTask, Found], Report],
+    ) -> dict[str, Any]:
+        config, task, data = self.config, self.task, self.data
+        with open_job(
+            config,
+            name=f"{task.name}-{data.name}-{folder_name}-seed{config.seed}",
+            experiment=f"{self.group}/{data.name}",
+            run_name=f"{run_name} · {data.name} · {config.network_size} · seed {config.seed}",
+            device=task.device,
+            data=data,
+            depends_on=depends_on,
+            began=self.began,
+            shown=config.shown,
+            params={"task": self.title, "strategy": strategy, "data": data.name},
+            best=(task.monitor,),
+            tags={"strategy": strategy, "space": task.name},
+        ) as job:
+            report = report_of(task, produce(job))
+            for step, metrics in enumerate(report.curve()):
+                job.tracker.log(
+                    {k: v for k, v in metrics.items() if not k.startswith("time/")}, step
+                )
+            model = job.folder / "model.pt"
+            saved = rank() == 0 and report.save_model(model)
+            result = job.record(
+                {
+                    "task": task.name,
+                    "data": str(config.data),
+                    "strategy": strategy,
+                    "seed": config.seed,
+                    "genotype": json.loads(report.genotype.to_json()),
+                },
+                report.metrics,
+                {**self.seconds, **report.seconds},
+                report.epochs,
+            )
+            job.describe(report.text(), report.table())
+            if rank() == 0:
+                served = report.served(model) if saved else None
+                if served is not None:
+                    job.tracker.model(
+                        served.code,
+                        {"model": model},
+                        served.columns,
+                        served.outputs,
+                        report.epochs,
+                    )
+                files = report.write(job.folder)
+                for file in [model, *files] if saved and served is None else files:
+                    job.tracker.artifact(file)
+                if not config.quiet:
+                    console = Console(markup=False)  # a path may hold brackets
+                    report.show(console, result)
+                    show_failed(console, result["failed"])
+                    show_place(console, result, job.folder)
+        return result

@@ -1,0 +1,125 @@
+"""The trials of a run, a file each: what was tried, and how it went."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nasp.atomic_io import write_text
+from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.json_file import read_json
+from nasp.files.schema import (
+    anything,
+    integer,
+    mapping,
+    number,
+    one_of,
+    optional,
+    section,
+    sequence,
+    text,
+)
+from nasp.samplers.trial import Trial
+
+VERSION = 1
+SCHEMA = section(
+    {
+        "version": integer(),
+        "configuration": text,
+        "kind": text,
+        "origin": text,
+        "number": integer(),
+        "choices": mapping(sequence(sequence(text, 2))),
+        "offsets": sequence(number()),
+        "state": one_of("complete", "failed", "pruned"),
+        "score": optional(number()),
+        "genotype": optional(anything),
+        "metrics": mapping(number()),
+        "histories": mapping(sequence(mapping(number()))),
+        "seconds": number(),
+        "reason": text,
+        "failures": mapping(text),
+    }
+)
+
+
+class TrialStore:
+    """Keeps the trials that have ended, each in a file that is written once.
+
+    Args:
+        folder: Holds the files, and is made with the first one; None keeps the trials in memory.
+        config: The settings that the results depend on. Trials of others are refused.
+    """
+
+    def __init__(self, folder: Path | None = None, config: Mapping[str, Any] | None = None) -> None:
+        self.folder = folder
+        settings = json.dumps({k: str(v) for k, v in (config or {}).items()}, sort_keys=True)
+        self._configuration = hashlib.sha256(settings.encode()).hexdigest()
+        self._trials: dict[str, Trial] = {}
+
+    def get(self, name: str) -> Trial | None:
+        """The trial of a name, if it has ended.
+
+        Raises:
+            NaspError: Its file is damaged, of another version or of another configuration.
+        """
+        if name not in self._trials and self.folder is not None and self._path(name).exists():
+            self._trials[name] = self._read(self._path(name), name)
+        return self._trials.get(name)
+
+    def put(self, trial: Trial) -> None:
+        """Keep a trial that has ended; one that is kept already stays.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        if self.get(trial.name) is not None:
+            return
+        self._trials[trial.name] = trial
+        if self.folder is not None:
+            body = {"version": VERSION, "configuration": self._configuration, **asdict(trial)}
+            body["score"] = trial.score if trial.state == "complete" else None
+            body["genotype"] = None if trial.genotype is None else trial.genotype.to_json()
+            self.folder.mkdir(exist_ok=True)
+            write_text(self._path(trial.name), json.dumps(sealed(body), indent=1) + "\n")
+
+    def _path(self, name: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{name.replace(' ', '-')}.json"
+
+    def _read(self, path: Path, name: str) -> Trial:
+        body: Any = read_json(path, "trial")
+        damaged = f"{path}: the trial's file is damaged: remove it, and the trial is done again"
+        try:
+            if not isinstance(body, dict) or not is_whole(body):
+                raise NaspError(damaged)
+            body = {key: value for key, value in body.items() if key != KEY}
+            integer()(body.get("version"), "version")
+            if body["version"] == VERSION:
+                SCHEMA(body, "")
+        except NaspError as error:
+            raise NaspError(damaged) from error
+        if (version := body.pop("version")) != VERSION:
+            raise NaspError(f"{path}: trial version {version}, this program reads {VERSION}")
+        if body.pop("configuration") != self._configuration:
+            raise NaspError(
+                f"{path}: the trial is of another configuration: set it back, or give another "
+                "--output"
+            )
+        genotype = body["genotype"]
+        trial = Trial(
+            **{
+                **body,
+                "choices": {k: tuple(map(tuple, v)) for k, v in body["choices"].items()},
+                "offsets": tuple(body["offsets"]),
+                "score": float("inf") if body["score"] is None else body["score"],
+                "genotype": None if genotype is None else Genotype.from_json(genotype, str(path)),
+            }
+        )
+        if trial.name != name:
+            raise NaspError(damaged)
+        return trial

@@ -1,0 +1,26 @@
+"""Random search: the smallest sampler."""
+
+from typing import ClassVar
+
+import torch
+
+from nasp.core.decision import Decision
+from nasp.samplers.base import Proposal, Sampler, named
+
+
+class Random(Sampler):
+    """Uniform over edges and operations, each trial on its own.
+
+    It makes no offsets: the continuous architecture of each trial is as the space draws it.
+    """
+
+    learns: ClassVar[bool] = False
+
+    def propose(self, number: int) -> Proposal:
+        return {d.name: self._choose(d) for d in self.decisions}, ()
+
+    def _choose(self, decision: Decision) -> tuple[tuple[str, str], ...]:
+        edges, operations = decision.shape
+        kept = torch.randperm(edges, generator=self.generator)[: decision.keep].sort().values
+        drawn = torch.randint(operations, (decision.keep,), generator=self.generator)
+        return named(decision, kept.tolist(), drawn.tolist())

@@ -1,0 +1,166 @@
+"""From a task to an architecture: searches on shared weights and their finalists, or trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nasp.core.decision import is_weight
+from nasp.core.genotype import Genotype
+from nasp.metric import Metric, Metrics
+from nasp.registry import choice
+from nasp.runs.context import Log, Run
+from nasp.samplers import Trial
+from nasp.search import one_shot
+from nasp.search.executors import Executor, open_executor
+from nasp.search.task import Task, Trained
+from nasp.search.trials import (
+    Shared,
+    best_of,
+    carry_out,
+    check_some_completed,
+    run_trials,
+    train_trial,
+)
+from nasp.training.loop import spent
+from nasp.training.seeding import generator
+
+FEW = 10  # weights `A` that are tracked as curves: nobody compares runs by fifty
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        genotype: The architecture.
+        metrics: Those by which validation chose it.
+        searches: Metrics by epoch of the searches on shared weights, by their names; the one that
+            found the architecture first.
+        trainings: Metrics by epoch of what was trained alone, by their names; best first.
+        trained: The network of the best training, if any was trained.
+    """
+
+    genotype: Genotype
+    metrics: Metrics
+    searches: Mapping[str, Sequence[Metrics]]
+    trainings: Mapping[str, Sequence[Metrics]]
+    trained: Trained | None = None
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Wall time of the searches and of the trainings."""
+        return {"search": spent(self.searches.values()), "train": spent(self.trainings.values())}
+
+
+def find(task: Task, seed: int, run: Run, executor: str = "serial") -> Found:
+    """Search, and train what the task's options ask for; validation chooses.
+
+    Args:
+        task: What is searched; its options are `nasp.search.SearchOptions`.
+        seed: Fixes everything that is drawn at random.
+        run: Checkpoint, progress and log.
+        executor: What runs the searches and trainings, as `--executor` has it; the result does not
+            depend on it.
+
+    Raises:
+        NaspError: All searches or all trainings failed. Where some did, `run.failed` says why.
+    """
+    gpus = 1 if task.device.type == "cuda" else 0
+    with open_executor(executor, Shared(task, seed, run), gpus) as opened:
+        if task.options.one_shot:
+            return _by_searches(task, opened, run)
+        return _by_trials(task, seed, opened, run)
+
+
+def train(task: Task, origin: str, genotype: Genotype, seed: int, run: Run) -> Found:
+    """Train one architecture alone; see `Task.train`."""
+    trained = task.train(origin, genotype, seed, run)
+    monitor = task.monitor
+    trained.sort(key=lambda one: monitor.loss(one.metrics.get(monitor.name, 0.0)))
+    best = trained[0]
+    return Found(genotype, best.metrics, {}, {one.name: one.history for one in trained}, best)
+
+
+def _by_searches(task: Task, executor: Executor[Shared], run: Run) -> Found:
+    options = task.options
+    asked = [Trial(restart, kind="search") for restart in range(options.restarts)]
+    searches = [trial for trial, _ in carry_out(asked, _search, executor, run)]
+    check_some_completed(searches)
+    for trial in searches:
+        for name, history in trial.histories.items():
+            log = _search_log(run, name, options)
+            for position, metrics in enumerate(history):
+                log(metrics, position)
+    ranked = sorted((s for s in searches if s.state == "complete"), key=lambda s: s.score)
+    best, trained, trainings = ranked[0], None, dict[str, Sequence[Metrics]]()
+    if options.finalists:
+        finalists = [
+            Trial(number, kind="finalist", genotype=search.genotype, origin=search.name)
+            for number, search in enumerate(ranked[: options.finalists])
+        ]
+        ended = carry_out(finalists, train_trial, executor, run)
+        best, trained, trainings = _best(ended, task.monitor, executor)
+    first = best.origin or best.name
+    ranked.sort(key=lambda search: search.name != first)
+    histories = {name: h for search in ranked for name, h in search.histories.items()}
+    assert best.genotype is not None  # of a trial that is complete
+    return Found(best.genotype, best.metrics, histories, trainings, trained)
+
+
+def _search(shared: Shared, trial: Trial) -> tuple[Trial, None]:
+    """The job of one search on shared weights."""
+    task, options = shared.task, shared.task.options
+    name = trial.name if options.restarts > 1 else "search"
+    run = replace(shared.run, log=_search_log(shared.run, name, options))
+    phase = f"{name} of {options.restarts}" if options.restarts > 1 else name
+    outcome = one_shot.search(phase, task, trial.number, shared.seed, run)
+    genotype, metrics = one_shot.found(outcome)
+    ended = trial.completed(task.monitor.loss(metrics[task.monitor.name]), metrics)
+    histories = {name: outcome.history}
+    return replace(
+        ended, genotype=genotype, histories=histories, seconds=spent(histories.values())
+    ), None
+
+
+def _search_log(run: Run, name: str, options: Any) -> Log:
+    """Where the epochs of a search are logged: beside those of others, or as the run's own."""
+    log = run.part(name) if options.restarts > 1 or options.finalists else run.log
+
+    def logged(metrics: Mapping[str, float], step: int) -> None:
+        weights = [key for key in metrics if is_weight(key)]
+        few = len(weights) <= FEW
+        log({k: v for k, v in metrics.items() if few or k not in weights}, step)
+
+    return logged
+
+
+def _by_trials(task: Task, seed: int, executor: Executor[Shared], run: Run) -> Found:
+    random = generator(seed, "trials")
+    decisions, continuous = task.decisions(random)
+    sampler_class, sampler_options = choice(task.options, "strategy")
+    sampler = sampler_class(decisions, random, continuous, sampler_options)
+    options = task.options
+    ended = run_trials(sampler, train_trial, options.trials, options.trials_at_once, executor, run)
+    best, trained, trainings = _best(ended, task.monitor, executor)
+    assert best.genotype is not None  # of a trial that is complete
+    return Found(best.genotype, best.metrics, {}, trainings, trained)
+
+
+def _best(
+    ended: Sequence[tuple[Trial, Any]], monitor: Metric, executor: Executor[Shared]
+) -> tuple[Trial, Trained, dict[str, Sequence[Metrics]]]:
+    """The best trial by its score, its network, and the histories of all, best first."""
+    trials = [trial for trial, _ in ended]
+    check_some_completed(trials)
+    best, trained = best_of(ended)
+    if trained is None:  # it was on file: its job finds the network in the checkpoint
+        executor.submit(best.name, train_trial, replace(best, state="running"))
+        ((_, result),) = executor.results()
+        _, trained = result.value()
+    histories = [item for trial in trials for item in trial.histories.items()]
+    histories.sort(key=lambda item: _best_value(monitor, item[1]))
+    return best, trained, dict(histories)
+
+
+def _best_value(monitor: Metric, history: Sequence[Metrics]) -> float:
+    return min(monitor.loss(metrics[monitor.name]) for metrics in history)

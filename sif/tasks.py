@@ -1,0 +1,164 @@
+"""Prediction of ratings by an interaction function."""
+
+from dataclasses import fields, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+from nasp.errors import Diverged
+from nasp.metric import Metrics
+from nasp.runs.context import Run
+from nasp.samplers import Trial
+from nasp.search import Found, Task, Trained
+from nasp.search.task import Pairs
+from nasp.strategies import Strategy
+from nasp.training.seeding import generator
+from sif.data.evaluation import METRICS, errors, predict
+from sif.data.search_data import Data
+from sif.fit import adagrad, train_alone
+from sif.nn.embeddings import Batch
+from sif.nn.operations import OPERATIONS
+from sif.nn.space import DECISION, SOURCE, InteractionSpace, operation_of
+from sif.objectives import loss
+from sif.options import SearchOptions, TrainOptions
+from sif.recommender import InteractionModel, stand_alone
+
+
+class RatingTask(Task):
+    """Search for an interaction function, or training of one.
+
+    Args:
+        data: Training and validation ratings.
+        options: How to search, or how to train.
+        epochs: Epochs for which a function is trained alone, at most; None takes those of the
+            search's options.
+        functions: The candidates, names in `sif.nn.operations.functions(N)`; all if None.
+    """
+
+    name = InteractionSpace.name
+    metrics = METRICS
+    options: SearchOptions | TrainOptions
+
+    def __init__(
+        self,
+        data: Data,
+        options: SearchOptions | TrainOptions,
+        epochs: int | None = None,
+        functions: tuple[str, ...] | None = None,
+    ) -> None:
+        self.data, self.options, self.functions = data, options, functions
+        self.device = data.train.ratings.device
+        self.epochs = epochs or self._search.train_epochs
+
+    @property
+    def _search(self) -> SearchOptions:
+        assert isinstance(self.options, SearchOptions)
+        return self.options
+
+    def space(self, generator: torch.Generator, dense: bool) -> InteractionSpace:
+        return InteractionSpace(self.data.encoder.sizes, self.options, generator, self.functions)
+
+    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return adagrad([{"params": weights}], self.options)
+
+    def loss(self, outputs: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+        return loss(outputs, batch[1], self.options)
+
+    def examples(self, batch: Batch) -> int:
+        return len(batch[1])
+
+    def pairs(self, generator: torch.Generator) -> Pairs:
+        size = self.options.batch_size
+        steps = -(-len(self.data.train.ratings) // size)
+        return zip(
+            self.data.train.batches(size, generator),
+            self.data.valid.batches(size, generator, steps),
+            strict=True,
+        )
+
+    def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
+        assert isinstance(space, InteractionSpace)
+        valid = self.data.valid
+        predictions = predict(partial(space.rate, relaxation=relaxation), valid.rows)
+        found = errors(predictions, valid, self.data.scale)
+        return {f"valid/{name}": value for name, value in found.items()}
+
+    def stream(self, seed: int, restart: int) -> torch.Generator:
+        return generator(seed, "search", restart)
+
+    def begin(self, strategy: Strategy, restart: int, seed: int) -> None:
+        """Begin each restart at another simple operation.
+
+        The MLPs and embeddings of one-path search grow around the path that runs, and where they
+        begin decides much of what a single search finds.
+        """
+        (decision,) = strategy.space.decisions
+        simple = decision.operations[: len(OPERATIONS)]  # those of one operation come first
+        order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
+        strategy.begin_at({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
+
+    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
+        template = self.space(generator, dense=False)
+        return template.decisions, sum(p.numel() for p in template.architecture())
+
+    def genotype(self, trial: Trial, seed: int) -> Genotype:
+        """What a sampler proposed, with fresh MLPs, or with offsets from the first ones."""
+        start = generator(seed, "mlps", 0 if trial.offsets else trial.number)
+        space = InteractionSpace(self.data.encoder.sizes, self.options, start)
+        if trial.offsets:
+            space.move(trial.offsets)
+        return space.genotype(trial.choices)
+
+    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+        """Train a function alone, with its MLPs kept as they were found, and with them trained on.
+
+        Neither is logged: `nasp.search` logs the better one.
+        """
+        trained = []
+        for frozen in (True, False):
+            how = "frozen" if frozen else "trained on"
+            name = f"{operation_of(genotype)} of {origin}, MLPs {how}"
+            try:
+                network, outcome = train_alone(
+                    f"train {name}",
+                    genotype,
+                    self.data,
+                    self.options,
+                    epochs=self.epochs,
+                    frozen=frozen,
+                    generator=generator(seed, name),
+                    run=replace(run, log=lambda metrics, step: None),
+                )
+            except Diverged as error:
+                run.failed[name] = str(error.__cause__ or error)
+                continue
+            trained.append(
+                Trained(name, genotype, outcome.history, outcome.best_epoch, network.state_dict())
+            )
+        if not trained:
+            raise Diverged(next(iter(run.failed.values())))
+        return trained
+
+    def model(self, found: Found) -> InteractionModel:
+        """The model of what was found, with its trained network."""
+        assert found.trained is not None, "all that is found is trained"
+        genotype = found.trained.genotype
+        sizes = self.data.encoder.sizes
+        network = stand_alone(genotype, sizes, self.options, torch.Generator()).to(self.device)
+        network.load_state_dict(found.trained.state)
+        names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
+        return InteractionModel(
+            genotype,
+            network,
+            self.data.encoder,
+            self.data.scale,
+            self.data.biases.cpu(),
+            self.data.rated,
+            {name: getattr(self.options, name) for name in names},
+            found.trained.metrics[self.monitor.name],
+        )
