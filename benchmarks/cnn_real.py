@@ -13,18 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from nasp.cnn.judge import judge
+from nasp.cnn.pipeline import find, train_alone
+from nasp.cnn.task import in_memory
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
 from nasp.cnn.data import Labelled, find_images, load_cifar, split, subset
 from nasp.cnn.draw import draw_cells
 from nasp.cnn.fit import logits_of
-from nasp.cnn.judge import judge
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.cnn.pipeline import find, train_alone
 from nasp.cnn.size import parameters
 from nasp.cnn.space import decisions_of
-from nasp.cnn.task import in_memory
 from nasp.core.genotype import Genotype
 from nasp.runs import plots
 from nasp.runs.checkpoint import Checkpoint

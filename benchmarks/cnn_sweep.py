@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from nasp.cnn.pipeline import find
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
 from nasp.cnn.data import find_images, load_cifar, subset
 from nasp.cnn.options import SearchOptions
-from nasp.cnn.pipeline import find
 from nasp.core.genotype import Genotype
 from nasp.runs import plots
 from nasp.runs.checkpoint import Checkpoint

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
+from sif.pipeline import Found, find
 
 from nasp.runs.context import Run
 from sif.data import Synthetic, split, synthetic
@@ -22,7 +23,6 @@ from sif.data.evaluation import errors
 from sif.data.search_data import Data
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
-from sif.pipeline import Found, find
 
 TOLERANCE = 1.01
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from nasp.rnn.pipeline import find, train_alone
 
 from nasp.atomic_io import write_text
 from nasp.core.genotype import Genotype
@@ -27,7 +28,6 @@ from nasp.rnn.data import find_text, load_corpus
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import SPACE, darts_text, decisions_of
 from nasp.rnn.options import DescentOptions, SearchOptions, TrainOptions
-from nasp.rnn.pipeline import find, train_alone
 from nasp.rnn.zoo import ZOO
 from nasp.runs import plots
 from nasp.runs.checkpoint import Checkpoint

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from sif.pipeline import search_from
 from torch import Tensor, nn
 
 from nasp.core.projection import prox_c1
@@ -24,7 +25,6 @@ from sif.data import load, split
 from sif.data.search_data import Data
 from sif.nn.operations import functions
 from sif.options import SearchOptions
-from sif.pipeline import search_from
 
 ROUNDS, EPOCHS = 7, 3
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from sif.pipeline import Found, find, settle
 
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
@@ -16,7 +17,6 @@ from sif.data.evaluation import errors
 from sif.data.search_data import Data
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions, TrainOptions
-from sif.pipeline import Found, find, settle
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from nasp.cnn.judge import judge
 
 from nasp.cnn import fit as fitting
 from nasp.cnn.fit import cosine, fit, learning_rate
-from nasp.cnn.judge import judge
 from nasp.cnn.network import Network
 from nasp.cnn.options import TrainOptions
 from nasp.errors import NaspError

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from nasp.cnn.judge import judge
+from nasp.cnn.pipeline import train_alone
+from nasp.cnn.task import in_memory
 from torch import Tensor
 
 from nasp import atomic_io as files
 from nasp import cnn_search, cnn_train
 from nasp.cnn import report
 from nasp.cnn.data import Labelled
-from nasp.cnn.judge import judge
 from nasp.cnn.options import TrainOptions
-from nasp.cnn.pipeline import train_alone
 from nasp.cnn.space import CNNSpace
-from nasp.cnn.task import in_memory
 from nasp.errors import NaspError
 from nasp.experiment import run_record as job
 from nasp.runs.context import Run

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 import torch
+from nasp.rnn.judge import judge
+from nasp.rnn.pipeline import exactly, train_alone
 from torch import nn
 
 from nasp.errors import NaspError
 from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
 from nasp.rnn.data import Corpus, columns
-from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
-from nasp.rnn.pipeline import exactly, train_alone
 from nasp.rnn.zoo import ZOO
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from nasp.rnn.pipeline import find
 
 from nasp.errors import NaspError
 from nasp.rnn.data import Corpus
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
-from nasp.rnn.pipeline import find
 from nasp.rnn.space import RNNSpace
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run

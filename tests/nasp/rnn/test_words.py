@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
+from nasp.rnn.judge import judge
 from torch import Tensor
 
 from nasp.errors import NaspError
 from nasp.rnn.data import columns
 from nasp.rnn.data.streams import Batch, Reader
 from nasp.rnn.dropout import Rates, draw_masks
-from nasp.rnn.judge import judge
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.words import TiedWords
 from nasp.rnn.zoo import ZOO
