@@ -1,0 +1,37 @@
+"""Contract tests, for strategies, samplers, tasks, spaces and metrics of your own.
+
+Inherit from a contract in a test file of yours, and override its fixtures; pytest is needed.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from nasp.registry import attribute
+
+if TYPE_CHECKING:
+    from nasp.testing.samplers import SamplerContract
+    from nasp.testing.strategies import StrategyContract
+    from nasp.testing.toys import ToyCNN, ToyOptions, ToyRNN, ToySpace, ToyTask
+
+PLACES = {
+    "SamplerContract": "nasp.testing.samplers:SamplerContract",
+    "StrategyContract": "nasp.testing.strategies:StrategyContract",
+    "ToyCNN": "nasp.testing.toys:ToyCNN",
+    "ToyOptions": "nasp.testing.toys:ToyOptions",
+    "ToyRNN": "nasp.testing.toys:ToyRNN",
+    "ToySpace": "nasp.testing.toys:ToySpace",
+    "ToyTask": "nasp.testing.toys:ToyTask",
+}
+
+__all__ = [
+    "SamplerContract",
+    "StrategyContract",
+    "ToyCNN",
+    "ToyOptions",
+    "ToyRNN",
+    "ToySpace",
+    "ToyTask",
+]
+
+
+def __getattr__(name: str) -> Any:
+    return attribute(__name__, PLACES, name)
