@@ -14,13 +14,13 @@ TOP5_ACCURACY = Metric("top5_accuracy", larger_is_better=True, title="top-5 accu
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(logits, labels, reduction="none")
+    return nn.functional.cross_entropy(logits, labels, reduction="sum")
 
 
 def _hits(logits: Tensor, labels: Tensor, among: int) -> Tensor:
-    """1 where the label is among the largest logits, else 0, `(batch,)`."""
+    """How many labels are among the largest logits, a scalar."""
     best = logits.topk(min(among, logits.shape[1])).indices
-    return (best == labels[:, None]).any(1).to(logits)
+    return (best == labels[:, None]).sum().to(logits)
 
 
 VALUES: dict[Metric, Callable[[Tensor, Tensor], Tensor]] = {
@@ -28,7 +28,7 @@ VALUES: dict[Metric, Callable[[Tensor, Tensor], Tensor]] = {
     TOP5_ACCURACY: lambda logits, labels: _hits(logits, labels, 5),
     LOSS: _loss,
 }
-"""Metrics that are means over images: of each its value, `(batch,)`, from logits and labels."""
+"""Metrics that are means over images: of each its sum over a batch, from logits and labels."""
 METRICS = tuple(VALUES)
 
 
@@ -51,7 +51,7 @@ def evaluate(
         if position % processes() == rank():
             found = logits(images).float()
             # Sums of float32 lose no image below 2²⁴ of them.
-            totals = [value(found, labels).sum() for value in VALUES.values()]
+            totals = [value(found, labels) for value in VALUES.values()]
             sums += torch.stack([*totals, totals[0].new_tensor(len(labels))])
     add_up(sums)
     *totals, count = sums.tolist()
