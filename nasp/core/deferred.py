@@ -26,8 +26,8 @@ def deferred(tensor: Tensor, find: Find) -> Tensor:
         tensor: What is used many times. The backward pass of a use returns no gradient for it, or
             a part of it, and keeps what `find` needs.
         find: Called once in each backward pass, without autograd; its result, of the tensor's
-            shape, is added to what the uses returned. It must hold no tensor that has a history:
-            that would be a circle, and never be freed.
+            shape, is added to what the uses returned. It must hold no tensor that has a history, or
+            the graph would hold itself and never be freed.
     """
     return _Deferred.apply(tensor, find)  # type: ignore[no-any-return, no-untyped-call]
 

@@ -1,7 +1,8 @@
 """A matrix product at all time steps of a sequence, whose gradient is one large product.
 
-Autograd finds a part of the sum at every step and adds it, which means to write and read as many
-numbers as the matrix has at each step, and products of few rows.
+Autograd would add one part of this gradient at every step. Each is a product of few rows, and
+adding it reads and writes as many numbers as the matrix has. Here the steps keep their rows, and
+`nasp.core.deferred` asks for the sum when all steps have been differentiated.
 """
 
 from typing import Any
