@@ -11,14 +11,22 @@ from nasp.errors import NaspError
 from sif.nn.elementwise import ElementwiseMLP
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import DECISION, InteractionSpace
-from sif.options import SpaceOptions
+from sif.objectives import loss
+from sif.options import SpaceOptions, TrainOptions
 
 SIZES = (5, 4, 3)
 
 
 def made(**options: object) -> InteractionSpace:
     generator = torch.Generator().manual_seed(0)
-    return InteractionSpace(SIZES, SpaceOptions(embedding_dim=3, **options), generator)  # type: ignore[arg-type]
+    return InteractionSpace(SIZES, TrainOptions(embedding_dim=3, **options), generator)  # type: ignore[arg-type]
+
+
+def lossy(
+    space: InteractionSpace, batch: tuple[torch.Tensor, torch.Tensor], relaxation: Relaxation
+) -> torch.Tensor:
+    assert isinstance(space.options, TrainOptions)
+    return loss(space(batch, relaxation), batch[1], space.options)
 
 
 def path(operation: str) -> Relaxation:
@@ -84,16 +92,16 @@ def test_the_loss_is_mse_plus_the_penalty(penalty: str) -> None:
         expected = sum(e.norm() for e in looked_up)
     else:
         expected = sum(e.square().sum() for e in looked_up) / 2
-    loss = space((rows, ratings), path("max"))
+    found = lossy(space, (rows, ratings), path("max"))
     total = (rating - ratings).square().mean() + 0.7 * expected
-    assert float(loss.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
+    assert float(found.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
 
 
 def test_heads_obey_the_norm_constraint() -> None:
     space = made()
     rows, ratings = torch.tensor([[0], [5], [9]]), torch.tensor([5.0])
     optimizer = torch.optim.SGD(space.weights(), lr=100.0)
-    space((rows, ratings), path("concat")).backward()
+    lossy(space, (rows, ratings), path("concat")).backward()
     optimizer.step()
     assert space.heads[4].norm() > 1
     space.constrain()
@@ -117,10 +125,10 @@ def test_the_probe_of_all_functions_is_full_autograd() -> None:
     batch = rows, ratings.double()
     point = path("min(multiply(user,context),item)").probed()
     inputs = [point.weights[DECISION], *space.architecture()]
-    found = torch.autograd.grad(space(batch, point), inputs)
+    found = torch.autograd.grad(lossy(space, batch, point), inputs)
     weights = point.weights[DECISION].detach().double().requires_grad_()
     full = torch.autograd.grad(
-        space(batch, Relaxation.dense({DECISION: weights})), [weights, *inputs[1:]]
+        lossy(space, batch, Relaxation.dense({DECISION: weights})), [weights, *inputs[1:]]
     )
     assert found[0].shape == (1, 53)
     for one, other in zip(found, full, strict=True):
@@ -145,9 +153,9 @@ def test_sampled_probes_are_full_autograd_times_their_factors(
     path = Relaxation.one_path({DECISION: projection})
     assert len(path.active[DECISION]) == len(active)
     full = Relaxation.dense({DECISION: projection}).probed()
-    (exact,) = torch.autograd.grad(space(batch, full), full.weights[DECISION])
+    (exact,) = torch.autograd.grad(lossy(space, batch, full), full.weights[DECISION])
     point = path.probed(fraction, torch.Generator().manual_seed(3))
-    (found,) = torch.autograd.grad(space(batch, point), point.weights[DECISION])
+    (found,) = torch.autograd.grad(lossy(space, batch, point), point.weights[DECISION])
     factors = projection.clone()
     for choice in {(0, k) for k in range(len(names))} - {*path.active[DECISION]}:
         factors[choice] = 1.0 if point.probes is None else point.probes[DECISION].get(choice, 0.0)
@@ -165,7 +173,7 @@ def test_sampled_probes_evaluate_what_is_asked_for_alone() -> None:
     flops = []
     for point in (path("max"), replace(path("max").probed(), probes=probes)):
         with FlopCounterMode(display=False) as counter:
-            space(batch, point).backward()
+            lossy(space, batch, point).backward()
         flops.append(counter.get_total_flops())
     widths = 3 + 3 + 6  # of `max`, which runs, and of those that are asked for
     assert flops[1] - flops[0] == 2 * len(batch[1]) * widths
