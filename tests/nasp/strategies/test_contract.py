@@ -33,7 +33,7 @@ def stepped(strategy: Strategy, task: ToyTask, steps: int) -> None:
         strategy.architecture_step(loss, loss)
 
 
-@every_space
+@pytest.mark.parametrize("kind", TOYS)
 def test_sampled_probes_resume_as_uninterrupted(kind: str, tmp_path: Path) -> None:
     sampled = {"name": "nasp", "learning_rate": 0.01, "probe_fraction": 0.4}
     path = tmp_path / "checkpoint"
