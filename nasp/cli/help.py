@@ -47,21 +47,17 @@ class Help:
         """
         width = min(shutil.get_terminal_size().columns, WIDEST)
         options = available.parts[""].options
+        first = [k for k in self.first if k in options] or list(options)
         names = ", ".join(configs(space))
         general = {
             "config": ("FILE", f"Options in YAML: a file, or a name in configs/{space}/: {names}."),
-            "help": ("", f"Show the options that are needed first{_also(options.values())}."),
+            "help": ("", f"Show the options that are needed first{_also(first, options)}."),
             "help_all": ("", f"Show all {len(options)} options."),
             "version": ("", "Show the version."),
         }
-        order = [*self.first, *options, *general]
-        keys = [k for k in dict.fromkeys(order) if k in options or k in general]
-        shown = [k for k in keys if everything or not self.first or k in (*self.first, *general)]
-        lines = [
-            f"usage: {program} [--option value ...]",
-            "",
-            *textwrap.wrap(self.description, width),
-        ]
+        shown = dict.fromkeys([*first, *(options if everything else ()), *general])
+        lines = [f"usage: {program} [--option value ...]", ""]
+        lines += textwrap.wrap(self.description, width)
         for heading in (*self.groups, OTHERS):
             below = [k for k in shown if self._heading(k, options.get(k)) == heading]
             lines += ["", f"{heading}:"] if below else []
@@ -84,8 +80,8 @@ class Help:
         return OTHERS
 
 
-def _also(options: Iterable[Option]) -> str:
-    named = [f"--{option.key}{UNBROKEN}NAME" for option in options if option.chooses]
+def _also(keys: Iterable[str], options: Mapping[str, Option]) -> str:
+    named = [f"--{key}{UNBROKEN}NAME" for key in keys if options[key].chooses]
     return f"; with {' or '.join(named)}, those of that one, too" if named else ""
 
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from nasp.cli import main as commands
-from nasp.cli.config import parse
+from nasp.cli.config import differences, parse, to_yaml
 from nasp.cli.help import Help
 from nasp.cli.main import COMMANDS, FIRST, GROUPS, Command, main
 from nasp.cli.package_files import version
 from nasp.cli.schema import AvailableOptions
 from nasp.errors import NaspError
+from nasp.search.options import STRATEGIES
+from nasp.strategies import ONE_SHOT
 
 ALL = list(COMMANDS.values())
 
@@ -85,10 +87,29 @@ def test_the_help_of_a_command_fits(
     options = AvailableOptions(resolve_name(command.schema), {}).by_key()
     for key in options:
         assert f"--{key} " in everything or f"--{key}\n" in everything, key
-        assert (f"  --{key} " in first) == (key in FIRST)
+        assert (f"\n  --{key} " in first) == (key in FIRST)
     assert "other options" not in everything
     documented = re.findall(r"^  --[\w.]+ \S*\s+(?:\(default|\(one of)", everything, re.MULTILINE)
     assert documented == []  # every option says what it is
+
+
+@pytest.mark.parametrize("task", ["cnn", "rnn", "sif"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_search_with_any_strategy_is_read_from_its_own_configuration(
+    task: str, strategy: str, tmp_path: Path
+) -> None:
+    def parsed(*argv: str) -> Any:
+        return parse(schema, argv, program="p", space=task, help=Help("Does."))
+
+    schema = resolve_name(COMMANDS[f"search {task}"].schema)
+    for more in ([], ["--strategy.learning_rate=0.5"] if strategy in ONE_SHOT else []):
+        config = parsed("--strategy", strategy, *more)
+        assert set(differences(config)) == {
+            *(["strategy"] if strategy != "nasp" else []),
+            *(["strategy.learning_rate"] if more else []),
+        }
+        (tmp_path / "config.yaml").write_text(to_yaml(config))
+        assert parsed("--config", str(tmp_path / "config.yaml")) == config
 
 
 def test_what_is_marked_is_there() -> None:
