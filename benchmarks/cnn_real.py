@@ -7,31 +7,25 @@ trained alone in the same way on training images and judged once on the test ima
 """
 
 import argparse
-import json
 import statistics
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from nasp.cnn.judge import judge
-from nasp.cnn.pipeline import find, train_alone
-from nasp.cnn.task import in_memory
+from searched_cells import heading, image_search, random_cells, resumed, train_cell
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
 from nasp.cnn.data import Labelled, find_images, load_cifar, split, subset
 from nasp.cnn.draw import draw_cells
-from nasp.cnn.fit import logits_of
+from nasp.cnn.evaluation import ACCURACY
+from nasp.cnn.images import InMemory
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.cnn.size import parameters
-from nasp.cnn.space import decisions_of
-from nasp.core.genotype import Genotype
+from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.cnn.tasks import ImageTask
+from nasp.metric import LOSS
 from nasp.runs import plots
-from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
-from nasp.runs.environment import describe
-from nasp.runs.progress import Progress
-from nasp.samplers import SAMPLERS
+from nasp.search import find
 from nasp.training.seeding import generator
 
 
@@ -50,49 +44,47 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--test_images", type=int, default=10_000)
     parser.add_argument("--output", type=Path, default=Path("runs/cnn_real"))
     given = parser.parse_args(argv)
-    given.output.mkdir(parents=True, exist_ok=True)
-    images = load_cifar(find_images("cifar10"))
-    # A run that was stopped goes on; it refuses to with other options.
     options = {k: v for k, v in vars(given).items() if k != "output"}
-    run = Run(Checkpoint(given.output / "checkpoint", options, resume=True), Progress(quiet=False))
+    images = load_cifar(find_images("cifar10"))
     search = SearchOptions(
         space=given.space,
         channels=given.channels,
         layers=given.layers,
         epochs=given.search_epochs,
-        architecture_learning_rate=given.architecture_learning_rate,
+        strategy={"name": "nasp", "learning_rate": given.architecture_learning_rate},
     )
     seen = subset(images.train, given.search_images, generator(given.seed, "search images"))
-    found = find(seen, images.classes, search, given.seed, run)
-    searched = found.histories["search"][-1]["time/seconds"]
+    task = image_search(seen, images.classes, search, given.seed)
+    found = find(task, given.seed, resumed(given.output, "search", options))
     found.genotype.save(given.output / "genotype.json")
     draw_cells(found.genotype, given.output / "cells.png", "found by NASP")
-    plots.curves(found.histories, report.LABELS, given.output / "search.png", "Search")
+    plots.curves(found.searches, report.DRAWN, given.output / "search.png", "Search")
 
-    sampler = SAMPLERS["random"](
-        decisions_of(given.space, given.channels), generator(given.seed, "random cells")
+    cells = {"found": found.genotype} | random_cells(
+        CNNSpace.name, decisions_of(given.space, given.channels), given.random_cells, given.seed
     )
-    cells = {"found": found.genotype} | {
-        f"random {i + 1}": Genotype("cnn", sampler.ask().choices) for i in range(given.random_cells)
-    }
     train = subset(images.train, given.train_images, generator(given.seed, "training images"))
     test = subset(images.test, given.test_images, generator(given.seed, "test images"))
-    rows, histories = compare(cells, train, test, images.classes, given, run)
-    labels = {"train/loss": "training loss", "valid/accuracy": "held-out accuracy"}
-    plots.curves(histories, labels, given.output / "training.png", "Cells trained alone")
+    task = training(train, test, images.classes, given)
+    trained = {}
+    for name, genotype in cells.items():
+        run = resumed(given.output, name, options)
+        trained[name] = report.TrainReport(task, train_cell(task, genotype, given.seed, run), name)
+    histories = {name: cell.history for name, cell in trained.items()}
+    drawn = (LOSS.on("train"), replace(ACCURACY.on("valid"), title="held-out accuracy"))
+    plots.curves(histories, drawn, given.output / "training.png", "Cells trained alone")
 
-    place = describe(torch.device("cpu"))
-    others = [row["accuracy"] for name, row in rows.items() if name != "found"]
+    rows = {name: cell.metrics | cell.seconds for name, cell in trained.items()}
+    others = [row["test/accuracy"] for name, row in rows.items() if name != "found"]
     lines = [
-        f"{place['device']}, {torch.get_num_threads()} threads; commit {place['commit']}.",
-        f"Options: {json.dumps(options)}.",
-        f"The search took {searched:.0f} s.",
+        *heading(options, f"{torch.get_num_threads()} threads"),
+        f"The search took {found.seconds['search']:.0f} s.",
         "",
         "| cell | weights | test accuracy | test loss | training, s |",
         "|---|---|---|---|---|",
         *(
-            f"| {name} | {row['parameters']} | {row['accuracy']:.4f} | {row['loss']:.4f} "
-            f"| {row['seconds']:.0f} |"
+            f"| {name} | {row['model/parameters']} | {row['test/accuracy']:.4f} "
+            f"| {row['test/loss']:.4f} | {row['train']:.0f} |"
             for name, row in rows.items()
         ),
         f"| mean of the random cells | | {statistics.mean(others):.4f} | | |",
@@ -102,14 +94,10 @@ def main(argv: list[str] | None = None) -> None:
     print(text)
 
 
-def compare(
-    cells: dict[str, Genotype],
-    train: Labelled,
-    test: Labelled,
-    classes: tuple[str, ...],
-    given: argparse.Namespace,
-    run: Run,
-) -> tuple[dict[str, dict[str, float]], dict[str, list[dict[str, float]]]]:
+def training(
+    train: Labelled, test: Labelled, classes: tuple[str, ...], given: argparse.Namespace
+) -> ImageTask:
+    """How each cell is trained alone."""
     options = TrainOptions(
         channels=given.channels,
         layers=given.layers,
@@ -120,22 +108,8 @@ def compare(
         cutout=0,
     )
     mine, held = split(train, 0.9, generator(given.seed, "held out"))
-    task = in_memory(mine, held, test, classes, options.batch_size, options.cutout)
-    rows, histories = {}, {}
-    quiet = replace(run, log=lambda metrics, step: None)
-    for name, genotype in cells.items():
-        network, history = train_alone(
-            name, genotype, task, options, generator(given.seed, "train"), quiet
-        )
-        judged = judge(logits_of(network, options.numbers(task.device)), task.test(), "test")
-        histories[name] = history
-        rows[name] = {
-            "parameters": parameters(network),
-            "accuracy": judged["test/accuracy"],
-            "loss": judged["test/loss"],
-            "seconds": history[-1]["time/seconds"],
-        }
-    return rows, histories
+    images = InMemory(mine, held, test, classes, options.batch_size, options.cutout)
+    return ImageTask(images, options)
 
 
 if __name__ == "__main__":

@@ -9,119 +9,57 @@ NASP and of DARTS does.
 """
 
 import argparse
-import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from search_steps import FullNASP, PublishedDARTS, PublishedNASP, Steps
+from timing import medians
 
+from nasp.cnn.data import Labelled
+from nasp.cnn.images import InMemory
 from nasp.cnn.options import SearchOptions
-from nasp.cnn.space import CNNSpace
-from nasp.core.projection import prox_c2
-from nasp.core.relaxation import Relaxation
-from nasp.search.one_shot import _loss
-from nasp.strategies import Strategy, StrategyOptions
-from nasp.strategies.base import Loss
-from nasp.strategies.darts import DARTS, SecondOrderDARTS
-from nasp.strategies.nasp import NASP
-from nasp.training.optimization import WeightStep, descend, frozen
-from nasp.training.precision import Precision
+from nasp.cnn.tasks import ImageTask
+from nasp.strategies import Strategy
 
-
-class FullNASP(NASP):
-    """All candidates under autograd, those that do not run at weight 0; gradients of A alone."""
-
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        with frozen(self.weights):
-            return self.step(valid_loss, [])
-
-    def step(self, valid_loss: Loss, beside: list[torch.nn.Parameter]) -> Tensor:
-        point = Relaxation.dense(self.projection()).probed()
-        inputs = list(point.weights.values())
-        loss = valid_loss(point)
-        gradients = torch.autograd.grad(loss, [*inputs, *beside], allow_unused=True)
-        self._descend(gradients[: len(inputs)])
-        with torch.no_grad():
-            for a in self.architecture.values().values():
-                a.copy_(prox_c2(a))
-        self._project()
-        return loss.detach()
-
-
-class PublishedNASP(FullNASP):
-    """The same, with gradients of the weights."""
-
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        return self.step(valid_loss, self.weights)
-
-
-class PublishedDARTS(DARTS):
-    """First order, with gradients of the weights."""
-
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        loss = valid_loss(self._relaxation())
-        gradients = torch.autograd.grad(loss, [*self.parameters, *self.weights], allow_unused=True)
-        self._descend(gradients[: len(self.parameters)])
-        return loss.detach()
-
-
-KINDS = {
-    "NASP, one path (ours)": NASP,
-    "NASP, all under autograd, gradients of A alone": FullNASP,
-    "NASP, all under autograd, as published": PublishedNASP,
-    "DARTS first order (ours)": DARTS,
-    "DARTS first order, as published": PublishedDARTS,
-    "DARTS second order (finite difference)": SecondOrderDARTS,
+METHODS: Mapping[str, tuple[str, type[Strategy] | None]] = {
+    "NASP, one path (ours)": ("nasp", None),
+    "NASP, all under autograd, gradients of A alone": ("nasp", FullNASP),
+    "NASP, all under autograd, as published": ("nasp", PublishedNASP),
+    "DARTS first order (ours)": ("darts", None),
+    "DARTS first order, as published": ("darts", PublishedDARTS),
+    "DARTS second order (finite difference)": ("darts2", None),
 }
+"""The strategy that has the options, and the class that takes its place, if any does."""
 OURS = "NASP, one path (ours)"
 ROWS = {
-    "nasp": [name for name in KINDS if name.startswith("NASP")],
-    "darts": [OURS, *(name for name in KINDS if name.startswith("DARTS"))],
+    "nasp": [name for name in METHODS if name.startswith("NASP")],
+    "darts": [OURS, *(name for name in METHODS if name.startswith("DARTS"))],
 }
-DEFAULTS = SearchOptions()
+CLASSES = tuple("0123456789")
 
 
-class Task:
-    """A search that has begun."""
-
-    def __init__(self, space: str, name: str, batch: int, precision: Precision) -> None:
-        generator = torch.Generator().manual_seed(1)
-        self.space = CNNSpace(
-            space, 10, DEFAULTS.channels, DEFAULTS.layers, generator, precision=precision
+def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple[Any, Any]]:
+    """A search on two batches of made-up images, and these batches."""
+    random = torch.Generator().manual_seed(1)
+    shape = (options.batch_size, 3, 32, 32)
+    train, valid = (
+        Labelled(
+            torch.randint(256, shape, dtype=torch.uint8, generator=random),
+            torch.randint(len(CLASSES), shape[:1], generator=random),
         )
-        self.optimizer = DEFAULTS.sgd(self.space.weights())
-        step = WeightStep(self.optimizer, DEFAULTS.gradient_clip)
-        self.strategy: Strategy = KINDS[name](
-            self.space, generator, StrategyOptions(hessian="finite", weight_step=step)
-        )
-        shape = (batch, 3, 32, 32)
-        self.train, self.valid = (
-            (
-                torch.randn(shape, generator=generator),
-                torch.randint(10, shape[:1], generator=generator),
-            )
-            for _ in range(2)
-        )
-
-    def architecture(self) -> None:
-        losses = (partial(_loss, self.space, batch) for batch in (self.train, self.valid))
-        self.strategy.architecture_step(*losses)
-
-    def weights(self) -> None:
-        loss = self.space(self.train, self.strategy.weight_relaxation())
-        descend(loss, self.space.weights(), self.optimizer, DEFAULTS.gradient_clip)
-
-    def iteration(self) -> tuple[float, float]:
-        """Seconds of the two steps."""
-        start = time.perf_counter()
-        self.architecture()
-        middle = time.perf_counter()
-        self.weights()
-        return middle - start, time.perf_counter() - middle
+        for _ in range(2)
+    )
+    images = InMemory(train, valid, None, CLASSES, options.batch_size, options.cutout)
+    strategy, rival = METHODS[method]
+    task = ImageTask(images, replace(options, space=space, strategy=strategy))
+    (batches,) = task.pairs(random)
+    return Steps(task, rival), batches
 
 
 def held_mb() -> float:
@@ -137,37 +75,33 @@ def main() -> None:
     parser.add_argument("--channels_first", action="store_true")
     parser.add_argument("--memory_of", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    precision = Precision(channels_last=not arguments.channels_first)
+    options = SearchOptions(batch_size=arguments.batch, channels_last=not arguments.channels_first)
     if arguments.memory_of:
-        task = Task(*arguments.memory_of, arguments.batch, precision)
+        steps, batches = begin(*arguments.memory_of, options)
         before = held_mb()
         for _ in range(2):
-            task.architecture()
+            steps.architecture(*batches)
         print(held_mb() - before)
         return
     layout = "first" if arguments.channels_first else "last"
     print(
-        f"batch {arguments.batch}, {DEFAULTS.layers} cells, {DEFAULTS.channels} channels, float32, "
+        f"batch {arguments.batch}, {options.layers} cells, {options.channels} channels, float32, "
         f"channels {layout}, {torch.get_num_threads()} threads; median of {arguments.rounds} rounds"
     )
     print("| space | method | architecture, s | weights, s | iteration, s | times ours | peak MB |")
     print("|---|---|---|---|---|---|---|")
     for space, names in ROWS.items():
-        tasks = {name: Task(space, name, arguments.batch, precision) for name in names}
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-        for round in range(arguments.rounds + 1):
-            for name, task in tasks.items():
-                seconds = task.iteration()
-                if round:  # the first is for warming up
-                    times[name].append(seconds)
-        totals = {name: statistics.median(map(sum, times[name])) for name in names}
-        for name in names:
-            parts = [statistics.median(part) for part in zip(*times[name], strict=True)]
+        searches = {name: begin(space, name, options) for name in names}
+        times = medians(
+            {name: partial(steps.iteration, *pair) for name, (steps, pair) in searches.items()},
+            arguments.rounds,
+        )
+        for name, (architecture, weights, whole) in times.items():
             command = [sys.executable, *sys.argv, "--memory_of", space, name]
             memory = float(subprocess.run(command, capture_output=True, check=True).stdout)
             print(
-                f"| {space} | {name} | {parts[0]:.3f} | {parts[1]:.3f} | {totals[name]:.3f} "
-                f"| {totals[name] / totals[OURS]:.2f} | {memory:.0f} |",
+                f"| {space} | {name} | {architecture:.3f} | {weights:.3f} | {whole:.3f} "
+                f"| {whole / times[OURS][2]:.2f} | {memory:.0f} |",
                 flush=True,
             )
 

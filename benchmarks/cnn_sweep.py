@@ -8,13 +8,12 @@ section 5.3; `same` is how many of the 16 choices are those of the first value's
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from nasp.cnn.pipeline import find
+from searched_cells import heading, image_search, resumed
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
@@ -22,10 +21,9 @@ from nasp.cnn.data import find_images, load_cifar, subset
 from nasp.cnn.options import SearchOptions
 from nasp.core.genotype import Genotype
 from nasp.runs import plots
-from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
-from nasp.runs.environment import describe
 from nasp.runs.progress import Progress
+from nasp.search import find
 from nasp.training.seeding import generator
 
 LABELS = {
@@ -46,11 +44,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--architecture_learning_rate", type=float, default=3e-3)
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args(argv)
-    given.output.mkdir(parents=True, exist_ok=True)
     images = load_cifar(find_images("cifar10"))
     options = {k: v for k, v in vars(given).items() if k not in ("output", "values", "seeds")}
     # A sweep that was stopped goes on; it refuses to with other options.
-    checkpoint = Checkpoint(given.output / "checkpoint", options, resume=True)
+    checkpoint = resumed(given.output, "sweep", options).checkpoint
     rows: dict[int, list[dict[str, Any]]] = {seed: [] for seed in given.seeds}
     for seed in given.seeds:
         seen = subset(images.train, given.images, generator(seed, "images"))
@@ -61,11 +58,14 @@ def main(argv: list[str] | None = None) -> None:
                     channels=given.channels,
                     layers=given.layers,
                     epochs=given.epochs,
-                    architecture_learning_rate=given.architecture_learning_rate,
-                    **{given.option: value},
+                    strategy={
+                        "name": "nasp",
+                        "learning_rate": given.architecture_learning_rate,
+                        given.option: value,
+                    },
                 )
                 run, start = Run(progress=Progress(quiet=False)), time.perf_counter()
-                found = find(seen, images.classes, search, seed, run)
+                found = find(image_search(seen, images.classes, search, seed), seed, run)
                 row = {
                     "value": value,
                     "seconds": time.perf_counter() - start,
@@ -75,10 +75,8 @@ def main(argv: list[str] | None = None) -> None:
                 }
                 checkpoint.put(key, row, now=True)
             rows[seed].append(row)
-    place = describe(torch.device("cpu"))
     lines = [
-        f"{place['device']}, {torch.get_num_threads()} threads; commit {place['commit']}.",
-        f"Options: {json.dumps(options)}.",
+        *heading(options, f"{torch.get_num_threads()} threads"),
         "",
         f"| {given.option} | seed | weights at 20 cells, 36 channels, M | validation accuracy "
         "| same | s |",

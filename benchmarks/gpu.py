@@ -11,32 +11,33 @@ and word, for embedding and decoder are one matrix.
 import argparse
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from search_steps import Steps
 
 from nasp import cnn_search
-from nasp.cnn.data import Augment, Labelled, Normalise, find_images, load_cifar, training_batches
-from nasp.cnn.network import Network, drop_path
+from nasp.cnn.data import ImageSet, find_images, load_cifar
+from nasp.cnn.images import InMemory
+from nasp.cnn.network import drop_path
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
-from nasp.cnn.space import CNNSpace
+from nasp.cnn.tasks import ImageTask
 from nasp.cnn.zoo import ZOO as CNN_ZOO
-from nasp.rnn.data import Batch, batches, columns, find_text, load_corpus
-from nasp.rnn.dropout import draw_masks
-from nasp.rnn.network import LanguageModel
+from nasp.rnn.data import Batch, batches, find_text, load_corpus
+from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.options import DescentOptions as TextOptions
 from nasp.rnn.options import SearchOptions as TextSearch
 from nasp.rnn.options import TrainOptions as TextTraining
-from nasp.rnn.space import RNNSpace
+from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO as RNN_ZOO
 from nasp.runs.environment import describe
-from nasp.search.one_shot import _loss
-from nasp.strategies import ONE_SHOT, StrategyOptions
 from nasp.training.device import resolve_device
 from nasp.training.optimization import descend
 
+Step = Callable[[], object]
 HALF, WHOLE = 25_000, 50_000  # CIFAR-10's training images in a search and in a training
 
 
@@ -45,7 +46,7 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def seconds(step: Callable[[], None], device: torch.device, warm: int, steps: int) -> float:
+def seconds(step: Step, device: torch.device, warm: int, steps: int) -> float:
     """Mean time of a step."""
     for _ in range(warm):
         step()
@@ -68,51 +69,35 @@ def peak(device: torch.device, half: bool, size: int) -> float:
     return size**3 / seconds(lambda: torch.mm(a, a), device, 3, 10)
 
 
-def endless(images: Labelled, batch: int, generator: torch.Generator) -> Iterator[Labelled]:
-    augment = Augment(Normalise.of([images.images]))
+def image_task(images: ImageSet, options: SearchOptions | TrainOptions) -> ImageTask:
+    data = InMemory(images.train, None, None, images.classes, options.batch_size, cutout=0)
+    return ImageTask(data, options)
+
+
+def endless(task: ImageTask, generator: torch.Generator) -> Iterator[Any]:
+    """Training batches, again and again."""
     while True:
-        yield from training_batches(images, batch, generator, augment, drop_last=True)
+        yield from task.images.train(0, generator)
 
 
-def search_step(
-    space_name: str, strategy: str, images: Labelled, options: SearchOptions, device: torch.device
-) -> Callable[[], None]:
-    generator = torch.Generator().manual_seed(1)
-    space = CNNSpace(
-        space_name,
-        10,
-        options.channels,
-        options.layers,
-        generator,
-        precision=options.numbers(device),
-    ).to(device)
-    chosen = ONE_SHOT[strategy](space, generator, StrategyOptions())
-    optimizer = options.sgd(space.weights())
-    batches = endless(images, options.batch_size, generator)
-
-    def step() -> None:
-        train, valid = next(batches), next(batches)
-        chosen.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
-        loss = space(train, chosen.weight_relaxation())
-        descend(loss, space.weights(), optimizer, options.gradient_clip)
-
-    return step
+def search_step(images: ImageSet, options: SearchOptions) -> Step:
+    task = image_task(images, options)
+    steps = Steps(task)
+    batches = endless(task, steps.generator)
+    return lambda: steps.iteration(next(batches), next(batches))
 
 
-def training_step(
-    images: Labelled, options: TrainOptions, device: torch.device
-) -> tuple[Callable[[], None], int]:
+def training_step(images: ImageSet, options: TrainOptions) -> tuple[Step, int]:
     """The step, and the multiply-adds of an image."""
     generator = torch.Generator().manual_seed(1)
-    network = Network(
-        CNN_ZOO["nasp"], options.channels, options.layers, 10, "cifar", True, generator
-    )
-    network.to(device).train()
+    task = image_task(images, options)
+    device = task.device
+    network = task.network(CNN_ZOO["nasp"], generator).train()
     precision = options.numbers(device)
     precision.prepare(network)
     weights, optimizer = list(network.parameters()), options.sgd(list(network.parameters()))
     forward = torch.compile(network) if options.compile else network
-    batches = endless(images, options.batch_size, generator)
+    batches = endless(task, generator)
 
     def step() -> None:
         x, labels = next(batches)
@@ -127,20 +112,16 @@ def training_step(
 
 
 def pieces(
-    text: torch.Tensor,
-    words: int,
-    options: TextOptions,
-    generator: torch.Generator,
-    regularised: bool,
+    task: TextTask, text: torch.Tensor, generator: torch.Generator, regularised: bool
 ) -> Iterator[Batch]:
-    """Batches of a text, again and again."""
+    """Batches of a text's columns, again and again."""
+    options, words = task.options, len(task.corpus.vocabulary)
 
-    def draw(width: int):
+    def draw(width: int) -> Masks:
         return draw_masks(options.rates(), words, options.nhid, width, generator, text.device)
 
-    cut = columns(text, options.batch_size)
     while True:
-        for batch in batches(cut, options.nhid, lambda: options.bptt, draw, regularised):
+        for batch in batches(text, options.nhid, lambda: options.bptt, draw, regularised):
             if len(batch.inputs) == options.bptt:
                 yield batch
 
@@ -150,42 +131,25 @@ def shape(options: TextOptions) -> tuple[str, int]:
     return f"{options.batch_size} × {options.bptt}", options.batch_size * options.bptt
 
 
-def text_search_step(
-    strategy: str, texts: tuple[torch.Tensor, torch.Tensor], words: int, options: TextSearch
-) -> Callable[[], None]:
-    generator = torch.Generator().manual_seed(1)
-    space = RNNSpace(words, options.nhid, generator, beta=options.beta).to(texts[0].device)
-    chosen = ONE_SHOT[strategy](space, generator, StrategyOptions())
-    optimizer = options.sgd(space.weights())
-    trains, valids = (
-        pieces(text, words, options, generator, regularised)
-        for text, regularised in zip(texts, (True, False), strict=True)
-    )
-
-    def step() -> None:
-        train, valid = next(trains), next(valids)
-        chosen.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
-        loss = space(train, chosen.weight_relaxation())
-        descend(loss, space.weights(), optimizer, options.gradient_clip)
-
-    return step
+def text_search_step(task: TextTask) -> Step:
+    steps = Steps(task)
+    trains = pieces(task, task.train_text, steps.generator, True)
+    valids = pieces(task, task.valid_text, steps.generator, False)
+    return lambda: steps.iteration(next(trains), next(valids))
 
 
-def text_training_step(
-    text: torch.Tensor, words: int, options: TextTraining
-) -> tuple[Callable[[], None], int]:
+def text_training_step(task: TextTask) -> tuple[Step, int]:
     """The step, and the multiply-adds of a word."""
-    generator = torch.Generator().manual_seed(1)
-    cell = RNN_ZOO["darts_v2"]
-    network = LanguageModel(cell, words, options.nhid, generator, options.alpha, options.beta)
-    network.to(text.device)
+    generator, options = torch.Generator().manual_seed(1), task.training
+    network = task.network(RNN_ZOO["darts_v2"], generator)
     if options.compile:
         network.cell.compile_step()
-    weights, read = list(network.parameters()), pieces(text, words, options, generator, True)
+    weights, read = list(network.parameters()), pieces(task, task.train_text, generator, True)
     optimizer = options.sgd(weights)
 
     def step() -> None:
-        descend(network(next(read)), weights, optimizer, options.gradient_clip)
+        batch = next(read)
+        descend(task.loss(network(batch), batch), weights, optimizer, options.gradient_clip)
 
     return step, sum(weight.numel() for weight in weights)
 
@@ -207,9 +171,9 @@ def main(argv: list[str] | None = None) -> None:
     began = time.perf_counter()
     device = resolve_device(given.device)
     place = describe(device)
-    images = load_cifar(find_images("cifar10")).train.to(device)
+    images = load_cifar(find_images("cifar10"))
+    images = replace(images, train=images.train.to(device))
     corpus = load_corpus(find_text("ptb"))
-    text, judged, words = corpus.train.to(device), corpus.valid.to(device), len(corpus.vocabulary)
     sizes = {k: getattr(given, k) for k in ("channels", "layers") if getattr(given, k)}
     units = {"emsize": given.units, "nhid": given.units} if given.units else {}
     search = SearchOptions(**sizes)
@@ -228,9 +192,7 @@ def main(argv: list[str] | None = None) -> None:
     print("| what | batch | s a step | s an epoch | images or words a second | MB | of the peak |")
     print("|---|---|---|---|---|---|---|")
 
-    def row(
-        what: str, step: Callable[[], None], batch: str, read: int, count: int, share: float
-    ) -> float:
+    def row(what: str, step: Step, batch: str, read: int, count: int, share: float) -> float:
         """Print the speed of a step that reads so many of an epoch's images or words.
 
         `share` is the time of the multiply-adds of one of them at the peak.
@@ -252,7 +214,7 @@ def main(argv: list[str] | None = None) -> None:
         ("CNN search epoch, NASP, 7 operations", "darts", "nasp"),
         ("CNN search epoch, DARTS first order, 7 operations", "darts", "darts"),
     ):
-        step = search_step(space, strategy, images, search, device)
+        step = search_step(images, replace(search, space=space, strategy=strategy))
         taken = row(what, step, f"{search.batch_size}", search.batch_size, HALF, 0)
         epoch = epoch or taken
         del step
@@ -260,23 +222,23 @@ def main(argv: list[str] | None = None) -> None:
     for batch in (96, 256):
         for compiled in compiling:
             step, adds = training_step(
-                images, TrainOptions(batch_size=batch, compile=compiled, **sizes), device
+                images, TrainOptions(batch_size=batch, compile=compiled, **sizes)
             )
             what = "CNN training epoch, NASP's cell, 20 cells, 36 channels"
             what += ", compiled" if compiled else ""
             row(what, step, f"{batch}", batch, WHOLE, adds / top)
             del step
     for what, strategy in (("NASP", "nasp"), ("DARTS first order", "darts")):
-        searching = TextSearch(**units)
-        step = text_search_step(strategy, (text, judged), words, searching)
-        row(f"RNN search epoch, {what}", step, *shape(searching), len(text), 0)
+        searching = TextSearch(strategy=strategy, **units)
+        step = text_search_step(TextTask(corpus, searching, device))
+        row(f"RNN search epoch, {what}", step, *shape(searching), len(corpus.train), 0)
         del step
     for compiled in compiling:
         training = TextTraining(compile=compiled, **units)
-        step, adds = text_training_step(text, words, training)
+        step, adds = text_training_step(TextTask(corpus, training, device))
         what = f"RNN training epoch, DARTS v2, {training.nhid} units"
         what += ", compiled" if compiled else ""
-        row(what, step, *shape(training), len(text), adds / top_float)
+        row(what, step, *shape(training), len(corpus.train), adds / top_float)
         del step
     left = 60 * given.minutes - (time.perf_counter() - began)
     share = 1.0 if given.images is None else given.images / WHOLE

@@ -15,12 +15,9 @@ from dataclasses import replace
 from itertools import product
 
 import torch
-from sif.pipeline import Found, find
+from rating_searches import RatingSearches
 
-from nasp.runs.context import Run
 from sif.data import load, split
-from sif.data.evaluation import errors
-from sif.data.search_data import Data
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 
@@ -37,21 +34,12 @@ def measure(task: tuple[str, str, int, int]) -> Row:
     """One cell of the table."""
     source, config, dim, seed = task
     torch.set_num_threads(1)
-    parts = split(load(source), seed=seed)
-    data = Data.of(parts.train, parts.valid)
-    test = data.judge(parts.test)
-
-    def judged(found: Found) -> float:
-        return errors(found.model.rate(test), test, data.scale)["rmse"]
-
     options = replace(CONFIGS[config], embedding_dim=dim)
-    found = find(data, options, seed, Run())
-    one = replace(options, restarts=1, finalists=1)
-    each = {name: judged(find(data, one, seed, Run(), (name,))) for name in OPERATIONS}
-    best = min(each, key=lambda name: each[name])
-    trivial = errors(data.biases[test.rows].sum(0), test, data.scale)["rmse"]
-    name = found.candidates[0].operation
-    return config, dim, seed, name, judged(found), best, each[best], trivial, each
+    ratings = RatingSearches(split(load(source), seed=seed), options, seed)
+    name, rmse = ratings.search()
+    each = {operation: ratings.alone(operation) for operation in OPERATIONS}
+    best = min(each, key=lambda operation: each[operation])
+    return config, dim, seed, name, rmse, best, each[best], ratings.biases(), each
 
 
 def main() -> None:

@@ -12,15 +12,12 @@ operation is named, that compares two trainings of one operation.
 import argparse
 import statistics
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from sif.pipeline import Found, find
+from rating_searches import RatingSearches
 
-from nasp.runs.context import Run
 from sif.data import Synthetic, split, synthetic
-from sif.data.evaluation import errors
-from sif.data.search_data import Data
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 
@@ -42,21 +39,11 @@ def measure(task: tuple[str, int]) -> Measured:
     planted, seed = task
     torch.set_num_threads(1)
     parts = split(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
-    data = Data.of(parts.train, parts.valid)
-    test = data.judge(parts.test)
-
-    def judged(found: Found) -> float:
-        return errors(found.model.rate(test), test, data.scale)["rmse"]
-
-    def alone(operation: str) -> float:
-        one = replace(options, restarts=1, finalists=1)
-        return judged(find(data, one, seed, Run(), (operation,)))
-
-    options = SearchOptions()
-    found = find(data, options, seed, Run())
-    named, truth = found.candidates[0].operation, alone(planted)
-    named_rmse = truth if named == planted else alone(named)
-    return Measured(planted, named, judged(found), named_rmse, truth)
+    ratings = RatingSearches(parts, SearchOptions(), seed)
+    named, found_rmse = ratings.search()
+    planted_rmse = ratings.alone(planted)
+    named_rmse = planted_rmse if named == planted else ratings.alone(named)
+    return Measured(planted, named, found_rmse, named_rmse, planted_rmse)
 
 
 def main() -> None:

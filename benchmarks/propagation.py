@@ -11,12 +11,11 @@ between their gradients, relative to the largest entry.
 """
 
 import argparse
-import statistics
-import time
 import warnings
 from collections.abc import Callable
 
 import torch
+from timing import medians, seconds
 from torch import Tensor
 
 from sif.baselines.lightgcn import rating_graph
@@ -50,12 +49,6 @@ def step(
     return run
 
 
-def seconds(run: Callable[[], Tensor]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="ml-1m", help="a data set's name, or a path")
@@ -84,15 +77,19 @@ def main() -> None:
         for layers in arguments.layers:
             runs = [step(way, embeddings, layers) for way in ways]
             gradients = [run() for run in runs]
-            times = [[seconds(run) for run in runs] for _ in range(arguments.rounds)]
-            medians = [1000 * statistics.median(column) for column in zip(*times, strict=True)]
-            cells = " | ".join(f"{median:.1f}" for median in medians)
+            times = medians(
+                {str(i): lambda run=run: (1000 * seconds(run),) for i, run in enumerate(runs)},
+                arguments.rounds,
+                warm=0,  # they have run for their gradients
+            )
+            milliseconds = [time for (time,) in times.values()]
+            cells = " | ".join(f"{median:.1f}" for median in milliseconds)
             if len(backends) == 1:
                 cells += " | not installed | | |"
             else:
                 difference = float((gradients[1] - gradients[2]).abs().max())
                 difference /= float(gradients[1].abs().max())
-                cells += f" | {medians[1] / medians[2]:.2f} | {difference:.0e} |"
+                cells += f" | {milliseconds[1] / milliseconds[2]:.2f} | {difference:.0e} |"
             print(f"| {dim} | {layers} | {cells}", flush=True)
 
 

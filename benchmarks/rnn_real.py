@@ -10,7 +10,6 @@ are judged on the validation text; the test text is not touched. What a stopped 
 """
 
 import argparse
-import json
 import statistics
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,39 +17,23 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from nasp.rnn.pipeline import find, train_alone
+from searched_cells import heading, random_cells, resumed, train_cell
 
 from nasp.atomic_io import write_text
 from nasp.core.genotype import Genotype
-from nasp.metric import Metrics
 from nasp.rnn import report
 from nasp.rnn.data import find_text, load_corpus
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.genotype import SPACE, darts_text, decisions_of
-from nasp.rnn.options import DescentOptions, SearchOptions, TrainOptions
+from nasp.rnn.options import SearchOptions, TrainOptions
+from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO
 from nasp.runs import plots
-from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
-from nasp.runs.environment import describe
-from nasp.runs.progress import Progress
-from nasp.samplers import SAMPLERS
-from nasp.training.seeding import generator
+from nasp.search import Found, find
 
 # Small models that are trained briefly underfit with the published dropout.
 DROPOUT = {"dropout": 0.3, "dropouth": 0.1, "dropoutx": 0.3, "dropouti": 0.1, "dropoute": 0.0}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A cell, and its training alone by epoch."""
-
-    genotype: Genotype
-    history: list[Metrics]
-
-    @property
-    def best(self) -> Metrics:
-        return min(self.history, key=lambda metrics: metrics["valid/perplexity"])
 
 
 @dataclass(frozen=True)
@@ -60,28 +43,24 @@ class Place:
     data: str
     output: Path
 
-    def run(self, name: str, options: DescentOptions) -> Run:
-        """One that goes on where it stopped, and refuses to with other options."""
+    def open(self, options: SearchOptions | TrainOptions, name: str) -> tuple[TextTask, Run]:
+        """The text, and a run of that name."""
         torch.set_num_threads(1)
-        folder = self.output / name.replace(" ", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = Checkpoint(folder / "checkpoint", asdict(options), resume=True)
-        return Run(checkpoint, Progress(quiet=False))
+        corpus = load_corpus(find_text(self.data))
+        task = TextTask(corpus, options, torch.device("cpu"))
+        return task, resumed(self.output, name, asdict(options))
 
 
-def search(options: SearchOptions, place: Place, seed: int) -> Trained:
-    """Search from a seed; the search's metrics stand for a training."""
-    run = place.run(f"search {seed}", options)
-    found = find(load_corpus(find_text(place.data)), options, seed, run, torch.device("cpu"))
-    return Trained(found.genotype, found.histories["search"])
+def search(options: SearchOptions, place: Place, seed: int) -> Found:
+    """Search from a seed."""
+    task, run = place.open(options, f"search {seed}")
+    return find(task, seed, run)
 
 
-def train(options: TrainOptions, place: Place, seed: int, name: str, genotype: Genotype) -> Trained:
-    """Train a cell alone; those of one seed start from the same draws."""
-    run, random = place.run(name, options), generator(seed, "train")
-    corpus = load_corpus(find_text(place.data))
-    _, history = train_alone(name, genotype, corpus, options, random, run, torch.device("cpu"))
-    return Trained(genotype, history)
+def train(options: TrainOptions, place: Place, seed: int, name: str, genotype: Genotype) -> Found:
+    """Train a cell alone."""
+    task, run = place.open(options, name)
+    return train_cell(task, genotype, seed, run)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -112,15 +91,14 @@ def main(argv: list[str] | None = None) -> None:
         batch_norm=False,
         epochs=given.search_epochs,
         warm_up=given.warm_up,
-        architecture_learning_rate=given.architecture_learning_rate,
+        strategy={"name": "nasp", "learning_rate": given.architecture_learning_rate},
     )
     short = TrainOptions(**size, tokens=given.tokens, epochs=given.short_epochs)
     training = TrainOptions(**size, tokens=given.tokens, epochs=given.epochs)
 
-    sampler = SAMPLERS["random"](decisions_of(), generator(given.seed, "random cells"))
-    others = {"DARTS v2": ZOO["darts_v2"]} | {
-        f"random {i + 1}": Genotype(SPACE, sampler.ask().choices) for i in range(given.random_cells)
-    }
+    others = {"DARTS v2": ZOO["darts_v2"]} | random_cells(
+        SPACE, decisions_of(), given.random_cells, given.seed
+    )
     with ProcessPoolExecutor(given.jobs) as pool:
         seeds = range(1, given.searches + 1)
         searches = dict(zip(seeds, pool.map(partial(search, searching, place), seeds), strict=True))
@@ -129,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
         names = (f"short {seed}" for seed in seeds)
         found = (searched.genotype for searched in searches.values())
         shorts = dict(zip(seeds, pool.map(choose, names, found), strict=True))
-        chosen = min(seeds, key=lambda seed: shorts[seed].best["valid/perplexity"])
+        chosen = min(seeds, key=lambda seed: shorts[seed].metrics["valid/perplexity"])
         cells = {"found": searches[chosen].genotype} | others
         compare = partial(train, training, place, given.seed)
         trained = dict(zip(cells, pool.map(compare, cells, cells.values()), strict=True))
@@ -138,10 +116,10 @@ def main(argv: list[str] | None = None) -> None:
     for name, genotype in cells.items():
         draw_cell(genotype, given.output / f"cell_{name.replace(' ', '_')}.png", name)
     draw_cell(cells["found"], given.output / "cell_found.svg", "found")
-    histories = {f"seed {seed}": row.history for seed, row in searches.items()}
-    plots.curves(histories, report.LABELS, given.output / "search.png", "Search")
-    histories = {name: row.history for name, row in trained.items()}
-    plots.curves(histories, report.LABELS, given.output / "training.png", "Training")
+    histories = {f"seed {seed}": row.searches["search"] for seed, row in searches.items()}
+    plots.curves(histories, report.DRAWN, given.output / "search.png", "Search")
+    histories = {name: row.trainings["train"] for name, row in trained.items()}
+    plots.curves(histories, report.DRAWN, given.output / "training.png", "Training")
     text = table(given, searches, shorts, trained)
     write_text(given.output / "table.md", text)
     print(text)
@@ -149,44 +127,38 @@ def main(argv: list[str] | None = None) -> None:
 
 def table(
     given: argparse.Namespace,
-    searches: dict[int, Trained],
-    shorts: dict[int, Trained],
-    trained: dict[str, Trained],
+    searches: dict[int, Found],
+    shorts: dict[int, Found],
+    trained: dict[str, Found],
 ) -> str:
     """What was found, and what it is worth."""
-    environment = describe(torch.device("cpu"))
     options = {key: value for key, value in vars(given).items() if key != "output"}
-    seconds = sum(seconds_of(row) for rows in (searches, shorts) for row in rows.values())
-    random = [row.best["valid/perplexity"] for name, row in trained.items() if "random" in name]
+    seconds = sum(row.seconds["search"] for row in searches.values())
+    seconds += sum(row.seconds["train"] for row in shorts.values())
+    random = [row.metrics["valid/perplexity"] for name, row in trained.items() if "random" in name]
     lines = [
-        f"{environment['device']}, {given.jobs} processes of one thread; "
-        f"commit {environment['commit']}.",
-        f"Options: {json.dumps(options)}.",
+        *heading(options, f"{given.jobs} processes of one thread"),
         f"Searches and short trainings took {seconds:.0f} s of one thread.",
         "",
         "| seed | search, s | short training, s | its validation perplexity | genotype |",
         "|---|---|---|---|---|",
         *(
-            f"| {seed} | {seconds_of(searches[seed]):.0f} | {seconds_of(row):.0f} "
-            f"| {row.best['valid/perplexity']:.2f} | `{darts_text(row.genotype)}` |"
+            f"| {seed} | {searches[seed].seconds['search']:.0f} | {row.seconds['train']:.0f} "
+            f"| {row.metrics['valid/perplexity']:.2f} | `{darts_text(row.genotype)}` |"
             for seed, row in shorts.items()
         ),
         "",
         "| cell | validation perplexity | validation loss | training, s | genotype |",
         "|---|---|---|---|---|",
         *(
-            f"| {name} | {row.best['valid/perplexity']:.2f} | {row.best['valid/loss']:.4f} "
-            f"| {seconds_of(row):.0f} | `{darts_text(row.genotype)}` |"
+            f"| {name} | {row.metrics['valid/perplexity']:.2f} | {row.metrics['valid/loss']:.4f} "
+            f"| {row.seconds['train']:.0f} | `{darts_text(row.genotype)}` |"
             for name, row in trained.items()
         ),
         f"| mean of the random cells | {statistics.mean(random):.2f} | | | |",
         f"| their standard deviation | {statistics.stdev(random):.2f} | | | |",
     ]
     return "\n".join(lines) + "\n"
-
-
-def seconds_of(trained: Trained) -> float:
-    return trained.history[-1]["time/seconds"]
 
 
 if __name__ == "__main__":

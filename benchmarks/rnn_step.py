@@ -12,103 +12,50 @@ torch's LSTM of as many weights.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
+from search_steps import FullNASP, PublishedDARTS, Steps
+from timing import medians, seconds
 from torch import Tensor, nn
 
-from nasp.core.projection import prox_c2
-from nasp.core.relaxation import Relaxation
 from nasp.rnn.cell import Cell
-from nasp.rnn.data import Batch
-from nasp.rnn.data.streams import Reader
-from nasp.rnn.dropout import draw_masks
+from nasp.rnn.data import Corpus, Vocabulary
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
-from nasp.rnn.space import RNNSpace
+from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO
-from nasp.search.one_shot import _loss
-from nasp.strategies import Strategy, StrategyOptions
-from nasp.strategies.base import Loss
-from nasp.strategies.darts import DARTS, SecondOrderDARTS
-from nasp.strategies.nasp import NASP
-from nasp.training.optimization import WeightStep, descend, frozen
-
-
-class FullNASP(NASP):
-    """All candidates under autograd, those that do not run at weight 0; gradients of A alone."""
-
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        with frozen(self.weights):
-            point = Relaxation.dense(self.projection()).probed()
-            loss = valid_loss(point)
-            self._descend(torch.autograd.grad(loss, list(point.weights.values())))
-        with torch.no_grad():
-            for a in self.architecture.values().values():
-                a.copy_(prox_c2(a))
-        self._project()
-        return loss.detach()
-
-
-class PublishedDARTS(DARTS):
-    """First order, with gradients of the weights."""
-
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        loss = valid_loss(self._relaxation())
-        gradients = torch.autograd.grad(loss, [*self.parameters, *self.weights], allow_unused=True)
-        self._descend(gradients[: len(self.parameters)])
-        return loss.detach()
-
+from nasp.strategies import Strategy
 
 OURS = "NASP, one path (ours)"
-KINDS = {
-    OURS: NASP,
-    "NASP, all under autograd": FullNASP,
-    "DARTS first order (ours)": DARTS,
-    "DARTS first order, as published": PublishedDARTS,
-    "DARTS second order (finite difference)": SecondOrderDARTS,
+METHODS: Mapping[str, tuple[str, type[Strategy] | None]] = {
+    OURS: ("nasp", None),
+    "NASP, all under autograd": ("nasp", FullNASP),
+    "DARTS first order (ours)": ("darts", None),
+    "DARTS first order, as published": ("darts", PublishedDARTS),
+    "DARTS second order (finite difference)": ("darts2", None),
 }
-DEFAULTS = SearchOptions()
+"""The strategy that has the options, and the class that takes its place, if any does."""
 
 
-class Task:
-    """A search that has begun."""
-
-    def __init__(self, name: str, words: int, given: argparse.Namespace) -> None:
-        generator = torch.Generator().manual_seed(1)
-        none = KINDS[name].dense
-        self.space = RNNSpace(words, given.units, generator, beta=DEFAULTS.beta, none=none)
-        self.optimizer = DEFAULTS.sgd(self.space.weights())
-        options = StrategyOptions(
-            learning_rate=DEFAULTS.architecture_learning_rate,
-            weight_decay=DEFAULTS.architecture_weight_decay,
-            weight_step=WeightStep(self.optimizer, DEFAULTS.gradient_clip),
-            hessian="finite",
-        )
-        self.strategy: Strategy = KINDS[name](self.space, generator, options)
-        self.train, self.valid = (
-            Batch(
-                *torch.randint(words, (2, given.bptt, given.batch), generator=generator),
-                state := torch.zeros(given.batch, given.units),
-                Reader(state),
-                draw_masks(DEFAULTS.rates(), words, given.units, given.batch, generator),
-                regularised,
-            )
-            for regularised in (True, False)
-        )
-
-    def iteration(self) -> tuple[float, float]:
-        """Seconds of the architecture step and of the weight step."""
-        start = time.perf_counter()
-        losses = (partial(_loss, self.space, batch) for batch in (self.train, self.valid))
-        self.strategy.architecture_step(*losses)
-        middle = time.perf_counter()
-        loss = self.space(self.train, self.strategy.weight_relaxation())
-        descend(loss, self.space.weights(), self.optimizer, DEFAULTS.gradient_clip)
-        return middle - start, time.perf_counter() - middle
+def begin(method: str, words: int, given: argparse.Namespace) -> Callable[[], tuple[float, ...]]:
+    """An iteration of a search on one batch of each of two made-up texts."""
+    random = torch.Generator().manual_seed(1)
+    length = given.batch * (given.bptt + 1)
+    texts = [torch.randint(words, (length,), generator=random) for _ in range(3)]
+    corpus = Corpus(Vocabulary(tuple(map(str, range(words)))), *texts, sha256="")
+    strategy, rival = METHODS[method]
+    options = SearchOptions(
+        strategy=strategy,
+        emsize=given.units,
+        nhid=given.units,
+        batch_size=given.batch,
+        bptt=given.bptt,
+    )
+    task = TextTask(corpus, options, torch.device("cpu"))
+    (batches,) = task.pairs(random)
+    return partial(Steps(task, rival).iteration, *batches)
 
 
 def searches(given: argparse.Namespace) -> None:
@@ -116,22 +63,16 @@ def searches(given: argparse.Namespace) -> None:
         "| method | architecture, s | weights, s | iteration, s | times ours | cell | times ours |"
     )
     print("|---|---|---|---|---|---|---|")
-    medians: dict[str, list[list[float]]] = {name: [] for name in KINDS}
-    for words in (given.words, 2):
-        tasks = {name: Task(name, words, given) for name in KINDS}
-        times: dict[str, list[tuple[float, ...]]] = {name: [] for name in KINDS}
-        for turn in range(given.rounds + 1):
-            for name, task in tasks.items():
-                parts = task.iteration()
-                if turn:  # the first is for warming up
-                    times[name].append((*parts, sum(parts)))
-        for name in KINDS:
-            medians[name].append([statistics.median(t) for t in zip(*times[name], strict=True)])
-    for name, ((architecture, weights, whole), (_, _, cell)) in medians.items():
+    whole_step, cell_alone = (
+        medians({name: begin(name, words, given) for name in METHODS}, given.rounds)
+        for words in (given.words, 2)
+    )
+    for name, (architecture, weights, whole) in whole_step.items():
+        cell = cell_alone[name][2]
         print(
             f"| {name} | {architecture:.3f} | {weights:.3f} | {whole:.3f} "
-            f"| {whole / medians[OURS][0][2]:.2f} | {cell:.3f} "
-            f"| {cell / medians[OURS][1][2]:.2f} |",
+            f"| {whole / whole_step[OURS][2]:.2f} | {cell:.3f} "
+            f"| {cell / cell_alone[OURS][2]:.2f} |",
             flush=True,
         )
 
@@ -176,20 +117,14 @@ def stand_alone(given: argparse.Namespace) -> None:
             "lstm": lambda lstm=lstm: lstm(inputs)[0],
         }
         for mode in ("forward", "training"):
-            methods["products"] = partial(products_alone, cell, inputs, state, mode == "training")
-            times: dict[str, list[float]] = {method: [] for method in methods}
-            for turn in range(given.rounds + 2):
-                for method, call in methods.items():
-                    start = time.perf_counter()
-                    with torch.set_grad_enabled(mode == "training"):
-                        output = call()
-                    if output.requires_grad:
-                        output.sum().backward()
-                    if turn > 1:
-                        times[method].append(time.perf_counter() - start)
-            ours, other, products = (
-                statistics.median(times[method]) for method in ("cell", "lstm", "products")
+            training = mode == "training"
+            methods["products"] = partial(products_alone, cell, inputs, state, training)
+            times = medians(
+                {key: partial(run_once, call, training) for key, call in methods.items()},
+                given.rounds,
+                warm=2,
             )
+            (ours,), (other,), (products,) = (times[key] for key in ("cell", "lstm", "products"))
             tokens = given.bptt * given.batch
             print(
                 f"| {name} | {mode} | {1e3 * ours / given.bptt:.2f} "
@@ -197,6 +132,18 @@ def stand_alone(given: argparse.Namespace) -> None:
                 f"| {tokens / ours:.0f} | {tokens / other:.0f} |",
                 flush=True,
             )
+
+
+def run_once(call: Callable[[], Tensor], training: bool) -> tuple[float]:
+    """Seconds of a forward pass, and in training of the backward pass, too."""
+
+    def work() -> None:
+        with torch.set_grad_enabled(training):
+            output = call()
+        if output.requires_grad:
+            output.sum().backward()
+
+    return (seconds(work),)
 
 
 def main() -> None:

@@ -11,20 +11,21 @@ sliced from shuffled tensors in both, so that no data loader is measured.
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
-from sif.pipeline import search_from
+from timing import medians, seconds
 from torch import Tensor, nn
 
 from nasp.core.projection import prox_c1
+from nasp.registry import choice
 from nasp.runs.context import Run
+from nasp.search.one_shot import search
 from sif.data import load, split
 from sif.data.search_data import Data
 from sif.nn.operations import functions
 from sif.options import SearchOptions
+from sif.tasks import RatingTask
 
 ROUNDS, EPOCHS = 7, 3
 
@@ -68,7 +69,7 @@ def plain_epoch(data: Data, options: SearchOptions) -> Callable[[], None]:
     architecture = [model.a, *model.user_mlp.parameters(), *model.item_mlp.parameters()]
     known = {id(p) for p in architecture}
     weights = [p for p in model.parameters() if id(p) not in known]
-    slow = torch.optim.Adam(architecture, lr=options.architecture_learning_rate)
+    slow = torch.optim.Adam(architecture, lr=choice(options, "strategy")[1].learning_rate)
     fast = torch.optim.Adagrad(weights, lr=options.learning_rate)
     parts = [(*d.rows.long(), d.ratings) for d in (data.train, data.valid)]
     train, valid = ((user, item - users, rating) for user, item, rating in parts)
@@ -100,12 +101,6 @@ def plain_epoch(data: Data, options: SearchOptions) -> Callable[[], None]:
     return epoch
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="movielens")
@@ -127,17 +122,16 @@ def main() -> None:
             warm_up=0,
             epochs=EPOCHS,
         )
-        plain = plain_epoch(data, options)
-        plain()
-        search_from(0, data, options, 1, Run())
-        times = [
-            (
-                seconds(lambda p=plain: [p() for _ in range(EPOCHS)]) / EPOCHS,
-                seconds(lambda o=options: search_from(0, data, o, 1, Run())) / EPOCHS,
-            )
-            for _ in range(ROUNDS)
-        ]
-        eager, ours = (statistics.median(column) for column in zip(*times, strict=True))
+        plain, task = plain_epoch(data, options), RatingTask(data, options)
+        methods: dict[str, Callable[[], object]] = {
+            "plain": lambda plain=plain: [plain() for _ in range(EPOCHS)],
+            "ours": lambda task=task: search("search", task, 0, 1, Run()),
+        }
+        times = medians(
+            {name: lambda work=work: (seconds(work) / EPOCHS,) for name, work in methods.items()},
+            ROUNDS,
+        )
+        (eager,), (ours,) = times["plain"], times["ours"]
         print(
             f"embedding_dim {dim}: plain {eager:.3f} s, ours {ours:.3f} s an epoch "
             f"(its evaluation included): {eager / ours:.2f} times faster"

@@ -8,18 +8,15 @@ unrolled step of constant size takes. Both start from the same weights.
 """
 
 import argparse
-from functools import partial
 
 import torch
+from search_steps import Steps
 
-from nasp.rnn.data import batches, columns, find_text, load_corpus
-from nasp.rnn.dropout import Masks, draw_masks
+from nasp.rnn.data import find_text, load_corpus
 from nasp.rnn.options import SearchOptions
-from nasp.rnn.space import RNNSpace
-from nasp.search.one_shot import _loss
-from nasp.strategies import StrategyOptions
+from nasp.rnn.tasks import TextTask
 from nasp.strategies.darts import SecondOrderDARTS
-from nasp.training.optimization import WeightStep, descend
+from nasp.training.optimization import WeightStep
 
 
 def main() -> None:
@@ -29,53 +26,29 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=36)
     parser.add_argument("--every", type=int, default=6)
     given = parser.parse_args()
-    options = SearchOptions(emsize=given.units, nhid=given.units, batch_size=given.batch)
-    corpus = load_corpus(find_text("ptb", None))
-    generator = torch.Generator().manual_seed(1)
-    words = len(corpus.vocabulary)
-    space = RNNSpace(words, given.units, generator, beta=options.beta, none=True)
-    optimizer = options.sgd(space.weights())
-    steps = {
-        "clipped": WeightStep(optimizer, options.gradient_clip),
-        "unclipped": WeightStep(optimizer),
-    }
-    strategies = {
-        name: SecondOrderDARTS(
-            space,
-            torch.Generator().manual_seed(1),
-            StrategyOptions(
-                learning_rate=options.architecture_learning_rate,
-                weight_decay=options.architecture_weight_decay,
-                weight_step=step,
-                hessian="finite",
-            ),
-        )
-        for name, step in steps.items()
-    }
-    ours = strategies["clipped"]
-
-    def draw(batch: int) -> Masks:
-        return draw_masks(
-            options.rates(), words, given.units, batch, generator, torch.device("cpu")
-        )
-
-    pairs = zip(
-        batches(columns(corpus.train, given.batch), given.units, lambda: options.bptt, draw, True),
-        batches(columns(corpus.valid, given.batch), given.units, lambda: options.bptt, draw),
-        strict=False,
+    options = SearchOptions(
+        strategy="darts2", emsize=given.units, nhid=given.units, batch_size=given.batch
+    )
+    task = TextTask(load_corpus(find_text("ptb", None)), options, torch.device("cpu"))
+    steps = Steps(task)
+    clipped = steps.strategy
+    assert isinstance(clipped, SecondOrderDARTS)
+    unclipped = SecondOrderDARTS(
+        steps.space,
+        torch.Generator().manual_seed(1),
+        clipped.options,
+        WeightStep(steps.optimizer),
     )
     print("| step | validation loss | after the clipped step | after the unclipped step |")
     print("|---|---|---|---|")
-    for step, (train, valid) in zip(range(given.steps), pairs, strict=False):
-        losses = partial(_loss, space, train), partial(_loss, space, valid)
+    for step, (train, valid) in zip(range(given.steps), task.pairs(steps.generator), strict=False):
+        losses = steps.loss(train), steps.loss(valid)
         if step % given.every == 0:
-            before = float(losses[1](ours.weight_relaxation()).detach())
-            looked = (s._by_difference(*losses)[0] for s in strategies.values())
+            before = float(losses[1](clipped.weight_relaxation()).detach())
+            looked = (s._by_difference(*losses)[0] for s in (clipped, unclipped))
             after = [float(loss.detach()) for loss in looked]
             print(f"| {step} | {before:.2f} | {after[0]:.2f} | {after[1]:.2f} |", flush=True)
-        ours.architecture_step(*losses)
-        loss = space(train, ours.weight_relaxation())
-        descend(loss, space.weights(), optimizer, options.gradient_clip)
+        steps.iteration(train, valid)
 
 
 if __name__ == "__main__":

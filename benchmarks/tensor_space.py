@@ -8,23 +8,24 @@ it. Made-up ratings; both run the same strategy on the same batches, alternating
 """
 
 import argparse
-import statistics
-import time
+from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
+import pandas as pd
 import torch
+from search_steps import Steps
+from timing import medians, seconds
 
 from nasp.core.relaxation import Relaxation
-from nasp.search.one_shot import _loss
-from nasp.strategies import StrategyOptions
 from nasp.strategies.nasp import NASP
-from nasp.training.optimization import descend
+from sif.data.search_data import Data
 from sif.nn.operations import functions
-from sif.nn.space import InteractionSpace
-from sif.options import SpaceOptions
+from sif.options import SearchOptions
+from sif.tasks import RatingTask
 
 SIZES = (2000, 2000, 20, 20)
-STEPS, BATCH, ROUNDS = 50, 512, 5
+STEPS, WARM, BATCH, ROUNDS = 50, 2, 512, 5
 
 
 class FullNASP(NASP):
@@ -34,30 +35,28 @@ class FullNASP(NASP):
         self._path = Relaxation.dense(self.projection())
 
 
-def epoch(kind: type[NASP], entities: int, candidates: tuple[str, ...], dim: int) -> float:
-    """Seconds of `STEPS` architecture and weight steps."""
-    generator = torch.Generator().manual_seed(1)
-    sizes = SIZES[:entities]
-    space = InteractionSpace(sizes, SpaceOptions(embedding_dim=dim), generator, candidates)
-    strategy = kind(space, generator, StrategyOptions())
-    optimizer = torch.optim.Adagrad(space.weights(), lr=0.1, fused=True)
-    first = torch.tensor([0, *sizes[:-1]]).cumsum(0)[:, None]
-    batches = [
-        (
-            torch.stack([torch.randint(s, (BATCH,), generator=generator) for s in sizes]) + first,
-            torch.randn(BATCH, generator=generator),
-        )
-        for _ in range(STEPS + 2)
-    ]
-    weights = space.weights()
-    for step, batch in enumerate(batches):
-        if step == 2:  # warmed up
-            start = time.perf_counter()
-        loss = partial(_loss, space, batch)
-        strategy.architecture_step(loss, loss)
-        descend(space(batch, strategy.weight_relaxation()), weights, optimizer)
-        space.constrain()
-    return time.perf_counter() - start
+def made_up(entities: int) -> Data:
+    """Ratings of so many entities, for as many batches as there are steps."""
+    random, count = np.random.default_rng(1), (WARM + STEPS) * BATCH
+    names = ("user", "item", "context_1", "context_2")[:entities]
+    ids = {name: random.integers(0, size, count) for name, size in zip(names, SIZES, strict=False)}
+    frame = pd.DataFrame({**ids, "rating": random.standard_normal(count)})
+    return Data.of(frame, frame)
+
+
+def step_ms(data: Data, kind: type[NASP], candidates: Sequence[str], dim: int) -> tuple[float]:
+    """Milliseconds of an architecture and a weight step, the mean of `STEPS`."""
+    options = SearchOptions(embedding_dim=dim, batch_size=BATCH)
+    task = RatingTask(data, options, functions=tuple(candidates))
+    steps = Steps(task, kind)
+    pairs = list(task.pairs(steps.generator))
+
+    def take(some: Sequence[tuple[object, object]]) -> None:
+        for train, valid in some:
+            steps.iteration(train, valid)
+
+    take(pairs[:WARM])
+    return (seconds(lambda: take(pairs[WARM:])) / STEPS * 1e3,)
 
 
 def main() -> None:
@@ -74,15 +73,16 @@ def main() -> None:
         names = tuple(functions(entities))
         stride = names[5:][:: max(1, (len(names) - 5) // max(1, count - 5))]
         chosen = (*names[:5], *stride[: count - 5])
-        rounds = 1 if count > 100 else ROUNDS
-        times = [
-            [
-                epoch(kind, entities, chosen, arguments.embedding_dim) / STEPS * 1e3
+        data = made_up(entities)
+        times = medians(
+            {
+                kind.__name__: partial(step_ms, data, kind, chosen, arguments.embedding_dim)
                 for kind in (NASP, FullNASP)
-            ]
-            for _ in range(rounds)
-        ]
-        ours, full = (statistics.median(column) for column in zip(*times, strict=True))
+            },
+            rounds=1 if count > 100 else ROUNDS,
+            warm=0,
+        )
+        (ours,), (full,) = times.values()
         print(f"| {entities} | {len(chosen)} | {ours:.2f} | {full:.2f} | {full / ours:.1f} |")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.py"))
-SHARED = ("surprise_rival",)  # imported by others, no command
+# Imported by others, no commands.
+SHARED = ("rating_searches", "search_steps", "searched_cells", "surprise_rival", "timing")
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)

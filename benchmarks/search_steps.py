@@ -1,0 +1,98 @@
+"""A search on shared weights, one step at a time, and the rivals' ways to take such steps."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from timing import seconds
+from torch import Tensor, nn
+
+from nasp.core.projection import prox_c2
+from nasp.core.relaxation import Relaxation
+from nasp.registry import choice
+from nasp.search import Task
+from nasp.search.one_shot import loss_of
+from nasp.strategies import Loss, Strategy
+from nasp.strategies.darts import DARTS
+from nasp.strategies.nasp import NASP
+from nasp.training.optimization import WeightStep, descend, frozen
+
+
+class Steps:
+    """A search that has begun.
+
+    Args:
+        task: What is searched.
+        strategy: Takes the place of the one that the task's options choose, with its options.
+    """
+
+    def __init__(self, task: Task, strategy: type[Strategy] | None = None) -> None:
+        self.generator = torch.Generator().manual_seed(1)
+        chosen, options = choice(task.options, "strategy")
+        kind = strategy or chosen
+        self.task = task
+        self.space = task.space(self.generator, kind.dense).to(task.device)
+        self.parameters = self.space.weights()
+        self.optimizer = task.optimizer(self.parameters)
+        # A generator of its own: all strategies of one kind start from the same A.
+        random = torch.Generator().manual_seed(1)
+        weight_step = WeightStep(self.optimizer, task.gradient_clip)
+        self.strategy: Strategy = kind(self.space, random, options, weight_step)
+
+    def loss(self, batch: Any) -> Loss:
+        """The loss of a batch, given a relaxation."""
+        return partial(loss_of, self.task, self.space, batch)
+
+    def architecture(self, train: Any, valid: Any) -> None:
+        """Take a step of the architecture."""
+        self.strategy.architecture_step(self.loss(train), self.loss(valid))
+
+    def weights(self, train: Any) -> None:
+        """Take a step of the weights."""
+        loss = self.loss(train)(self.strategy.weight_relaxation())
+        descend(loss, self.parameters, self.optimizer, self.task.gradient_clip)
+        self.space.constrain()
+
+    def iteration(self, train: Any, valid: Any) -> tuple[float, float, float]:
+        """Take both steps: seconds of the architecture's, of the weights', and of both."""
+        first = seconds(lambda: self.architecture(train, valid))
+        second = seconds(lambda: self.weights(train))
+        return first, second, first + second
+
+
+class FullNASP(NASP):
+    """All candidates under autograd, those that do not run at weight 0; gradients of A alone."""
+
+    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
+        with frozen(self.weights):
+            return self._step(valid_loss, [])
+
+    def _step(self, valid_loss: Loss, beside: list[nn.Parameter]) -> Tensor:
+        """Step along the gradient of A; it is taken by the parameters `beside` it, too."""
+        point = Relaxation.dense(self.projection()).probed()
+        inputs = list(point.weights.values())
+        loss = valid_loss(point)
+        gradients = torch.autograd.grad(loss, [*inputs, *beside], allow_unused=True)
+        self._descend(gradients[: len(inputs)])
+        with torch.no_grad():
+            for a in self.architecture.values().values():
+                a.copy_(prox_c2(a))
+        self._project()
+        return loss.detach()
+
+
+class PublishedNASP(FullNASP):
+    """The same, with gradients of the weights, which are thrown away."""
+
+    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
+        return self._step(valid_loss, self.weights)
+
+
+class PublishedDARTS(DARTS):
+    """First order, with gradients of the weights, which are thrown away."""
+
+    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
+        loss = valid_loss(self._relaxation())
+        gradients = torch.autograd.grad(loss, [*self.parameters, *self.weights], allow_unused=True)
+        self._descend(gradients[: len(self.parameters)])
+        return loss.detach()

@@ -1,0 +1,66 @@
+"""What the measurements of searched cells share: runs that go on, other cells, and their tables."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasp.cnn.data import Labelled, split
+from nasp.cnn.images import InMemory
+from nasp.cnn.options import SearchOptions
+from nasp.cnn.tasks import ImageTask
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import Run
+from nasp.runs.environment import describe
+from nasp.runs.progress import Progress
+from nasp.samplers import SAMPLERS
+from nasp.search import Found, Task, train
+from nasp.training.seeding import generator
+
+
+def resumed(output: Path, name: str, options: Mapping[str, Any]) -> Run:
+    """A run that goes on where it stopped, and refuses to with other options.
+
+    Args:
+        output: Folder of the measurement.
+        name: Of the run, which gets a folder of its own there.
+        options: All that its results depend on.
+    """
+    folder = output / name.replace(" ", "_")
+    folder.mkdir(parents=True, exist_ok=True)
+    return Run(Checkpoint(folder / "checkpoint", options, resume=True), Progress(quiet=False))
+
+
+def image_search(
+    images: Labelled, classes: tuple[str, ...], options: SearchOptions, seed: int
+) -> ImageTask:
+    """A search for CNN cells on some training images, of which the architecture gets a share."""
+    train, valid = split(images, options.train_fraction, generator(seed, "halves"))
+    data = InMemory(train, valid, None, classes, options.batch_size, options.cutout)
+    return ImageTask(data, options)
+
+
+def train_cell(task: Task, genotype: Genotype, seed: int, run: Run) -> Found:
+    """Train a cell alone; the cells of one seed start from the same draws."""
+    return train(task, "train", genotype, seed, run)
+
+
+def random_cells(
+    space: str, decisions: tuple[Decision, ...], count: int, seed: int
+) -> dict[str, Genotype]:
+    """So many random cells, by name."""
+    trials = SAMPLERS["random"](decisions, generator(seed, "random cells")).ask(count)
+    return {f"random {trial.number + 1}": Genotype(space, trial.choices) for trial in trials}
+
+
+def heading(options: Mapping[str, Any], processes: str) -> list[str]:
+    """The first lines of a table: where it was measured, and with what options."""
+    place = describe(torch.device("cpu"))
+    return [
+        f"{place['device']}, {processes}; commit {place['commit']}.",
+        f"Options: {json.dumps(options)}.",
+    ]
