@@ -21,7 +21,6 @@ from nasp.training.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.train import train_baseline
 from sif.data import Splits, load, parse_columns, split
-from sif.data.columns import entities
 from sif.data.evaluation import errors, predict
 from sif.data.search_data import Data
 from sif.options import TrainOptions
@@ -86,9 +85,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     options = TrainOptions(embedding_dim=arguments.embedding_dim)
-    frame = load(arguments.data, columns=parse_columns(arguments.columns))
-    splits = {seed: split(frame, seed=seed) for seed in arguments.seeds}
-    among = len(entities(frame))
+    table = load(arguments.data, columns=parse_columns(arguments.columns))
+    splits = {seed: split(table, seed=seed) for seed in arguments.seeds}
+    among = len(table.columns)
     print("| model | validation RMSE | test RMSE | seconds |")
     print("|---|---|---|---|")
     report("biases, in closed form", [trivial(parts) for parts in splits.values()])

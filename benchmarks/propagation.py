@@ -14,12 +14,13 @@ import argparse
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from timing import medians, seconds
 from torch import Tensor
 
 from sif.baselines.lightgcn import rating_graph
-from sif.data import Encoder, load
+from sif.data import Encoder, Table, load
 from sif.data.encoded import table_rows
 from sif.nn.graph import BACKENDS, Propagation, installed
 
@@ -59,12 +60,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    frame = load(arguments.data)
-    frame = frame.sample(frac=arguments.share, random_state=0)
-    encoder = Encoder.fit(frame)
-    rows, nodes = table_rows(encoder.transform(frame), encoder.sizes), sum(encoder.sizes)
+    frame = load(arguments.data).frame().sample(frac=arguments.share, random_state=0)
+    table = Table.of(frame)
+    encoder = Encoder.fit(table)
+    positions = torch.from_numpy(np.stack(encoder.positions(table), axis=1))
+    rows, nodes = table_rows(positions, encoder.sizes), sum(encoder.sizes)
     backends = [backend for backend in BACKENDS if installed(backend)]
-    print(f"{len(frame)} ratings, {nodes} nodes, {arguments.threads} threads", flush=True)
+    print(f"{len(table)} ratings, {nodes} nodes, {arguments.threads} threads", flush=True)
     print(
         "| dim | layers | plain, ms | torch, ms | torch-sparse, ms | ratio | largest difference |"
     )
