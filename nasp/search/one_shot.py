@@ -94,10 +94,11 @@ def _epoch(
         if position >= task.options.warm_up:
             with watch.time("architecture"):
                 strategy.architecture_step(
-                    partial(loss_of, task, space, train), partial(loss_of, task, space, valid)
+                    partial(loss_of, task.loss, space, train),
+                    partial(loss_of, task.loss, space, valid),
                 )
         with watch.time("weights"):
-            loss = loss_of(task, space, train, strategy.weight_relaxation())
+            loss = loss_of(task.loss, space, train, strategy.weight_relaxation())
             penalty = strategy.weight_penalty()
             objective = loss if penalty is None else loss + penalty
             descend(objective, weights, optimizer, task.gradient_clip)
@@ -118,18 +119,26 @@ def _epoch(
 
 
 def loss_of(
-    task: Task,
+    loss: Callable[[Any, Any], Tensor],
     space: SearchSpace,
     batch: Any,
     relaxation: Relaxation,
     weights: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """The loss of a batch under a relaxation, a scalar; `weights` replaces parameters by name."""
+    """The loss of a batch under a relaxation, a scalar.
+
+    Args:
+        loss: Of what the space returns for a batch, and the batch; `Task.loss` for example.
+        space: The network.
+        batch: What it is given.
+        relaxation: Weights of the candidates.
+        weights: Replace parameters of the space by name.
+    """
     if weights is None:
         outputs = space(batch, relaxation)
     else:
         outputs = torch.func.functional_call(space, dict(weights), (batch, relaxation))
-    return task.loss(outputs, batch)
+    return loss(outputs, batch)
 
 
 def beside(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:

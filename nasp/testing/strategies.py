@@ -90,7 +90,8 @@ class StrategyContract:
         global_state = torch.get_rng_state()
         for train, valid in task.pairs(torch.Generator().manual_seed(1)):
             loss = made.architecture_step(
-                partial(loss_of, task, made.space, train), partial(loss_of, task, made.space, valid)
+                partial(loss_of, task.loss, made.space, train),
+                partial(loss_of, task.loss, made.space, valid),
             )
             assert loss.shape == ()
             assert not loss.requires_grad
@@ -102,7 +103,7 @@ class StrategyContract:
         """Each candidate that runs gets a gradient; the penalty, if any, is a scalar."""
         made, task = strategy_of(strategy, space)
         train, _ = next(iter(task.pairs(torch.Generator().manual_seed(1))))
-        loss = loss_of(task, made.space, train, made.weight_relaxation())
+        loss = loss_of(task.loss, made.space, train, made.weight_relaxation())
         gradients = torch.autograd.grad(loss, made.space.weights(), allow_unused=True)
         assert any(g is not None and g.abs().max() > 0 for g in gradients)
         penalty = made.weight_penalty()
@@ -127,8 +128,8 @@ class StrategyContract:
                 for train, valid in task.pairs(random):
                     assert "none" not in str(made.genotype())
                     made.architecture_step(
-                        partial(loss_of, task, made.space, train),
-                        partial(loss_of, task, made.space, valid),
+                        partial(loss_of, task.loss, made.space, train),
+                        partial(loss_of, task.loss, made.space, valid),
                     )
             assert "none" not in str(made.genotype())
 

@@ -9,12 +9,20 @@ import pytest
 import torch
 
 from nasp.core.decision import Decision
-from nasp.errors import Diverged, NaspError
-from nasp.samplers import SAMPLERS, Proposal
+from nasp.errors import NaspError
+from nasp.samplers import SAMPLERS, Trial
 from nasp.samplers.exhaustive import Exhaustive
 from nasp.samplers.reinforce import Reinforce, log_probability_of_set
 from nasp.samplers.tpe import TPE
-from nasp.search.one_shot import run_trials
+from nasp.testing import SamplerContract
+from nasp.testing.samplers import tried
+
+
+class TestSamplers(SamplerContract):
+    @pytest.fixture(params=SAMPLERS)
+    def sampler(self, request: pytest.FixtureRequest) -> object:
+        return SAMPLERS[request.param]
+
 
 LEARNING = ["reinforce", "tpe", "evolution"]
 SEEDS = range(8)
@@ -32,17 +40,17 @@ def seeded(seed: int) -> torch.Generator:
 
 def found_best(name: str, seed: int) -> bool:
     """Whether one of the trials is the target, when a score counts what differs from it."""
-    target = SAMPLERS["random"](DECISIONS, seeded(100 + seed)).ask().choices
+    target = SAMPLERS["random"](DECISIONS, seeded(100 + seed)).ask()[0].choices
 
-    def score(position: int, proposal: Proposal) -> float:
-        pairs = {d.name: set(proposal.choices[d.name]) for d in DECISIONS}
+    def score(trial: Trial) -> float:
+        pairs = {d.name: set(trial.choices[d.name]) for d in DECISIONS}
         edges = sum(
-            len(dict(target[d.name]).keys() - dict(proposal.choices[d.name])) for d in DECISIONS
+            len(dict(target[d.name]).keys() - dict(trial.choices[d.name])) for d in DECISIONS
         )
         return edges + sum(len(set(target[d.name]) - pairs[d.name]) for d in DECISIONS)
 
-    results = run_trials(SAMPLERS[name](DECISIONS, seeded(seed)), score, TRIALS)
-    return min(score for score, _ in results) == 0
+    trials = tried(SAMPLERS[name](DECISIONS, seeded(seed)), score, TRIALS)
+    return min(trial.score for trial in trials) == 0
 
 
 @pytest.mark.parametrize("name", LEARNING)
@@ -57,26 +65,25 @@ def test_it_finds_the_best_more_often_than_random(name: str) -> None:
 def test_it_learns_the_continuous_architecture(name: str) -> None:
     decisions = (Decision("only", ("a",), ("x",), (0,)),)
 
-    def score(position: int, proposal: Proposal) -> float:
-        return sum((offset - 0.15) ** 2 for offset in proposal.offsets)
+    def score(trial: Trial) -> float:
+        return sum((offset - 0.15) ** 2 for offset in trial.offsets)
 
     first, last = 0.0, 0.0
     for seed in range(4):
-        results = run_trials(SAMPLERS[name](decisions, seeded(seed), 4), score, 80)
-        scores = [score for score, _ in results]
+        scores = [t.score for t in tried(SAMPLERS[name](decisions, seeded(seed), 4), score, 80)]
         first, last = first + sum(scores[:8]), last + sum(scores[-8:])
     assert last < 0.8 * first
 
 
 @pytest.mark.parametrize("name", ["random", "exhaustive"])
 def test_without_learning_the_space_draws_the_continuous_architecture(name: str) -> None:
-    assert SAMPLERS[name](DECISIONS, seeded(0), 4).ask().offsets == ()
+    assert SAMPLERS[name](DECISIONS, seeded(0), 4).ask()[0].offsets == ()
 
 
 def test_exhaustive_visits_each_once_and_then_begins_again() -> None:
     sampler = Exhaustive(DECISIONS[:2], seeded(3))
     assert sampler.count == 432
-    rounds = [[repr(sampler.ask().choices) for _ in range(432)] for _ in range(2)]
+    rounds = [[repr(sampler.ask()[0].choices) for _ in range(432)] for _ in range(2)]
     assert len(set(rounds[0])) == 432
     assert set(rounds[0]) == set(rounds[1])
     assert rounds[0] != rounds[1]
@@ -88,7 +95,7 @@ def test_exhaustive_order_is_uniform() -> None:
     orders: Counter[str] = Counter()
     for _ in range(1200):
         sampler = Exhaustive(decisions, generator)
-        orders["".join(sampler.ask().choices["one"][0][1] for _ in range(3))] += 1
+        orders["".join(sampler.ask()[0].choices["one"][0][1] for _ in range(3))] += 1
     assert len(orders) == 6
     assert min(orders.values()) > 150  # of 200 expected, deviation 13
     assert max(orders.values()) < 250
@@ -103,7 +110,7 @@ def test_exhaustive_counts_a_space_that_cannot_be_listed() -> None:
     )
     sampler = Exhaustive(cell, seeded(0))
     assert sampler.count == (180 * 144**4) ** 2 > 2**64
-    assert len({repr(sampler.ask().choices) for _ in range(200)}) == 200
+    assert len({repr(sampler.ask()[0].choices) for _ in range(200)}) == 200
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 4])
@@ -128,11 +135,11 @@ def test_log_probabilities_of_reinforce_are_those_of_its_draws() -> None:
     every = Exhaustive(DECISIONS[:1], seeded(0))
     probability = {}
     for _ in range(every.count):
-        proposal = every.ask()
-        probability[repr(proposal)] = float(sampler.log_probability(proposal).detach().exp())
+        (trial,) = every.ask()
+        probability[repr(trial.choices)] = float(sampler.log_probability(trial).detach().exp())
     assert sum(probability.values()) == pytest.approx(1.0, abs=1e-5)
     draws = 4000
-    counts = Counter(repr(sampler.ask()) for _ in range(draws))
+    counts = Counter(repr(sampler.ask()[0].choices) for _ in range(draws))
     for key, p in probability.items():
         deviation = math.sqrt(p * (1 - p) / draws)
         assert counts[key] / draws == pytest.approx(p, abs=5 * deviation + 1e-9)
@@ -145,7 +152,7 @@ def test_reinforce_steps_along_the_gradient_of_the_expected_score() -> None:
     with torch.no_grad():
         logits.copy_(torch.tensor([0.5, -0.3, 0.1]))
     every = Exhaustive(DECISIONS[:1], seeded(0))
-    proposals = [every.ask() for _ in range(every.count)]
+    proposals = every.ask(every.count)
     scores = torch.randn(len(proposals), generator=seeded(1)).tolist()
     terms = [sampler.log_probability(p) for p in proposals]
     expected = torch.stack([t.exp() * s for t, s in zip(terms, scores, strict=True)]).sum()
@@ -159,8 +166,7 @@ def test_reinforce_steps_along_the_gradient_of_the_expected_score() -> None:
 
 def test_children_of_evolution_differ_by_one_mutation() -> None:
     sampler = SAMPLERS["evolution"](DECISIONS, seeded(0), 3)
-    results = run_trials(sampler, lambda position, proposal: float(-position), 60)
-    members = [proposal for _, proposal in results]
+    members = tried(sampler, lambda trial: float(-trial.number), 60)
     for position, child in enumerate(members[8:], start=8):
         differences = []
         for parent in members[position - 8 : position]:  # the oldest have died
@@ -172,34 +178,50 @@ def test_children_of_evolution_differ_by_one_mutation() -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_search_goes_on_after_failed_trials(name: str) -> None:
-    """The same failures make the same search; who learns comes to avoid them."""
+def test_who_learns_comes_to_avoid_failures(name: str) -> None:
     decisions = (Decision("one", ("a",), ("w", "x", "y", "z"), (0, 0, 0, 0)),)
 
-    def score(position: int, proposal: Proposal) -> float:
-        if (kind := proposal.choices["one"][0][1]) in "xyz":
-            raise Diverged(f"{kind} diverges")
-        return 1.0
+    def score(trial: Trial) -> float | None:
+        return None if trial.choices["one"][0][1] in "xyz" else 1.0
 
-    runs = [run_trials(SAMPLERS[name](decisions, seeded(1), 2), score, 60) for _ in range(2)]
+    runs = [tried(SAMPLERS[name](decisions, seeded(1), 2), score, 60) for _ in range(2)]
     assert runs[0] == runs[1]
-    failed = [score == math.inf for score, _ in runs[0]]
+    failed = [trial.state == "failed" for trial in runs[0]]
     assert 0 < sum(failed) < 60
     if name in LEARNING:
         assert sum(failed[30:]) < sum(failed[:30])
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_only_if_all_trials_fail_the_search_does(name: str) -> None:
-    def score(position: int, proposal: Proposal) -> float:
-        raise Diverged(f"trial {position + 1} diverged")
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("evolution", {"population": 0}, "population is 0; it must be above 0"),
+        ("tpe", {"startup": 1.5}, "startup is 1.5, a float; it must be int"),
+        ("reinforce", {"entropy_weight": -1.0}, "entropy_weight is -1.0; it must be 0 or more"),
+    ],
+)
+def test_impossible_options_are_refused(name: str, options: dict, message: str) -> None:
+    with pytest.raises(NaspError, match=message):
+        SAMPLERS[name].Options(**options)
 
-    with pytest.raises(NaspError, match="all 12 trials failed; the first: trial 1 diverged"):
-        run_trials(SAMPLERS[name](DECISIONS, seeded(1), 2), score, 12)
+
+def test_a_population_of_two_has_children_from_the_third_trial_on() -> None:
+    def members(population: int) -> list[Trial]:
+        options = SAMPLERS["evolution"].Options(population=population)
+        sampler = SAMPLERS["evolution"](DECISIONS, seeded(0), 0, options)
+        return tried(sampler, lambda trial: float(trial.number), 5)
+
+    small, large = members(2), members(5)
+    assert [t.choices for t in small[:2]] == [t.choices for t in large[:2]]
+    parent = small[0]  # the best of two, and every tournament of six meets it
+    changed = sum(
+        len(set(small[2].choices[d.name]) - set(parent.choices[d.name])) for d in DECISIONS
+    )
+    assert changed == 1
 
 
 def test_tpe_is_silent_and_leaves_the_log_level(capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
-    run_trials(TPE(DECISIONS, seeded(0), 2), lambda position, proposal: float(position), 12)
+    tried(TPE(DECISIONS, seeded(0), 2), lambda trial: float(trial.number), 12)
     assert optuna.logging.get_verbosity() == before
     assert capfd.readouterr() == ("", "")

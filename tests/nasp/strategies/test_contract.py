@@ -29,7 +29,7 @@ class TestStrategies(StrategyContract):
 def stepped(strategy: Strategy, task: ToyTask, steps: int) -> None:
     batches = task.space(torch.Generator(), False).batches(torch.Generator().manual_seed(5))
     for _ in range(steps):
-        loss = partial(loss_of, task, strategy.space, next(batches))
+        loss = partial(loss_of, task.loss, strategy.space, next(batches))
         strategy.architecture_step(loss, loss)
 
 

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from nasp.core.relaxation import Relaxation
-from nasp.search.one_shot import _loss
+from nasp.search.one_shot import loss_of
 from nasp.strategies import darts
-from nasp.strategies.base import StrategyOptions
-from nasp.strategies.darts import FINITE_STEP, SecondOrderDARTS
+from nasp.strategies.darts import FINITE_STEP, SecondOrderDARTS, SecondOrderOptions
 from nasp.training.optimization import WeightStep, descend
 from tests.nasp.toys import TOYS
 
@@ -30,14 +29,14 @@ def made(
     space = TOYS[kind](generator).double()
     optimizer = torch.optim.SGD(space.weights(), **STEPS[kind]["sgd"])
     clip = STEPS[kind]["clip"]
-    options = StrategyOptions(weight_step=WeightStep(optimizer, clip))
-    strategy = SecondOrderDARTS(space, generator, options)
+    step = WeightStep(optimizer, clip)
+    strategy = SecondOrderDARTS(space, generator, SecondOrderOptions(), step)
     strategy.architecture.double()
     batches = space.batches(generator)
     if stepped:
-        loss = space(next(batches), strategy.weight_relaxation())
+        loss = loss_of(space.loss, space, next(batches), strategy.weight_relaxation())
         descend(loss, space.weights(), optimizer, clip)
-    losses = [partial(_loss, space, next(batches)) for _ in range(2)]
+    losses = [partial(loss_of, space.loss, space, next(batches)) for _ in range(2)]
     return strategy, losses, optimizer, clip
 
 
@@ -112,7 +111,7 @@ def test_the_unrolled_step_is_the_one_that_the_weights_take(kind: str) -> None:
 def test_a_second_order_that_cannot_look_ahead_is_refused() -> None:
     generator = torch.Generator().manual_seed(0)
     with pytest.raises(ValueError, match="weight_step"):
-        SecondOrderDARTS(TOYS["cf"](generator), generator, StrategyOptions())
+        SecondOrderDARTS(TOYS["cf"](generator), generator, SecondOrderOptions())
 
 
 def test_second_order_is_the_numerical_derivative() -> None:
