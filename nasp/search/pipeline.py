@@ -48,8 +48,9 @@ class Found:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Wall time of the searches and of the trainings."""
-        return {"search": spent(self.searches.values()), "train": spent(self.trainings.values())}
+        """Wall time of the searches and of the trainings, where there are any."""
+        parts = {"search": self.searches, "train": self.trainings}
+        return {name: spent(part.values()) for name, part in parts.items() if part}
 
 
 def find(task: Task, seed: int, run: Run, executor: str = "serial") -> Found:

@@ -12,6 +12,8 @@ from nasp.samplers import Sampler, Trial
 from nasp.search.executors import Executor, JobResult
 from nasp.search.task import Task, Trained
 
+PLURALS = {"search": "searches", "finalist": "finalists", "trial": "trials"}
+
 
 @dataclass(frozen=True)
 class Shared:
@@ -133,7 +135,9 @@ def check_some_completed(trials: Sequence[Trial]) -> None:
     """
     if all(trial.state != "complete" for trial in trials):
         first = trials[0]
-        raise NaspError(f"all {len(trials)} {first.kind}s failed; the first: {first.reason}")
+        raise NaspError(
+            f"all {len(trials)} {PLURALS[first.kind]} failed; the first: {first.reason}"
+        )
 
 
 def train_trial(shared: Shared, trial: Trial) -> tuple[Trial, Trained]:

@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from nasp.cnn.judge import judge
 
 from nasp.cnn import fit as fitting
+from nasp.cnn.evaluation import evaluate
 from nasp.cnn.fit import cosine, fit, learning_rate
 from nasp.cnn.network import Network
 from nasp.cnn.options import TrainOptions
 from nasp.errors import NaspError
 from nasp.runs.context import Run
+from nasp.training.optimization import SGD
 from tests.nasp.cnn.cells import SMALL
 
 OPTIONS = {"channels": 4, "layers": 3, "batch_size": 8, "drop_path_prob": 0.0}
@@ -102,13 +103,13 @@ def test_the_cosine_goes_from_the_first_to_the_last_rate():
 )
 def test_each_epoch_steps_with_its_rate(decay, expected, monkeypatch):
     rates = []
-    step = torch.optim.SGD.step
+    step = SGD.step
 
     def spy(self, *arguments):
         rates.append(self.param_groups[0]["lr"])
         return step(self, *arguments)
 
-    monkeypatch.setattr(torch.optim.SGD, "step", spy)
+    monkeypatch.setattr(SGD, "step", spy)
     options = TrainOptions(**OPTIONS, learning_rate=0.8, learning_rate_decay=decay)
     assert [learning_rate(options, i, 4) for i in range(4)] == pytest.approx(expected)
     fitted(network(), options, epochs=4)
@@ -124,7 +125,7 @@ def test_one_image_of_one_pixel_cannot_be_normalised():
 def judged(logits, labels, sizes):
     """Batches carry the logits themselves as images."""
     batches = zip(logits.split(sizes), labels.split(sizes), strict=True)
-    return judge(lambda images: images, batches, "valid")
+    return evaluate(lambda images: images, batches, "valid")
 
 
 def test_a_smaller_last_batch_counts_by_its_images():

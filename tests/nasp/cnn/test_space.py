@@ -14,13 +14,17 @@ from nasp.core.genotype import Genotype, choices_of
 from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
-from nasp.search.one_shot import _loss
-from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.search.one_shot import loss_of
+from nasp.strategies import ONE_SHOT
 from nasp.training.batch_norm import BatchNorm
 from nasp.training.optimization import descend
 from nasp.training.precision import Precision
 
 CHANNELS, LAYERS, CLASSES = 4, 3, 3
+
+
+def cross_entropy(logits, batch):
+    return nn.functional.cross_entropy(logits, batch[1])
 
 
 def made(space="nasp", kind="cifar", dtype=torch.float32, half=False, channels_last=True):
@@ -36,7 +40,7 @@ def made(space="nasp", kind="cifar", dtype=torch.float32, half=False, channels_l
 
 def gradients(model, batch, relaxation):
     """The loss, ∂L/∂A of all decisions in one vector, and the gradients of all weights."""
-    loss = model(batch, relaxation)
+    loss = cross_entropy(model(batch, relaxation), batch)
     inputs = [*relaxation.weights.values(), *model.weights()]
     found = torch.autograd.grad(loss, inputs, materialize_grads=True)
     count = len(relaxation.weights)
@@ -98,7 +102,7 @@ def test_probed_candidates_train_their_batch_norms_as_in_full_autograd():
 def test_a_step_runs_the_path_once_and_probes_the_others_once(space):
     model, _, batch = made(space)
     random = torch.Generator().manual_seed(2)
-    strategy = ONE_SHOT["nasp"](model, random, StrategyOptions())
+    strategy = ONE_SHOT["nasp"](model, random, ONE_SHOT["nasp"].Options())
     names = {module: name for name, module in candidates(model)}
     calls: Counter[tuple[nn.Module, bool]] = Counter()
     for module in names:
@@ -106,14 +110,14 @@ def test_a_step_runs_the_path_once_and_probes_the_others_once(space):
             lambda module, *_: calls.update([(module, torch.is_grad_enabled())])
         )
     active = {(name, *choice) for name, c in strategy._path.active.items() for choice in c}
-    loss = partial(_loss, model, batch)
+    loss = partial(loss_of, cross_entropy, model, batch)
     strategy.architecture_step(loss, loss)
     assert calls == Counter({(module, name in active): 1 for module, name in names.items()})
     calls.clear()
     optimizer = torch.optim.SGD(model.weights(), 0.01)
     path = strategy.weight_relaxation()
     active = {(name, *choice) for name, c in path.active.items() for choice in c}
-    descend(model(batch, path), model.weights(), optimizer)
+    descend(cross_entropy(model(batch, path), batch), model.weights(), optimizer)
     assert calls == Counter({(module, True): 1 for module, name in names.items() if name in active})
 
 
@@ -124,8 +128,10 @@ def test_an_architecture_step_leaves_the_weights_and_their_gradients_alone(strat
     before = [weight.detach().clone() for weight in model.weights()]
     for weight, mark in zip(model.weights(), marks, strict=True):
         weight.grad = mark
-    made_strategy = ONE_SHOT[strategy](model, torch.Generator().manual_seed(2), StrategyOptions())
-    loss = partial(_loss, model, batch)
+    made_strategy = ONE_SHOT[strategy](
+        model, torch.Generator().manual_seed(2), ONE_SHOT[strategy].Options()
+    )
+    loss = partial(loss_of, cross_entropy, model, batch)
     made_strategy.architecture_step(loss, loss)
     for weight, mark, value in zip(model.weights(), marks, before, strict=True):
         assert weight.grad is mark
@@ -204,7 +210,9 @@ def test_a_genotype_of_the_space_builds_a_network(space):
 
 def test_none_takes_weight_but_is_never_kept():
     model, _, batch = made("darts_none")
-    strategy = ONE_SHOT["darts"](model, torch.Generator().manual_seed(2), StrategyOptions())
+    strategy = ONE_SHOT["darts"](
+        model, torch.Generator().manual_seed(2), ONE_SHOT["darts"].Options()
+    )
     with torch.no_grad():
         for a in strategy.architecture.values().values():
             a[:, 0] = 5.0
@@ -212,7 +220,7 @@ def test_none_takes_weight_but_is_never_kept():
     kept = [pair for pairs in strategy.genotype().choices.values() for pair in pairs]
     assert len(kept) == 2 * 4 * 2
     assert "none" not in {operation for _, operation in kept}
-    loss = partial(_loss, model, batch)
+    loss = partial(loss_of, cross_entropy, model, batch)
     before = strategy.architecture.values()["normal_0"][:, 0].clone()
     strategy.architecture_step(loss, loss)
     assert not torch.equal(before, strategy.architecture.values()["normal_0"][:, 0])
@@ -220,11 +228,11 @@ def test_none_takes_weight_but_is_never_kept():
 
 def test_nasp_searches_a_space_with_none():
     model, _, batch = made("darts_none")
-    strategy = ONE_SHOT["nasp"](model, torch.Generator().manual_seed(2), StrategyOptions())
+    strategy = ONE_SHOT["nasp"](model, torch.Generator().manual_seed(2), ONE_SHOT["nasp"].Options())
     with torch.no_grad():
         for a in strategy.architecture.values().values():
             a[:, 0] = 1.0
-    loss = partial(_loss, model, batch)
+    loss = partial(loss_of, cross_entropy, model, batch)
     strategy.architecture_step(loss, loss)
     assert "none" not in str(strategy.genotype())
 

@@ -12,30 +12,34 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nasp.cnn.judge import judge
-from nasp.cnn.pipeline import train_alone
-from nasp.cnn.task import in_memory
 from torch import Tensor
 
 from nasp import atomic_io as files
 from nasp import cnn_search, cnn_train
 from nasp.cnn import report
 from nasp.cnn.data import Labelled
+from nasp.cnn.evaluation import evaluate
+from nasp.cnn.images import InMemory
 from nasp.cnn.options import TrainOptions
 from nasp.cnn.space import CNNSpace
+from nasp.cnn.tasks import ImageTask
 from nasp.errors import NaspError
 from nasp.experiment import run_record as job
 from nasp.runs.context import Run
 from nasp.runs.process import processes, rank
-from nasp.search.one_shot import _loss
-from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.search.one_shot import loss_of
+from nasp.strategies import ONE_SHOT
 from nasp.training.batch_norm import BatchNorm
-from nasp.training.optimization import Losses, WeightStep, descend
+from nasp.training.optimization import SGD, Losses, WeightStep, descend
 from nasp.training.parallel import add_up, average, joined, share, together
 from tests.nasp.cnn.cells import DARTS_V2
 
 Results = dict[str, Any]
 SEARCH, TRAIN = ["--epochs", "1"], ["--epochs", "2", "--validation", "8"]
+
+
+def cross_entropy(logits: Tensor, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, batch[1])
 
 
 def seeded(seed: int = 1) -> torch.Generator:
@@ -72,20 +76,21 @@ def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> 
     """Steps of a search in float64."""
     random = seeded()
     space = CNNSpace("nasp", 3, 4, layers, random).double()
-    optimizer = torch.optim.SGD(space.weights(), 0.05, momentum=0.9)
+    optimizer = SGD(space.weights(), 0.05, momentum=0.9)
     step = WeightStep(optimizer, gradient_clip=1.0)
-    made = ONE_SHOT[strategy](
-        space,
-        random,
-        StrategyOptions(learning_rate=0.02, hessian="finite", weight_step=step, **options),
-    )
+    if strategy == "darts2":
+        options["hessian"] = "finite"
+    chosen = ONE_SHOT[strategy].Options(learning_rate=0.02, **options)
+    made = ONE_SHOT[strategy](space, random, chosen, step)
     made.architecture.double()
     made.load_state_dict(made.state_dict())  # projects anew
     losses = Losses()
     for _ in range(steps):
         train, valid = a_batch(random), a_batch(random)
-        made.architecture_step(partial(_loss, space, train), partial(_loss, space, valid))
-        loss = space(train, made.weight_relaxation())
+        made.architecture_step(
+            *(partial(loss_of, cross_entropy, space, batch) for batch in (train, valid))
+        )
+        loss = loss_of(cross_entropy, space, train, made.weight_relaxation())
         descend(loss, space.weights(), optimizer, gradient_clip=1.0)
         losses.append(loss, len(train[1]))
     return {
@@ -106,8 +111,10 @@ def trained(batch_size: int = 8) -> Results:
     options = TrainOptions(
         channels=4, layers=3, epochs=2, batch_size=batch_size, cutout=2, drop_path_prob=0.4
     )
-    task = in_memory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
-    network, history = train_alone("train", DARTS_V2, task, options, random, Run())
+    split = InMemory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
+    task = ImageTask(split, options)
+    (found,) = task.train("train", DARTS_V2, 1, Run())
+    network, history = task.restored(found), found.history
     return {
         "weights": torch.cat([w.detach().flatten() for w in network.parameters()]),
         "buffers": torch.cat([b.double().flatten() for b in network.buffers()]),
@@ -122,7 +129,7 @@ def judged() -> Results:
     found = {}
     for size in (22, 8):
         batches = zip(images.split(size), labels.split(size), strict=True)
-        found[size] = judge(lambda x: x.flatten(1)[:, :7], batches, "valid")
+        found[size] = evaluate(lambda x: x.flatten(1)[:, :7], batches, "valid")
     return found
 
 
@@ -139,11 +146,10 @@ def refused() -> list[str]:
     """What cannot be done by two processes."""
     messages = []
     space = CNNSpace("nasp", 3, 4, 3, seeded())
-    exact = StrategyOptions(
-        hessian="exact", weight_step=WeightStep(torch.optim.SGD(space.weights(), 0.1))
-    )
+    step = WeightStep(SGD(space.weights(), 0.1))
+    exact = ONE_SHOT["darts2"].Options(hessian="exact")
     for attempt in (
-        lambda: ONE_SHOT["darts2"](space, seeded(), exact),
+        lambda: ONE_SHOT["darts2"](space, seeded(), exact, step),
         lambda: share(torch.arange(9)),
         lambda: trained(batch_size=5),
         refused_by_one,
@@ -191,7 +197,7 @@ def main(folder: Path, data: Path, *ports: str) -> None:
         files.os.replace = job.claim_output = None  # type: ignore[assignment]  # it may not write
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
-        report.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
+        report.plots.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
         cnn_search.main([*arguments(data, folder / "searched"), *SEARCH])
         # A store takes one group: the next ones make their own.
         os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"

@@ -31,7 +31,7 @@ def test_one_path_gradient_equals_full_autograd(
     full = Relaxation.dense(projection).probed()
     losses, gradients = [], []
     for relaxation in (probed, full):
-        loss = space(batch, relaxation)
+        loss = space.loss(space(batch, relaxation), batch)
         inputs = [*relaxation.weights.values(), *space.parameters()]
         losses.append(loss)
         gradients.append(torch.autograd.grad(loss, inputs, materialize_grads=True))
@@ -59,7 +59,8 @@ def several(kind: str, seed: int) -> tuple[SearchSpace, object, Relaxation]:
 
 def gradients(space: SearchSpace, batch: object, relaxation: Relaxation) -> dict[str, Tensor]:
     """∂L/∂A of each decision."""
-    found = torch.autograd.grad(space(batch, relaxation), list(relaxation.weights.values()))
+    loss = space.loss(space(batch, relaxation), batch)
+    found = torch.autograd.grad(loss, list(relaxation.weights.values()))
     return dict(zip(relaxation.weights, found, strict=True))
 
 

@@ -15,6 +15,7 @@ from nasp.errors import NaspError
 from nasp.experiment import run_record
 from nasp.experiment.run_folder import RunOptions
 from nasp.experiment.run_record import Job, open_job
+from nasp.runs.tracking import DataSet
 
 
 @dataclass
@@ -45,11 +46,10 @@ def ran(
         experiment="nasp/toy",
         run_name="toy",
         device=torch.device("cpu"),
-        data_sha256=sha256,
+        data=DataSet("made", sha256, 3),
         depends_on={"cell": cell},
         began=time.perf_counter(),
         params={"task": "toy", "data": "made"},
-        rows=3,
         tags={},
     ) as opened:
         return work(opened)
@@ -66,7 +66,7 @@ def test_the_whole_configuration_is_written_before_the_work(tmp_path: Path) -> N
     written = ran(tmp_path / "run", look, epochs=7)
     assert written == {
         **{"seed": 1, "device": "auto", "output": str(tmp_path / "run"), "resume": False},
-        **{"tracking": "none", "quiet": True, "epochs": 7, "data_dir": None},
+        **{"tracking": "none", "quiet": True, "executor": "serial", "epochs": 7, "data_dir": None},
     }
 
 

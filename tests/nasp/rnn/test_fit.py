@@ -5,20 +5,19 @@ from typing import Any
 
 import pytest
 import torch
-from nasp.rnn.judge import judge
-from nasp.rnn.pipeline import exactly, train_alone
 from torch import nn
 
 from nasp.errors import NaspError
 from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
 from nasp.rnn.data import Corpus, columns
+from nasp.rnn.evaluation import evaluate, evaluate_exactly
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
+from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
-from nasp.training.seeding import generator
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 
 CPU = torch.device("cpu")
@@ -50,8 +49,9 @@ def trained(
         write(section, state, now=True)
 
     checkpoint.put = put  # type: ignore[method-assign]
-    random = generator(seed, "train")
-    return train_alone("train", ZOO["darts_v1"], corpus, chosen, random, Run(checkpoint), CPU)
+    task = TextTask(corpus, chosen, CPU)
+    (found,) = task.train("train", ZOO["darts_v1"], seed, Run(checkpoint))
+    return task.restored(found), found.history
 
 
 def kept_of(path: Path) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_a_model_learns_a_language(corpus: Corpus) -> None:
     best = min(metrics["valid/perplexity"] for metrics in history)
     # A model that knows only how frequent the words are has about 12.7.
     assert best < 6
-    assert exactly(network, corpus.test, "test")["test/perplexity"] < 7
+    assert evaluate_exactly(network, corpus.test, "test")["test/perplexity"] < 7
 
 
 def test_same_seed_same_training(corpus: Corpus) -> None:
@@ -101,7 +101,7 @@ def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: i
 def test_the_result_is_the_best_epoch(corpus: Corpus) -> None:
     network, history = trained(corpus, options(epochs=6, learning_rate=30.0, gradient_clip=0.5))
     losses = [metrics["valid/loss"] for metrics in history]
-    found = judge(network.outputs, network.words, columns(corpus.valid, 10), "valid")
+    found = evaluate(network.outputs, network.words, columns(corpus.valid, 10), "valid")
     assert found["valid/loss"] == pytest.approx(min(losses), rel=1e-5)
 
 
@@ -122,7 +122,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     monkeypatch.setattr(LanguageModel, "forward", poisoned)
     message = "train stopped in epoch 3: the loss is nan: lower learning_rate; the checkpoint"
     with pytest.raises(NaspError, match=f"{message} holds epoch 2"):
-        train_alone("train", ZOO["darts_v1"], corpus, options(), generator(1), run, CPU)
+        TextTask(corpus, options(), CPU).train("train", ZOO["darts_v1"], 1, run)
     kept = kept_of(path)
     assert len(kept["history"]) == 2
     assert all(torch.isfinite(value).all() for value in kept["state"]["network"].values())

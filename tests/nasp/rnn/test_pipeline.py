@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from nasp.rnn.pipeline import find
 
 from nasp.errors import NaspError
 from nasp.rnn.data import Corpus
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
 from nasp.rnn.space import RNNSpace
+from nasp.rnn.tasks import TextTask
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
-from nasp.search.trials import Found
+from nasp.search import Found, find
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 from tests.nasp.rnn.test_fit import CPU, Killed, without_time
 
@@ -39,7 +39,7 @@ def searched(
         write(section, state, now=True)
 
     checkpoint.put = put  # type: ignore[method-assign]
-    return find(corpus, options, 1, Run(checkpoint), CPU)
+    return find(TextTask(corpus, options, CPU), 1, Run(checkpoint))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -48,10 +48,11 @@ def test_a_search_finds_a_cell_by_its_seed(corpus: Corpus, strategy: str) -> Non
     first, second = (searched(corpus, strategy) for _ in range(2))
     assert len(plan_of(first.genotype).nodes) == 8
     assert first.genotype == second.genotype
-    for name, history in first.histories.items():
-        assert without_time(history) == without_time(second.histories[name])
+    histories, again = (found.searches or found.trainings for found in (first, second))
+    for name, history in histories.items():
+        assert without_time(history) == without_time(again[name])
     assert torch.equal(before, torch.get_rng_state())
-    best = min(m["valid/perplexity"] for history in first.histories.values() for m in history)
+    best = min(m["valid/perplexity"] for history in histories.values() for m in history)
     assert first.metrics["valid/perplexity"] == best
 
 
@@ -62,19 +63,19 @@ def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: 
         searched(corpus, strategy, path, stop=1)
     resumed, whole = searched(corpus, strategy, path), searched(corpus, strategy)
     assert resumed.genotype == whole.genotype
-    assert without_time(resumed.histories["search"]) == without_time(whole.histories["search"])
+    assert without_time(resumed.searches["search"]) == without_time(whole.searches["search"])
 
 
 @pytest.mark.parametrize(("strategy", "has"), [("darts", True), ("nasp", False)])
 def test_none_is_in_darts_s_space_and_in_no_cell(corpus: Corpus, strategy: str, has: bool) -> None:
     found = searched(corpus, strategy)
-    assert ("arch/node_2/node_1/none" in found.histories["search"][0]) == has
+    assert ("arch/node_2/node_1/none" in found.searches["search"][0]) == has
     assert "none" not in str(found.genotype)
 
 
 def test_shared_weights_learn(corpus: Corpus) -> None:
     changed = {"emsize": 24, "nhid": 24, "epochs": 12, "tokens": None}
-    history = searched(corpus, "nasp", **changed).histories["search"]
+    history = searched(corpus, "nasp", **changed).searches["search"]
     assert min(metrics["valid/perplexity"] for metrics in history) < 10  # of 13 words
 
 

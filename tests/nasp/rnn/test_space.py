@@ -19,8 +19,9 @@ from nasp.rnn.data import Batch
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.space import RNNSpace
-from nasp.search.one_shot import _loss
-from nasp.strategies import ONE_SHOT, StrategyOptions
+from nasp.rnn.words import Decoded, loss
+from nasp.search.one_shot import loss_of
+from nasp.strategies import ONE_SHOT
 from nasp.training.optimization import WeightStep, frozen
 from tests.nasp.rnn.made import made_batch
 
@@ -32,14 +33,16 @@ def made(
 ) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
     """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
     generator = torch.Generator().manual_seed(seed)
-    space = RNNSpace(
-        WORDS, UNITS, generator, nodes, alpha=0.3, beta=0.2, batch_norm=batch_norm, none=none
-    ).double()
+    space = RNNSpace(WORDS, UNITS, generator, nodes, batch_norm=batch_norm, none=none).double()
     with torch.no_grad():
         for parameter in space.parameters():
             parameter.mul_(20)
     projection = Architecture(space.decisions, generator).projection()
     return space, made_batch(generator), {n: a.double() for n, a in projection.items()}
+
+
+def lossy(space: RNNSpace, batch: Batch, relaxation: Relaxation) -> Tensor:
+    return loss(space(batch, relaxation), batch, 0.3, 0.2)
 
 
 def by_hand(space: RNNSpace, batch: Batch, weights: dict[str, Tensor]) -> Tensor:
@@ -85,7 +88,7 @@ def test_one_path_gradient_is_that_of_full_autograd(seed: int, batch_norm: bool)
     space, batch, projection = made(seed, batch_norm=batch_norm)
     one = Relaxation.one_path(projection).probed()
     full = Relaxation.dense(projection).probed()
-    losses = [space(batch, one), space(batch, full)]
+    losses = [lossy(space, batch, one), lossy(space, batch, full)]
     torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
     for inputs in ([*one.weights.values()], [*space.parameters()]):
         others = inputs if inputs[0] is space.words.weight else [*full.weights.values()]
@@ -104,7 +107,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_equations(kind: str) -> Non
         mixed = {n: (3 * a).softmax(1) for n, a in projection.items()}
         relaxation = Relaxation.dense(mixed).probed()
     inputs = [*relaxation.weights.values(), *space.parameters()]
-    ours, hand = space(batch, relaxation), by_hand(space, batch, dict(relaxation.weights))
+    ours, hand = lossy(space, batch, relaxation), by_hand(space, batch, dict(relaxation.weights))
     torch.testing.assert_close(ours, hand, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(
         torch.autograd.grad(ours, inputs),
@@ -118,7 +121,7 @@ def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
     space, batch, projection = made(5, batch_norm=False)
     choices = choices_of(space.decisions, projection)
     genotype = space.genotype(choices)
-    alone = LanguageModel(genotype, WORDS, UNITS, torch.Generator(), alpha=0.3, beta=0.2).double()
+    alone = LanguageModel(genotype, WORDS, UNITS, torch.Generator()).double()
     with torch.no_grad():
         alone.words.load_state_dict(space.words.state_dict())
         alone.cell.input_map.copy_(space.cell.input_map)
@@ -126,9 +129,13 @@ def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
         for own, (_, nodes, _) in zip(alone.cell.maps, alone.cell.groups, strict=True):
             halves = [space.cell.maps[node - 1].chunk(2, 1) for node in nodes]
             own.copy_(torch.cat([*(gate for gate, _ in halves), *(z for _, z in halves)], 1))
-    torch.testing.assert_close(space(batch, Relaxation.one_path(projection)), alone(batch))
+    torch.testing.assert_close(
+        lossy(space, batch, Relaxation.one_path(projection)), loss(alone(batch), batch, 0.3, 0.2)
+    )
     normed, _, _ = made(5)
-    assert not torch.isclose(normed(batch, Relaxation.one_path(projection)), alone(batch))
+    assert not torch.isclose(
+        normed(batch, Relaxation.one_path(projection)), loss(alone(batch), batch, 0.3, 0.2)
+    )
 
 
 def several(space: RNNSpace, seed: int) -> Relaxation:
@@ -148,7 +155,7 @@ def several(space: RNNSpace, seed: int) -> Relaxation:
 
 def by_architecture(space: RNNSpace, batch: Batch, point: Relaxation) -> dict[str, Tensor]:
     """∂L/∂A of each decision."""
-    found = torch.autograd.grad(space(batch, point), list(point.weights.values()))
+    found = torch.autograd.grad(lossy(space, batch, point), list(point.weights.values()))
     return dict(zip(point.weights, found, strict=True))
 
 
@@ -161,7 +168,7 @@ def test_several_active_candidates_have_the_gradient_of_full_autograd(
     path = several(space, seed)
     assert {len(active) for active in path.active.values()} == {2, 3, 4}
     one, full = path.probed(), Relaxation.dense(path.weights).probed()
-    losses = [space(batch, one), space(batch, full)]
+    losses = [lossy(space, batch, one), lossy(space, batch, full)]
     torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
     hand = by_hand(space, batch, dict(full.weights))
     torch.testing.assert_close(losses[0], hand, rtol=1e-12, atol=1e-12)
@@ -244,7 +251,7 @@ def test_an_architecture_step_takes_each_product_once() -> None:
     with frozen(space.weights()):
         relaxation = Relaxation.one_path(projection).probed()
         with FlopCounterMode(display=False) as counter:
-            loss = space(batch, relaxation)
+            loss = lossy(space, batch, relaxation)
             torch.autograd.grad(loss, list(relaxation.weights.values()))
     forward = STEPS * (2 + 8) * product + decoder
     # The gradient passes all maps of nodes and state, but none right behind the start.
@@ -260,7 +267,7 @@ def test_a_step_is_freed_without_the_garbage_collector(backward: bool) -> None:
     gc.disable()
     try:
         relaxation = Relaxation.one_path(projection).probed()
-        loss, watched = space(batch, relaxation), weakref.ref(batch.state)
+        loss, watched = lossy(space, batch, relaxation), weakref.ref(batch.state)
         del batch
         assert watched() is not None  # the graph needs it
         if backward:
@@ -279,18 +286,18 @@ def test_a_weight_step_runs_one_path_and_darts_all() -> None:
         (Relaxation.dense(projection), 36),
     ):
         with FlopCounterMode(display=False) as counter:
-            space(batch, relaxation)
+            lossy(space, batch, relaxation)
         assert counter.get_total_flops() == STEPS * (2 + nodes) * product + decoder
 
 
 def test_the_state_is_handed_on_and_a_batch_may_run_again() -> None:
     space, batch, projection = made(0)
     relaxation = Relaxation.one_path(projection)
-    first, state = space(batch, relaxation), batch.reader.state
+    first, state = lossy(space, batch, relaxation), batch.reader.state
     assert state.shape == (BATCH, UNITS)
     assert not state.requires_grad
     assert not torch.equal(state, batch.state)
-    assert torch.equal(space(batch, relaxation), first)
+    assert torch.equal(lossy(space, batch, relaxation), first)
     assert torch.equal(batch.reader.state, state)
 
 
@@ -299,7 +306,7 @@ def test_a_loss_that_is_no_number_is_refused() -> None:
     with torch.no_grad():
         space.words.bias[0] = float("nan")
     with pytest.raises(NaspError, match="loss is nan: lower learning_rate"):
-        space(batch, Relaxation.one_path(projection))
+        lossy(space, batch, Relaxation.one_path(projection))
 
 
 def test_none_has_a_weight_and_computes_nothing() -> None:
@@ -307,15 +314,19 @@ def test_none_has_a_weight_and_computes_nothing() -> None:
     assert all(d.operations[0] == d.absent == "none" for d in space.decisions)
     assert all(not a[:, 0].any() for a in projection.values())
     weights = {n: a + 0.3 for n, a in projection.items()}
-    assert float(space(batch, Relaxation.dense(weights)).detach()) == pytest.approx(
+    assert float(lossy(space, batch, Relaxation.dense(weights)).detach()) == pytest.approx(
         float(by_hand(space, batch, weights).detach()), rel=1e-9
     )
     point = Relaxation.one_path(projection).probed()
-    found = torch.autograd.grad(space(batch, point), list(point.weights.values()))
+    found = torch.autograd.grad(lossy(space, batch, point), list(point.weights.values()))
     dense = {n: a.clone().requires_grad_() for n, a in projection.items()}
     exact = torch.autograd.grad(by_hand(space, batch, dense), list(dense.values()))
     for mine, other in zip(found, exact, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-7, atol=1e-10)
+
+
+def plain(outputs: Decoded, batch: Batch) -> Tensor:
+    return loss(outputs, batch, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ONE_SHOT)
@@ -323,11 +334,12 @@ def test_strategies_move_the_architecture_alone(name: str) -> None:
     generator = torch.Generator().manual_seed(2)
     space = RNNSpace(WORDS, UNITS, generator, nodes=3)
     step = WeightStep(torch.optim.SGD(space.weights(), lr=1.0))
-    options = StrategyOptions(learning_rate=0.01, weight_step=step, hessian="finite")
-    strategy = ONE_SHOT[name](space, generator, options)
+    more = {"hessian": "finite"} if name == "darts2" else {}
+    options = ONE_SHOT[name].Options(learning_rate=0.01, **more)
+    strategy = ONE_SHOT[name](space, generator, options, step)
     batches = [made_batch(generator, dtype=torch.float32) for _ in range(2)]
     before = [p.detach().clone() for p in space.parameters()]
     a = {n: v.detach().clone() for n, v in strategy.architecture.values().items()}
-    strategy.architecture_step(*(partial(_loss, space, batch) for batch in batches))
+    strategy.architecture_step(*(partial(loss_of, plain, space, batch) for batch in batches))
     assert all(torch.equal(p, q) for p, q in zip(space.parameters(), before, strict=True))
     assert all(not torch.equal(v, a[n]) for n, v in strategy.architecture.values().items())

@@ -4,15 +4,15 @@ import math
 
 import pytest
 import torch
-from nasp.rnn.judge import judge
 from torch import Tensor
 
 from nasp.errors import NaspError
 from nasp.rnn.data import columns
 from nasp.rnn.data.streams import Batch, Reader
 from nasp.rnn.dropout import Rates, draw_masks
+from nasp.rnn.evaluation import evaluate
 from nasp.rnn.network import LanguageModel
-from nasp.rnn.words import TiedWords
+from nasp.rnn.words import TiedWords, loss
 from nasp.rnn.zoo import ZOO
 from tests.nasp.rnn.made import made_batch
 
@@ -56,16 +56,20 @@ def test_regularisers_belong_to_training_batches_alone() -> None:
     plain = Batch(text, text, state, Reader(state))
     regularised = Batch(text, text, state, Reader(state), regularised=True)
     # All words are alike, so the cross-entropy is log 5; mean squares are 15/4 and 5/2.
-    assert float(words.loss(outputs, plain, 0.1, 0.01).detach()) == pytest.approx(math.log(5))
+    assert float(loss(words.decode(outputs), plain, 0.1, 0.01).detach()) == pytest.approx(
+        math.log(5)
+    )
     expected = math.log(5) + 0.1 * 15 / 4 + 0.01 * 5 / 2
-    assert float(words.loss(outputs, regularised, 0.1, 0.01).detach()) == pytest.approx(expected)
+    assert float(loss(words.decode(outputs), regularised, 0.1, 0.01).detach()) == pytest.approx(
+        expected
+    )
 
 
 def test_judging_in_one_column_is_exact_and_covers_all_words() -> None:
     generator = torch.Generator().manual_seed(0)
     network = LanguageModel(ZOO["darts_v2"], 9, 6, generator)
     text = torch.randint(9, (2500,), generator=generator)  # more than are decoded at once
-    found = judge(network.outputs, network.words, columns(text, 1), "test")
+    found = evaluate(network.outputs, network.words, columns(text, 1), "test")
     with torch.no_grad():
         outputs = network.outputs(text[:-1, None], torch.zeros(1, 6))
         logits = outputs[:, 0] @ network.words.weight.T + network.words.bias
@@ -81,4 +85,4 @@ def test_a_loss_that_is_no_number_is_refused() -> None:
         return torch.full((*inputs.shape, 2), float("inf"))
 
     with pytest.raises(NaspError, match="valid/loss is"):
-        judge(outputs, words, torch.ones(5, 1, dtype=torch.long), "valid")
+        evaluate(outputs, words, torch.ones(5, 1, dtype=torch.long), "valid")

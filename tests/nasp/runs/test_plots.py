@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from nasp.metric import Metric
 from nasp.runs import plots
 
 
 def test_pictures_are_png(tmp_path: Path) -> None:
     history = [{"valid/rmse": 1.0 / (i + 1), "train/loss": 2.0} for i in range(4)]
-    plots.curves({"a": history, "b": history}, {"valid/rmse": "RMSE"}, tmp_path / "c.png", "t")
+    plots.curves(
+        {"a": history, "b": history}, [Metric("rmse").on("valid")], tmp_path / "c.png", "t"
+    )
     plots.weights(["x", "y"], [[0.5, 0.6], [0.5, 0.6]], tmp_path / "w.png", "t")
     for path in tmp_path.iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -25,7 +28,8 @@ def test_the_best_epoch_has_a_dot_at_the_largest_accuracy_and_the_smallest_loss(
     names = ("train/loss", "valid/loss", "valid/accuracy")
     rows = [(3.0, 2.0, 0.1), (2.0, 1.0, 0.3), (1.0, 3.0, 0.7), (0.5, 1.5, 0.5)]
     history = [dict(zip(names, row, strict=True)) for row in rows]
-    plots.curves({"a": history}, dict(zip(names, "xyz", strict=True)), tmp_path / "c.png", "t")
+    shown = [Metric(name, larger_is_better="accuracy" in name) for name in (*names, "test/loss")]
+    plots.curves({"a": history}, shown, tmp_path / "c.png", "t")  # no epoch has the last one
     dots = [
         [(*line.get_xdata(), *line.get_ydata()) for line in axes.lines if line.get_marker() == "o"]
         for axes in figures[0].axes

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nasp.metric import Metric
 from nasp.runs.tracking import Tracker, how_to_serve, tracking_uri
 
 # MLflow and what it builds on warn of their own; the run itself only sends lines to a process.
@@ -46,7 +47,7 @@ def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
         params={"dim": 8, "long": "x" * 9000},
         tags={"strategy": "nasp"},
         run_file=store / f"{run}.id",
-        best=("valid/rmse", "valid/accuracy"),
+        best=(Metric("valid/rmse"), Metric("valid/accuracy", larger_is_better=True)),
     )
 
 

@@ -1,85 +1,183 @@
-"""What searches found: the best epoch, or the best trial."""
+"""Trials are carried out, recorded and gone on from; a failed one is one trial less."""
 
-from collections.abc import Mapping
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
-from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.errors import Diverged, NaspError
-from nasp.metric import Metrics
 from nasp.runs.context import Run
-from nasp.samplers.base import Random
-from nasp.search.trials import by_trials, of_search, without_weights
-from nasp.training.loop import Outcome
-from nasp.training.seeding import generator
+from nasp.runs.trial_store import TrialStore
+from nasp.samplers import Trial
+from nasp.samplers.random import Random
+from nasp.search import Trained
+from nasp.search.executors import open_executor
+from nasp.search.trials import Shared, best_of, carry_out, run_trials, train_trial
+from nasp.testing import ToyCNN, ToyOptions, ToyTask
 
-DECISIONS = (Decision("node", ("a", "b"), ("x", "y", "z"), (0, 0, 0)),)
+OPTIONS = ToyOptions(strategy="random", trials=4)
 
 
-def test_a_search_found_its_best_epoch() -> None:
+class Counted(ToyTask):
+    """Notes what it trains, and can fail."""
+
+    def __init__(self, failing: dict[str, Exception] | None = None) -> None:
+        super().__init__(ToyCNN, OPTIONS)
+        self.failing, self.trained = failing or {}, list[str]()
+
+    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+        self.trained.append(origin)
+        if origin in self.failing:
+            raise self.failing[origin]
+        return super().train(origin, genotype, seed, run)
+
+
+def tried(task: Counted, run: Run, at_once: int = 1, executor: str = "serial") -> list[Trial]:
+    sampler = Random(task.decisions(torch.Generator())[0], torch.Generator().manual_seed(1))
+    with open_executor(executor, Shared(task, 7, run)) as opened:
+        ended = run_trials(sampler, train_trial, 4, at_once, opened, run)
+    return [replace(trial, seconds=0.0, histories={}) for trial, _ in ended]
+
+
+def test_trials_end_with_scores_and_are_logged_by_their_numbers() -> None:
+    logged = []
+    run = Run(log=lambda metrics, step: logged.append((metrics["valid/loss"], step)))
+    trials = tried(Counted(), run)
+    assert [trial.state for trial in trials] == ["complete"] * 4
+    assert [trial.score for trial in trials] == [t.metrics["valid/loss"] for t in trials]
+    assert logged == [(trial.score, trial.number) for trial in trials]
+    assert all(t.genotype is not None and t.genotype.choices == t.choices for t in trials)
+
+
+def test_the_extra_of_the_best_alone_is_kept() -> None:
+    task, run = Counted(), Run()
+    asked = Random(task.decisions(torch.Generator())[0], torch.Generator()).ask(3)
+    with open_executor("serial", Shared(task, 7, run)) as opened:
+        ended = carry_out(asked, train_trial, opened, run)
+    best, trained = best_of(ended)
+    assert best.score == min(trial.score for trial, _ in ended)
+    assert isinstance(trained, Trained)
+    assert trained.metrics["valid/loss"] == best.score
+    assert [extra is not None for _, extra in ended] == [trial is best for trial, _ in ended]
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_search_goes_on_after_trials_that_failed(at_once: int) -> None:
+    failing = {"trial 2": Diverged("the loss is nan"), "trial 4": MemoryError()}
+    run = Run()
+    with pytest.warns(UserWarning, match=r"trial [24] is left out"):
+        trials = tried(Counted(failing), run, at_once)
+    assert [trial.state for trial in trials] == ["complete", "failed", "complete", "failed"]
+    assert trials[1].score == math.inf
+    assert run.failed.keys() == failing.keys()
+    assert run.failed["trial 2"] == "the loss is nan"
+    assert "out of memory" in run.failed["trial 4"]
+
+
+def test_only_if_all_trials_fail_the_search_does() -> None:
+    failing = {f"trial {i}": Diverged(f"{i} diverged") for i in range(1, 5)}
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(NaspError, match="all 4 trials failed; the first: 1 diverged"),
+    ):
+        tried(Counted(failing), Run())
+
+
+@pytest.mark.parametrize("error", [NaspError("batch_size"), OSError(28, "full"), KeyError("bug")])
+def test_what_is_no_failure_of_a_trial_ends_the_search(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        tried(Counted({"trial 2": error}), Run())
+
+
+def test_what_has_ended_is_taken_from_its_file(tmp_path: Path) -> None:
+    def run() -> Run:
+        return Run(trials=TrialStore(tmp_path / "trials", {"seed": 7}))
+
+    whole = tried(Counted(), Run())
+    with pytest.raises(KeyboardInterrupt):
+        tried(Counted({"trial 3": KeyboardInterrupt()}), run())  # type: ignore[dict-item]
+    assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == [
+        "trial-1.json",
+        "trial-2.json",
+    ]
+    resumed = Counted()
+    assert tried(resumed, run()) == whole
+    assert resumed.trained == ["trial 3", "trial 4"]
+    again = Counted()
+    assert tried(again, run()) == whole
+    assert again.trained == []
+
+
+def test_a_failure_is_not_tried_again(tmp_path: Path) -> None:
+    for failing in ({"trial 2": Diverged("the loss is nan")}, {}):
+        run = Run(trials=TrialStore(tmp_path, {}))
+        with pytest.warns(UserWarning, match="trial 2 is left out: the loss is nan"):
+            trials = tried(Counted(failing), run)
+        assert trials[1].state == "failed"
+        assert run.failed == {"trial 2": "the loss is nan"}
+
+
+def test_a_file_is_written_once_and_read_as_it_was(tmp_path: Path) -> None:
     genotype = Genotype("toy", {"node": (("a", "x"),)})
-    history = [{"valid/loss": 3.0}, {"valid/loss": 1.0}, {"valid/loss": 2.0}]
-    found = of_search(Outcome(history, 1, genotype.to_json()))
-    assert (found.genotype, found.metrics) == (genotype, {"valid/loss": 1.0})
-    assert found.histories == {"search": history}
+    trial = Trial(2, {"node": (("a", "x"),)}, (0.1, -2.5), "trial")
+    ended = replace(
+        trial.completed(1.5, {"valid/loss": 1.5}),
+        genotype=genotype,
+        histories={"trial 3": [{"valid/loss": 1.5}]},
+        seconds=3.25,
+        failures={"way 1": "nan"},
+    )
+    store = TrialStore(tmp_path, {"seed": 1})
+    store.put(ended)
+    before = (tmp_path / "trial-3.json").read_bytes()
+    store.put(ended.failed("later"))
+    assert (tmp_path / "trial-3.json").read_bytes() == before
+    assert TrialStore(tmp_path, {"seed": 1}).get("trial 3") == ended
+    failed = Trial(4, kind="search").failed("nan")
+    store.put(failed)
+    assert TrialStore(tmp_path, {"seed": 1}).get("search 5") == failed
+    assert store.get("trial 1") is None
 
 
-def test_the_trial_of_the_smallest_score_is_found_and_each_is_logged_once() -> None:
-    accuracies, asked, logged = [0.3, 0.7, 0.7], [], []
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 99}, "trial version 99, this program reads 1"),
+        ({"score": 0.0}, "damaged: remove it"),
+        ({"state": "running"}, "damaged: remove it"),
+        (None, "not a trial"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_refused(
+    change: dict | None, message: str, tmp_path: Path
+) -> None:
+    from nasp.files.digest import KEY, sealed
 
-    def train(name: str, genotype: Genotype, run: Run) -> tuple[Metrics, list[Metrics]]:
-        metrics = {"valid/accuracy": accuracies[len(asked)]}
-        asked.append((name, genotype))
-        run.log(metrics, 99)
-        return metrics, [{"valid/accuracy": 0.0}, metrics]
-
-    def log(metrics: Mapping[str, float], step: int) -> None:
-        logged.append((dict(metrics), step))
-
-    sampler = Random(DECISIONS, generator(1, "trials"))
-    found = by_trials("toy", sampler, train, lambda m: -m["valid/accuracy"], 3, Run(log=log))
-    names = ["trial 1 of 3", "trial 2 of 3", "trial 3 of 3"]
-    assert [name for name, _ in asked] == names == list(found.histories)
-    again = Random(DECISIONS, generator(1, "trials"))
-    assert [g.choices for _, g in asked] == [again.ask().choices for _ in names]
-    assert found.genotype == asked[1][1]
-    assert found.genotype.space == "toy"
-    assert found.metrics == {"valid/accuracy": 0.7}
-    assert found.histories["trial 1 of 3"] == [{"valid/accuracy": 0.0}, {"valid/accuracy": 0.3}]
-    assert logged == [({"valid/accuracy": a}, step) for step, a in enumerate(accuracies)]
-
-
-def test_a_score_that_is_not_finite_is_named() -> None:
-    sampler = Random(DECISIONS, generator(1, "trials"))
-    with pytest.raises(NaspError, match=r"all 2 trials failed; .*: trial 1 has the score nan"):
-        by_trials("toy", sampler, lambda *_: ({}, []), lambda _: float("nan"), 2, Run())
+    TrialStore(tmp_path, {}).put(Trial(0, {"node": (("a", "x"),)}).completed(1.0))
+    path = tmp_path / "trial-1.json"
+    body = json.loads(path.read_text())
+    if change is None:
+        path.write_text(path.read_text()[:50])
+    elif "score" in change:
+        path.write_text(json.dumps({**body, **change}))
+    else:
+        del body[KEY]
+        path.write_text(json.dumps(sealed({**body, **change})))
+    with pytest.raises(NaspError, match=message):
+        TrialStore(tmp_path, {}).get("trial 1")
 
 
-def test_a_search_goes_on_after_a_trial_that_diverged() -> None:
-    losses = iter([None, 2.0, 1.0, None])
-
-    def train(name: str, genotype: Genotype, run: Run) -> tuple[Metrics, list[Metrics]]:
-        loss = next(losses)
-        if loss is None:
-            raise Diverged("the loss is nan")
-        metrics = {"valid/loss": loss}
-        return metrics, [metrics]
-
-    run, asked = Run(), Random(DECISIONS, generator(1, "trials"))
-    sampler = Random(DECISIONS, generator(1, "trials"))
-    with pytest.warns(UserWarning, match="trial [14] of 4 is left out: the loss is nan"):
-        found = by_trials("toy", sampler, train, lambda m: m["valid/loss"], 4, run)
-    assert found.metrics == {"valid/loss": 1.0}
-    assert found.genotype.choices == [asked.ask().choices for _ in range(3)][2]
-    assert list(found.histories) == ["trial 2 of 4", "trial 3 of 4"]
-    assert run.failed == dict.fromkeys(("trial 1 of 4", "trial 4 of 4"), "the loss is nan")
+def test_trials_of_another_configuration_are_refused(tmp_path: Path) -> None:
+    TrialStore(tmp_path, {"epochs": 3}).put(Trial(0, {}).completed(1.0))
+    with pytest.raises(NaspError, match="of another configuration"):
+        TrialStore(tmp_path, {"epochs": 4}).get("trial 1")
 
 
-def test_a_log_without_weights_has_all_else() -> None:
-    logged: list[tuple[Metrics, int]] = []
-    run = Run(log=lambda metrics, step: logged.append((dict(metrics), step)))
-    quieter = without_weights(run)
-    quieter.log({"valid/loss": 1.0, "arch/node/a/x": 0.5, "train/loss": 2.0}, 4)
-    assert logged == [({"valid/loss": 1.0, "train/loss": 2.0}, 4)]
-    assert quieter.checkpoint is run.checkpoint
+def test_a_score_that_is_no_number_is_a_failure() -> None:
+    trial = Trial(0, {}).completed(math.nan)
+    assert (trial.state, trial.score) == ("failed", math.inf)
+    assert "its score is nan" in trial.reason

@@ -8,21 +8,21 @@ import pytest
 import torch
 
 from nasp.errors import Diverged, NaspError
-from nasp.metric import Metrics
+from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import Run
-from nasp.training.loop import Outcome, one_of_several, run_epochs
+from nasp.training.loop import Outcome, run_epochs
 from nasp.training.seeding import generator
 
 
-def ran(losses: list[float], checkpoint: Checkpoint | None = None, **options: float) -> Outcome:
+def ran(losses: list[float], checkpoint: Checkpoint | None = None, **options: object) -> Outcome:
     position = count()
     return run_epochs(
         "phase",
         lambda epoch: {"loss": losses[epoch]},
         epochs=len(losses),
         state={"generator": torch.Generator()},
-        monitor="loss",
+        monitor=LOSS,
         snapshot=lambda: next(position),
         run=Run(checkpoint or Checkpoint()),
         **options,  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ def test_the_best_accuracy_is_the_largest() -> None:
         lambda epoch: {"valid/accuracy": values[epoch]},
         epochs=4,
         state={},
-        monitor="valid/accuracy",
+        monitor=Metric("valid/accuracy", larger_is_better=True),
         snapshot=lambda: next(position),
         run=Run(),
         patience=2,
@@ -102,7 +102,7 @@ def test_a_phase_that_ended_is_not_run_again() -> None:
         never,
         epochs=2,
         state={"generator": torch.Generator()},
-        monitor="loss",
+        monitor=LOSS,
         snapshot=lambda: None,
         run=Run(checkpoint),
     )
@@ -136,7 +136,7 @@ def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
         epoch,
         epochs=epochs,
         state=state,
-        monitor="loss",
+        monitor=LOSS,
         snapshot=snapshot,
         run=run,
         keep=("network",),
@@ -179,7 +179,7 @@ def test_what_a_phase_holds_in_memory_is_not_what_the_next_epoch_changes(tmp_pat
             epoch,
             epochs=9,
             state={"optimizer": optimizer},
-            monitor="loss",
+            monitor=LOSS,
             snapshot=lambda: None,
             run=Run(checkpoint),
         )
@@ -201,28 +201,26 @@ def test_a_phase_that_ended_keeps_only_what_is_asked_for(tmp_path: Path) -> None
     assert torch.equal(learning(tmp_path, stop=1), kept["state"]["network"]["0"])  # not run again
 
 
-def test_a_phase_of_several_that_diverged_has_done_so_for_good(tmp_path: Path) -> None:
-    def go(value: float) -> Run:
-        run = Run(Checkpoint(tmp_path, {}, resume=True))
-        with (
-            pytest.warns(UserWarning, match="phase is left out: loss is nan"),
-            pytest.raises(Diverged, match="phase: loss is nan"),
-            one_of_several("phase", run),
-        ):
-            run_epochs(
-                "phase",
-                lambda position: {"loss": 1.0 if position == 0 else value},
-                epochs=3,
-                state={},
-                monitor="loss",
-                snapshot=lambda: None,
-                run=run,
-            )
-        return run
+def test_an_epoch_of_the_warm_up_is_never_the_answer() -> None:
+    outcome = ran([1.0, 2.0, 4.0, 3.0], first=2)
+    assert (outcome.best_epoch, outcome.best) == (3, 1)
+    assert ran([1.0, 2.0], max_seconds=0.0, first=1).best_epoch == 1  # time is up after it alone
 
-    reason = {"phase": "loss is nan: lower the learning rate"}
-    assert go(math.nan).failed == reason
-    assert go(2.0).failed == reason  # another would have ended well: it was not run again
+
+def test_the_last_epoch_may_be_asked_for() -> None:
+    outcome = ran([3.0, 1.0, 2.0], answer="last")
+    assert (outcome.best_epoch, outcome.best) == (2, 2)
+
+
+def test_a_warm_up_is_gone_on_from(tmp_path: Path) -> None:
+    def go(losses: list[float]) -> Outcome:
+        return ran(losses, Checkpoint(tmp_path / "checkpoint", {}, resume=True), first=2)
+
+    with pytest.raises(NaspError, match="epoch 2: loss is nan"):
+        go([1.0, math.nan])
+    resumed = go([9.0, 2.0, 4.0, 3.0])
+    assert [m["loss"] for m in resumed.history] == [1.0, 2.0, 4.0, 3.0]
+    assert resumed.best_epoch == 3
 
 
 def test_streams_of_a_seed_are_independent_and_repeatable() -> None:
