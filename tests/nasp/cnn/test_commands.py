@@ -17,7 +17,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from nasp import cnn_eval, cnn_search, cnn_train
-from nasp.cnn import pipeline, report
+from nasp.cnn import report, tasks
 from nasp.cnn.classify import Classify
 from nasp.cnn.commands import evaluate
 from nasp.cnn.config import EvalConfig
@@ -78,35 +78,35 @@ def trained(
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("draw_cells", "draw_weights"):
-        monkeypatch.setattr(report, name, lambda *arguments: None)
-    monkeypatch.setattr(report.plots, "curves", lambda *arguments: None)
+    monkeypatch.setattr(report, "draw_cells", lambda *arguments: None)
+    for name in ("draw_weights", "curves"):
+        monkeypatch.setattr(report.plots, name, lambda *arguments: None)
 
 
 @pytest.fixture
 def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Have the run end at the judging of an epoch; every epoch before is in the checkpoint."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_WRITES", 0.0)
-    judge = pipeline.judge
+    evaluate = tasks.evaluate
 
     def at(epoch: int) -> None:
         left = epoch
 
-        def judged(*arguments: Any) -> dict[str, float]:
+        def evaluated(*arguments: Any) -> dict[str, float]:
             nonlocal left
             left -= 1
             if not left:
                 raise Killed
-            return judge(*arguments)
+            return evaluate(*arguments)
 
-        monkeypatch.setattr(pipeline, "judge", judged)
+        monkeypatch.setattr(tasks, "evaluate", evaluated)
 
     return at
 
 
 def test_a_search_leaves_its_records(searched: Path, photos: Path) -> None:
     pictures = {*PICTURES, "weights_normal.png", "weights_reduce.png"}
-    files = {"checkpoint", "config.yaml", "genotype.json", "result.json", *pictures}
+    files = {"checkpoint", "config.yaml", "genotype.json", "result.json", "trials", *pictures}
     assert {path.name for path in searched.iterdir()} == files
     for path in searched.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -132,7 +132,7 @@ def test_same_seed_same_search_killed_or_not(
 ) -> None:
     options = [*SEARCH, "--images", "16", "--strategy", strategy]
     if strategy == "nasp":
-        options += ["--probe_fraction", "0.4"]
+        options += ["--strategy.probe_fraction", "0.4"]
     whole = run(cnn_search.main, options, photos, tmp_path / "whole")
     assert whole["strategy"] == strategy
     killed_at(2)
@@ -146,22 +146,20 @@ def test_same_seed_same_search_killed_or_not(
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_the_best_epoch_by_validation_is_what_was_found(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    accuracies = iter([0.2, 0.9, 0.5])
-    names = ("valid/loss", "valid/top5_accuracy")
-    monkeypatch.setattr(
-        pipeline,
-        "judge",
-        lambda *_: {**dict.fromkeys(names, 1.0), "valid/accuracy": next(accuracies)},
-    )
-    assert (
-        run(cnn_search.main, [*SEARCH, "--epochs", "3"], photos, tmp_path)["metrics"][
-            "valid/accuracy"
-        ]
-        == 0.9
-    )
+def test_the_best_epoch_by_validation_is_what_was_found(photos: Path, tmp_path: Path) -> None:
+    """Or the last one, if that is asked for; never one of the warm-up."""
+    options = [*SEARCH, "--epochs", "4", "--strategy.learning_rate", "0.2", "--seed", "5"]
+    found = {
+        answer: run(cnn_search.main, options, photos, tmp_path / answer, "--answer", answer)
+        for answer in ("best", "last")
+    }
+    (file,) = (tmp_path / "best" / "checkpoint").glob("search-*.pt")
+    history = torch.load(file, weights_only=True)["state"]["history"]
+    accuracies = [epoch["valid/accuracy"] for epoch in history]
+    assert max(accuracies) > accuracies[-1]  # else the two answers would be one
+    assert found["best"]["metrics"]["valid/accuracy"] == max(accuracies)
+    assert found["last"]["metrics"]["valid/accuracy"] == accuracies[-1]
+    assert found["best"]["genotype"] != found["last"]["genotype"]
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -179,7 +177,10 @@ def test_a_search_trains_on_all_images_of_its_half(
         run(cnn_search.main, options, photos, tmp_path)
     finally:
         handle.remove()
-    assert taken == {torch.optim.SGD: steps, torch.optim.Adam: steps}
+    assert {kind.__name__: count for kind, count in taken.items()} == {
+        "SGD": steps,
+        "Adam": steps,
+    }
 
 
 @pytest.mark.usefixtures("no_pictures")

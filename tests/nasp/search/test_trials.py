@@ -40,7 +40,15 @@ def tried(task: Counted, run: Run, at_once: int = 1, executor: str = "serial") -
     sampler = Random(task.decisions(torch.Generator())[0], torch.Generator().manual_seed(1))
     with open_executor(executor, Shared(task, 7, run)) as opened:
         ended = run_trials(sampler, train_trial, 4, at_once, opened, run)
-    return [replace(trial, seconds=0.0, histories={}) for trial, _ in ended]
+    return [
+        replace(
+            trial,
+            seconds=0.0,
+            histories={},
+            metrics={k: v for k, v in trial.metrics.items() if not k.startswith("time/")},
+        )
+        for trial, _ in ended
+    ]
 
 
 def test_trials_end_with_scores_and_are_logged_by_their_numbers() -> None:
