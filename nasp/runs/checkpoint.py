@@ -15,7 +15,7 @@ from nasp.files.digest import is_whole, sealed
 from nasp.runs.model_file import DAMAGE, load_plain
 from nasp.runs.process import rank
 
-VERSION = 2
+VERSION = 3
 SECONDS_BETWEEN_WRITES = 2.0
 
 
