@@ -47,7 +47,7 @@ def draw_cell(genotype: Genotype, path: Path, title: str = "") -> None:
 def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
     """The figure of `draw_cell`; raises like it."""
     plan = plan_of(genotype)
-    places = _places(plan)
+    places = place_nodes(plan)
     caption = _caption(plan)
     rows = max(2, 1 + max(row for _, row in places))
     columns = max(column for column, _ in places)
@@ -93,7 +93,7 @@ def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
     return figure
 
 
-def _places(plan: CellPlan) -> list[tuple[int, int]]:
+def place_nodes(plan: CellPlan) -> list[tuple[int, int]]:
     """(column, row) of each state: a depth-first walk that opens a row after each leaf."""
     children: dict[int, list[int]] = {}
     for node, (source, _) in enumerate(plan.nodes, 1):

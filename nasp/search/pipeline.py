@@ -85,7 +85,7 @@ def train(task: Task, origin: str, genotype: Genotype, seed: int, run: Run) -> F
 def _by_searches(task: Task, executor: Executor[Shared], run: Run) -> Found:
     options = task.options
     asked = [Trial(restart, kind="search") for restart in range(options.restarts)]
-    searches = [trial for trial, _ in carry_out(asked, _search, executor, run)]
+    searches = [trial for trial, _ in carry_out(asked, _search, executor, run, len(asked))]
     check_some_completed(searches)
     for trial in searches:
         for name, history in trial.histories.items():
@@ -99,7 +99,7 @@ def _by_searches(task: Task, executor: Executor[Shared], run: Run) -> Found:
             Trial(number, kind="finalist", genotype=search.genotype, origin=search.name)
             for number, search in enumerate(ranked[: options.finalists])
         ]
-        ended = carry_out(finalists, train_trial, executor, run)
+        ended = carry_out(finalists, train_trial, executor, run, len(finalists))
         best, trained, trainings = _best(ended, task.monitor, executor)
     first = best.origin or best.name
     ranked.sort(key=lambda search: search.name != first)

@@ -35,7 +35,7 @@ Job = Callable[[Shared, Trial], tuple[Trial, Any]]
 
 
 def carry_out(
-    trials: Sequence[Trial], job: Job, executor: Executor[Shared], run: Run
+    trials: Sequence[Trial], job: Job, executor: Executor[Shared], run: Run, among: int
 ) -> list[tuple[Trial, Any]]:
     """Carry out trials that are not on file; a failed one is recorded, and the others go on.
 
@@ -44,10 +44,14 @@ def carry_out(
         job: A module-level function; see `Job`.
         executor: Runs the jobs.
         run: Its store gets each trial as it ends.
+        among: How many of their kind there are in all. The error of the only one is raised.
 
     Returns:
         The trials as they ended, in their order, and what else the job of the best returned: None
         for the others, and if the best was on file.
+
+    Raises:
+        Diverged: The only one of its kind did.
     """
     ended: dict[str, tuple[Trial, Any]] = {}
     for trial in trials:
@@ -57,6 +61,8 @@ def carry_out(
         else:
             ended[trial.name] = stored, None
     for trial, result in executor.results():
+        if among == 1:
+            result.value()
         ended[trial.name] = done = _ended(trial, result)
         run.trials.put(done[0])
     for trial in trials:
@@ -118,7 +124,7 @@ def run_trials(
     ended: list[tuple[Trial, Any]] = []
     while len(ended) < count:
         size = min(at_once if sampler.learns else count, count - len(ended))
-        batch = carry_out(sampler.ask(size), job, executor, run)
+        batch = carry_out(sampler.ask(size), job, executor, run, count)
         for trial, _ in batch:
             sampler.tell(trial)
             run.log(trial.metrics, trial.number)

@@ -136,7 +136,8 @@ def test_an_architecture_step_takes_no_gradient_of_weights() -> None:
     generator = torch.Generator().manual_seed(0)
     space = TOYS["cnn"](generator)
     point = Relaxation.one_path(Architecture(space.decisions, generator).projection()).probed()
-    loss = space(next(space.batches(generator)), point)
+    batch = next(space.batches(generator))
+    loss = space.loss(space(batch, point), batch)
     torch.autograd.grad(loss, list(point.weights.values()), allow_unused=True)
     assert all(parameter.grad is None for parameter in space.parameters())
 

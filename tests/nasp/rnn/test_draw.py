@@ -10,7 +10,7 @@ from PIL import Image
 
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
-from nasp.rnn.draw import _places, cell_figure, draw_cell
+from nasp.rnn.draw import cell_figure, draw_cell, place_nodes
 from nasp.rnn.genotype import from_darts, plan_of
 from nasp.rnn.zoo import ZOO
 from tests.nasp.rnn.test_genotype import CELLS
@@ -35,7 +35,7 @@ def test_no_two_states_share_a_place_and_arrows_lie_in_rows_of_their_own(
     recurrent: list[tuple[str, int]],
 ) -> None:
     plan = plan_of(from_darts(recurrent, range(1, len(recurrent) + 1)))
-    places = _places(plan)
+    places = place_nodes(plan)
     assert len(set(places)) == len(places)
     rows: dict[int, list[int]] = {}
     for node, (source, _) in enumerate(plan.nodes, 1):

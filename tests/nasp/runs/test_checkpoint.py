@@ -1,6 +1,7 @@
 """A checkpoint is whole, of this configuration, or refused; each phase has a file of its own."""
 
 import errno
+import pickle
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from nasp import atomic_io as files
 from nasp.errors import NaspError
+from nasp.files.digest import sealed
 from nasp.runs import checkpoint as module
 from nasp.runs.checkpoint import Checkpoint
 
@@ -114,7 +116,28 @@ def test_no_pickled_code_runs(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple:
             return (Path.touch, (tmp_path / "ran",))
 
-    torch.save({"version": 2, "config": {}, "section": "a", "state": Trap()}, tmp_path / "a.pt")
+    torch.save({"version": 3, "config": {}, "section": "a", "state": Trap()}, tmp_path / "a.pt")
     with pytest.raises(NaspError, match="damaged"):
         Checkpoint(tmp_path, {}, resume=True)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_checkpoint_of_an_earlier_version_is_refused_by_its_version(
+    version: int, tmp_path: Path
+) -> None:
+    whole = sealed({"version": version, "config": {"a": "1"}, "section": "s", "state": {}})
+    torch.save(whole, tmp_path / "s.pt")
+    with pytest.raises(NaspError, match=f"checkpoint version {version}, this program reads 3"):
+        Checkpoint(tmp_path, {"b": 2}, resume=True)
+
+
+def test_another_process_has_the_sections_that_are_written(tmp_path: Path) -> None:
+    first = Checkpoint(tmp_path, {"seed": 1})
+    first.put("search 1", {"epoch": 3}, now=True)
+    other = pickle.loads(pickle.dumps(first))
+    assert other.get("search 1") == {"epoch": 3}
+    other.put("search 2", {"epoch": 1}, now=True)
+    both = Checkpoint(tmp_path, {"seed": 1}, resume=True)
+    assert (both.get("search 1"), both.get("search 2")) == ({"epoch": 3}, {"epoch": 1})
+    assert pickle.loads(pickle.dumps(Checkpoint())).get("search 1") is None

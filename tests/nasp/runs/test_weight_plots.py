@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
-from nasp.experiment.run_record import show_place
 from nasp.runs import plots
 from nasp.runs.plots import draw_weights
 
@@ -53,13 +51,3 @@ def test_the_picture_of_weights_has_all_edges_and_frames_those_kept(
         assert [list(line.get_ydata()) for line in lines] == [[v] * epochs for v in values[title]]
         # A line of one point would not be seen.
         assert {line.get_marker() for line in lines} == ({"o"} if epochs == 1 else {"None"})
-
-
-def test_a_run_says_how_long_it_took_and_which_files_it_has(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("b.json", "a.png", ".hidden"):
-        (tmp_path / name).touch()
-    show_place(Console(), {"search": 61.4, "total": 65.2}, 512.3, tmp_path)
-    shown = capsys.readouterr().out
-    assert shown == f"65 s (search 61), 512 MB; in {tmp_path}: a.png, b.json\n"

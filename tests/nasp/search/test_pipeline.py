@@ -128,6 +128,13 @@ def test_a_search_that_diverges_is_one_less() -> None:
         find(task, 1, Run())
 
 
+def test_the_error_of_the_only_search_is_its_own() -> None:
+    task = SomeFail(ToyCNN, SMALL)
+    task.failing = ("search 1",)
+    with pytest.raises(Diverged, match="^the loss is nan$"):
+        find(task, 1, Run())
+
+
 def test_finalists_that_diverge_leave_the_others() -> None:
     task = SomeFail(ToyCNN, replace(SMALL, restarts=2, finalists=2))
     task.failing = ("train search 1",)

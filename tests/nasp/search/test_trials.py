@@ -65,7 +65,7 @@ def test_the_extra_of_the_best_alone_is_kept() -> None:
     task, run = Counted(), Run()
     asked = Random(task.decisions(torch.Generator())[0], torch.Generator()).ask(3)
     with open_executor("serial", Shared(task, 7, run)) as opened:
-        ended = carry_out(asked, train_trial, opened, run)
+        ended = carry_out(asked, train_trial, opened, run, 3)
     best, trained = best_of(ended)
     assert best.score == min(trial.score for trial, _ in ended)
     assert isinstance(trained, Trained)
