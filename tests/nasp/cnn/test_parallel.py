@@ -159,7 +159,7 @@ def test_a_command_has_one_result_and_one_writer(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(report, "draw_weights", lambda *arguments: None)
+    monkeypatch.setattr(report.plots, "draw_weights", lambda *arguments: None)
     main([*work.arguments(photos, tmp_path / name), *more, "--quiet"])
     one, two = (json.loads((f / name / "result.json").read_text()) for f in (tmp_path, folder))
     assert one["genotype"] == two["genotype"]

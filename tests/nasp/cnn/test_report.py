@@ -32,7 +32,10 @@ METRICS = {"valid/accuracy": 0.8125}
 
 
 def history(epochs: int) -> list[Metrics]:
-    return [{"train/loss": 1.0, "valid/loss": 1.5, "valid/accuracy": 0.5} for _ in range(epochs)]
+    return [
+        {"train/loss": 1.0, "valid/loss": 1.5, "valid/accuracy": 0.5, "time/seconds": 1.0}
+        for _ in range(epochs)
+    ]
 
 
 def task(space: str = "darts") -> ImageTask:

@@ -131,7 +131,7 @@ def test_a_search_that_diverges_is_one_less() -> None:
 def test_the_error_of_the_only_search_is_its_own() -> None:
     task = SomeFail(ToyCNN, SMALL)
     task.failing = ("search 1",)
-    with pytest.raises(Diverged, match="^the loss is nan$"):
+    with pytest.raises(Diverged, match=r"^the loss is nan$"):
         find(task, 1, Run())
 
 
