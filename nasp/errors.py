@@ -23,7 +23,16 @@ class NaspError(ValueError):
 
 
 class Diverged(NaspError):
-    """A training whose numbers are no longer finite. Where there are several, the others go on."""
+    """A training whose numbers are no longer finite. Where there are several, the others go on.
+
+    Args:
+        message: Where it happened, what was not finite, and what to do.
+        reason: The same without the place; the message if it names none.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -135,13 +135,14 @@ class RatingTask(Task):
                     run=replace(run, log=lambda metrics, step: None),
                 )
             except Diverged as error:
-                run.failed[name] = str(error.__cause__ or error)
+                run.failed[name] = error.reason
                 continue
             trained.append(
                 Trained(name, genotype, outcome.history, outcome.best_epoch, network.state_dict())
             )
         if not trained:
-            raise Diverged(next(iter(run.failed.values())))
+            reason = next(iter(run.failed.values()))
+            raise Diverged(f"{operation_of(genotype)} diverges: {reason}")
         return trained
 
     def model(self, found: Found) -> InteractionModel:

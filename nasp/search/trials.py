@@ -92,10 +92,10 @@ def _ended(trial: Trial, result: JobResult) -> tuple[Trial, Any]:
     if error is None:
         done: tuple[Trial, Any] = result.returned
         return done
-    diverged = isinstance(error, Diverged)
-    if not diverged and (isinstance(error, NaspError | OSError) or one_line(error) is None):
+    if isinstance(error, Diverged):
+        return trial.failed(error.reason), None
+    if isinstance(error, NaspError | OSError) or (reason := one_line(error)) is None:
         raise error
-    reason = str(error.__cause__ or error) if diverged else str(one_line(error))
     return trial.failed(reason), None
 
 

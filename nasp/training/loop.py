@@ -220,7 +220,8 @@ def _told_as_of(name: str, done: int) -> Iterator[None]:
         yield
     except Diverged as error:
         kept = f"the checkpoint holds epoch {done}" if done else "there is no checkpoint"
-        raise Diverged(f"{name} stopped in epoch {done + 1}: {error}; {kept}") from error
+        message = f"{name} stopped in epoch {done + 1}: {error}; {kept}"
+        raise Diverged(message, error.reason) from error
 
 
 def _capture(part: Stateful | torch.Generator) -> Any:

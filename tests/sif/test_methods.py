@@ -6,7 +6,7 @@ import torch
 from nasp.runs.context import Run
 from sif.comparison.methods import METHODS, methods_of
 from sif.options import SearchOptions
-from tests.sif.baselines.tables import data
+from sif.testing import small_data
 
 OPTIONS = SearchOptions(
     embedding_dim=2,
@@ -24,7 +24,7 @@ OPTIONS = SearchOptions(
     ("method", "entities"), [(m, n) for n in (2, 3) for m in methods_of(n)], ids=str
 )
 def test_it_fits_and_rates(method: str, entities: int) -> None:
-    ratings = data(entities)
+    ratings = small_data(entities)
     fitted = METHODS[method](ratings, OPTIONS, 1, Run())
     predicted = fitted.rate(ratings.valid)
     assert predicted.shape == ratings.valid.ratings.shape

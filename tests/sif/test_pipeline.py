@@ -2,21 +2,27 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
-from sif.pipeline import Found, find, settle
 
-from nasp.runs.checkpoint import Checkpoint
+from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.metric import Metrics
 from nasp.runs.context import Run
 from nasp.samplers import SAMPLERS
 from nasp.samplers.tpe import RANGE
+from nasp.search import Found, Trained, find, train
 from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split, synthetic
 from sif.data.evaluation import errors
 from sif.data.search_data import Data
 from sif.nn.operations import OPERATIONS
+from sif.nn.space import operation_of
 from sif.options import SearchOptions, TrainOptions
+from sif.tasks import RatingTask
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 
@@ -30,68 +36,116 @@ def data_of(parts: Splits) -> Data:
     return Data.of(parts.train, parts.valid)
 
 
-def facts(found: Found) -> tuple:
-    history = [
-        [{k: v for k, v in m.items() if not k.startswith("time/")} for m in c.history]
-        for c in found.candidates
-    ]
-    return found.model.genotype, [c.valid_rmse for c in found.candidates], history
+class WatchedTask(RatingTask):
+    """Keeps what it trained, in the order in which it did."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.trained: list[Trained] = []
+
+    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+        ways = super().train(origin, genotype, seed, run)
+        self.trained += ways
+        return ways
+
+
+def without_times(history: Any) -> list[Metrics]:
+    return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in history]
+
+
+def facts(found: Found) -> tuple[Any, ...]:
+    assert found.trained is not None
+    return (
+        found.genotype,
+        found.metrics["valid/rmse"],
+        {name: without_times(history) for name, history in found.searches.items()},
+        [(name, without_times(history)) for name, history in found.trainings.items()],
+        {name: value.tolist() for name, value in found.trained.state.items()},
+    )
+
+
+def origin_of(trained: Trained | None) -> str:
+    """The search or trial that a training is of, `trial 1` for example."""
+    assert trained is not None
+    return trained.name.partition(" of ")[2].split(",")[0]
 
 
 @pytest.mark.parametrize("strategy", [*ONE_SHOT, *SAMPLERS])
 def test_same_seed_same_result(strategy: str) -> None:
-    data, options = data_of(planted()), replace(SMALL, strategy=strategy)
-    first = find(data, options, 1, Run())
-    assert facts(first) == facts(find(data, options, 1, Run()))
-    assert facts(first) != facts(find(data, options, 2, Run()))
+    task = RatingTask(data_of(planted()), replace(SMALL, strategy=strategy))
+    first = find(task, 1, Run())
+    assert facts(first) == facts(find(task, 1, Run()))
+    assert facts(first) != facts(find(task, 2, Run()))
 
 
-def test_candidates_are_trained_both_ways_and_ranked_by_validation() -> None:
-    found = find(data_of(planted()), SMALL, 1, Run())
-    ranked = [c.valid_rmse for c in found.candidates]
+def test_finalists_are_trained_both_ways_and_ranked_by_validation() -> None:
+    task = WatchedTask(data_of(planted()), SMALL)
+    found = find(task, 1, Run())
+    ranked = [min(m["valid/rmse"] for m in history) for history in found.trainings.values()]
     assert ranked == sorted(ranked)
-    assert {c.frozen for c in found.candidates} == {True, False}
-    assert [c.origin for c in found.candidates].count("search 2") == 2
-    for candidate in found.candidates:
-        mlps = candidate.network.transform.state_dict()
+    assert found.metrics["valid/rmse"] == ranked[0]
+    assert found.trained is not None
+    assert found.trained.name == next(iter(found.trainings))
+    assert sorted(t.name for t in task.trained) == sorted(found.trainings)
+    ends = {name.rpartition(" of ")[2] for name in found.trainings}
+    both = product(("search 1", "search 2"), ("frozen", "trained on"))
+    assert ends == {f"{origin}, MLPs {how}" for origin, how in both}
+    for trained in task.trained:
         same = all(
-            torch.equal(mlps[name], torch.tensor(value))
-            for name, value in candidate.genotype.continuous.items()
+            torch.equal(trained.state[f"transform.{name}"], torch.tensor(value))
+            for name, value in trained.genotype.continuous.items()
         )
-        assert same == candidate.frozen
+        assert same == trained.name.endswith("frozen")
 
 
 def test_a_random_search_tries_as_many_as_asked() -> None:
     options = replace(SMALL, strategy="random", trials=5, train_epochs=2)
-    found = find(data_of(planted()), options, 1, Run())
-    assert len(found.candidates) == 10
-    assert found.searches == []
+    found = find(RatingTask(data_of(planted()), options), 1, Run())
+    assert len(found.trainings) == 10
+    assert found.searches == {}
 
 
 @pytest.mark.parametrize("strategy", SAMPLERS)
 def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
-    data, checkpoint = data_of(planted()), Checkpoint()
+    data, run = data_of(planted()), Run()
     whole = replace(SMALL, strategy=strategy, trials=12, train_epochs=1)
-    find(data, replace(whole, trials=9), 1, Run(checkpoint))  # as far as it came
-    assert facts(find(data, whole, 1, Run(checkpoint))) == facts(find(data, whole, 1, Run()))
+    find(RatingTask(data, replace(whole, trials=9)), 1, run)  # as far as it came
+    task = WatchedTask(data, whole)
+    resumed = find(task, 1, run)
+    assert facts(resumed) == facts(find(RatingTask(data, whole), 1, Run()))
+    best = {origin_of(resumed.trained)}  # its network is in the checkpoint
+    new = {"trial 10", "trial 11", "trial 12"}
+    assert {origin_of(trained) for trained in task.trained} == new | best
+
+
+def test_a_trial_fails_if_its_function_diverges_both_ways() -> None:
+    options = replace(SMALL, strategy="random", trials=2, learning_rate=1e30)
+    task, run = RatingTask(data_of(planted()), options), Run()
+    with (
+        pytest.warns(UserWarning, match=r"trial \d is left out: \w+ diverges: valid/rmse is"),
+        pytest.raises(NaspError, match=r"all 2 trials failed; the first: \w+ diverges: valid/rmse"),
+    ):
+        find(task, 1, run)
+    assert sorted(run.failed) == ["trial 1", "trial 2"]
 
 
 def test_exhaustive_trials_are_all_operations_with_fresh_mlps() -> None:
     options = replace(SMALL, strategy="exhaustive", trials=10, train_epochs=1)
-    found = find(data_of(planted()), options, 1, Run())
-    assert {c.operation for c in found.candidates} == set(OPERATIONS)
-    assert Counter(c.operation for c in found.candidates) == dict.fromkeys(OPERATIONS, 4)
-    assert len({c.genotype.to_json() for c in found.candidates}) == 10
+    task = WatchedTask(data_of(planted()), options)
+    find(task, 1, Run())
+    assert Counter(operation_of(t.genotype) for t in task.trained) == dict.fromkeys(OPERATIONS, 4)
+    assert len({t.genotype.to_json() for t in task.trained}) == 10
 
 
 def test_offsets_are_deviations_from_one_start() -> None:
     options = replace(SMALL, strategy="tpe", trials=6, train_epochs=1)
-    found = find(data_of(planted()), options, 1, Run())
+    task = WatchedTask(data_of(planted()), options)
+    find(task, 1, Run())
     mlps = torch.stack(
         [
-            torch.cat([torch.tensor(v).flatten() for v in c.genotype.continuous.values()])
-            for c in found.candidates
-            if c.frozen
+            torch.cat([torch.tensor(v).flatten() for v in t.genotype.continuous.values()])
+            for t in task.trained
+            if t.name.endswith("frozen")
         ]
     )
     assert mlps.shape == (6, 50)  # two MLPs of 8 + 8 + 8 + 1 numbers
@@ -104,38 +158,45 @@ def test_three_entities_are_searched_by_the_same_code() -> None:
     frame = synthetic(Synthetic(users=40, items=30, ratings=900), seed=0)
     frame.insert(2, "daytime", ["morning", "noon", "night"] * 300)
     parts = split(frame, seed=0)
-    found = find(data_of(parts), SMALL, 1, Run())
-    assert found.model.encoder.columns == ("user", "item", "daytime")
-    assert len(found.model.predict(parts.test.frame())) == len(parts.test)
+    task = RatingTask(data_of(parts), SMALL)
+    model = task.model(find(task, 1, Run()))
+    assert model.encoder.columns == ("user", "item", "daytime")
+    assert len(model.predict(parts.test.frame())) == len(parts.test)
 
 
 @pytest.mark.parametrize("operation", ["plus", "multiply"])
 def test_the_planted_function_is_found(operation: str) -> None:
     parts = planted(operation, seed=3, ratings=8000)
     data, options = data_of(parts), SearchOptions()
-    test = data.judge(parts.test)
-
-    def rmse(found: Found) -> float:
-        return errors(found.model.rate(test), test, data.scale)["rmse"]
-
     one = replace(options, restarts=1, finalists=1)
-    truth = rmse(find(data, one, 1, Run(), (operation,)))
-    assert (
-        rmse(find(data, options, 1, Run())) <= 1.02 * truth
-    )  # few ratings: benchmarks/planted.py has the figures
+    truth = found_rmse(RatingTask(data, one, functions=(operation,)), parts)
+    # few ratings: benchmarks/planted.py has the figures
+    assert found_rmse(RatingTask(data, options), parts) <= 1.02 * truth
+
+
+def found_rmse(task: RatingTask, parts: Splits) -> float:
+    """Of what a search finds."""
+    test, model = task.data.judge(parts.test), task.model(find(task, 1, Run()))
+    return errors(model.rate(test), test, task.data.scale)["rmse"]
 
 
 def test_a_finished_run_comes_back_from_its_checkpoint() -> None:
-    data, checkpoint = data_of(planted()), Checkpoint()
-    first = find(data, SMALL, 1, Run(checkpoint))
-    again = find(data, SMALL, 1, Run(checkpoint))
+    task = RatingTask(data_of(planted()), SMALL)
+    run = Run()
+    first, again = find(task, 1, run), find(task, 1, run)
     assert facts(again) == facts(first)
-    assert again.candidates[0].history == first.candidates[0].history  # times too: not run again
+    assert again.trainings == first.trainings  # times too: not run again
+    from_checkpoint = find(task, 1, Run(run.checkpoint))  # its trials' files are lost
+    assert facts(from_checkpoint) == facts(first)
+    assert from_checkpoint.trainings == first.trainings
 
 
-def test_settling_on_a_genotype_trains_that_one() -> None:
+def test_a_genotype_is_trained_alone_both_ways() -> None:
     data = data_of(planted())
-    genotype = find(data, SMALL, 1, Run()).model.genotype
-    found = settle({"file": genotype}, data, TrainOptions(embedding_dim=2), 3, 5, Run())
-    assert found.model.genotype == genotype
-    assert [len(c.history) for c in found.candidates] == [3, 3]
+    genotype = find(RatingTask(data, SMALL), 1, Run()).genotype
+    task = RatingTask(data, TrainOptions(embedding_dim=2), epochs=3)
+    found = train(task, "file", genotype, 5, Run())
+    assert found.genotype == genotype
+    assert task.model(found).genotype == genotype
+    assert [len(history) for history in found.trainings.values()] == [3, 3]
+    assert all(" of file, MLPs " in name for name in found.trainings)

@@ -13,7 +13,7 @@ from sif.baselines.deep import NCF, DeepWide
 from sif.baselines.lightgcn import LAYERS
 from sif.baselines.svdpp import SVDpp
 from sif.options import TrainOptions
-from tests.sif.baselines.tables import ITEMS, USERS, data
+from sif.testing import ITEMS, USERS, small_data
 
 DIM = 4
 
@@ -22,7 +22,7 @@ def made(name: str, entities: int = 2, *, biases: bool = True, moved: bool = Tru
     """A model whose parameters are away from their start values."""
     generator = torch.Generator().manual_seed(0)
     options = TrainOptions(embedding_dim=DIM, biases=biases)
-    model = BASELINES[name](data(entities), options, generator)
+    model = BASELINES[name](small_data(entities), options, generator)
     with torch.no_grad():
         for parameter in model.parameters():
             if moved:
@@ -88,7 +88,7 @@ OTHERS = ("tucker", "fm", "hofm", "cml")
 )
 def test_a_rating_is_the_formula(name: str, entities: int, biases: bool) -> None:
     model = made(name, entities, biases=biases)
-    rows = data(entities).train.rows[:, :8]
+    rows = small_data(entities).train.rows[:, :8]
     rating, _ = model.rate(rows)
     for i in range(rows.shape[1]):
         embeddings, bias = vectors(model, rows[:, i])
@@ -104,7 +104,7 @@ def test_biases_are_part_of_some_models_whatever_the_options() -> None:
 def test_svdpp() -> None:
     model = made("svdpp")
     assert isinstance(model, SVDpp)
-    train = data(2).train.rows
+    train = small_data(2).train.rows
     rating, looked_up = model.rate(train)
     for i, (user, item) in enumerate(train.T.tolist()):
         rated = [j - USERS for u, j in train.T.tolist() if u == user]
@@ -118,7 +118,7 @@ def test_svdpp() -> None:
 
 def test_lightgcn_against_dense_matrices() -> None:
     model = made("lightgcn")
-    train, nodes = data(2).train.rows, USERS + ITEMS
+    train, nodes = small_data(2).train.rows, USERS + ITEMS
     adjacency = torch.zeros(nodes, nodes)
     adjacency[train[0], train[1]] = 1
     adjacency += adjacency.clone().T
@@ -139,7 +139,7 @@ def test_lightgcn_against_dense_matrices() -> None:
 
 @pytest.mark.parametrize("entities", [2, 3])
 def test_hidden_layers(entities: int) -> None:
-    rows = data(entities).train.rows[:, :8]
+    rows = small_data(entities).train.rows[:, :8]
     for name in ("deep_wide", "ncf"):
         model = made(name, entities)
         assert isinstance(model, DeepWide | NCF)
@@ -160,8 +160,8 @@ def test_hidden_layers(entities: int) -> None:
 @pytest.mark.parametrize("dim", [1, 2, 5, 8])
 def test_convncf_starts_as_a_product(dim: int) -> None:
     options = TrainOptions(embedding_dim=dim)
-    model = ConvNCF(data(2), options, torch.Generator().manual_seed(0))
-    rows = data(2).train.rows
+    model = ConvNCF(small_data(2), options, torch.Generator().manual_seed(0))
+    rows = small_data(2).train.rows
     user, item = model.embeddings.look_up(rows)[..., :dim]
     assert torch.allclose(model.rate(rows)[0], (user * item).sum(1) / sqrt(dim), atol=1e-6)
 
@@ -169,7 +169,7 @@ def test_convncf_starts_as_a_product(dim: int) -> None:
 def test_convncf_is_convolutions() -> None:
     model = made("convncf")
     assert isinstance(model, ConvNCF)
-    rows = data(2).train.rows[:, :8]
+    rows = small_data(2).train.rows[:, :8]
     rating, _ = model.rate(rows)
     for i in range(rows.shape[1]):
         (user, item), bias = vectors(model, rows[:, i])

@@ -5,14 +5,14 @@ import torch
 
 from sif.baselines.general import DECISIONS, GeneralMLP
 from sif.options import TrainOptions
-from tests.sif.baselines.tables import data
+from sif.testing import small_data
 
 
 @pytest.mark.parametrize("widths", [(), (4,), (16, 2, 8)])
 @pytest.mark.parametrize("entities", [2, 3])
 def test_a_rating_is_the_chain_of_layers(widths: tuple[int, ...], entities: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    model = GeneralMLP(data(entities), TrainOptions(embedding_dim=4), generator, widths)
+    model = GeneralMLP(small_data(entities), TrainOptions(embedding_dim=4), generator, widths)
     embeddings = torch.randn(entities, 7, 4, generator=generator)
     x = torch.cat(embeddings.unbind(), 1)
     linear = [m for m in model.deep.modules() if isinstance(m, torch.nn.Linear)]

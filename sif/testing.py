@@ -1,0 +1,269 @@
+"""Contract tests for baselines and objectives of your own.
+
+Inherit from a contract in a test file of yours, and override its fixtures; pytest is needed.
+"""
+
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nasp.errors import NaspError
+from nasp.runs.context import Run
+from nasp.training.optimization import descend
+from sif.baselines import Baseline
+from sif.baselines.fixed import BiasedMF
+from sif.baselines.train import fit_baseline
+from sif.data import Synthetic, synthetic
+from sif.data.search_data import Data
+from sif.fit import adagrad
+from sif.objectives import loss
+from sif.options import TrainOptions
+
+USERS, ITEMS = 12, 9
+
+
+@cache
+def small_data(entities: int) -> Data:
+    """60 training ratings and 30 validation ratings; every id has some training rating.
+
+    Args:
+        entities: 2 are users and items; each further one is a context of three values.
+    """
+    frame = synthetic(Synthetic(users=USERS, items=ITEMS, ratings=90), seed=0)
+    generator = np.random.default_rng(0)
+    for n in range(entities - 2):
+        frame[f"context{n}"] = generator.integers(3, size=len(frame))
+    return Data.of(frame[:60], frame[60:])
+
+
+class BaselineContract:
+    """Tests of a baseline. Inherit from it, and override the fixture `baseline`.
+
+    Attributes:
+        baseline: Fixture: the class.
+        entities: Fixture: how many entities the ratings have; as few as it takes by default.
+    """
+
+    @pytest.fixture
+    def baseline(self) -> Any:
+        """The class, see `sif.baselines.Baseline`."""
+        raise NotImplementedError("override the fixture `baseline`")
+
+    @pytest.fixture
+    def entities(self, baseline: Any) -> int:
+        """How many entities the ratings have."""
+        least: int = baseline.least
+        return least
+
+    @pytest.mark.parametrize("biases", [True, False])
+    @pytest.mark.parametrize("dim", [1, 5])
+    def test_its_ratings_and_what_it_looked_up_have_their_shapes(
+        self, baseline: Any, entities: int, biases: bool, dim: int
+    ) -> None:
+        """Whatever the length of embeddings, with and without biases, for no ratings too."""
+        rows = small_data(entities).train.rows
+        model = made(baseline, entities, TrainOptions(embedding_dim=dim, biases=biases))
+        rating, looked_up = model.rate(rows)
+        assert rating.shape == (rows.shape[1],)
+        assert looked_up.shape[0] >= entities
+        assert looked_up.shape[1] == rows.shape[1]
+        assert rating.isfinite().all()
+        empty, _ = model.rate(rows[:, :0])
+        assert empty.shape == (0,)
+
+    @pytest.mark.parametrize("penalty", ["squared", "norm"])
+    def test_its_loss_falls_and_each_parameter_is_trained(
+        self, baseline: Any, entities: int, penalty: Literal["squared", "norm"]
+    ) -> None:
+        """With both penalties, in 30 steps on all ratings."""
+        options = TrainOptions(embedding_dim=3, penalty=penalty, weight_decay=1e-3)
+        model, train = made(baseline, entities, options), small_data(entities).train
+        parameters = list(model.parameters())
+        optimizer = adagrad([{"params": parameters}], options)
+        losses = []
+        for _ in range(30):
+            batch = train.rows, train.ratings
+            objective = loss(model(batch), train.ratings, options)
+            losses.append(float(objective.detach()))
+            descend(objective, parameters, optimizer)
+            model.constrain()
+        assert torch.tensor(losses).isfinite().all()
+        assert losses[-1] < 0.95 * losses[0]
+        assert all(p.grad is not None for p in parameters), "a parameter that is not used"
+
+    def test_the_same_seed_trains_the_same_model(self, baseline: Any, entities: int) -> None:
+        """And another seed another one; the global random numbers are not touched."""
+
+        def trained(seed: int) -> dict[str, Tensor]:
+            generator = torch.Generator().manual_seed(seed)
+            data = small_data(entities)
+            model = baseline(data, OPTIONS, generator)
+            fit_baseline("baseline", model, data, OPTIONS, epochs=2, generator=generator, run=Run())
+            state: dict[str, Tensor] = model.state_dict()
+            return state
+
+        torch.manual_seed(1)
+        state = torch.get_rng_state()
+        first = trained(0)
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.manual_seed(2)
+        again, other = trained(0), trained(1)
+        assert all(torch.equal(first[key], again[key]) for key in first)
+        assert not all(torch.equal(first[key], other[key]) for key in first)
+
+    def test_its_state_is_the_whole_model(self, baseline: Any, entities: int) -> None:
+        """A model that loads the state of another one rates as that one does."""
+        rows = small_data(entities).valid.rows
+        one, other = (made(baseline, entities, seed=seed) for seed in (0, 1))
+        assert not torch.equal(one.rate(rows)[0], other.rate(rows)[0])
+        other.load_state_dict(one.state_dict())
+        assert torch.equal(one.rate(rows)[0], other.rate(rows)[0])
+
+    def test_the_penalty_covers_what_was_looked_up(self, baseline: Any, entities: int) -> None:
+        """The embeddings and biases of the ratings' entities first, then what else it has."""
+        model, train = made(baseline, entities), small_data(entities).train
+        rating, looked_up = model((train.rows, train.ratings))
+        assert torch.equal(rating, model.rate(train.rows)[0])
+        assert torch.equal(looked_up[:entities], model.embeddings.look_up(train.rows))
+        error = (rating - train.ratings).square().mean()
+        penalty = looked_up.square().sum() / len(rating)
+        found = loss((rating, looked_up), train.ratings, OPTIONS)
+        torch.testing.assert_close(found, error + OPTIONS.weight_decay * penalty)
+
+    def test_batches_do_not_matter(self, baseline: Any, entities: int) -> None:
+        """A rating is the same in whatever batch it is predicted."""
+        model, rows = made(baseline, entities), small_data(entities).train.rows
+        parts = torch.cat([model.rate(part)[0] for part in torch.split(rows, 7, dim=1)])
+        assert torch.allclose(model.rate(rows)[0], parts, atol=1e-6)
+
+    def test_its_constraints_are_projections(self, baseline: Any, entities: int) -> None:
+        """The start obeys them, and what they were applied to does not move again."""
+        model = made(baseline, entities)
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        model.constrain()
+        for key, value in model.state_dict().items():
+            assert torch.allclose(value, before[key], atol=1e-6), f"{key} starts outside"
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(100)
+        model.constrain()
+        once = {key: value.clone() for key, value in model.state_dict().items()}
+        model.constrain()
+        assert all(torch.allclose(once[k], v, atol=1e-6) for k, v in model.state_dict().items())
+
+    def test_it_takes_the_entities_that_it_says(self, baseline: Any) -> None:
+        """And refuses ratings by more or fewer in one line."""
+        for entities in (2, 3, 4):
+            if baseline.takes(entities):
+                rows = small_data(entities).train.rows
+                assert made(baseline, entities).rate(rows)[0].isfinite().all()
+            else:
+                with pytest.raises(NaspError, match=f"takes .* entities, .* have {entities}"):
+                    made(baseline, entities)
+
+
+class ObjectiveContract:
+    """Tests of an objective. Inherit from it, and override the fixture `objective`.
+
+    Attributes:
+        objective: Fixture: the function.
+        ratings: Fixture: what is to be predicted, `(ratings,)`; normal numbers by default.
+    """
+
+    @pytest.fixture
+    def objective(self) -> Any:
+        """The function, see `sif.objectives`."""
+        raise NotImplementedError("override the fixture `objective`")
+
+    @pytest.fixture
+    def ratings(self) -> Tensor:
+        """What is to be predicted, float64 `(ratings,)`."""
+        return torch.randn(12, generator=torch.Generator().manual_seed(0)).double()
+
+    @pytest.fixture
+    def predictions(self, ratings: Tensor) -> Tensor:
+        """Some predictions, float64 `(ratings,)`, of which none is right."""
+        generator = torch.Generator().manual_seed(1)
+        return torch.randn(len(ratings), generator=generator).double()
+
+    def test_it_is_a_finite_scalar(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """Of the type of the predictions; it changes none of its arguments."""
+        for dtype in (torch.float32, torch.float64):
+            arguments = predictions.to(dtype), ratings.to(dtype)
+            before = [argument.clone() for argument in arguments]
+            value = objective(*arguments)
+            assert value.shape == ()
+            assert value.dtype == dtype
+            assert value.isfinite()
+            assert all(torch.equal(*pair) for pair in zip(arguments, before, strict=True))
+
+    def test_each_prediction_has_a_gradient(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """It is finite, and the derivative of the value."""
+        x = predictions.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(objective(x, ratings), x)
+        assert gradient.isfinite().all()
+        assert (gradient != 0).all()
+        assert torch.autograd.gradcheck(lambda p: objective(p, ratings), x)
+
+    def test_a_step_against_the_gradient_lowers_it(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """It is something to minimise."""
+        x = predictions.clone().requires_grad_()
+        value = objective(x, ratings)
+        (gradient,) = torch.autograd.grad(value, x)
+        assert objective(predictions - 1e-3 * gradient, ratings) < value
+
+    def test_the_order_of_the_batch_does_not_matter(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """Ratings are drawn in any order."""
+        order = torch.randperm(len(ratings), generator=torch.Generator().manual_seed(2))
+        shuffled = objective(predictions[order], ratings[order])
+        torch.testing.assert_close(shuffled, objective(predictions, ratings))
+
+    def test_it_is_the_mean_over_the_batch(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """Of what it is for each rating alone: the size of a batch changes no learning rate."""
+        pairs = zip(torch.split(predictions, 1), torch.split(ratings, 1), strict=True)
+        alone = torch.stack([objective(*pair) for pair in pairs])
+        torch.testing.assert_close(objective(predictions, ratings), alone.mean())
+
+    def test_it_draws_nothing_at_random(
+        self, objective: Any, predictions: Tensor, ratings: Tensor
+    ) -> None:
+        """The same arguments have the same value."""
+        before = torch.get_rng_state()
+        first, second = (objective(predictions, ratings) for _ in range(2))
+        assert torch.equal(first, second)
+        assert torch.equal(torch.get_rng_state(), before)
+
+    def test_a_model_learns_by_it(self, objective: Any, ratings: Tensor) -> None:
+        """On training data that are these ratings, a model's mean loss falls."""
+        model, rows = made(BiasedMF, 2), small_data(2).train.rows[:, : len(ratings)]
+        truth, parameters = ratings.float(), list(model.parameters())
+        optimizer = adagrad([{"params": parameters}], OPTIONS)
+        losses = []
+        for _ in range(30):
+            value = objective(model.rate(rows)[0], truth)
+            losses.append(float(value.detach()))
+            descend(value, parameters, optimizer)
+        assert losses[-1] < 0.9 * losses[0]
+
+
+OPTIONS = TrainOptions(embedding_dim=3, batch_size=16)
+
+
+def made(baseline: Any, entities: int, options: TrainOptions = OPTIONS, seed: int = 0) -> Baseline:
+    """A baseline for `small_data(entities)`, with fresh weights."""
+    model: Baseline = baseline(small_data(entities), options, torch.Generator().manual_seed(seed))
+    return model
