@@ -83,3 +83,21 @@ def test_eta_prefers_operations_of_few_parameters() -> None:
 
     free, priced = weight_of_convolutions(0.0), weight_of_convolutions(1.0)
     assert priced < free - 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("nasp", "probe_fraction", 1.5),
+        ("nasp", "probe_fraction", 0.0),
+        ("nasp", "eta", -0.1),
+        ("darts", "learning_rate", 0.0),
+        ("darts", "weight_decay", -1.0),
+        ("single_level", "betas", (0.9, 1.0)),
+        ("darts2", "learning_rate", float("nan")),
+        ("darts2", "hessian", "approximate"),
+    ],
+)
+def test_an_option_out_of_range_is_named(name: str, option: str, value: object) -> None:
+    with pytest.raises(NaspError, match=rf"^{option} is "):
+        ONE_SHOT[name].Options(**{option: value})
