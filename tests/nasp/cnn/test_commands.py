@@ -148,18 +148,20 @@ def test_same_seed_same_search_killed_or_not(
 @pytest.mark.usefixtures("no_pictures")
 def test_the_best_epoch_by_validation_is_what_was_found(photos: Path, tmp_path: Path) -> None:
     """Or the last one, if that is asked for; never one of the warm-up."""
-    options = [*SEARCH, "--epochs", "4", "--strategy.learning_rate", "0.2", "--seed", "5"]
-    found = {
-        answer: run(cnn_search.main, options, photos, tmp_path / answer, "--answer", answer)
-        for answer in ("best", "last")
-    }
-    (file,) = (tmp_path / "best" / "checkpoint").glob("search-*.pt")
-    history = torch.load(file, weights_only=True)["state"]["history"]
-    accuracies = [epoch["valid/accuracy"] for epoch in history]
-    assert max(accuracies) > accuracies[-1]  # else the two answers would be one
-    assert found["best"]["metrics"]["valid/accuracy"] == max(accuracies)
-    assert found["last"]["metrics"]["valid/accuracy"] == accuracies[-1]
-    assert found["best"]["genotype"] != found["last"]["genotype"]
+    options = [*SEARCH, "--epochs", "4", "--strategy.learning_rate", "0.2"]
+    for seed in ("12", "17", "4", "22"):  # of most seeds the last epoch is among the best
+        folder = tmp_path / seed
+        best = run(cnn_search.main, options, photos, folder, "--seed", seed)
+        (file,) = (folder / "checkpoint").glob("search-*.pt")
+        history = torch.load(file, weights_only=True)["state"]["history"]
+        accuracies = [epoch["valid/accuracy"] for epoch in history]
+        if max(accuracies) > accuracies[-1]:
+            break
+    assert best["metrics"]["valid/accuracy"] == max(accuracies) > accuracies[-1]
+    more = ["--seed", seed, "--answer", "last"]
+    last = run(cnn_search.main, options, photos, tmp_path / "last", *more)
+    assert last["metrics"]["valid/accuracy"] == accuracies[-1]
+    assert best["genotype"] != last["genotype"]
 
 
 @pytest.mark.usefixtures("no_pictures")
