@@ -10,11 +10,13 @@ from nasp.registry import attribute
 if TYPE_CHECKING:
     from nasp.testing.samplers import SamplerContract
     from nasp.testing.strategies import StrategyContract
+    from nasp.testing.tasks import TaskContract
     from nasp.testing.toys import ToyCNN, ToyOptions, ToyRNN, ToySpace, ToyTask
 
 PLACES = {
     "SamplerContract": "nasp.testing.samplers:SamplerContract",
     "StrategyContract": "nasp.testing.strategies:StrategyContract",
+    "TaskContract": "nasp.testing.tasks:TaskContract",
     "ToyCNN": "nasp.testing.toys:ToyCNN",
     "ToyOptions": "nasp.testing.toys:ToyOptions",
     "ToyRNN": "nasp.testing.toys:ToyRNN",
@@ -25,6 +27,7 @@ PLACES = {
 __all__ = [
     "SamplerContract",
     "StrategyContract",
+    "TaskContract",
     "ToyCNN",
     "ToyOptions",
     "ToyRNN",
