@@ -1,6 +1,7 @@
 """The order of the packages: what each may import, read from the imports themselves."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -136,3 +137,15 @@ def test_tests_and_benchmarks_import_public_names(folder: str) -> None:
             ):
                 private = [a.name for a in node.names if a.name.startswith("_")]
                 assert not private, f"{path}:{node.lineno} imports {private}"
+
+
+@pytest.mark.parametrize(
+    "package",
+    [name for name in TREES if (ROOT / name.replace(".", "/") / "__init__.py").exists()],
+)
+def test_public_names_are_there(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in getattr(module, "__all__", ()):
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError):
+        module.no_such_name  # noqa: B018

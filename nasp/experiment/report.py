@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from rich.console import Console
 
 from nasp.core.genotype import Genotype
 from nasp.experiment.run_folder import CONFIG
-from nasp.metric import Metrics
+from nasp.metric import Metric, Metrics
+from nasp.runs import plots
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Report(ABC):
         metrics: By tracking name.
         seconds: Wall time of the parts, of all the times that the run was started.
         epochs: Of the run's own curves; the metrics are logged at this step.
+        monitor: What validation chooses by.
+        searches: Metrics by epoch of the searches on shared weights, by their names.
     """
 
     genotype: Genotype
     metrics: Metrics
     seconds: Mapping[str, float]
     epochs: int
+    monitor: Metric
+    searches: Mapping[str, Sequence[Metrics]] = MappingProxyType({})
 
     def curve(self) -> Sequence[Metrics]:
         """Metrics by epoch that belong to the run itself, in case no phase has logged them."""
@@ -76,7 +82,11 @@ class Report(ABC):
         """
         path = folder / "genotype.json"
         self.genotype.save(path)
-        return [folder / CONFIG, folder / "result.json", path, *self.draw(folder)]
+        files = [folder / CONFIG, folder / "result.json", path, *self.draw(folder)]
+        if self.searches:
+            files.append(folder / "search_records.png")
+            plots.search_records(self.searches, self.monitor, files[-1])
+        return files
 
     @abstractmethod
     def draw(self, folder: Path) -> list[Path]:

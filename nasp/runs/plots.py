@@ -89,6 +89,54 @@ def curves(
     save(figure, path)
 
 
+def search_records(
+    searches: Mapping[str, Sequence[Mapping[str, float]]], monitor: Metric, path: Path
+) -> None:
+    """Draw how searches on shared weights moved: change of `A`, choices, time, discretisation gap.
+
+    Args:
+        searches: Metrics of each epoch, see `nasp.search.one_shot.search`, by the searches' names.
+        monitor: The metric whose values are drawn of the discrete and of the relaxed network.
+        path: The PNG to write.
+
+    Raises:
+        OSError: The picture cannot be written.
+    """
+    panels: dict[str, dict[str, str]] = {  # by label: the lines' names and their metrics
+        "change of the weights A (norm)": {"": "arch/change"},
+        "choices that changed": {"": "arch/flips"},
+        "seconds of the steps": {
+            " weights": "time/weights_s",
+            " architecture": "time/architecture_s",
+        },
+    }
+    relaxed = monitor.on("relaxed").name
+    if all(relaxed in history[0] for history in searches.values()):
+        discrete = monitor.on("valid")
+        panels[discrete.label] = {" discrete": discrete.name, " relaxed": relaxed}
+    figure = new_figure(4.5 * len(panels), 4)
+    figure.suptitle("How the search moved")
+    for axes, (label, lines) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for position, (search, history) in enumerate(searches.items()):
+            for (suffix, name), line in zip(lines.items(), STYLES, strict=False):
+                values = [epoch[name] for epoch in history]
+                axes.plot(
+                    range(1, len(values) + 1),
+                    values,
+                    label=search + suffix,
+                    color=COLOURS[position % len(COLOURS)],
+                    linestyle=line,
+                    marker="o" if len(values) == 1 else None,  # one point would not be seen
+                )
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.grid(color="0.9")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if len(searches) > 1 or len(lines) > 1:
+            axes.legend(frameon=False, fontsize="small")
+    save(figure, path)
+
+
 def weights(
     names: Sequence[str], values: Sequence[Sequence[float]], path: Path, title: str
 ) -> None:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from nasp.registry import attribute
 
 if TYPE_CHECKING:
+    from nasp.testing.metrics import MetricContract
     from nasp.testing.samplers import SamplerContract
     from nasp.testing.strategies import StrategyContract
     from nasp.testing.tasks import TaskContract
     from nasp.testing.toys import ToyCNN, ToyOptions, ToyRNN, ToySpace, ToyTask
 
 PLACES = {
+    "MetricContract": "nasp.testing.metrics:MetricContract",
     "SamplerContract": "nasp.testing.samplers:SamplerContract",
     "StrategyContract": "nasp.testing.strategies:StrategyContract",
     "TaskContract": "nasp.testing.tasks:TaskContract",
@@ -25,6 +27,7 @@ PLACES = {
 }
 
 __all__ = [
+    "MetricContract",
     "SamplerContract",
     "StrategyContract",
     "TaskContract",

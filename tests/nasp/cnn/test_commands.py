@@ -34,7 +34,7 @@ from tests.nasp.cnn.data.made import image_bytes, random_images, write_folders, 
 SMALL = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--device", "cpu", "--quiet"]
 SEARCH = [*SMALL, "--epochs", "2", "--images", "32", "--trials", "2", "--train_epochs", "1"]
 TRAIN = [*SMALL, "--epochs", "3", "--cutout", "2", "--drop_path_prob", "0.3", "--validation", "8"]
-PICTURES = {"cells.png", "cells.svg", "search.png"}
+PICTURES = {"cells.png", "cells.svg", "search.png", "search_records.png"}
 Main = Callable[[list[str]], None]
 
 
@@ -79,7 +79,7 @@ def trained(
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "draw_cells", lambda *arguments: None)
-    for name in ("draw_weights", "curves"):
+    for name in ("draw_weights", "curves", "search_records"):
         monkeypatch.setattr(report.plots, name, lambda *arguments: None)
 
 

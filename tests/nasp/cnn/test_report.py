@@ -75,7 +75,7 @@ def test_edges_have_the_same_names_in_all_pictures(
         weight_name(d, s, o): 0.5 for d in decisions for s in d.sources for o in d.operations
     }
     found = Found(DARTS_V2, {}, {"search": [{**history(1)[0], **weights}]}, {})
-    report.SearchReport(task(), found).write(folder_of(tmp_path))
+    report.SearchReport(task(), found).draw(tmp_path)
     drawn = {text.get_text() for text in figures["cells.png"].findobj(Text)}
     for cell, first in (("normal", ": sep_conv_3x3"), ("reduce", ": max_pool_3x3")):
         titles = [axes.get_title() for axes in figures[f"weights_{cell}.png"].axes]

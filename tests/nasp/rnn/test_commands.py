@@ -38,7 +38,7 @@ def test_search_train_and_evaluate(
     assert f"{result_of(found)['metrics']['valid/perplexity']:.2f}" in shown
     assert {path.name for path in found.iterdir()} == {
         *("cell.png", "cell.svg", "checkpoint", "config.yaml", "genotype.json"),
-        *("result.json", "search.png", "trials", "weights.png"),
+        *("result.json", "search.png", "search_records.png", "trials", "weights.png"),
     }
     rnn_train.main([*data, *FAST, "--genotype", str(found), "--output", str(trained)])
     result = result_of(trained)

@@ -44,3 +44,31 @@ def test_labels_keep_apart_in_their_order(heights: list[float]) -> None:
     assert ordered[0] >= -1e-9 and ordered[-1] <= 1 + 1e-9
     assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(ordered))
     assert [moved.index(h) for h in ordered] == sorted(range(len(heights)), key=heights.__getitem__)
+
+
+@pytest.mark.parametrize("relaxed", [False, True])
+def test_the_records_of_searches_are_drawn(
+    relaxed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
+    names = ["arch/change", "arch/flips", "time/weights_s", "time/architecture_s", "valid/auc"]
+    names += ["relaxed/auc"] * relaxed
+    searches = {
+        search: [{name: scale * (i + epoch) for i, name in enumerate(names)} for epoch in range(3)]
+        for search, scale in (("search 1", 1.0), ("search 2", 2.0))
+    }
+    plots.search_records(searches, Metric("auc", larger_is_better=True), tmp_path / "r.png")
+    drawn = {
+        axes.get_ylabel(): {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+        for axes in figures[0].axes
+    }
+    assert drawn["choices that changed"] == {"search 1": [1, 2, 3], "search 2": [2, 4, 6]}
+    assert drawn["seconds of the steps"]["search 2 architecture"] == [6, 8, 10]
+    assert len(drawn) == 3 + relaxed
+    if relaxed:
+        assert drawn["validation auc"]["search 1 discrete"] == [4, 5, 6]
+        assert drawn["validation auc"]["search 1 relaxed"] == [5, 6, 7]
+    monkeypatch.undo()
+    plots.search_records(searches, Metric("auc", larger_is_better=True), tmp_path / "r.png")
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
