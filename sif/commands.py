@@ -54,11 +54,12 @@ def _opened(
     device = resolve_device(config.device)
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
+    start = time.perf_counter()
     splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
     read = time.perf_counter()
     data = Data.of(splits.train, splits.valid, device)
     splits.train.rest()  # the three are parts of one table, which is not needed for long
-    seconds = {"read": read - began, "prepare": time.perf_counter() - read}
+    seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
     name = _name(config.data)
     task = RatingTask(data, config, epochs)
