@@ -55,7 +55,7 @@ class RatingReport(Report):
         self.rows, self.metrics = self._evaluated(task, splits)
         self.metrics["model/parameters"] = self.model.network.size()
         self.model.add_rated(splits.test)
-        self.seconds, self.monitor, self.searches = found.seconds, task.monitor, found.searches
+        self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.epochs = len(self.curve())
 
     def curve(self) -> Sequence[Metrics]:

@@ -36,7 +36,7 @@ class SearchReport(Report):
         self.task, self.found, self.genotype = task, found, found.genotype
         valid = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
         self.metrics = {**valid, "model/parameters": published_size(found.genotype)}
-        self.seconds, self.monitor, self.searches = found.seconds, task.monitor, found.searches
+        self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.histories = found.searches or found.trainings
         self.epochs = max(map(len, self.histories.values()))
 
@@ -93,7 +93,7 @@ class TrainReport(Report):
             "model/parameters": parameters(network),
             "model/mult_adds": mult_adds(network, (3, images.size, images.size)),
         }
-        self.seconds, self.monitor = found.seconds, task.monitor
+        self.seconds, self.metric = found.seconds, task.metrics[0]
         self.epochs = len(self.history)
 
     def save_model(self, path: Path) -> bool:

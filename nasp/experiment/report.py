@@ -39,7 +39,7 @@ class Report(ABC):
         metrics: By tracking name.
         seconds: Wall time of the parts, of all the times that the run was started.
         epochs: Of the run's own curves; the metrics are logged at this step.
-        monitor: What validation chooses by.
+        metric: What validation chooses by.
         searches: Metrics by epoch of the searches on shared weights, by their names.
     """
 
@@ -47,7 +47,7 @@ class Report(ABC):
     metrics: Metrics
     seconds: Mapping[str, float]
     epochs: int
-    monitor: Metric
+    metric: Metric
     searches: Mapping[str, Sequence[Metrics]] = MappingProxyType({})
 
     def curve(self) -> Sequence[Metrics]:
@@ -85,7 +85,7 @@ class Report(ABC):
         files = [folder / CONFIG, folder / "result.json", path, *self.draw(folder)]
         if self.searches:
             files.append(folder / "search_records.png")
-            plots.search_records(self.searches, self.monitor, files[-1])
+            plots.search_records(self.searches, self.metric, files[-1])
         return files
 
     @abstractmethod

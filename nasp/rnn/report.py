@@ -27,7 +27,7 @@ class SearchReport(Report):
     def __init__(self, task: TextTask, found: Found) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
         self.metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
-        self.seconds, self.monitor, self.searches = found.seconds, task.monitor, found.searches
+        self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.histories = found.searches or found.trainings
         self.epochs = max(map(len, self.histories.values()))
 
@@ -73,7 +73,7 @@ class TrainReport(Report):
             **evaluate_exactly(self.network, task.corpus.test.to(task.device), "test"),
             "model/parameters": sum(p.numel() for p in self.network.parameters()),
         }
-        self.seconds, self.monitor = found.seconds, task.monitor
+        self.seconds, self.metric = found.seconds, task.metrics[0]
         self.epochs = len(self.history)
 
     def save_model(self, path: Path) -> bool:

@@ -90,13 +90,13 @@ def curves(
 
 
 def search_records(
-    searches: Mapping[str, Sequence[Mapping[str, float]]], monitor: Metric, path: Path
+    searches: Mapping[str, Sequence[Mapping[str, float]]], metric: Metric, path: Path
 ) -> None:
     """Draw how searches on shared weights moved: change of `A`, choices, time, discretisation gap.
 
     Args:
         searches: Metrics of each epoch, see `nasp.search.one_shot.search`, by the searches' names.
-        monitor: The metric whose values are drawn of the discrete and of the relaxed network.
+        metric: Drawn of the validation data, of the discrete and of the relaxed network.
         path: The PNG to write.
 
     Raises:
@@ -110,9 +110,9 @@ def search_records(
             " architecture": "time/architecture_s",
         },
     }
-    relaxed = monitor.on("relaxed").name
+    relaxed = metric.on("relaxed").name
     if all(relaxed in history[0] for history in searches.values()):
-        discrete = monitor.on("valid")
+        discrete = metric.on("valid")
         panels[discrete.label] = {" discrete": discrete.name, " relaxed": relaxed}
     figure = new_figure(4.5 * len(panels), 4)
     figure.suptitle("How the search moved")
