@@ -5,7 +5,7 @@ of `name` and the class's own options: `"nasp"`, `{"name": "nasp", "eta": 0.1}`.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -145,17 +145,24 @@ def _field(options: object, name: str) -> "dataclasses.Field[Any]":
     return field
 
 
-def attribute(package: str, places: Mapping[str, str], name: str) -> Any:
-    """A public name of a package that imports nothing until it is used (PEP 562).
+def lazily(package: str, **names: str) -> tuple[list[str], Callable[[str], Any]]:
+    """The public names of a package, imported when they are used: `__all__` and `__getattr__`.
 
     Args:
-        package: Its name, for the message.
-        places: Where its public names are, as in `Registry`.
-        name: What is asked for.
-
-    Raises:
-        AttributeError: The package has no such name.
+        package: Its name.
+        names: For each of its modules the public names, with blanks between them.
     """
-    if name not in places:
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    return Registry[Any](places)[name]
+    places = Registry[Any](
+        {
+            name: f"{package}.{module}:{name}"
+            for module, listed in names.items()
+            for name in listed.split()
+        }
+    )
+
+    def __getattr__(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return places[name]
+
+    return sorted(places), __getattr__

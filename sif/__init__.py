@@ -1,20 +1,16 @@
 """Searches the interaction function of collaborative filtering (SIF, arXiv 1906.12091)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import attribute
+from nasp.registry import lazily
 
 if TYPE_CHECKING:
-    from sif.estimator import InteractionSearch
-    from sif.recommender import InteractionModel
-
-PLACES = {
-    "InteractionModel": "sif.recommender:InteractionModel",
-    "InteractionSearch": "sif.estimator:InteractionSearch",
-}
-
-__all__ = ["InteractionModel", "InteractionSearch"]
+    from sif.estimator import InteractionSearch as InteractionSearch
+    from sif.recommender import InteractionModel as InteractionModel
 
 
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    estimator="InteractionSearch",
+    recommender="InteractionModel",
+)

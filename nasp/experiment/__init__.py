@@ -1,30 +1,20 @@
 """A command's run: its options, its folder, its record and its report."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import attribute
+from nasp.registry import lazily
 
 if TYPE_CHECKING:
-    from nasp.experiment.experiment import Experiment
-    from nasp.experiment.report import Report, ServedModel
-    from nasp.experiment.run_folder import RunOptions, run_command
-
-PLACES = {
-    "Experiment": "nasp.experiment.experiment:Experiment",
-    "Report": "nasp.experiment.report:Report",
-    "RunOptions": "nasp.experiment.run_folder:RunOptions",
-    "ServedModel": "nasp.experiment.report:ServedModel",
-    "run_command": "nasp.experiment.run_folder:run_command",
-}
-
-__all__ = [
-    "Experiment",
-    "Report",
-    "RunOptions",
-    "ServedModel",
-    "run_command",
-]
+    from nasp.experiment.experiment import Experiment as Experiment
+    from nasp.experiment.report import Report as Report
+    from nasp.experiment.report import ServedModel as ServedModel
+    from nasp.experiment.run_folder import RunOptions as RunOptions
+    from nasp.experiment.run_folder import run_command as run_command
 
 
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    experiment="Experiment",
+    report="Report ServedModel",
+    run_folder="RunOptions run_command",
+)

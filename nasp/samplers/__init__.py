@@ -1,12 +1,13 @@
 """The registry of samplers: a new one is a file here and a line below."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import Registry, attribute
+from nasp.registry import Registry, lazily
 
 if TYPE_CHECKING:
-    from nasp.samplers.base import Proposal, Sampler
-    from nasp.samplers.trial import Trial
+    from nasp.samplers.base import Proposal as Proposal
+    from nasp.samplers.base import Sampler as Sampler
+    from nasp.samplers.trial import Trial as Trial
 
 SAMPLERS: "Registry[type[Sampler]]" = Registry(
     {
@@ -17,14 +18,9 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
         "evolution": "nasp.samplers.evolution:Evolution",
     }
 )
-PLACES = {
-    "Proposal": "nasp.samplers.base:Proposal",
-    "Sampler": "nasp.samplers.base:Sampler",
-    "Trial": "nasp.samplers.trial:Trial",
-}
 
-__all__ = ["SAMPLERS", "Proposal", "Sampler", "Trial"]
-
-
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    base="Proposal Sampler",
+    trial="Trial",
+)

@@ -1,33 +1,23 @@
 """Searches: on shared weights, and by trials."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import attribute
-from nasp.search.options import STRATEGIES, SearchOptions, chosen_strategy
+from nasp.registry import lazily
 
 if TYPE_CHECKING:
-    from nasp.search.pipeline import Found, find, train
-    from nasp.search.task import Task, Trained
-
-PLACES = {
-    "Found": "nasp.search.pipeline:Found",
-    "Task": "nasp.search.task:Task",
-    "Trained": "nasp.search.task:Trained",
-    "find": "nasp.search.pipeline:find",
-    "train": "nasp.search.pipeline:train",
-}
-
-__all__ = [
-    "STRATEGIES",
-    "Found",
-    "SearchOptions",
-    "Task",
-    "Trained",
-    "chosen_strategy",
-    "find",
-    "train",
-]
+    from nasp.search.options import STRATEGIES as STRATEGIES
+    from nasp.search.options import SearchOptions as SearchOptions
+    from nasp.search.options import chosen_strategy as chosen_strategy
+    from nasp.search.pipeline import Found as Found
+    from nasp.search.pipeline import find as find
+    from nasp.search.pipeline import train as train
+    from nasp.search.task import Task as Task
+    from nasp.search.task import Trained as Trained
 
 
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    options="STRATEGIES SearchOptions chosen_strategy",
+    pipeline="Found find train",
+    task="Task Trained",
+)

@@ -1,12 +1,14 @@
 """The registry of strategies: a new one is a file here and a line below."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import Registry, attribute
+from nasp.registry import Registry, lazily
 
 if TYPE_CHECKING:
-    from nasp.strategies.base import Loss, Strategy
-    from nasp.strategies.gradient import GradientOptions, GradientStrategy
+    from nasp.strategies.base import Loss as Loss
+    from nasp.strategies.base import Strategy as Strategy
+    from nasp.strategies.gradient import GradientOptions as GradientOptions
+    from nasp.strategies.gradient import GradientStrategy as GradientStrategy
 
 ONE_SHOT: "Registry[type[Strategy]]" = Registry(
     {
@@ -16,15 +18,9 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
-PLACES = {
-    "GradientOptions": "nasp.strategies.gradient:GradientOptions",
-    "GradientStrategy": "nasp.strategies.gradient:GradientStrategy",
-    "Loss": "nasp.strategies.base:Loss",
-    "Strategy": "nasp.strategies.base:Strategy",
-}
 
-__all__ = ["ONE_SHOT", "GradientOptions", "GradientStrategy", "Loss", "Strategy"]
-
-
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    base="Loss Strategy",
+    gradient="GradientOptions GradientStrategy",
+)

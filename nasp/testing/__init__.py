@@ -3,41 +3,27 @@
 Inherit from a contract in a test file of yours, and override its fixtures; pytest is needed.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import attribute
+from nasp.registry import lazily
 
 if TYPE_CHECKING:
-    from nasp.testing.metrics import MetricContract
-    from nasp.testing.samplers import SamplerContract
-    from nasp.testing.strategies import StrategyContract
-    from nasp.testing.tasks import TaskContract
-    from nasp.testing.toys import ToyCNN, ToyOptions, ToyRNN, ToySpace, ToyTask
-
-PLACES = {
-    "MetricContract": "nasp.testing.metrics:MetricContract",
-    "SamplerContract": "nasp.testing.samplers:SamplerContract",
-    "StrategyContract": "nasp.testing.strategies:StrategyContract",
-    "TaskContract": "nasp.testing.tasks:TaskContract",
-    "ToyCNN": "nasp.testing.toys:ToyCNN",
-    "ToyOptions": "nasp.testing.toys:ToyOptions",
-    "ToyRNN": "nasp.testing.toys:ToyRNN",
-    "ToySpace": "nasp.testing.toys:ToySpace",
-    "ToyTask": "nasp.testing.toys:ToyTask",
-}
-
-__all__ = [
-    "MetricContract",
-    "SamplerContract",
-    "StrategyContract",
-    "TaskContract",
-    "ToyCNN",
-    "ToyOptions",
-    "ToyRNN",
-    "ToySpace",
-    "ToyTask",
-]
+    from nasp.testing.metrics import MetricContract as MetricContract
+    from nasp.testing.samplers import SamplerContract as SamplerContract
+    from nasp.testing.strategies import StrategyContract as StrategyContract
+    from nasp.testing.tasks import TaskContract as TaskContract
+    from nasp.testing.toys import ToyCNN as ToyCNN
+    from nasp.testing.toys import ToyOptions as ToyOptions
+    from nasp.testing.toys import ToyRNN as ToyRNN
+    from nasp.testing.toys import ToySpace as ToySpace
+    from nasp.testing.toys import ToyTask as ToyTask
 
 
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    metrics="MetricContract",
+    samplers="SamplerContract",
+    strategies="StrategyContract",
+    tasks="TaskContract",
+    toys="ToyCNN ToyOptions ToyRNN ToySpace ToyTask",
+)

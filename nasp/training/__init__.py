@@ -1,41 +1,26 @@
 """Training: the epoch loop, its steps, and where it computes."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import attribute
+from nasp.registry import lazily
 
 if TYPE_CHECKING:
-    from nasp.training.device import resolve_device
-    from nasp.training.loop import Outcome, run_epochs
-    from nasp.training.optimization import SGD, Adagrad, Adam, Losses, WeightStep, descend
-    from nasp.training.seeding import generator
-
-PLACES = {
-    "Adagrad": "nasp.training.optimization:Adagrad",
-    "Adam": "nasp.training.optimization:Adam",
-    "Losses": "nasp.training.optimization:Losses",
-    "Outcome": "nasp.training.loop:Outcome",
-    "SGD": "nasp.training.optimization:SGD",
-    "WeightStep": "nasp.training.optimization:WeightStep",
-    "descend": "nasp.training.optimization:descend",
-    "generator": "nasp.training.seeding:generator",
-    "resolve_device": "nasp.training.device:resolve_device",
-    "run_epochs": "nasp.training.loop:run_epochs",
-}
-
-__all__ = [
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "Losses",
-    "Outcome",
-    "WeightStep",
-    "descend",
-    "generator",
-    "resolve_device",
-    "run_epochs",
-]
+    from nasp.training.device import resolve_device as resolve_device
+    from nasp.training.loop import Outcome as Outcome
+    from nasp.training.loop import run_epochs as run_epochs
+    from nasp.training.optimization import SGD as SGD
+    from nasp.training.optimization import Adagrad as Adagrad
+    from nasp.training.optimization import Adam as Adam
+    from nasp.training.optimization import Losses as Losses
+    from nasp.training.optimization import WeightStep as WeightStep
+    from nasp.training.optimization import descend as descend
+    from nasp.training.seeding import generator as generator
 
 
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, PLACES, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    device="resolve_device",
+    loop="Outcome run_epochs",
+    optimization="Adagrad Adam Losses SGD WeightStep descend",
+    seeding="generator",
+)

@@ -1,11 +1,11 @@
 """Models that the found function is compared with, by name."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nasp.registry import Registry, attribute
+from nasp.registry import Registry, lazily
 
 if TYPE_CHECKING:
-    from sif.baselines.base import Baseline
+    from sif.baselines.base import Baseline as Baseline
 
 BASELINES: "Registry[type[Baseline]]" = Registry(
     {
@@ -37,8 +37,7 @@ def baselines_of(entities: int) -> list[str]:
     return [name for name, model in BASELINES.items() if model.takes(entities)]
 
 
-__all__ = ["BASELINES", "Baseline", "baselines_of"]
-
-
-def __getattr__(name: str) -> Any:
-    return attribute(__name__, {"Baseline": "sif.baselines.base:Baseline"}, name)
+__all__, __getattr__ = lazily(
+    __name__,
+    base="Baseline",
+)
