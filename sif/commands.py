@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from nasp.core.genotype import Genotype
+from nasp.data.fetch import say_on_stderr
 from nasp.experiment.experiment import Experiment
 from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
 from sif.config import SearchConfig, TrainConfig, say_nothing
 from sif.data import Splits
 from sif.data.card import find_card
-from sif.data.fetch import say_on_stderr
 from sif.data.search_data import Data
 from sif.report import RatingReport
 from sif.tasks import RatingTask
@@ -61,13 +61,13 @@ def _opened(
     splits.train.rest()  # the three are parts of one table, which is not needed for long
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
-    name = _name(config.data)
+    name = _name(config.data, config.data_dir)
     task = RatingTask(data, config, epochs)
     described = DataSet(name, splits.sha256(), rows)
     return Experiment(task, "rating", "sif", config, described, began, seconds), splits
 
 
-def _name(data: str) -> str:
+def _name(data: str, data_dir: Path | None) -> str:
     """The data set's own name, whatever alias or path it was given by."""
-    card = find_card(data)
+    card = find_card(data, data_dir)
     return Path(data).stem if card is None else card.name

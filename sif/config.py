@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from nasp.cli.option_checks import MANY, above_zero, at_most
+from nasp.data.fetch import Say, say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import RunOptions
 from sif.data import (
@@ -19,7 +20,6 @@ from sif.data import (
     synthetic,
 )
 from sif.data.card import find_card
-from sif.data.fetch import Say, say_on_stderr
 from sif.data.layout import Reading
 from sif.data.split import SplitBy
 from sif.options import SearchOptions, TrainOptions
@@ -89,7 +89,7 @@ class RatingOptions(Reading):
         if name == "synthetic":
             return Table.of(synthetic(self.synthetic, seed=seed))
         columns, transform = self.columns, self.rating_transform
-        if like is not None and (card := find_card(like)) is not None:
+        if like is not None and (card := find_card(like, self.data_dir)) is not None:
             columns, transform = columns or card.columns, transform or card.rating_transform
         return load(
             name,
@@ -120,7 +120,7 @@ class DataOptions(RatingOptions):
 
     def resolved(self) -> Self:
         """These options, with what the data set's card says where nothing is given."""
-        if (card := find_card(self.data)) is None:
+        if (card := find_card(self.data, self.data_dir)) is None:
             return self
         transform = None if card.rating_transform == "none" else card.rating_transform
         return replace(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from nasp.atomic_io import write_text
 from nasp.cli.config import to_yaml
+from nasp.data.fetch import say_on_stderr
 from nasp.experiment.run_folder import CONFIG, claim_output
 from nasp.runs.environment import describe
 from nasp.runs.progress import Progress
@@ -22,7 +23,6 @@ from sif.comparison.cells import Cell, measure, planned
 from sif.comparison.config import CompareConfig
 from sif.comparison.methods import methods_of
 from sif.config import say_nothing
-from sif.data.fetch import say_on_stderr
 
 
 def compare(config: CompareConfig) -> None:

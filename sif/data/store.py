@@ -4,32 +4,17 @@ import mmap
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO, Literal, Self, cast
 
 import numpy as np
 import pandas as pd
-from platformdirs import user_cache_path
 
+from nasp.data.fetch import cache_folder
 from nasp.errors import NaspError
 from sif.data.columns import entities
 
 IN_MEMORY = 1 << 25  # bytes of a column up to which it stays in memory
 BLOCK = 1 << 20  # rows that are worked on at once
-
-
-def cache_folder() -> Path:
-    """The user's cache: data sets that were downloaded, and columns that memory should not hold.
-
-    Raises:
-        NaspError: The user has no home folder, and no other is named.
-    """
-    try:
-        return user_cache_path("nasp", appauthor=False)
-    except RuntimeError as error:
-        raise NaspError(
-            "there is no home folder for the cache: set XDG_CACHE_HOME to a folder"
-        ) from error
 
 
 class Spool:

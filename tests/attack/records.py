@@ -17,7 +17,7 @@ import pytest
 import yaml
 from mlflow.exceptions import MlflowException
 
-import sif.data.card
+import nasp.data.cards
 from nasp.cli.package_files import resource
 from nasp.cnn.classify import blank
 from nasp.errors import NaspError
@@ -77,7 +77,8 @@ def cards(made: Made, folder: Path, random: Random) -> Iterator[Case]:
     (root / "other" / "card.yaml").write_text(yaml.safe_dump({**bring, "aliases": []}))
     path = root / "ours" / "card.yaml"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sif.data.card, "resource", lambda relative: folder / relative)
+        patch.chdir(folder)  # away from the checkout's cards
+        patch.setattr(nasp.data.cards, "resource", lambda relative: folder / relative)
         ours = partial(load, "ours", data_dir=made.table.parent)
         other = partial(load, "other", data_dir=made.table.parent)
         right = {**right, "file": {"path": "ratings.csv", "bytes": 10, "sha256": "0" * 64}}

