@@ -145,18 +145,19 @@ def _field(options: object, name: str) -> "dataclasses.Field[Any]":
     return field
 
 
-def lazily(package: str, **names: str) -> tuple[list[str], Callable[[str], Any]]:
+def lazily(package: str, table: str) -> tuple[list[str], Callable[[str], Any]]:
     """The public names of a package, imported when they are used: `__all__` and `__getattr__`.
 
     Args:
         package: Its name.
-        names: For each of its modules the public names, with blanks between them.
+        table: A line for each of its modules: `module: Name other_name`.
     """
+    lines = (line.split(":") for line in table.strip().splitlines())
     places = Registry[Any](
         {
-            name: f"{package}.{module}:{name}"
-            for module, listed in names.items()
-            for name in listed.split()
+            name: f"{package}.{module.strip()}:{name}"
+            for module, names in lines
+            for name in names.split()
         }
     )
 

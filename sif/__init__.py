@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    estimator="InteractionSearch",
-    recommender="InteractionModel",
+    """
+    estimator: InteractionSearch
+    recommender: InteractionModel
+    """,
 )

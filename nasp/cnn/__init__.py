@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    classify="Classify",
-    model_file="load_network",
-    network="Network",
-    options="SearchOptions TrainOptions",
-    space="CNNSpace",
-    tasks="ImageTask open_search",
-    zoo="ZOO",
+    """
+    classify: Classify
+    model_file: load_network
+    network: Network
+    options: SearchOptions TrainOptions
+    space: CNNSpace
+    tasks: ImageTask open_search
+    zoo: ZOO
+    """,
 )

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    decision="Decision",
-    genotype="Choices Genotype choices_of projection_of",
-    parameters="Architecture",
-    projection="complexity prox_c1 prox_c2",
-    relaxation="Probe Relaxation",
-    space="SearchSpace",
+    """
+    decision: Decision
+    genotype: Choices Genotype choices_of projection_of
+    parameters: Architecture
+    projection: complexity prox_c1 prox_c2
+    relaxation: Probe Relaxation
+    space: SearchSpace
+    """,
 )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    experiment="Experiment",
-    report="Report ServedModel",
-    run_folder="RunOptions run_command",
+    """
+    experiment: Experiment
+    report: Report ServedModel
+    run_folder: RunOptions run_command
+    """,
 )

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    model_file="load_model",
-    network="LanguageModel",
-    options="SearchOptions TrainOptions",
-    space="RNNSpace",
-    tasks="TextTask",
-    zoo="ZOO",
+    """
+    model_file: load_model
+    network: LanguageModel
+    options: SearchOptions TrainOptions
+    space: RNNSpace
+    tasks: TextTask
+    zoo: ZOO
+    """,
 )

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    checkpoint="Checkpoint",
-    context="Run",
-    progress="Progress",
-    tracking="DataSet Tracker",
-    trial_store="TrialStore",
+    """
+    checkpoint: Checkpoint
+    context: Run
+    progress: Progress
+    tracking: DataSet Tracker
+    trial_store: TrialStore
+    """,
 )

@@ -21,6 +21,8 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
 
 __all__, __getattr__ = lazily(
     __name__,
-    base="Proposal Sampler",
-    trial="Trial",
+    """
+    base: Proposal Sampler
+    trial: Trial
+    """,
 )

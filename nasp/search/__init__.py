@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    options="STRATEGIES SearchOptions chosen_strategy",
-    pipeline="Found find train",
-    task="Task Trained",
+    """
+    options: STRATEGIES SearchOptions chosen_strategy
+    pipeline: Found find train
+    task: Task Trained
+    """,
 )

@@ -21,6 +21,8 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
 
 __all__, __getattr__ = lazily(
     __name__,
-    base="Loss Strategy",
-    gradient="GradientOptions GradientStrategy",
+    """
+    base: Loss Strategy
+    gradient: GradientOptions GradientStrategy
+    """,
 )

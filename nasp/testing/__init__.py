@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    metrics="MetricContract",
-    samplers="SamplerContract",
-    strategies="StrategyContract",
-    tasks="TaskContract",
-    toys="ToyCNN ToyOptions ToyRNN ToySpace ToyTask",
+    """
+    metrics: MetricContract
+    samplers: SamplerContract
+    strategies: StrategyContract
+    tasks: TaskContract
+    toys: ToyCNN ToyOptions ToyRNN ToySpace ToyTask
+    """,
 )

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__, __getattr__ = lazily(
     __name__,
-    device="resolve_device",
-    loop="Outcome run_epochs",
-    optimization="Adagrad Adam Losses SGD WeightStep descend",
-    seeding="generator",
+    """
+    device: resolve_device
+    loop: Outcome run_epochs
+    optimization: Adagrad Adam Losses SGD WeightStep descend
+    seeding: generator
+    """,
 )

@@ -39,5 +39,7 @@ def baselines_of(entities: int) -> list[str]:
 
 __all__, __getattr__ = lazily(
     __name__,
-    base="Baseline",
+    """
+    base: Baseline
+    """,
 )
