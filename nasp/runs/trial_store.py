@@ -10,39 +10,29 @@ from typing import Any
 from nasp.atomic_io import write_text
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
+from nasp.files import schema
 from nasp.files.digest import KEY, is_whole, sealed
 from nasp.files.json_file import read_json
-from nasp.files.schema import (
-    anything,
-    integer,
-    mapping,
-    number,
-    one_of,
-    optional,
-    section,
-    sequence,
-    text,
-)
 from nasp.samplers.trial import Trial
 
 VERSION = 1
-SCHEMA = section(
+SCHEMA = schema.section(
     {
-        "version": integer(),
-        "configuration": text,
-        "kind": text,
-        "origin": text,
-        "number": integer(),
-        "choices": mapping(sequence(sequence(text, 2))),
-        "offsets": sequence(number()),
-        "state": one_of("complete", "failed", "pruned"),
-        "score": optional(number()),
-        "genotype": optional(anything),
-        "metrics": mapping(number()),
-        "histories": mapping(sequence(mapping(number()))),
-        "seconds": number(),
-        "reason": text,
-        "failures": mapping(text),
+        "version": schema.integer(),
+        "configuration": schema.text,
+        "kind": schema.text,
+        "origin": schema.text,
+        "number": schema.integer(),
+        "choices": schema.mapping(schema.sequence(schema.sequence(schema.text, 2))),
+        "offsets": schema.sequence(schema.number()),
+        "state": schema.one_of("complete", "failed", "pruned"),
+        "score": schema.optional(schema.number()),
+        "genotype": schema.optional(schema.anything),
+        "metrics": schema.mapping(schema.number()),
+        "histories": schema.mapping(schema.sequence(schema.mapping(schema.number()))),
+        "seconds": schema.number(),
+        "reason": schema.text,
+        "failures": schema.mapping(schema.text),
     }
 )
 
@@ -98,7 +88,7 @@ class TrialStore:
             if not isinstance(body, dict) or not is_whole(body):
                 raise NaspError(damaged)
             body = {key: value for key, value in body.items() if key != KEY}
-            integer()(body.get("version"), "version")
+            schema.integer()(body.get("version"), "version")
             if body["version"] == VERSION:
                 SCHEMA(body, "")
         except NaspError as error:

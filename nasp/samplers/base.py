@@ -57,6 +57,10 @@ class Sampler(ABC):
         self._asked: dict[int, Trial] = {}  # and not told yet
         self._count = 0
         self._events: list[Any] = []
+        self.prepare()
+
+    def prepare(self) -> None:  # noqa: B027 (optional)
+        """Set up what `propose` needs, once decisions, generator and options are there."""
 
     def ask(self, count: int = 1) -> list[Trial]:
         """The next architectures to try.

@@ -49,15 +49,8 @@ class Evolution(Sampler):
     Options: ClassVar[type[EvolutionOptions]] = EvolutionOptions
     options: EvolutionOptions
 
-    def __init__(
-        self,
-        decisions: tuple[Decision, ...],
-        generator: torch.Generator,
-        continuous: int = 0,
-        options: EvolutionOptions | None = None,
-    ) -> None:
-        super().__init__(decisions, generator, continuous, options)
-        self._random = Random(decisions, generator)
+    def prepare(self) -> None:
+        self._random = Random(self.decisions, self.generator)
         self._population: deque[Trial] = deque(maxlen=self.options.population)
         self._movable = [d for d in self.decisions if d.keep < len(d.sources)]
         self._changeable = [d for d in self.decisions if len(d.operations) > 1]
@@ -66,7 +59,7 @@ class Evolution(Sampler):
             self._mutations.append(self._move_edge)
         if self._changeable:
             self._mutations.append(self._change_operation)
-        if continuous:
+        if self.continuous:
             self._mutations.append(self._shake)
 
     def propose(self, number: int) -> Proposal:

@@ -7,7 +7,6 @@ from typing import ClassVar
 import torch
 
 from nasp.core.decision import Decision
-from nasp.registry import NoOptions
 from nasp.samplers.base import Proposal, Sampler, named
 
 CHUNK = 32  # bits drawn at a time: a CNN space has more architectures than 64 bits can number
@@ -26,14 +25,7 @@ class Exhaustive(Sampler):
 
     learns: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        decisions: tuple[Decision, ...],
-        generator: torch.Generator,
-        continuous: int = 0,
-        options: NoOptions | None = None,
-    ) -> None:
-        super().__init__(decisions, generator, continuous, options)
+    def prepare(self) -> None:
         self._moved: dict[int, int] = {}
 
     @property

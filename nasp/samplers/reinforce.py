@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from nasp.cli.option_checks import above_zero, declared_types, not_negative
-from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler, named
 from nasp.samplers.trial import Trial
 
@@ -54,17 +53,10 @@ class Reinforce(Sampler):
     Options: ClassVar[type[ReinforceOptions]] = ReinforceOptions
     options: ReinforceOptions
 
-    def __init__(
-        self,
-        decisions: tuple[Decision, ...],
-        generator: torch.Generator,
-        continuous: int = 0,
-        options: ReinforceOptions | None = None,
-    ) -> None:
-        super().__init__(decisions, generator, continuous, options)
+    def prepare(self) -> None:
         self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in self.decisions}
         self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in self.decisions}
-        self.mean = torch.zeros(continuous, requires_grad=True)  # in units of SPREAD
+        self.mean = torch.zeros(self.continuous, requires_grad=True)  # in units of SPREAD
         self._worst: float | None = None
         self._average: float | None = None
         self._square = 0.0

@@ -7,10 +7,8 @@ from itertools import combinations
 from typing import ClassVar
 
 import optuna
-import torch
 
 from nasp.cli.option_checks import above_zero, declared_types
-from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler, named
 from nasp.samplers.trial import Trial
 
@@ -47,14 +45,7 @@ class TPE(Sampler):
     Options: ClassVar[type[TPEOptions]] = TPEOptions
     options: TPEOptions
 
-    def __init__(
-        self,
-        decisions: tuple[Decision, ...],
-        generator: torch.Generator,
-        continuous: int = 0,
-        options: TPEOptions | None = None,
-    ) -> None:
-        super().__init__(decisions, generator, continuous, options)
+    def prepare(self) -> None:
         self._sets = {d.name: list(combinations(range(d.shape[0]), d.keep)) for d in self.decisions}
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=self.options.startup, multivariate=False, seed=self._below(1 << 32)
