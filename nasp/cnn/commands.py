@@ -62,7 +62,7 @@ def evaluate(config: EvalConfig) -> Metrics:
             or other classes than those that it was trained on.
     """
     device = resolve_device(config.device)
-    path = config.model / "model.pt" if config.model.is_dir() else config.model
+    path = config.model_file
     trained = load_network(path, device)
     options = TrainOptions(
         precision=config.precision, size=trained.size, workers=config.workers, batch_size=1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.experiment.run_folder import RunOptions
+from nasp.experiment.run_folder import EvaluationOptions, RunOptions
 
 
 @dataclass
@@ -40,21 +40,14 @@ class TrainConfig(RunOptions, TrainOptions):
 
 
 @dataclass
-class EvalConfig:
+class EvalConfig(EvaluationOptions):
     """All options of `python -m nasp.cnn_eval`.
 
     Attributes:
-        model: The model.pt of a training, or the folder of its run.
-        data: As in training.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
-        device: auto, cpu, cuda, cuda:1 or mps.
         precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
         workers: Processes that decode images of ImageNet's form.
     """
 
-    model: Path = Path("model.pt")
     data: str = "cifar10"
-    data_dir: Path | None = None
-    device: str = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = 4

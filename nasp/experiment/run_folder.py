@@ -45,6 +45,28 @@ class RunOptions:
     executor: str = "serial"
 
 
+@dataclass
+class EvaluationOptions:
+    """What is evaluated, on what, and where.
+
+    Attributes:
+        model: The model.pt of a training, or the folder of its run.
+        data: As in training.
+        data_dir: Folder that holds data sets; NASP_DATA if null.
+        device: auto, cpu, cuda, cuda:1 or mps.
+    """
+
+    model: Path = Path("model.pt")
+    data: str = ""
+    data_dir: Path | None = None
+    device: str = "auto"
+
+    @property
+    def model_file(self) -> Path:
+        """The model's file, if the folder of a run is given."""
+        return self.model / "model.pt" if self.model.is_dir() else self.model
+
+
 class Terminated(KeyboardInterrupt):
     """The process was asked to end, by a scheduler for example: it ends as after Ctrl-C."""
 

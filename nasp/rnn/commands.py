@@ -51,7 +51,7 @@ def evaluate(config: EvalConfig) -> Metrics:
         NaspError: The model is no such file, or the data are missing, damaged or of other words.
     """
     device = resolve_device(config.device)
-    path = config.model / "model.pt" if config.model.is_dir() else config.model
+    path = config.model_file
     network, vocabulary = load_model(path, device)
     place, lines = read_words(find_text(config.data, config.data_dir), "test")
     text = encode(lines, vocabulary, place).to(device)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasp.experiment.run_folder import RunOptions
+from nasp.experiment.run_folder import EvaluationOptions, RunOptions
 from nasp.rnn.options import SearchOptions, TrainOptions
 
 
@@ -39,17 +39,7 @@ class TrainConfig(RunOptions, TrainOptions):
 
 
 @dataclass
-class EvalConfig:
-    """All options of `python -m nasp.rnn_eval`.
+class EvalConfig(EvaluationOptions):
+    """All options of `python -m nasp.rnn_eval`."""
 
-    Attributes:
-        model: The model.pt of a training, or the folder of its run.
-        data: As in training.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
-        device: auto, cpu, cuda, cuda:1 or mps.
-    """
-
-    model: Path = Path("model.pt")
     data: str = "ptb"
-    data_dir: Path | None = None
-    device: str = "auto"

@@ -53,6 +53,10 @@ class Strategy(ABC):
         self.device = next(space.parameters()).device
         self.space, self.generator = space, generator
         self.options, self.weight_step = options, weight_step
+        self.prepare()
+
+    def prepare(self) -> None:  # noqa: B027 (optional)
+        """Set up the architecture, once space, generator and options are there."""
 
     def begin_epoch(self, position: int, epochs: int) -> None:  # noqa: B027 (optional)
         """Called before the steps of an epoch, to anneal a temperature for example.

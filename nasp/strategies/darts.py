@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.relaxation import Relaxation
-from nasp.core.space import SearchSpace
 from nasp.errors import NaspError
 from nasp.runs.process import processes
 from nasp.strategies.base import Loss
@@ -89,17 +88,11 @@ class SecondOrderDARTS(DARTS):
     options: SecondOrderOptions
     weight_step: WeightStep
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        generator: torch.Generator,
-        options: SecondOrderOptions,
-        weight_step: WeightStep | None = None,
-    ) -> None:
-        if weight_step is None:
+    def prepare(self) -> None:
+        if self.weight_step is None:
             raise ValueError("the second order looks ahead: weight_step must say how")
-        super().__init__(space, generator, options, weight_step)
-        if options.hessian == "exact" and processes() > 1:
+        super().prepare()
+        if self.options.hessian == "exact" and processes() > 1:
             raise NaspError("the exact second order runs in one process: take hessian=finite")
 
     def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:

@@ -10,10 +10,9 @@ from torch import Tensor
 from nasp.cli.option_checks import above_zero, declared_types, not_negative
 from nasp.core.genotype import Choices, projection_of
 from nasp.core.parameters import Architecture
-from nasp.core.space import SearchSpace
 from nasp.errors import NaspError
 from nasp.strategies.base import Strategy
-from nasp.training.optimization import Adam, WeightStep
+from nasp.training.optimization import Adam
 
 
 @dataclass(frozen=True)
@@ -52,16 +51,10 @@ class GradientStrategy(Strategy):
     start: ClassVar[tuple[float, float]] = (0.5, 0.0)
     options: GradientOptions
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        generator: torch.Generator,
-        options: GradientOptions,
-        weight_step: WeightStep | None = None,
-    ) -> None:
-        super().__init__(space, generator, options, weight_step)
+    def prepare(self) -> None:
+        options, space = self.options, self.space
         start = options.start or self.start
-        self.architecture = Architecture(space.decisions, generator, *start).to(self.device)
+        self.architecture = Architecture(space.decisions, self.generator, *start).to(self.device)
         self.parameters = [*self.architecture.values().values(), *space.architecture()]
         self.weights = space.weights()
         self.optimizer = Adam(

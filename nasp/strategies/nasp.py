@@ -10,11 +10,10 @@ from nasp.cli.option_checks import above_zero, not_negative
 from nasp.core.genotype import Choices
 from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
-from nasp.core.space import SearchSpace
 from nasp.errors import NaspError
 from nasp.strategies.base import Loss
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
-from nasp.training.optimization import WeightStep, differentiate, frozen
+from nasp.training.optimization import differentiate, frozen
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,8 @@ class NASP(GradientStrategy):
     Options: ClassVar[type[NASPOptions]] = NASPOptions
     options: NASPOptions
 
-    def __init__(
-        self,
-        space: SearchSpace,
-        generator: torch.Generator,
-        options: NASPOptions,
-        weight_step: WeightStep | None = None,
-    ) -> None:
-        super().__init__(space, generator, options, weight_step)
+    def prepare(self) -> None:
+        super().prepare()
         self._project()
 
     def weight_relaxation(self) -> Relaxation:
