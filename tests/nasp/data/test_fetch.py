@@ -1,5 +1,6 @@
 """Where the data of a card are looked for, and what happens when they do not arrive whole."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 import nasp.data.cards
+import nasp.data.fetch
 from nasp.data.cards import Card, find_card
 from nasp.data.fetch import cache_folder, data_folders, fetch
 from nasp.errors import NaspError
@@ -148,6 +150,20 @@ def test_download_once(world: World) -> None:
     assert len(world.said) == 1
     assert [file.name for file in world.root.rglob("*data") if file.is_file()] == ["u.data"]
     assert list(world.cache.iterdir()) == [path]
+
+
+def test_what_another_process_downloads_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def lock(path: Path) -> Iterator[None]:
+        assert path == world.cache.parent / "small-set.lock"
+        (world.cache / "u.data").write_bytes(RATINGS)  # by the other, which then releases it
+        yield
+
+    monkeypatch.setattr(nasp.data.fetch, "FileLock", lock)
+    assert world.locate() == world.cache / "u.data"
+    assert not world.served.asked
 
 
 def test_a_broken_download_resumes(world: World) -> None:

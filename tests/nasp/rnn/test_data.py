@@ -99,6 +99,20 @@ def test_names_are_found(folder: Path, tmp_path: Path, monkeypatch: pytest.Monke
         find_text("ptb", tmp_path / "absent")
 
 
+def test_a_text_of_ones_own_needs_a_card_alone(folder: Path, tmp_path: Path) -> None:
+    card = tmp_path / "datasets" / "tales" / "card.yaml"
+    card.parent.mkdir(parents=True)
+    card.write_text(
+        "{kind: text, title: Tales, aliases: [our-tales], homepage: h, licence: l, citation: c,"
+        "format: f, counts: {}, places: [old/tales], obtain: write some}"
+    )
+    with pytest.raises(NaspError, match=r"tales is in none of .*: write some, and put it"):
+        find_text("tales", tmp_path)
+    write_texts(tmp_path / "old" / "tales")
+    for name in ("tales", "our-tales"):
+        assert load_corpus(find_text(name, tmp_path)).sha256 == load_corpus(folder).sha256
+
+
 def test_the_real_penn_treebank(data_dir: Path) -> None:
     if not (data_dir / "penn" / "train.txt").is_file():
         pytest.skip(f"no penn/train.txt in {data_dir}")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from nasp.cnn.data import find_images
+from nasp.cnn.data import find_images, open_imagenet
 from nasp.errors import NaspError
+from tests.nasp.cnn.data.made import write_folders
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,16 @@ def test_what_is_not_there():
         find_images("cifar10")
     with pytest.raises(NaspError, match=r"unknown image data 'cifar1' \(did you mean 'cifar10'\?"):
         find_images("cifar1")
+
+
+def test_a_set_of_ones_own_needs_a_card_alone(tmp_path):
+    card = make(tmp_path / "datasets" / "birds" / "card.yaml")
+    card.write_text(
+        "{kind: image, title: Birds, aliases: [our-birds], homepage: h, licence: l, citation: c,"
+        "format: f, counts: {classes: 3}, places: [photos/2024], obtain: take photographs}"
+    )
+    with pytest.raises(NaspError, match=r"birds is in none of .*: take photographs, and put it"):
+        find_images("our-birds", tmp_path)
+    write_folders(tmp_path / "photos" / "2024")
+    for name in ("birds", "our-birds"):
+        assert len(open_imagenet(find_images(name, tmp_path)).classes) > 1
