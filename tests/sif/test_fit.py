@@ -1,9 +1,19 @@
-"""Training: the optimiser."""
+"""Training: the optimiser, and which epoch's weights a model ends with."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 
-from sif.fit import adagrad
+from nasp.runs.context import Run
+from nasp.training.loop import Outcome
+from sif.baselines.train import train_baseline
+from sif.data.evaluation import errors, predict
+from sif.fit import adagrad, train_alone
+from sif.nn.rating_model import RatingModel
+from sif.nn.space import DECISION, SOURCE, InteractionSpace
 from sif.options import TrainOptions
+from sif.testing import small_data
 
 
 def test_one_kernel_on_the_cpu_and_a_step_on_every_device() -> None:
@@ -13,3 +23,48 @@ def test_one_kernel_on_the_cpu_and_a_step_on_every_device() -> None:
         parameter.grad = torch.ones(3, device=device)
         optimizer.step()
         assert optimizer.defaults["fused"] is (device == "cpu")
+
+
+# So that it learns the training ratings by heart.
+LONG = TrainOptions(embedding_dim=4, weight_decay=0.0, learning_rate=0.3, batch_size=16)
+
+
+def trained(kind: str, epochs: int, patience: int) -> tuple[RatingModel, Outcome]:
+    data, generator = small_data(2), torch.Generator().manual_seed(0)
+    options = replace(LONG, patience=patience)
+    if kind == "baseline":
+        return train_baseline(
+            "biased_mf", data, options, epochs=epochs, generator=generator, run=Run()
+        )
+    space = InteractionSpace(data.encoder.sizes, options, generator)
+    genotype = space.genotype({DECISION: ((SOURCE, "multiply"),)})
+    return train_alone(
+        "train",
+        genotype,
+        data,
+        options,
+        epochs=epochs,
+        frozen=kind == "frozen",
+        generator=generator,
+        run=Run(),
+    )
+
+
+@pytest.mark.parametrize("kind", ["baseline", "frozen", "trained on"])
+def test_a_model_ends_with_the_weights_of_its_best_epoch(kind: str) -> None:
+    model, outcome = trained(kind, epochs=25, patience=25)
+    rmse = [metrics["valid/rmse"] for metrics in outcome.history]
+    best = rmse.index(min(rmse))
+    assert outcome.best_epoch == best
+    assert len(rmse) == 25
+    assert 0 < best < 24, "the epoch must be told from the first and the last one"
+    data = small_data(2)
+    found = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
+    assert found["rmse"] == rmse[best]
+    stopped, _ = trained(kind, epochs=best + 1, patience=25)
+    state = model.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in stopped.state_dict().items())
+    _, impatient = trained(kind, epochs=25, patience=2)
+    ends = next(i for i in range(25) if i - rmse.index(min(rmse[: i + 1])) == 2)
+    assert [metrics["valid/rmse"] for metrics in impatient.history] == rmse[: ends + 1]
+    assert impatient.best_epoch == ends - 2

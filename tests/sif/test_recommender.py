@@ -198,6 +198,19 @@ def test_save_and_load(fitted: InteractionSearch, tmp_path: Path) -> None:
             InteractionSearch.load(wrong)
 
 
+def rated() -> torch.Tensor:
+    """Positions of the users and items of all ratings among their sorted ids."""
+    frame = ratings(text_ids=True)
+    places = [pd.factorize(frame[name], sort=True)[0] for name in ("user", "item")]
+    return torch.tensor(np.stack(places), dtype=torch.int32)
+
+
+def test_a_model_knows_all_that_was_rated(fitted: InteractionSearch) -> None:
+    known = fitted.model_.rated
+    assert known.dtype == torch.int32
+    assert sorted(known.T.tolist()) == sorted(rated().T.tolist())
+
+
 def test_a_model_of_version_1_is_read(fitted: InteractionSearch, tmp_path: Path) -> None:
     model, path = fitted.model_, tmp_path / "old.pt"
     options = {k: getattr(model.network.options, k) for k in SpaceOptions.__dataclass_fields__}
@@ -209,12 +222,15 @@ def test_a_model_of_version_1_is_read(fitted: InteractionSearch, tmp_path: Path)
         "encoder": model.encoder.state_dict(),
         "scale": [model.scale.mean, model.scale.std],
         "biases": model.biases,
-        "rated": model.rated,
+        "rated": rated(),
     }
     torch.save(body, path)
     again = InteractionSearch.load(path)
     expected = fitted.predict(["u1", "u5"], [3, 4], clip=False)
     assert np.array_equal(again.predict(["u1", "u5"], [3, 4]), expected)
+    frame = ratings(text_ids=True)
+    seen = set(frame["item"][frame["user"] == "u1"])
+    assert set(again.recommend("u1", 999)["item"]) == set(frame["item"]) - seen
 
 
 @pytest.mark.parametrize("keep", [0, 10, 2000])
