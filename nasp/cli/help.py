@@ -125,6 +125,8 @@ def _form(hint: Any) -> str:
         return "|".join(map(str, parts))
     if origin is tuple:
         return ",".join("..." if part is Ellipsis else _form(part) for part in parts)
+    if origin is dict:
+        return f"{{NAME: {_form(parts[1])}}}"
     if parts:
         return "|".join(_form(part) for part in parts if part is not type(None))
     return FORMS.get(hint, "VALUE")

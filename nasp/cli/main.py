@@ -16,7 +16,7 @@ from nasp.experiment.run_folder import run_command
 FIRST = (
     *("model", "genotype", "data", "data_dir", "columns", "split"),
     *("methods", "embedding_dims", "seeds", "space", "strategy", "epochs", "batch_size"),
-    *("seed", "device", "jobs", "output", "resume", "config"),
+    *("seed", "device", "executor", "output", "resume", "config"),
 )
 """What `--help` shows, in this order; `--help_all` shows the other options, too."""
 GROUPS = {
@@ -28,7 +28,7 @@ GROUPS = {
     "search": ("SearchOptions",),
     "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
-        *("RunOptions", "device", "precision", "workers", "jobs"),
+        *("RunOptions", "device", "precision", "workers"),
         *("config", "help", "help_all", "version"),
     ),
 }
@@ -193,7 +193,7 @@ TABLE = (
         "sif.comparison.run:compare",
         "Compare methods, searched and fixed ones, on tables of ratings.",
         (
-            "--config compare --jobs 2",
+            "--config compare --executor processes:2",
             "--data ratings.csv --methods nasp,biased_mf",
         ),
     ),

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from nasp.atomic_io import remove_leftovers
 from nasp.errors import NaspError, one_line
+from nasp.search.executors import check_executor
 
 CONFIG = "config.yaml"
 OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json", "trials"}
@@ -24,6 +25,8 @@ OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json
 @dataclass
 class RunOptions:
     """Where and how a command runs.
+
+    It stands before the other bases of a command's options: it checks its own, then theirs.
 
     Attributes:
         seed: Fixes everything that is drawn at random.
@@ -43,6 +46,12 @@ class RunOptions:
     tracking: str | None = None
     quiet: bool = False
     executor: str = "serial"
+
+    def __post_init__(self) -> None:
+        check_executor(self.executor)
+        others = getattr(super(), "__post_init__", None)
+        if others is not None:
+            others()
 
 
 @dataclass
@@ -139,6 +148,8 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
         stop.add_note(f"the same command with --output {shlex.quote(str(folder))} --resume goes on")
         raise
     finally:
+        with suppress(OSError):
+            remove_leftovers(folder)  # of processes that were killed
         lock.release()
         with suppress(OSError):  # somebody else may hold it by now
             Path(lock.lock_file).unlink()

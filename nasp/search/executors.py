@@ -43,6 +43,11 @@ class JobResult:
     error: Exception | None = None
     traceback: str | None = None
 
+    @property
+    def killed(self) -> bool:
+        """Whether the job's process was killed, each time that it was tried."""
+        return self.error is not None and self.traceback is None
+
     def value(self) -> Any:
         """Return what the job returned, or raise what it raised."""
         if self.error is not None:

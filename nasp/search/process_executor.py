@@ -114,6 +114,7 @@ class Processes(Executor[Shared]):
                 worker.end()
                 self._workers.remove(worker)
                 if job.attempts == ATTEMPTS:
+                    self._hand_out()
                     error = killed_error(_how_it_ended(worker.process))
                     return job.key, pickle.dumps(JobResult(error=error))
                 self._waiting.appendleft(job)

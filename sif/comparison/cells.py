@@ -102,10 +102,10 @@ class Cell:
         if tuned is None:
             splits = config.load(self.data, config.seed)
             tuned = tune(
-                METHODS[self.method],
+                self.method,
                 Data.of(splits.train, splits.valid),
-                config.options(self.embedding_dim, {}),
-                config.tune,
+                config.options(self.method, self.embedding_dim, {}),
+                config.tune.of(self.method),
                 config.tuning_trials,
                 config.seed,
             )
@@ -192,15 +192,15 @@ def planned(
     return groups
 
 
-def measure(group: list[Cell], config: CompareConfig, folder: Path) -> list[Cell]:
-    """Measure those of a group that have no file yet, and read the others.
+def measure(shared: tuple[CompareConfig, Path], group: list[Cell]) -> list[Cell]:
+    """The job of a group: measure those cells that have no file yet, and read the others.
 
     Args:
+        shared: All options, and the comparison's folder.
         group: Cells that are tuned together.
-        config: All options.
-        folder: The comparison's.
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # times are those of one thread
+    config, folder = shared
     cells = []
     for cell in group:
         measured = cell.measured(folder)
@@ -216,7 +216,8 @@ def measure(group: list[Cell], config: CompareConfig, folder: Path) -> list[Cell
 
 def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
     data = Data.of(splits.train, splits.valid)
-    options = config.options(cell.embedding_dim or config.search.embedding_dim, cell.tuned)
+    dim = cell.embedding_dim or config.search.embedding_dim
+    options = config.options(cell.method, dim, cell.tuned)
     watched, start = Watched(), time.perf_counter()
     try:
         fitted = METHODS[cell.method](data, options, cell.seed, Run(progress=watched))

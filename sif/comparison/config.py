@@ -1,5 +1,6 @@
 """All options of `python -m sif.compare`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -8,42 +9,96 @@ from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import RunOptions
 from nasp.files.json_file import first_repeated
-from nasp.samplers import SAMPLERS
-from nasp.strategies import ONE_SHOT
+from nasp.registry import choice
+from nasp.search import STRATEGIES
 from sif.baselines import BASELINES
 from sif.config import RatingOptions
 from sif.options import SearchOptions
 
 Bounds = tuple[float, float]
 """Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
+OWN = "strategy."  # stands before the name of an option that is a strategy's own
 MEASURE = 2  # of what the numbers of a cell mean: it changes where the same settings give others
-NAMES = (*BASELINES, *ONE_SHOT, *SAMPLERS, "general_mlp")
+NAMES = (*BASELINES, *STRATEGIES, "general_mlp")
 """What can be compared, beside the global mean and the biases."""
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """What is tuned for every method, and between which bounds; null leaves one as it is.
+    """What is tuned, and between which bounds; null leaves one as it is.
 
     Attributes:
-        learning_rate: Of the weights.
-        weight_decay: Of the penalty.
-        architecture_learning_rate: Of methods that train an architecture; others ignore it.
+        learning_rate: Of the weights, for every method.
+        weight_decay: Of the penalty, for every method.
+        strategies: Options that are a strategy's own, {nasp: {learning_rate: [1e-4, 1e-2]}} for
+            example.
     """
 
     learning_rate: Bounds | None = (0.01, 0.5)
     weight_decay: Bounds | None = (1e-3, 1.0)
-    architecture_learning_rate: Bounds | None = None
+    strategies: dict[str, dict[str, Bounds]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, bounds in self.given().items():
-            if not 0 < bounds[0] < bounds[1]:
-                raise NaspError(f"tune.{name} is {list(bounds)}; it must be two numbers, 0 < a < b")
+        for name, bounds in self._shared().items():
+            _check_bounds(f"tune.{name}", bounds)
+        for strategy, own in self.strategies.items():
+            check_known("strategy in tune.strategies:", str(strategy), STRATEGIES)
+            for name, bounds in own.items():
+                _check_own(strategy, name, bounds)
 
-    def given(self) -> dict[str, Bounds]:
-        """Those that are tuned."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+    def of(self, method: str) -> dict[str, Bounds]:
+        """The bounds of what is tuned for a method, by the names that `for_method` takes."""
+        own = self.strategies.get(method, {})
+        return self._shared() | {OWN + name: bounds for name, bounds in own.items()}
+
+    def _shared(self) -> dict[str, Bounds]:
+        values = {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
         return {name: bounds for name, bounds in values.items() if bounds is not None}
+
+
+def _check_bounds(name: str, bounds: Bounds) -> None:
+    if not 0 < bounds[0] < bounds[1]:
+        raise NaspError(f"{name} is {list(bounds)}; it must be two numbers, 0 < a < b")
+
+
+def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
+    """Check that a strategy has an option that is a number, and takes both bounds for it."""
+    key = f"tune.strategies.{strategy}.{name}"
+    _check_bounds(key, bounds)
+    options = SearchOptions(strategy=strategy)
+    defaults = choice(options, "strategy")[1]
+    known = [option.name for option in fields(defaults)]
+    if not known:
+        raise NaspError(f"{key}: {strategy} has no options of its own: leave it out")
+    check_known(f"option of {strategy} in tune.strategies:", str(name), known)
+    default = getattr(defaults, name)
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        raise NaspError(f"{key} cannot be tuned: its value is no number, but {default!r}")
+    if isinstance(default, int) and any(bound != int(bound) for bound in bounds):
+        raise NaspError(f"{key} is {list(bounds)}; its values are whole numbers, so both must be")
+    for bound in bounds:
+        try:
+            choice(for_method(strategy, options, {OWN + name: type(default)(bound)}), "strategy")
+        except NaspError as error:
+            raise NaspError(f"{key} is {list(bounds)}, and {error}") from error
+
+
+def for_method(method: str, options: SearchOptions, values: Mapping[str, float]) -> SearchOptions:
+    """The options of one method.
+
+    Args:
+        method: Where it is a strategy, the options choose it; those of its own that they have
+            stay.
+        options: Of all methods.
+        values: What differs, by the names of options; `strategy.eta` is the strategy's own `eta`.
+    """
+    own = {name.removeprefix(OWN): v for name, v in values.items() if name.startswith(OWN)}
+    changed: dict[str, Any] = {n: v for n, v in values.items() if not n.startswith(OWN)}
+    if method in STRATEGIES:
+        given = options.strategy if options.strategy_name == method else {}
+        given = {} if isinstance(given, str) else given
+        changed["strategy"] = {**given, "name": method, **own}
+    return replace(options, **changed)
 
 
 @dataclass
@@ -59,7 +114,6 @@ class CompareConfig(RunOptions, RatingOptions):
         tuning_trials: Sets of hyper-parameters tried for each method, data set and length.
         tune: Bounds of the hyper-parameters.
         search: Options of every method that are neither compared nor tuned.
-        jobs: Processes, of one thread each.
     """
 
     data: tuple[str, ...] = ("movielens",)
@@ -69,12 +123,14 @@ class CompareConfig(RunOptions, RatingOptions):
     tuning_trials: int = 12
     tune: Ranges = Ranges()
     search: SearchOptions = field(default_factory=SearchOptions)
-    jobs: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.device not in ("auto", "cpu"):
+            raise NaspError(f"device is {self.device}; a comparison runs on the CPU: leave it out")
         for name in self.methods:
             check_known("method", name, NAMES)
-        above_zero(self, "seeds", "jobs")
+        above_zero(self, "seeds")
         at_most(self, MANY, "seeds", "tuning_trials")
         not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):
@@ -84,14 +140,13 @@ class CompareConfig(RunOptions, RatingOptions):
             if (twice := first_repeated(getattr(self, name))) is not None:
                 raise NaspError(f"{name} has {twice} twice: name it once")
 
-    def options(self, embedding_dim: int, tuned: dict[str, float]) -> SearchOptions:
-        """Options of one method on one data set."""
-        values: dict[str, Any] = dict(tuned)
-        return replace(self.search, embedding_dim=embedding_dim, **values)
+    def options(self, method: str, embedding_dim: int, tuned: Mapping[str, float]) -> SearchOptions:
+        """Options of one method on one data set; see `for_method`."""
+        return for_method(method, replace(self.search, embedding_dim=embedding_dim), tuned)
 
     def identity(self) -> dict[str, Any]:
         """The settings that a cell's result depends on, beside its own name."""
-        elsewhere = {*RunOptions.__dataclass_fields__, "data", "data_dir", "methods", "jobs"}
+        elsewhere = {*RunOptions.__dataclass_fields__, "data", "data_dir", "methods"}
         elsewhere |= {"embedding_dims", "seeds"}
         kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
         return {**kept, "tuned on seed": self.seed, "measure": MEASURE}

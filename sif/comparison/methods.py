@@ -1,7 +1,7 @@
 """What is compared: every method as one function of the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -9,14 +9,13 @@ from torch import Tensor
 
 from nasp.errors import Diverged
 from nasp.runs.context import Run
-from nasp.samplers import SAMPLERS
 from nasp.samplers.random import Random
-from nasp.search import find
-from nasp.strategies import ONE_SHOT
+from nasp.search import STRATEGIES, find
 from nasp.training.seeding import generator
 from sif.baselines import BASELINES
 from sif.baselines.general import DECISIONS, GeneralMLP
 from sif.baselines.train import fit_baseline, train_baseline
+from sif.comparison.config import for_method
 from sif.data import biases as bias
 from sif.data.encoded import Ratings
 from sif.data.evaluation import predict
@@ -80,7 +79,7 @@ def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
                 run=run,
             )
         except Diverged as error:
-            reason = reason or str(error)
+            reason = reason or error.reason
             continue
         rmse = outcome.history[outcome.best_epoch]["valid/rmse"]
         tried.append((rmse, model, "-".join(map(str, widths)) or "linear"))
@@ -91,15 +90,14 @@ def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
 
 
 def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
-    chosen = strategy if options.strategy_name != strategy else options.strategy
-    task = RatingTask(data, replace(options, strategy=chosen))
+    task = RatingTask(data, for_method(strategy, options, {}))
     model = task.model(find(task, seed, run))
     return Fitted(model.rate, model.network.size(), operation_of(model.genotype))
 
 
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}
 FIXED: dict[str, Method] = {name: partial(_baseline, name) for name in BASELINES}
-SEARCHED: dict[str, Method] = {name: partial(_search, name) for name in (*ONE_SHOT, *SAMPLERS)}
+SEARCHED: dict[str, Method] = {name: partial(_search, name) for name in STRATEGIES}
 SEARCHED["general_mlp"] = _general
 METHODS = TRIVIAL | FIXED | SEARCHED
 

@@ -1,11 +1,8 @@
 """What `python -m sif.compare` does once its options are read."""
 
-import multiprocessing
-import os
-import threading
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +15,7 @@ from nasp.experiment.run_folder import CONFIG, claim_output
 from nasp.runs.environment import describe
 from nasp.runs.progress import Progress
 from nasp.runs.tracking import Tracker, tracking_uri
+from nasp.search.executors import open_executor
 from sif.comparison import report
 from sif.comparison.cells import Cell, measure, planned
 from sif.comparison.config import CompareConfig
@@ -56,13 +54,14 @@ def compare(config: CompareConfig) -> None:
             tags={"space": "sif", "commit": str(place["commit"]), "device": place["device"]},
             run_file=folder / "mlflow_run_id",
         ) as tracker:
-            total = sum(map(len, groups))
+            total, cells = sum(map(len, groups)), dict[str, Cell]()
             with Progress(config.quiet).phase("cells", total=total, start=len(known)) as phase:
                 for cell in _measured(groups, config, folder):
+                    cells[cell.name] = cell
                     if cell.name not in known:  # else it would tell how long a cell takes
                         phase.advance({k: v for k, v in cell.metrics.items() if k == "test/rmse"})
                     _track(cell, tracker)
-            done = [[cell.measured(folder) or cell for cell in group] for group in groups]
+            done = [[cells[cell.name] for cell in group] for group in groups]
             files = report.write(folder, done, place, entities)
             tracker.log(report.metrics(done), 0)
             tracker.describe({}, files[0].read_text(encoding="utf-8"))
@@ -75,34 +74,21 @@ def compare(config: CompareConfig) -> None:
 
 
 def _measured(groups: list[list[Cell]], config: CompareConfig, folder: Path) -> Iterator[Cell]:
-    """Cells as they are finished, in one process or several."""
-    if config.jobs == 1:
+    """The cells as their groups are finished.
+
+    Those of a group whose process was killed each time come back as failed. Nothing is written of
+    them, so that a resumed comparison measures them again.
+    """
+    # Absolute: a worker of Ray's may be in another folder.
+    with open_executor(config.executor, (config, folder.resolve())) as executor:
         for group in groups:
-            yield from measure(group, config, folder)
-        return
-    context = multiprocessing.get_context("spawn")  # forking a process with threads is unsafe
-    with ProcessPoolExecutor(config.jobs, context, initializer=_end_with_parent) as pool:
-        futures = [pool.submit(measure, group, config, folder) for group in groups]
-        try:
-            for future in as_completed(futures):
-                yield from future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()  # a signal to this process alone did not reach them
-            raise
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the command is killed, rather than finish work nobody waits for."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+            executor.submit(group, measure, group)
+        for group, result in executor.results():
+            if result.killed:
+                reason = str(result.error)
+                yield from (c.measured(folder) or replace(c, failed=reason) for c in group)
+            else:
+                yield from result.value()
 
 
 def _track(cell: Cell, tracker: Tracker) -> None:

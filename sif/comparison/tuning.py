@@ -3,19 +3,18 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import accumulate
-from typing import Any
 
 import optuna
 
 from nasp.errors import NaspError
+from nasp.registry import choice
 from nasp.runs.context import Run
 from nasp.runs.progress import Phase, Progress
 from nasp.samplers.tpe import silent_optuna
 from nasp.training.seeding import generator
-from sif.comparison.config import Ranges
-from sif.comparison.methods import Method
+from sif.comparison.config import OWN, Bounds, for_method
+from sif.comparison.methods import METHODS
 from sif.data.evaluation import errors
 from sif.data.search_data import Data
 from sif.options import SearchOptions
@@ -64,10 +63,10 @@ class _Pruned(Watched):
 
 
 def tune(
-    method: Method,
+    method: str,
     data: Data,
     options: SearchOptions,
-    ranges: Ranges,
+    bounds: Mapping[str, Bounds],
     trials: int,
     seed: int,
 ) -> dict[str, float]:
@@ -78,29 +77,34 @@ def tune(
     operation that it met, and did the whole search harm.
 
     Args:
-        method: What is tuned.
+        method: What is tuned, one of `METHODS`.
         data: Training and validation ratings.
-        options: All options that are not tuned.
-        ranges: What is tuned.
+        options: The method's, as `for_method` makes them.
+        bounds: Of what is tuned, by the names that `for_method` takes.
         trials: Sets of values tried.
         seed: Fixes what is drawn.
 
     Returns:
         The best value of each name; those of `options` if there are no trials.
     """
+    start = {name: _value(options, name) for name in bounds}
+    defaults = for_method(method, SearchOptions(), {})
+    kinds = {name: type(_value(defaults, name)) for name in bounds}
+
+    def draw(trial: optuna.Trial, name: str) -> float:
+        low, high = bounds[name]
+        if kinds[name] is int:
+            return trial.suggest_int(name, int(low), int(high), log=True)
+        return trial.suggest_float(name, low, high, log=True)
 
     def objective(trial: optuna.Trial) -> float:
-        values: dict[str, Any] = {
-            name: trial.suggest_float(name, *bounds, log=True)
-            for name, bounds in ranges.given().items()
-        }
+        tried = for_method(method, options, {name: draw(trial, name) for name in bounds})
         try:
-            fitted = method(data, replace(options, **values), seed, Run(progress=_Pruned(trial)))
+            fitted = METHODS[method](data, tried, seed, Run(progress=_Pruned(trial)))
         except NaspError:  # it diverged
             return float("inf")
         return errors(fitted.rate(data.valid), data.valid, data.scale)["rmse"]
 
-    start = {name: getattr(options, name) for name in ranges.given()}
     if trials == 0:
         return start
     drawn = int(generator(seed, "tuning").initial_seed()) % 2**32
@@ -109,7 +113,15 @@ def tune(
             sampler=optuna.samplers.TPESampler(seed=drawn),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
         )
-        inside = {name: min(max(start[name], a), b) for name, (a, b) in ranges.given().items()}
-        study.enqueue_trial(inside)
+        study.enqueue_trial(
+            {name: kinds[name](min(max(start[name], a), b)) for name, (a, b) in bounds.items()}
+        )
         study.optimize(objective, n_trials=trials)
-    return {name: float(study.best_params[name]) for name in start}
+    return {name: kinds[name](study.best_params[name]) for name in start}
+
+
+def _value(options: SearchOptions, name: str) -> float:
+    """The value of an option by the name that `for_method` takes."""
+    part = choice(options, "strategy")[1] if name.startswith(OWN) else options
+    value: float = getattr(part, name.removeprefix(OWN))
+    return value

@@ -1,29 +1,33 @@
-"""Methods side by side: each cell once, the same in any number of processes."""
+"""Methods side by side: each cell once, the same with any executor."""
 
 import json
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from nasp.errors import NaspError
 from nasp.files.digest import sealed
+from nasp.registry import choice
 from nasp.runs.context import Run
+from nasp.search import STRATEGIES
 from sif.compare import main
-from sif.comparison.config import CompareConfig
+from sif.comparison.config import CompareConfig, Ranges, for_method
 from sif.comparison.methods import FIXED, METHODS, Fitted
-from sif.comparison.tuning import Ranges, Watched, tune
+from sif.comparison.tuning import Watched, tune
 from sif.config import RatingOptions
 from sif.data import Synthetic, synthetic
 from sif.data.search_data import Data
 from sif.options import SearchOptions
+from tests.killing import Killing
 
 SMALL = {
     "data": "synthetic",
@@ -74,26 +78,62 @@ def test_every_method_has_a_cell_for_each_seed(done: tuple[Path, dict[str, Any]]
     assert (folder / "synthetic.png").stat().st_size > 10_000
 
 
-def test_two_processes_measure_the_same(done: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    assert compare(tmp_path, jobs="2") == done[1]
+@pytest.mark.parametrize("executor", ["processes:2", "ray"])
+def test_the_cells_do_not_depend_on_the_executor(
+    executor: str, done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    if executor == "ray" and find_spec("ray") is None:
+        pytest.skip("the extra `ray` is not installed")
+    assert compare(tmp_path, executor=executor) == done[1]
+
+
+def test_a_worker_that_is_killed_costs_its_group_a_retry(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killing = Killing(tmp_path / "killing", "*/cells/* mf dim=2 seed=2.json")
+    for name, value in killing.variables.items():
+        monkeypatch.setenv(name, value)
+    cells = compare(tmp_path / "run", executor="processes:1", methods="mf")
+    assert killing.killed == 1
+    measured = [Path(path).name for path in killing.renamed]
+    assert measured == ["synthetic mf dim=2 seed=2.json"]
+    assert cells == {name: cell for name, cell in done[1].items() if "nasp" not in name}
+    left = [path.name for path in (tmp_path / "run").rglob(".*.tmp")]
+    assert left == []
+
+
+def test_a_group_whose_worker_is_killed_each_time_fails_alone(
+    done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killing = Killing(tmp_path / "killing", "*/cells/* mf dim=2 seed=2.json", times=3)
+    with monkeypatch.context() as patch:
+        for name, value in killing.variables.items():
+            patch.setenv(name, value)
+        cells = compare(tmp_path / "run", executor="processes:1", methods="mf,biased_mf")
+    assert killing.killed == 3
+    assert "mf 2" not in cells  # nothing is written of it
+    assert cells["mf 1"] == done[1]["mf 1"]
+    assert cells["biased_mf 2"]["metrics"]
+    table = (tmp_path / "run" / "table.md").read_text()
+    assert "| mf | 2 | 1 of 2 |" in table
+    resumed = compare(tmp_path / "run", methods="mf,biased_mf", resume="true")
+    assert resumed["mf 2"] == done[1]["mf 2"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_killed_its_processes_end_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    options = {**SMALL, "seeds": "50", "search.train_epochs": "100", "jobs": "2"}
-    options |= {"methods": "mf,biased_mf", "output": str(tmp_path)}
+    killing = Killing(tmp_path / "killing", "*/cells/*mf*", blocks=True)
+    options = {**SMALL, "executor": "processes:2", "methods": "mf,biased_mf"}
+    options["output"] = str(tmp_path / "run")
     command = [sys.executable, "-m", "sif.compare", *(f"--{k}={v}" for k, v in options.items())]
-    process = subprocess.Popen(command, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("cells/*mf*seed=?.json")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    process = subprocess.Popen(command, start_new_session=True, env=killing.environment)
+    workers = [psutil.Process(number) for number in killing.blocked(2)]
+    assert len({worker.pid for worker in workers} - {process.pid}) == 2
     process.send_signal(number)
-    assert process.wait(timeout=30) == code
-    time.sleep(2)
-    before = len(list(tmp_path.glob("cells/*")))
-    assert before
-    time.sleep(2)
-    assert len(list(tmp_path.glob("cells/*"))) == before
+    assert process.wait(timeout=60) == code
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    assert not list(tmp_path.glob("run/cells/*mf*.json"))
 
 
 def test_resuming_measures_only_what_is_missing(
@@ -161,13 +201,28 @@ def test_a_cell_of_something_else_is_refused(
         ({"data": "synthetic,synthetic"}, "data has synthetic twice"),
         ({"methods": "mf,mf"}, "methods has mf twice"),
         ({"embedding_dims": "2,2"}, "embedding_dims has 2 twice"),
+        ({"executor": "process"}, "unknown executor 'process' .did you mean 'processes'"),
+        ({"executor": "processes:0"}, "--executor processes:0: the number of processes must be"),
+        ({"device": "cuda"}, "device is cuda; a comparison runs on the CPU"),
+        ({"tune.strategies": "{nsap: {eta: [1, 2]}}"}, "tune.strategies: 'nsap' .*'nasp'"),
+        ({"tune.strategies": "{nasp: {etta: [1, 2]}}"}, "option of nasp in .*'etta' .*'eta'"),
+        ({"tune.strategies": "{random: {eta: [1, 2]}}"}, "random has no options of its own"),
+        ({"tune.strategies": "{nasp: {eta: [2, 1]}}"}, r"nasp.eta is \[2.0, 1.0\]; it must be two"),
+        (
+            {"tune.strategies": "{nasp: {betas: [1, 2]}}"},
+            "betas cannot be tuned: its value is",
+        ),
+        ({"tune.strategies": "{nasp: {probe_fraction: [1, 2]}}"}, "it is a share, 1 at most"),
+        ({"tune.strategies": "{tpe: {startup: [1.5, 2]}}"}, "tpe.startup is .* whole numbers"),
+        ({"tune.strategies": "{1: {2: [1, 2]}}"}, "unknown strategy in tune.strategies: '1'"),
     ],
 )
 def test_mistakes_are_found_before_any_work(
     tmp_path: Path, changed: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(NaspError, match=message):
+    with pytest.raises(NaspError, match=message) as told:
         compare(tmp_path / "new", **changed)
+    assert "\n" not in str(told.value)
     assert not (tmp_path / "new").exists()
 
 
@@ -227,13 +282,58 @@ def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
         FIXED["mf"](data, chosen, 1, Run(progress=watched))
         return watched.best()[-1]
 
-    tuned = tune(FIXED["mf"], data, options, Ranges(), 6, 1)
+    bounds = Ranges().of("mf")
+    tuned = tune("mf", data, options, bounds, 6, 1)
     assert best(**tuned) < best(0.01, options.weight_decay)
-    assert tuned == tune(FIXED["mf"], data, options, Ranges(), 6, 1)
-    assert tune(FIXED["mf"], data, options, Ranges(), 0, 1) == {
+    assert tuned == tune("mf", data, options, bounds, 6, 1)
+    assert tune("mf", data, options, bounds, 0, 1) == {
         "learning_rate": 0.01,
         "weight_decay": options.weight_decay,
     }
+
+
+def test_a_strategys_own_options_are_tuned_and_others_ignore_them() -> None:
+    own = {"nasp": {"eta": (0.01, 0.1)}, "evolution": {"population": (3.0, 5.0)}}
+    ranges = Ranges(learning_rate=None, strategies=own)
+    assert list(ranges.of("nasp")) == ["weight_decay", "strategy.eta"]
+    assert list(ranges.of("evolution")) == ["weight_decay", "strategy.population"]
+    assert list(ranges.of("darts")) == list(ranges.of("mf")) == ["weight_decay"]
+    ratings = RatingOptions(synthetic=Synthetic(users=30, items=20, ratings=300))
+    splits = ratings.load("synthetic", 1)
+    data = Data.of(splits.train, splits.valid)
+    shared = SearchOptions(
+        **{"embedding_dim": 2, "epochs": 1, "warm_up": 0, "restarts": 1, "finalists": 1},
+        **{"trials": 4, "train_epochs": 1, "strategy": {"name": "nasp", "eta": 0.5}},  # type: ignore[arg-type]
+    )
+    seen: list[dict[str, Any]] = []
+    for method, name, kind in (("nasp", "eta", float), ("evolution", "population", int)):
+        options = for_method(method, shared, {})
+        bounds = ranges.of(method)
+        tuned = tune(method, data, options, bounds, 3, 1)
+        low, high = own[method][name]
+        value = tuned[f"strategy.{name}"]
+        assert type(value) is kind
+        assert low <= value <= high
+        chosen, given = choice(for_method(method, shared, tuned), "strategy")
+        assert chosen is STRATEGIES[method]
+        assert getattr(given, name) == value
+        seen.append(tuned)
+        at_first = tune(method, data, options, bounds, 0, 1)
+        assert at_first[f"strategy.{name}"] == {"nasp": 0.5, "evolution": 8}[method]
+    assert seen[0].keys() != seen[1].keys()
+
+
+def test_the_options_of_one_strategy_are_not_those_of_another() -> None:
+    options = SearchOptions(strategy={"name": "nasp", "eta": 0.5})
+    assert for_method("nasp", options, {}).strategy == {"name": "nasp", "eta": 0.5}
+    assert for_method("nasp", options, {"strategy.eta": 0.1}).strategy == {
+        "name": "nasp",
+        "eta": 0.1,
+    }
+    assert for_method("darts", options, {}).strategy_name == "darts"
+    assert choice(for_method("darts", options, {}), "strategy")[1].learning_rate == 3e-4
+    fixed = for_method("mf", options, {"learning_rate": 0.2})
+    assert (fixed.strategy, fixed.learning_rate) == (options.strategy, 0.2)
 
 
 def test_all_methods_are_compared_unless_some_are_named() -> None:

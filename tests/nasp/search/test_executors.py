@@ -306,6 +306,16 @@ def test_a_job_whose_process_is_always_killed_is_an_error_of_its_own(
         results[0].value()
     assert (results[1].value(), results[2].value()) == (1, 2)
     assert len((tmp_path / "0").read_text().splitlines()) == 3
+    assert [results[number].killed for number in range(3)] == [True, False, False]
+
+
+def test_the_jobs_after_one_that_is_always_killed_get_a_process(tmp_path: Path) -> None:
+    with open_executor("processes:1", 10) as executor:
+        executor.submit(0, killed, tmp_path, 0, 99)
+        executor.submit(1, killed, tmp_path, 1, 0)
+        results = dict(executor.results())
+    assert results[0].killed
+    assert results[1].value() == 1
 
 
 @opened_elsewhere

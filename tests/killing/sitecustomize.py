@@ -1,0 +1,54 @@
+"""Ends or stops a process that is about to put a file in place; see `tests.killing`.
+
+Python imports this module first in each process that has its folder on the path.
+"""
+
+import fnmatch
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+FOLDER = os.environ.get("NASP_KILLING_FOLDER", "")
+PATTERN = os.environ.get("NASP_KILLING_PATTERN", "")
+NTH = int(os.environ.get("NASP_KILLING_NTH", "1"))
+TIMES = int(os.environ.get("NASP_KILLING_TIMES", "1"))
+BLOCKS = "NASP_KILLING_BLOCKS" in os.environ
+seen = 0
+
+
+def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and "nasp.runs.checkpoint" in sys.modules:
+        # Each epoch is written: a short run would else write none but the last of a phase.
+        sys.modules["nasp.runs.checkpoint"].SECONDS_BETWEEN_WRITES = 0.0  # type: ignore[attr-defined]
+    if event == "os.rename" and fnmatch.fnmatch(os.fspath(arguments[1]), PATTERN):
+        match(os.fspath(arguments[1]))
+
+
+def match(path: str) -> None:
+    global seen
+    seen += 1
+    if seen == NTH and BLOCKS:
+        with open(os.path.join(FOLDER, "blocked"), "w") as pipe:
+            pipe.write(f"{os.getpid()}\n")
+        threading.Event().wait()
+    elif seen == NTH and first_of(TIMES):
+        os.kill(os.getpid(), signal.SIGKILL)
+    with open(os.path.join(FOLDER, "renamed"), "a") as file:
+        file.write(f"{path}\n")
+
+
+def first_of(times: int) -> bool:
+    """Whether so many processes have not been killed yet; it counts this one."""
+    for number in range(times):
+        try:
+            os.close(os.open(os.path.join(FOLDER, f"killed {number}"), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            continue
+        return True
+    return False
+
+
+if PATTERN:
+    sys.addaudithook(hook)
