@@ -24,7 +24,7 @@ Main = Callable[[list[str]], None]
 VALUES = ["", "-1", "nan", "inf", "true", "x", "[]", "{}", "null", "1.5", "99999999999999999999"]
 VALUES += ["0", "--", "-", "'", "[1", "{a: 1}", "!!python/object:os.system", "\x00", "ä", "1e400"]
 NEVER = {"nan", "inf", "[1", "1e400"}  # of a number
-NOT_TRIED = {"tracking", "jobs", "workers"}  # they start processes, or name places elsewhere
+NOT_TRIED = {"tracking", "workers"}  # they start processes, or name places elsewhere
 
 
 def options(made: Made, folder: Path, random: Random) -> Iterator[Case]:

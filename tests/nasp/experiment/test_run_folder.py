@@ -8,10 +8,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import torch
 
+from nasp.cli.main import COMMANDS
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import RunOptions, claim_output, run_command
 from nasp.runs.progress import Progress
@@ -68,11 +70,29 @@ def test_success_is_zero_and_a_bug_is_a_traceback() -> None:
             run_command(lambda argv: print(1 / 0))
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not name.startswith("eval")])
+def test_the_executor_is_checked_before_any_work(name: str, tmp_path: Path) -> None:
+    command, output = COMMANDS[name], tmp_path / "run"
+    with pytest.raises(NaspError, match=r"unknown executor 'process' .did you mean 'processes'"):
+        command.run([f"--output={output}", "--data=nowhere", "--executor=process"])
+    with pytest.raises(NaspError, match="--executor serial:2: serial takes nothing"):
+        command.run([f"--output={output}", "--data=nowhere", "--executor=serial:2"])
+    assert not output.exists()
+    schema = resolve_name(command.schema)
+    number = "seeds" if "compare" in name else "epochs"
+    with pytest.raises(NaspError, match=f"{number} is 0"):  # the others are checked, too
+        schema(**{number: 0})
+
+
 def test_output_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = RunOptions(output=tmp_path / "a" / "b")
     with claim_output(given, "name") as folder:
         (folder / "config.yaml").touch()
-        (folder / ".model.pt.00000000.tmp").touch()  # what a killed write leaves
+        (folder / "cells").mkdir()
+        (folder / "cells" / ".a.json.00000000.tmp").touch()  # what a killed worker leaves
+    assert not list((folder / "cells").iterdir())
+    (folder / "cells").rmdir()
+    (folder / ".model.pt.00000000.tmp").touch()  # what a killed run leaves
     with pytest.raises(NaspError, match="holds a run: --resume"), claim_output(given, "name"):
         pass
     with claim_output(RunOptions(output=folder, resume=True), "name") as again:
