@@ -62,7 +62,7 @@ def test_all_candidates_of_a_search(space: str, kind: str) -> None:
     searched = CNNSpace(space, 3, 2, 3, torch.Generator().manual_seed(1), kind=kind)
     everything = {d.name: torch.ones(d.shape) for d in searched.decisions}
     with no_strided_pointwise():
-        searched.logits(images(SIZES[kind]), Relaxation.dense(everything))
+        searched((images(SIZES[kind]), None), Relaxation.dense(everything))
 
 
 @pytest.mark.parametrize("kind", SIZES)
