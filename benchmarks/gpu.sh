@@ -4,7 +4,7 @@
 #   benchmarks/gpu.sh pack     # makes .gpu/: CIFAR-10 and Penn Treebank (from NASP_DATA) and wheels
 #                              # of the small needs
 #   benchmarks/gpu.sh [...]    # runs, on a machine with torch, pandas, pyarrow, matplotlib, Pillow,
-#                              # PyYAML and rich; takes .gpu/ along if it is there
+#                              # PyYAML, psutil and rich; takes .gpu/ along if it is there
 #
 # Further options are those of benchmarks/gpu.py. The found cell is in ${OUT:-runs/gpu}.
 set -euo pipefail
@@ -18,7 +18,7 @@ if [ "${1:-}" = pack ]; then
     # Pure Python, so that they fit the other machine, whatever its version.
     "$python" -m pip download -q --no-deps --only-binary=:all: --platform any -c constraints.txt \
         -d .gpu/wheels jsonargparse docstring-parser typeshed-client typing-extensions \
-        importlib-resources optuna colorlog sqlalchemy alembic mako tqdm platformdirs
+        importlib-resources
     du -sh .gpu
     exit
 fi
