@@ -41,7 +41,7 @@ class Steps:
 
     def loss(self, batch: Any) -> Loss:
         """The loss of a batch, given a relaxation."""
-        return partial(loss_of, self.task, self.space, batch)
+        return partial(loss_of, self.task.loss, self.space, batch)
 
     def architecture(self, train: Any, valid: Any) -> None:
         """Take a step of the architecture."""
