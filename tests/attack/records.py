@@ -21,12 +21,50 @@ import nasp.data.cards
 from nasp.cli.package_files import resource
 from nasp.cnn.classify import blank
 from nasp.errors import NaspError
-from sif import compare
+from nasp.files.digest import sealed
+from sif import compare, search
 from sif.data.fetch import load
 from tests.attack.harness import Case
-from tests.attack.made import COMPARE, Made
+from tests.attack.made import COMPARE, SIF, Made
 from tests.attack.media import claimed
 from tests.attack.mutate import PLAIN, body_of, bytes_of
+
+
+def trials(made: Made, folder: Path, random: Random) -> Iterator[Case]:
+    """Trials' files of a search that is resumed."""
+    output = folder / "run"
+    shutil.copytree(made.searched, output)
+    argv = ["--data", str(made.table), "--output", str(output), *SIF, "--resume"]
+    command = partial(search.main, argv)
+    yield Case("as they are", command, "accepted")
+    for path in sorted((output / "trials").glob("*.json")):
+        whole = path.read_bytes()
+        body = json.loads(whole)
+        for name, data in bytes_of(whole, random, 24):
+            path.write_bytes(data)
+            yield Case(f"{path.name}: {name}", command, "refused")
+        for name, changed in body_of(body, random, 24, PLAIN):
+            path.write_text(json.dumps(changed))
+            yield Case(f"{path.name}: {name}", command, "refused" if changed != body else "either")
+        rest = {key: value for key, value in body.items() if key != "digest"}
+        for name, changed in body_of(rest, random, 60, PLAIN):
+            path.write_text(json.dumps(sealed(changed)))
+            yield Case(f"{path.name}, sealed: {name}", command)
+        for wrong in (True, "1", 1.0, 99, -1, None):
+            path.write_text(json.dumps(sealed({**rest, "version": wrong})))
+            yield Case(f"{path.name}: version {wrong!r}", command, "refused")
+        for name, text in (("a list", "[]"), ("nothing", ""), ("deep lists", "[" * 100_000)):
+            path.write_text(text)
+            yield Case(f"{path.name}: {name}", command, "refused")
+        path.unlink()
+        os.mkfifo(path)
+        yield Case(f"{path.name}: a named pipe", command, "refused")
+        path.unlink()
+        yield Case(f"{path.name}: nothing there", command, "accepted")
+        path.write_bytes(whole)
+    one, two = sorted((output / "trials").glob("*.json"))
+    one.write_bytes(two.read_bytes())
+    yield Case("another trial's file", command, "refused")
 
 
 def comparison_cells(made: Made, folder: Path, random: Random) -> Iterator[Case]:

@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "language models": (models.language_models, 30),
     "genotypes": (models.genotypes, 60),
     "checkpoints": (models.checkpoints, 40),
+    "trials": (records.trials, 60),
     "csv": (tables.csv, 90),
     "parquet": (tables.parquet_files, 50),
     "archives": (tables.archives, 50),

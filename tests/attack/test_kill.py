@@ -2,9 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.attack.made import COMPARE, ONCE, Made
+from tests.killing import Killing
 
 KILLS = 3  # of each run
 SIF = [
@@ -44,33 +45,31 @@ def test_a_killed_run_goes_on_to_the_same_result(kind: str, made: Made, folder: 
     module, data, options = RUNS[kind]
     command = [sys.executable, "-m", module, "--data", str(getattr(made, data)), *options]
     whole, killed, random = folder / "whole", folder / "killed", Random(kind)
-    seconds = _run([*command, "--output", str(whole)], whole)
-    assert seconds is not None
-    goes_on: list[str] = []
-    for _ in range(KILLS):
-        again = [*command, "--output", str(killed), *goes_on]
-        if _run(again, killed, kill_after=random.uniform(0, seconds)) is not None:
-            break  # it ended before
-        goes_on = ["--resume"] if (killed / "config.yaml").exists() else []
-    assert _run([*command, "--output", str(killed), *goes_on], killed) is not None
+    watching = Killing(folder / "watching", f"{whole}/*", nth=0)
+    _run([*command, "--output", str(whole)], watching)
+    moments = range(1, 1 + len(watching.renamed))
+    in_place = 0  # files that were written before
+    for moment in sorted(random.sample(moments, KILLS)):
+        # A run that goes on writes config.yaml again, and then what it has not written yet.
+        nth = moment - in_place + (in_place > 0)
+        killing = Killing(folder / f"killing {moment}", f"{killed}/*", nth)
+        again = ["--resume"] if in_place else []
+        if _run([*command, "--output", str(killed), *again], killing) == 0:
+            assert in_place, "the first run is killed at a moment that there is"
+            break
+        in_place = moment - 1
+    again = ["--resume"] if in_place else []
+    assert _run([*command, "--output", str(killed), *again]) == 0
     assert _told(killed) == _told(whole)
     assert _names(killed) == _names(whole)
 
 
-def _run(command: list[str], output: Path, kill_after: float | None = None) -> float | None:
-    """Seconds from the first file on that a run took; None if it was killed."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while process.poll() is None and not (output / "config.yaml").exists():
-        time.sleep(0.01)
-    start = time.perf_counter()
-    try:
-        shown, _ = process.communicate(timeout=kill_after)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return None
-    assert process.returncode == 0, shown.decode()
-    return time.perf_counter() - start
+def _run(command: list[str], killing: Killing | None = None) -> int:
+    """The exit code of a run, which ends well or is killed."""
+    environment = None if killing is None else killing.environment
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    return done.returncode
 
 
 def _told(folder: Path) -> Any:
