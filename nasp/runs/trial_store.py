@@ -27,7 +27,7 @@ SCHEMA = schema.section(
         "offsets": schema.sequence(schema.number()),
         "state": schema.one_of("complete", "failed", "pruned"),
         "score": schema.optional(schema.number()),
-        "genotype": schema.optional(schema.anything),
+        "genotype": schema.optional(schema.text),
         "metrics": schema.mapping(schema.number()),
         "histories": schema.mapping(schema.sequence(schema.mapping(schema.number()))),
         "seconds": schema.number(),
@@ -91,6 +91,7 @@ class TrialStore:
             schema.integer()(body.get("version"), "version")
             if body["version"] == VERSION:
                 SCHEMA(body, "")
+                _check_histories(body)
         except NaspError as error:
             raise NaspError(damaged) from error
         if (version := body.pop("version")) != VERSION:
@@ -113,3 +114,10 @@ class TrialStore:
         if trial.name != name:
             raise NaspError(damaged)
         return trial
+
+
+def _check_histories(body: Mapping[str, Any]) -> None:
+    """Check that each training has an epoch, and each epoch the metrics of the trial."""
+    for name, history in body["histories"].items():
+        if not history or any(epoch.keys() != body["metrics"].keys() for epoch in history):
+            raise NaspError(f"the epochs of {name} have not the metrics of the trial")

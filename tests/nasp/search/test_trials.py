@@ -157,6 +157,9 @@ def test_a_file_is_written_once_and_read_as_it_was(tmp_path: Path) -> None:
         ({"version": 99}, "trial version 99, this program reads 1"),
         ({"score": 0.0}, "damaged: remove it"),
         ({"state": "running"}, "damaged: remove it"),
+        ({"genotype": [None]}, "damaged: remove it"),
+        ({"histories": {"way 1": []}}, "damaged: remove it"),
+        ({"histories": {"way 1": [{"valid/loss": 1.0}]}}, "damaged: remove it"),
         (None, "not a trial"),
     ],
 )
