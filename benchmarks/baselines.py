@@ -16,7 +16,7 @@ import torch
 from surprise_rival import ALGORITHMS, train_library
 
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.training.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.train import train_baseline
@@ -36,7 +36,7 @@ def ours(name: str, splits: Splits, options: TrainOptions, seed: int) -> Row:
     test = data.judge(splits.test)
     start = time.process_time()
     model, outcome = train_baseline(
-        name, data, options, epochs=EPOCHS, generator=generator(seed, name), run=Run()
+        name, data, options, epochs=EPOCHS, generator=generator(seed, name), run=RunContext()
     )
     history = outcome.history
     seconds = (time.process_time() - start) / len(history)

@@ -25,7 +25,7 @@ from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.cnn.tasks import ImageTask
 from nasp.metric import LOSS
 from nasp.runs import plots
-from nasp.search import find
+from nasp.search import run_search
 from nasp.training.seeding import generator
 
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     seen = subset(images.train, given.search_images, generator(given.seed, "search images"))
     task = image_search(seen, images.classes, search, given.seed)
-    found = find(task, given.seed, resumed(given.output, "search", options))
+    found = run_search(task, given.seed, resumed(given.output, "search", options))
     found.genotype.save(given.output / "genotype.json")
     draw_cells(found.genotype, given.output / "cells.png", "found by NASP")
     plots.curves(found.searches, report.DRAWN, given.output / "search.png", "Search")

@@ -21,9 +21,9 @@ from nasp.cnn.data import find_images, load_cifar, subset
 from nasp.cnn.options import SearchOptions
 from nasp.core.genotype import Genotype
 from nasp.runs import plots
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.progress import Progress
-from nasp.search import find
+from nasp.search import run_search
 from nasp.training.seeding import generator
 
 LABELS = {
@@ -64,8 +64,8 @@ def main(argv: list[str] | None = None) -> None:
                         given.option: value,
                     },
                 )
-                run, start = Run(progress=Progress(quiet=False)), time.perf_counter()
-                found = find(image_search(seen, images.classes, search, seed), seed, run)
+                run, start = RunContext(progress=Progress(quiet=False)), time.perf_counter()
+                found = run_search(image_search(seen, images.classes, search, seed), seed, run)
                 row = {
                     "value": value,
                     "seconds": time.perf_counter() - start,

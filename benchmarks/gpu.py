@@ -26,7 +26,7 @@ from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
 from nasp.cnn.tasks import ImageTask
 from nasp.cnn.zoo import ZOO as CNN_ZOO
-from nasp.rnn.data import Batch, batches, find_text, load_corpus
+from nasp.rnn.data import TextBatch, batches, find_text, load_corpus
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.options import DescentOptions as TextOptions
 from nasp.rnn.options import SearchOptions as TextSearch
@@ -113,7 +113,7 @@ def training_step(images: ImageSet, options: TrainOptions) -> tuple[Step, int]:
 
 def pieces(
     task: TextTask, text: torch.Tensor, generator: torch.Generator, regularised: bool
-) -> Iterator[Batch]:
+) -> Iterator[TextBatch]:
     """Batches of a text's columns, again and again."""
     options, words = task.options, len(task.corpus.vocabulary)
 

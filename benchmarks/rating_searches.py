@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from nasp.runs.context import Run
-from nasp.search import find
+from nasp.runs.context import RunContext
+from nasp.search import run_search
 from sif.data import Splits
 from sif.data.evaluation import errors
 from sif.data.search_data import Data
@@ -48,5 +48,5 @@ class RatingSearches:
         self, options: SearchOptions, functions: tuple[str, ...] | None
     ) -> tuple[str, float]:
         task = RatingTask(self.data, options, functions=functions)
-        found = find(task, self.seed, Run())
+        found = run_search(task, self.seed, RunContext())
         return operation_of(found.genotype), self.rmse(task.model(found).rate(self.test))

@@ -29,8 +29,8 @@ from nasp.rnn.options import SearchOptions, TrainOptions
 from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO
 from nasp.runs import plots
-from nasp.runs.context import Run
-from nasp.search import Found, find
+from nasp.runs.context import RunContext
+from nasp.search import SearchResult, run_search
 
 # Small models that are trained briefly underfit with the published dropout.
 DROPOUT = {"dropout": 0.3, "dropouth": 0.1, "dropoutx": 0.3, "dropouti": 0.1, "dropoute": 0.0}
@@ -43,7 +43,7 @@ class Place:
     data: str
     output: Path
 
-    def open(self, options: SearchOptions | TrainOptions, name: str) -> tuple[TextTask, Run]:
+    def open(self, options: SearchOptions | TrainOptions, name: str) -> tuple[TextTask, RunContext]:
         """The text, and a run of that name."""
         torch.set_num_threads(1)
         corpus = load_corpus(find_text(self.data))
@@ -51,13 +51,15 @@ class Place:
         return task, resumed(self.output, name, asdict(options))
 
 
-def search(options: SearchOptions, place: Place, seed: int) -> Found:
+def search(options: SearchOptions, place: Place, seed: int) -> SearchResult:
     """Search from a seed."""
     task, run = place.open(options, f"search {seed}")
-    return find(task, seed, run)
+    return run_search(task, seed, run)
 
 
-def train(options: TrainOptions, place: Place, seed: int, name: str, genotype: Genotype) -> Found:
+def train(
+    options: TrainOptions, place: Place, seed: int, name: str, genotype: Genotype
+) -> SearchResult:
     """Train a cell alone."""
     task, run = place.open(options, name)
     return train_cell(task, genotype, seed, run)
@@ -127,9 +129,9 @@ def main(argv: list[str] | None = None) -> None:
 
 def table(
     given: argparse.Namespace,
-    searches: dict[int, Found],
-    shorts: dict[int, Found],
-    trained: dict[str, Found],
+    searches: dict[int, SearchResult],
+    shorts: dict[int, SearchResult],
+    trained: dict[str, SearchResult],
 ) -> str:
     """What was found, and what it is worth."""
     options = {key: value for key, value in vars(given).items() if key != "output"}

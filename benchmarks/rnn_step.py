@@ -20,7 +20,7 @@ from search_steps import FullNASP, PublishedDARTS, Steps
 from timing import medians, seconds
 from torch import Tensor, nn
 
-from nasp.rnn.cell import Cell
+from nasp.rnn.cell import RecurrentCell
 from nasp.rnn.data import Corpus, Vocabulary
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.options import SearchOptions
@@ -78,7 +78,7 @@ def searches(given: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def products_alone(cell: Cell, inputs: Tensor, state: Tensor, training: bool) -> Tensor:
+def products_alone(cell: RecurrentCell, inputs: Tensor, state: Tensor, training: bool) -> Tensor:
     """All matrix products of the cell, of the same shapes; in training those of the gradients."""
     weights = [cell.state_map, *cell.maps]
     total = inputs @ cell.input_map
@@ -104,7 +104,7 @@ def stand_alone(given: argparse.Namespace) -> None:
     inputs.requires_grad_()
     state = torch.zeros(given.batch, given.units)
     for name in ("darts_v1", "darts_v2"):
-        cell = Cell(plan_of(ZOO[name]), given.units, generator)
+        cell = RecurrentCell(plan_of(ZOO[name]), given.units, generator)
         count = sum(p.numel() for p in cell.parameters())
         # 4 maps of input and of state, and two biases, in each unit: the same number of weights.
         hidden = round((-(given.units + 2) + ((given.units + 2) ** 2 + count) ** 0.5) / 2)

@@ -18,9 +18,9 @@ from timing import medians, seconds
 from torch import Tensor, nn
 
 from nasp.core.projection import prox_c1
-from nasp.registry import choice
-from nasp.runs.context import Run
-from nasp.search.one_shot import search
+from nasp.registry import class_and_options
+from nasp.runs.context import RunContext
+from nasp.search.one_shot import one_shot_search
 from sif.data import load, split
 from sif.data.search_data import Data
 from sif.nn.operations import functions
@@ -69,7 +69,9 @@ def plain_epoch(data: Data, options: SearchOptions) -> Callable[[], None]:
     architecture = [model.a, *model.user_mlp.parameters(), *model.item_mlp.parameters()]
     known = {id(p) for p in architecture}
     weights = [p for p in model.parameters() if id(p) not in known]
-    slow = torch.optim.Adam(architecture, lr=choice(options, "strategy")[1].learning_rate)
+    slow = torch.optim.Adam(
+        architecture, lr=class_and_options(options, "strategy")[1].learning_rate
+    )
     fast = torch.optim.Adagrad(weights, lr=options.learning_rate)
     parts = [(*d.rows.long(), d.ratings) for d in (data.train, data.valid)]
     train, valid = ((user, item - users, rating) for user, item, rating in parts)
@@ -125,7 +127,7 @@ def main() -> None:
         plain, task = plain_epoch(data, options), RatingTask(data, options)
         methods: dict[str, Callable[[], object]] = {
             "plain": lambda plain=plain: [plain() for _ in range(EPOCHS)],
-            "ours": lambda task=task: search("search", task, 0, 1, Run()),
+            "ours": lambda task=task: one_shot_search("search", task, 0, 1, RunContext()),
         }
         times = medians(
             {name: lambda work=work: (seconds(work) / EPOCHS,) for name, work in methods.items()},

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
-from nasp.registry import choice
+from nasp.registry import class_and_options
 from nasp.search import Task
 from nasp.search.one_shot import loss_of
 from nasp.strategies import Loss, Strategy
@@ -28,7 +28,7 @@ class Steps:
 
     def __init__(self, task: Task, strategy: type[Strategy] | None = None) -> None:
         self.generator = torch.Generator().manual_seed(1)
-        chosen, options = choice(task.options, "strategy")
+        chosen, options = class_and_options(task.options, "strategy")
         kind = strategy or chosen
         self.task = task
         self.space = task.space(self.generator, kind.dense).to(task.device)

@@ -14,15 +14,15 @@ from nasp.cnn.tasks import ImageTask
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.environment import describe
 from nasp.runs.progress import Progress
 from nasp.samplers import SAMPLERS
-from nasp.search import Found, Task, train
+from nasp.search import SearchResult, Task, train
 from nasp.training.seeding import generator
 
 
-def resumed(output: Path, name: str, options: Mapping[str, Any]) -> Run:
+def resumed(output: Path, name: str, options: Mapping[str, Any]) -> RunContext:
     """A run that goes on where it stopped, and refuses to with other options.
 
     Args:
@@ -32,7 +32,9 @@ def resumed(output: Path, name: str, options: Mapping[str, Any]) -> Run:
     """
     folder = output / name.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(Checkpoint(folder / "checkpoint", options, resume=True), Progress(quiet=False))
+    return RunContext(
+        Checkpoint(folder / "checkpoint", options, resume=True), Progress(quiet=False)
+    )
 
 
 def image_search(
@@ -44,7 +46,7 @@ def image_search(
     return ImageTask(data, options)
 
 
-def train_cell(task: Task, genotype: Genotype, seed: int, run: Run) -> Found:
+def train_cell(task: Task, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
     """Train a cell alone; the cells of one seed start from the same draws."""
     return train(task, "train", genotype, seed, run)
 

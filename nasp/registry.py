@@ -1,7 +1,7 @@
-"""Things by name, imported when they are asked for; and options that choose one of them.
+"""Registries: classes and functions by name, imported on first use, and options that choose one.
 
-A field of a dataclass that is made by `chosen` holds the name of a registered class, or a mapping
-of `name` and the class's own options: `"nasp"`, `{"name": "nasp", "eta": 0.1}`.
+`choice_field` makes a dataclass field whose value is the name of a registered class, or a mapping
+of `name` and the class's own options: `"nasp"` or `{"name": "nasp", "eta": 0.1}`.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ Value = TypeVar("Value")
 
 
 class Registry(Mapping[str, Value]):
-    """Values by name; the names alone cost no import, so that `--help` need not wait for torch.
+    """Values by name. Listing the names imports nothing, so `--help` does not wait for torch.
 
     Args:
-        places: Where each is, `package.module:attribute`.
+        places: The import path of each value, `package.module:attribute`.
     """
 
     def __init__(self, places: Mapping[str, str]) -> None:
@@ -28,11 +28,11 @@ class Registry(Mapping[str, Value]):
         """Register one more value, from inside or outside of this project.
 
         Args:
-            name: Its name.
-            place: Where it is, `package.module:attribute`.
+            name: The value's name.
+            place: The value's import path, `package.module:attribute`.
 
         Raises:
-            NaspError: The name is taken by something else.
+            NaspError: Another value has this name.
         """
         if self.places.setdefault(name, place) != place:
             raise NaspError(f"{name!r} is {self.places[name]} already: choose another name")
@@ -52,8 +52,8 @@ class Registry(Mapping[str, Value]):
         return len(self.places)
 
 
-class Joined(Mapping[str, Value]):
-    """Several registries as one; what is added to one of them is here, too."""
+class JoinedRegistry(Mapping[str, Value]):
+    """A view of several registries as one mapping, which follows later additions to them."""
 
     def __init__(self, *registries: Registry[Any]) -> None:
         self.registries = registries
@@ -80,13 +80,14 @@ class NoOptions:
     """The options of a class that has none."""
 
 
-def chosen(default: str, registry: Mapping[str, Any], **defaults: Any) -> Any:
-    """A dataclass's field that chooses from a registry of classes with `Options`.
+def choice_field(default: str, registry: Mapping[str, Any], **defaults: Any) -> Any:
+    """Return a dataclass field that chooses a class from a registry.
 
     Args:
-        default: The name that is chosen if none is given.
+        default: Name of the default class.
         registry: The classes by name. The `Options` of each is a dataclass with defaults.
-        defaults: Values that replace those defaults, for every class that has such an option.
+        defaults: Default values of options by name, which replace those in `Options`, for every
+            class that has such an option.
     """
     return dataclasses.field(
         default=default, metadata={"registry": registry, "defaults": dict(defaults)}
@@ -94,39 +95,42 @@ def chosen(default: str, registry: Mapping[str, Any], **defaults: Any) -> Any:
 
 
 def chosen_name(value: str | Mapping[str, Any]) -> str:
-    """The name in the value of a field that `chosen` made."""
+    """Return the class's name from the value of a `choice_field`."""
     return value if isinstance(value, str) else str(value.get("name"))
 
 
 def check_choice(options: object, field: str) -> None:
-    """Check that the name in a field that `chosen` made is a known one; imports nothing.
+    """Check that a `choice_field` names a registered class, without importing the class.
 
     Raises:
-        NaspError: It is not.
+        NaspError: No such class is registered.
     """
     registry = _field(options, field).metadata["registry"]
-    check_chosen(field, getattr(options, field), registry)
+    check_choice_value(field, getattr(options, field), registry)
 
 
-def check_chosen(what: str, value: Any, registry: Mapping[str, Any]) -> None:
-    """Check a value for a field that `chosen` made, as `check_choice` does; `what` names it."""
+def check_choice_value(what: str, value: Any, registry: Mapping[str, Any]) -> None:
+    """Check the value of a `choice_field`, as `check_choice` does; messages call it `what`."""
     if not isinstance(value, str) and not (isinstance(value, Mapping) and "name" in value):
         raise NaspError(f"{what} is {value!r:.60}: give a name, or a mapping of name and options")
     check_known(what, chosen_name(value), registry)
 
 
-def choice(options: object, field: str) -> tuple[Any, Any]:
-    """What a field that `chosen` made stands for: the class, and an instance of its `Options`.
+def class_and_options(options: object, field: str) -> tuple[Any, Any]:
+    """Return the class that a `choice_field` names, and an instance of its `Options`.
 
     Raises:
         NaspError: There is no such class, it has no such option, or a value is not possible.
     """
-    return resolve(_field(options, field), getattr(options, field))
+    return resolve_choice(_field(options, field), getattr(options, field))
 
 
-def resolve(field: "dataclasses.Field[Any]", value: Any) -> tuple[Any, Any]:
-    """What a value stands for in a field that `chosen` made; see `choice`."""
-    check_chosen(field.name, value, field.metadata["registry"])
+def resolve_choice(field: "dataclasses.Field[Any]", value: Any) -> tuple[Any, Any]:
+    """Return the class and options that a value of a `choice_field` names.
+
+    See `class_and_options`.
+    """
+    check_choice_value(field.name, value, field.metadata["registry"])
     name = chosen_name(value)
     found = field.metadata["registry"][name]
     known = {f.name: f for f in dataclasses.fields(found.Options)}
@@ -145,12 +149,12 @@ def _field(options: object, name: str) -> "dataclasses.Field[Any]":
     return field
 
 
-def lazily(package: str, table: str) -> tuple[list[str], Callable[[str], Any]]:
-    """The public names of a package, imported when they are used: `__all__` and `__getattr__`.
+def lazy_exports(package: str, table: str) -> tuple[list[str], Callable[[str], Any]]:
+    """Return a package's `__all__` and `__getattr__`, which imports each name on first use.
 
     Args:
-        package: Its name.
-        table: A line for each of its modules: `module: Name other_name`.
+        package: The package's name.
+        table: A line for each module: `module: Name other_name`.
     """
     lines = (line.split(":") for line in table.strip().splitlines())
     places = Registry[Any](

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from sif.estimator import InteractionSearch as InteractionSearch
     from sif.recommender import InteractionModel as InteractionModel
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     estimator: InteractionSearch

@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.progress import Progress
-from nasp.search import find
+from nasp.search import run_search
 from nasp.training.device import resolve_device
 from sif.data import (
     Columns,
@@ -94,9 +94,9 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             train, checked = same_types(table, checked)
             check_same_ids(checked, train, "validation")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
-        run = Run(progress=Progress(quiet=not self.verbose))
+        run = RunContext(progress=Progress(quiet=not self.verbose))
         task = RatingTask(Data.of(train, checked, device), options)
-        model = task.model(find(task, self.random_state, run))
+        model = task.model(run_search(task, self.random_state, run))
         model.fitted_with = self.get_params(deep=False)
         self._take(model)
         return self

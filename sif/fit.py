@@ -6,8 +6,8 @@ import torch
 
 from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
-from nasp.runs.context import Run
-from nasp.training.loop import Outcome, run_epochs
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
 from sif.data.evaluation import METRICS, errors, predict
 from sif.data.search_data import Data
@@ -38,8 +38,8 @@ def train_alone(
     epochs: int,
     frozen: bool,
     generator: torch.Generator,
-    run: Run,
-) -> tuple[InteractionSpace, Outcome]:
+    run: RunContext,
+) -> tuple[InteractionSpace, PhaseResult]:
     """Train a genotype's network until validation RMSE stops improving.
 
     Args:
@@ -75,8 +75,8 @@ def fit(
     *,
     epochs: int,
     generator: torch.Generator,
-    run: Run,
-) -> Outcome:
+    run: RunContext,
+) -> PhaseResult:
     """Train a model until validation RMSE stops improving; it ends with its best epoch's weights.
 
     Args:

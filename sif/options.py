@@ -83,7 +83,7 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     """
 
     # SIF starts `A` so.
-    strategy: str | Mapping[str, Any] = search.chosen_strategy(start=(0.5, 1e-3))
+    strategy: str | Mapping[str, Any] = search.strategy_field(start=(0.5, 1e-3))
     epochs: int = 20
     warm_up: int = 3
     restarts: int = 5

@@ -26,7 +26,7 @@ from nasp.files.schema import (
     tensor,
     text,
 )
-from nasp.runs.model_file import Kind, load_state, read, write
+from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, check_known, find_ids
 from sif.data.encoded import Ratings, Scale, known_biases, table_rows
 from sif.data.evaluation import predict
@@ -81,7 +81,7 @@ SCHEMA = section(
         "valid_rmse": optional(number()),
     },
 )
-KIND = Kind(
+KIND = ModelFormat(
     "sif interaction function",
     2,
     content="interaction function",
@@ -270,7 +270,7 @@ class InteractionModel:
             "fitted_with": self.fitted_with,
             "valid_rmse": self.valid_rmse,
         }
-        write(path, KIND, body)
+        write_model(path, KIND, body)
 
     @staticmethod
     def load(path: Path | str, device: torch.device | str = "cpu") -> "InteractionModel":
@@ -299,7 +299,7 @@ class InteractionModel:
             more = body.get("fitted_with"), body.get("valid_rmse")
             return InteractionModel(genotype, network, encoder, scale, biases, rated, *more)
 
-        return read(Path(path), KIND, build, device)
+        return read_model(Path(path), KIND, build, device)
 
     def _rate(self, positions: Tensor) -> Tensor:
         """Standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""

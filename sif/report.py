@@ -14,7 +14,7 @@ from torch import Tensor
 from nasp.experiment.report import Report, ServedModel
 from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
-from nasp.search import Found
+from nasp.search import SearchResult
 from sif.data import Splits
 from sif.data.encoded import Ratings
 from sif.data.evaluation import METRICS, errors
@@ -47,7 +47,7 @@ class RatingReport(Report):
         splits: All ratings: this is the only place that sees those of the test.
     """
 
-    def __init__(self, task: RatingTask, found: Found, splits: Splits) -> None:
+    def __init__(self, task: RatingTask, found: SearchResult, splits: Splits) -> None:
         self.found, self.train = found, splits.train
         self.model = task.model(found)
         self.genotype = self.model.genotype

@@ -12,16 +12,16 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import Diverged
 from nasp.metric import Metrics
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.samplers import Trial
-from nasp.search import Found, Task, Trained
+from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 from sif.data.evaluation import METRICS, errors, predict
 from sif.data.search_data import Data
 from sif.fit import adagrad, train_alone
-from sif.nn.embeddings import Batch
+from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, SOURCE, InteractionSpace, operation_of
 from sif.objectives import loss
@@ -66,10 +66,10 @@ class RatingTask(Task):
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return adagrad([{"params": weights}], self.options)
 
-    def loss(self, outputs: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
+    def loss(self, outputs: tuple[Tensor, Tensor], batch: RatingBatch) -> Tensor:
         return loss(outputs, batch[1], self.options)
 
-    def examples(self, batch: Batch) -> int:
+    def examples(self, batch: RatingBatch) -> int:
         return len(batch[1])
 
     def pairs(self, generator: torch.Generator) -> Pairs:
@@ -114,7 +114,9 @@ class RatingTask(Task):
             space.move(trial.offsets)
         return space.genotype(trial.choices)
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         """Train a function alone, with its MLPs kept as they were found, and with them trained on.
 
         Neither is logged: `nasp.search` logs the better one.
@@ -138,14 +140,16 @@ class RatingTask(Task):
                 run.failed[name] = error.reason
                 continue
             trained.append(
-                Trained(name, genotype, outcome.history, outcome.best_epoch, network.state_dict())
+                TrainingResult(
+                    name, genotype, outcome.history, outcome.best_epoch, network.state_dict()
+                )
             )
         if not trained:
             reason = next(iter(run.failed.values()))
             raise Diverged(f"{operation_of(genotype)} diverges: {reason}")
         return trained
 
-    def model(self, found: Found) -> InteractionModel:
+    def model(self, found: SearchResult) -> InteractionModel:
         """The model of what was found, with its trained network."""
         assert found.trained is not None, "all that is found is trained"
         genotype = found.trained.genotype

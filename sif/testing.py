@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.training.optimization import descend
 from sif.baselines import Baseline
 from sif.baselines.fixed import BiasedMF
@@ -102,7 +102,9 @@ class BaselineContract:
             generator = torch.Generator().manual_seed(seed)
             data = small_data(entities)
             model = baseline(data, OPTIONS, generator)
-            fit_baseline("baseline", model, data, OPTIONS, epochs=2, generator=generator, run=Run())
+            fit_baseline(
+                "baseline", model, data, OPTIONS, epochs=2, generator=generator, run=RunContext()
+            )
             state: dict[str, Tensor] = model.state_dict()
             return state
 

@@ -16,7 +16,7 @@ from nasp.cli.package_files import find_config, version
 from nasp.cli.schema import AvailableOptions, Option, options_of
 from nasp.errors import NaspError, without_password
 from nasp.files.yaml_file import read_yaml
-from nasp.registry import chosen_name, resolve
+from nasp.registry import chosen_name, resolve_choice
 
 Schema = TypeVar("Schema")
 # What the parser raises for values that no option can have, beside its own error.
@@ -37,7 +37,7 @@ def parse(
 
     Args:
         schema: A dataclass whose fields have defaults. A field may be such a dataclass itself, or
-            choose a class that has options of its own: see `nasp.registry.chosen`.
+            choose a class that has options of its own: see `nasp.registry.choice_field`.
         argv: The options; those of the process if None.
         program: How the command is called.
         space: Folder in `configs/` in which `--config` looks a name up.
@@ -87,7 +87,9 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
         else:
             flat[key] = name = chosen_name(value)
             if value != name:
-                given, default = (flatten(resolve(field, v)[1], f"{key}.") for v in (value, name))
+                given, default = (
+                    flatten(resolve_choice(field, v)[1], f"{key}.") for v in (value, name)
+                )
                 flat |= _others(given, default)
     return flat
 
@@ -108,7 +110,7 @@ def _tree(config: Any) -> dict[str, Any]:
         if dataclasses.is_dataclass(value):
             tree[field.name] = _tree(value)
         elif "registry" in field.metadata:
-            options = _tree(resolve(field, value)[1])
+            options = _tree(resolve_choice(field, value)[1])
             tree[field.name] = {"name": chosen_name(value), **options}
         else:
             tree[field.name] = _plain(value)

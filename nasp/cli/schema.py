@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nasp.errors import NaspError, nearest
-from nasp.registry import check_chosen, chosen_name, resolve
+from nasp.registry import check_choice_value, chosen_name, resolve_choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Option:
 
     @property
     def chooses(self) -> bool:
-        """Whether it chooses a class from a registry: `nasp.registry.chosen` made it."""
+        """Whether it chooses a class from a registry: `nasp.registry.choice_field` made it."""
         return "registry" in self.field.metadata
 
     def takes(self, *kinds: type) -> bool:
@@ -156,13 +156,13 @@ class AvailableOptions:
         """
         key, registry = option.key, option.field.metadata["registry"]
         try:
-            check_chosen(key, value, registry)
+            check_choice_value(key, value, registry)
         except NaspError as error:
             raise NaspError(f"{self.file}{error}") from error
         before = chosen_name(value)
         options = {} if isinstance(value, str) else {k: v for k, v in value.items() if k != "name"}
         name = self.names[key] = self._given.get(key) or before
-        check_chosen(key, name, registry)
+        check_choice_value(key, name, registry)
         if options and name != before:
             warnings.warn(
                 f"{self.file}the options of {key} {before} are left out, as --{key} is {name}",
@@ -171,5 +171,5 @@ class AvailableOptions:
             options = {}
         named = self._shown == "all" or (self._shown == "named" and key in self._given)
         if options or named or any(k.startswith(f"{key}.") for k in self._given):
-            _, default = resolve(option.field, name)
+            _, default = resolve_choice(option.field, name)
             self._add_part(key, default, options)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.cnn.classify import Classify as Classify
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nasp.cnn.zoo import ZOO as ZOO
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     classify: Classify

@@ -17,7 +17,7 @@ from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
 from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
-from nasp.training.parallel import joined
+from nasp.training.parallel import join_processes
 
 
 def search(config: SearchConfig, began: float) -> None:
@@ -26,7 +26,7 @@ def search(config: SearchConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    with joined(config.device) as device:
+    with join_processes(config.device) as device:
         task = open_search(config.data, config.data_dir, config, config.seed, device)
         _experiment(task, config, began).search(SearchReport)
 
@@ -38,7 +38,7 @@ def train(config: TrainConfig, began: float) -> None:
         NaspError: A mistake in the options or the data.
     """
     genotype, name = find_genotype(config.genotype), Path(config.genotype).stem
-    with joined(config.device) as device:
+    with join_processes(config.device) as device:
         images = open_images(config.data, config.data_dir, config, config.seed, device)
         task = ImageTask(images, config)
         _experiment(task, config, began).train(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.process import processes, rank
-from nasp.training.parallel import add_up
+from nasp.training.parallel import sum_over_processes
 
 ACCURACY = Metric("accuracy", larger_is_better=True)
 TOP5_ACCURACY = Metric("top5_accuracy", larger_is_better=True, title="top-5 accuracy")
@@ -53,7 +53,7 @@ def evaluate(
             # Sums of float32 lose no image below 2²⁴ of them.
             totals = [value(found, labels) for value in VALUES.values()]
             sums += torch.stack([*totals, totals[0].new_tensor(len(labels))])
-    add_up(sums)
+    sum_over_processes(sums)
     *totals, count = sums.tolist()
     return {
         metric.on(split).name: total / count for metric, total in zip(VALUES, totals, strict=True)

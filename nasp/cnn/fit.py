@@ -12,9 +12,9 @@ from nasp.cnn.images import Batches
 from nasp.cnn.network import Network, drop_path
 from nasp.cnn.options import TrainOptions
 from nasp.metric import LOSS, Metrics
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.process import processes
-from nasp.training.loop import Outcome, run_epochs
+from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Losses, descend
 from nasp.training.precision import Precision
 
@@ -45,9 +45,9 @@ def fit(
     *,
     epochs: int,
     generator: torch.Generator,
-    run: Run,
+    run: RunContext,
     evaluate: Callable[[], Metrics] | None = None,
-) -> Outcome:
+) -> PhaseResult:
     """Train a network for a number of epochs; it ends with the last one's weights.
 
     Args:

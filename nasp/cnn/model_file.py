@@ -22,7 +22,7 @@ from nasp.files.schema import (
     tensor,
     text,
 )
-from nasp.runs.model_file import Kind, load_state, read, write
+from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 
 SCHEMA = section(
     {
@@ -43,7 +43,7 @@ SCHEMA = section(
         "state": mapping(tensor()),
     }
 )
-KIND = Kind(
+KIND = ModelFormat(
     "nasp.cnn network", 2, content="trained network", noun="network", schema=SCHEMA, oldest=1
 )
 
@@ -101,7 +101,7 @@ def save_network(
         "size": size,
         "state": network.state_dict(),
     }
-    write(path, KIND, body)
+    write_model(path, KIND, body)
 
 
 def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwork:
@@ -123,7 +123,7 @@ def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
         normalise = Normalise(tuple(body["mean"]), tuple(body["std"]))
         return TrainedNetwork(network.eval(), tuple(body["class_names"]), normalise, body["size"])
 
-    return read(path, KIND, build, device)
+    return read_model(path, KIND, build, device)
 
 
 def _check_names(path: Path, class_names: Sequence[str], classes: int) -> None:

@@ -12,7 +12,7 @@ from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
 from nasp.cnn.stem import skeleton
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError, nearest
-from nasp.training.parallel import share
+from nasp.training.parallel import own_share
 
 Kind = Literal["cifar", "imagenet"]
 # What height and width of the images have to be multiples of, so that each halving is even.
@@ -49,7 +49,7 @@ def check_size(kind: str, height: int, width: int) -> None:
         )
 
 
-class Cell(nn.Module):
+class ConvolutionalCell(nn.Module):
     """A cell whose operations are decided (DARTS, section 2.1).
 
     Args:
@@ -150,7 +150,9 @@ class Network(nn.Module):
             return len(plan_of(reduction).output)
 
         self.stem, places, last = skeleton(kind, channels, layers, nodes)
-        self.cells = nn.ModuleList(Cell(plan_of(place.reduction), *place) for place in places)
+        self.cells = nn.ModuleList(
+            ConvolutionalCell(plan_of(place.reduction), *place) for place in places
+        )
         self.auxiliary: AuxiliaryHead | None = None
         if auxiliary:
             place = places[2 * layers // 3]
@@ -207,6 +209,6 @@ def drop_path(
         return None
     operations = max(len(cell.operations) for cell in network.cells)  # type: ignore[arg-type]
     shape = (batch, len(network.cells), operations)
-    kept = share(torch.rand(shape, generator=generator)) >= probability
+    kept = own_share(torch.rand(shape, generator=generator)) >= probability
     scales = kept.permute(1, 2, 0) / (1 - probability)
     return scales.contiguous().to(network.classifier.weight.device)

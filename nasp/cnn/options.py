@@ -87,7 +87,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     """
 
     # Adam's betas are those of DARTS and NASP for images.
-    strategy: str | Mapping[str, Any] = search.chosen_strategy(
+    strategy: str | Mapping[str, Any] = search.strategy_field(
         betas=(0.5, 0.999), weight_decay=1e-3, hessian="finite"
     )
     space: str = "nasp"

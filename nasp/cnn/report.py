@@ -22,7 +22,7 @@ from nasp.core.genotype import Genotype
 from nasp.experiment.report import Report, ServedModel
 from nasp.metric import LOSS, SPLITS
 from nasp.runs import plots
-from nasp.search import Found
+from nasp.search import SearchResult
 
 # The network that papers report the size of a CIFAR-10 cell for.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10
@@ -32,7 +32,7 @@ DRAWN = (LOSS.on("train"), LOSS.on("valid"), ACCURACY.on("valid"))
 class SearchReport(Report):
     """The cells that a search found, and how it went."""
 
-    def __init__(self, task: ImageTask, found: Found) -> None:
+    def __init__(self, task: ImageTask, found: SearchResult) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
         valid = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
         self.metrics = {**valid, "model/parameters": published_size(found.genotype)}
@@ -80,7 +80,7 @@ class SearchReport(Report):
 class TrainReport(Report):
     """A network of cells that was trained alone, evaluated on the test images."""
 
-    def __init__(self, task: ImageTask, found: Found, name: str) -> None:
+    def __init__(self, task: ImageTask, found: SearchResult, name: str) -> None:
         assert found.trained is not None
         self.task, self.name, self.genotype = task, name, found.genotype
         self.history = found.trained.history

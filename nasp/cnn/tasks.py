@@ -16,9 +16,9 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.metric import Metrics
-from nasp.runs.context import Run
-from nasp.search.one_shot import beside
-from nasp.search.task import Pairs, Task, Trained
+from nasp.runs.context import RunContext
+from nasp.search.one_shot import pair_batches
+from nasp.search.task import Pairs, Task, TrainingResult
 from nasp.training.seeding import generator
 
 
@@ -71,7 +71,7 @@ class ImageTask(Task):
     def pairs(self, generator: torch.Generator) -> Pairs:
         images = self.images
         assert isinstance(images, InMemory), "a search is on images in memory"
-        return beside(images.train(0, generator), lambda: images.architecture(generator))
+        return pair_batches(images.train(0, generator), lambda: images.architecture(generator))
 
     def validate(self, space: nn.Module, relaxation: Relaxation) -> Metrics:
         valid = self.images.valid()
@@ -81,7 +81,9 @@ class ImageTask(Task):
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         return decisions_of(self._search.space, self._search.channels), 0
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         """Train a cell's network for all epochs; see `nasp.search.Task`."""
         options, random = self.training, generator(seed, origin)
         network = self.network(genotype, random)
@@ -100,7 +102,7 @@ class ImageTask(Task):
             else None,
         )
         last = len(outcome.history) - 1
-        return [Trained(origin, genotype, outcome.history, last, network.state_dict())]
+        return [TrainingResult(origin, genotype, outcome.history, last, network.state_dict())]
 
     @property
     def training(self) -> TrainOptions:
@@ -120,7 +122,7 @@ class ImageTask(Task):
             generator,
         ).to(self.device)
 
-    def restored(self, trained: Trained) -> Network:
+    def restored(self, trained: TrainingResult) -> Network:
         """The network that was trained, in evaluation mode."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)

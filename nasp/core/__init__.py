@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.core.decision import Decision as Decision
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nasp.core.space import SearchSpace as SearchSpace
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     decision: Decision

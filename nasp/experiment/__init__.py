@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.experiment.experiment import Experiment as Experiment
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nasp.experiment.run_folder import run_command as run_command
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     experiment: Experiment

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from nasp.core.genotype import Genotype
 from nasp.experiment.report import Report
-from nasp.experiment.run_record import Job, open_job, show_failed, show_place
+from nasp.experiment.run_record import RunRecord, open_run_record, show_failed, show_place
 from nasp.runs.process import rank
 from nasp.runs.tracking import DataSet
-from nasp.search.pipeline import Found, find, train
+from nasp.search.pipeline import SearchResult, run_search, train
 from nasp.search.task import Task
 
 OfTask = TypeVar("OfTask", bound=Task)
@@ -43,7 +43,7 @@ class Experiment(Generic[OfTask]):
     began: float
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def search(self, report: Callable[[OfTask, Found], Report]) -> dict[str, Any]:
+    def search(self, report: Callable[[OfTask, SearchResult], Report]) -> dict[str, Any]:
         """Search, and report.
 
         Args:
@@ -57,13 +57,17 @@ class Experiment(Generic[OfTask]):
         """
         config, strategy = self.config, self.config.strategy_name
 
-        def produce(job: Job) -> Found:
-            return find(self.task, config.seed, job.run, config.executor)
+        def produce(job: RunRecord) -> SearchResult:
+            return run_search(self.task, config.seed, job.context, config.executor)
 
         return self._run(strategy, strategy, strategy, {}, produce, report)
 
     def train(
-        self, name: str, origin: str, genotype: Genotype, report: Callable[[OfTask, Found], Report]
+        self,
+        name: str,
+        origin: str,
+        genotype: Genotype,
+        report: Callable[[OfTask, SearchResult], Report],
     ) -> dict[str, Any]:
         """Train an architecture alone, and report; see `search`.
 
@@ -74,8 +78,8 @@ class Experiment(Generic[OfTask]):
             report: Makes the report of what was trained.
         """
 
-        def produce(job: Job) -> Found:
-            return train(self.task, origin, genotype, self.config.seed, job.run)
+        def produce(job: RunRecord) -> SearchResult:
+            return train(self.task, origin, genotype, self.config.seed, job.context)
 
         depends_on = {"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()}
         return self._run("train", f"train-{name}", f"train {name}", depends_on, produce, report)
@@ -86,11 +90,11 @@ class Experiment(Generic[OfTask]):
         folder_name: str,
         run_name: str,
         depends_on: Mapping[str, str],
-        produce: Callable[[Job], Found],
-        report_of: Callable[[OfTask, Found], Report],
+        produce: Callable[[RunRecord], SearchResult],
+        report_of: Callable[[OfTask, SearchResult], Report],
     ) -> dict[str, Any]:
         config, task, data = self.config, self.task, self.data
-        with open_job(
+        with open_run_record(
             config,
             name=f"{task.name}-{data.name}-{folder_name}-seed{config.seed}",
             experiment=f"{self.group}/{data.name}",

@@ -18,14 +18,14 @@ from nasp.errors import NaspError
 from nasp.experiment.run_folder import CONFIG, RunOptions, claim_output
 from nasp.metric import Metric
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
 from nasp.runs.process import rank
 from nasp.runs.progress import Progress
 from nasp.runs.tracking import DataSet, Tracker, how_to_serve, tracking_uri
 from nasp.runs.trial_store import TrialStore
-from nasp.training.loop import spent_before
-from nasp.training.parallel import together
+from nasp.training.loop import seconds_before
+from nasp.training.parallel import fail_together
 
 # Where and how a command runs, which no result depends on.
 ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir", "workers"}
@@ -35,12 +35,12 @@ RUN_FILE = "mlflow_run_id"
 
 
 @dataclass(frozen=True)
-class Job:
+class RunRecord:
     """What a command writes to.
 
     Attributes:
         folder: The run's.
-        run: For its phases.
+        context: What each phase gets.
         tracker: Its MLflow run.
         device: Where it computes.
         environment: The device's name, versions and commit.
@@ -49,7 +49,7 @@ class Job:
     """
 
     folder: Path
-    run: Run
+    context: RunContext
     tracker: Tracker
     device: torch.device
     environment: dict[str, Any]
@@ -78,7 +78,7 @@ class Job:
         content = {
             **result,
             "metrics": dict(metrics),
-            "failed": dict(self.run.failed),
+            "failed": dict(self.context.failed),
             "seconds": {**seconds, "total": self.before + time.perf_counter() - self.began},
             "peak_memory_mb": peak_memory_mb(),
             "peak_device_memory_mb": peak_device_memory_mb(self.device),
@@ -96,7 +96,7 @@ class Job:
 
 
 @contextmanager
-def open_job(
+def open_run_record(
     config: RunOptions,
     *,
     name: str,
@@ -110,7 +110,7 @@ def open_job(
     params: Mapping[str, Any],
     best: Collection[Metric] = (),
     tags: Mapping[str, str],
-) -> Iterator[Job]:
+) -> Iterator[RunRecord]:
     """Make the run's folder, read its checkpoint and start its tracking.
 
     Where several processes share a run, the first one writes, and is the only one to talk.
@@ -123,7 +123,7 @@ def open_job(
         device: Where it computes.
         data: The data set, whose content the results depend on.
         depends_on: What else they depend on, beside the options.
-        began: See `Job`.
+        began: See `RunRecord`.
         shown: Options that are shown in MLflow even where they are the defaults.
         params: What else is shown there: task, strategy, data set and split.
         best: Metrics whose best value is tracked beside them.
@@ -136,7 +136,7 @@ def open_job(
     first = rank() == 0
     options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
     with ExitStack() as held:
-        with together(device):
+        with fail_together(device):
             folder = config.output or Path()
             if first:
                 folder = held.enter_context(claim_output(config, name))
@@ -144,7 +144,7 @@ def open_job(
             checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)
             if first:
                 write_text(folder / CONFIG, to_yaml(config))
-        before = spent_before(checkpoint)
+        before = seconds_before(checkpoint)
         environment = describe(device)
         shown_there = {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
         shown_there |= {k: v for k, v in flatten(config).items() if k in shown} | dict(params)
@@ -166,7 +166,7 @@ def open_job(
             before=time.perf_counter() - began,
         ) as tracker:
             progress = Progress(config.quiet or not first)
-            run = Run(
+            run = RunContext(
                 checkpoint,
                 progress,
                 tracker.log,
@@ -174,7 +174,7 @@ def open_job(
                 TrialStore(folder / "trials" if first else None, identity),
             )
             try:
-                yield Job(folder, run, tracker, device, environment, began, before)
+                yield RunRecord(folder, run, tracker, device, environment, began, before)
             except NaspError:
                 if first and not (folder / "checkpoint").exists():
                     # Nothing was done: the corrected command may have the folder.

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.rnn.model_file import load_model as load_model
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nasp.rnn.zoo import ZOO as ZOO
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     model_file: load_model

@@ -14,7 +14,7 @@ from nasp.rnn.words import uniform
 Products = list[Callable[[Tensor], Tensor]]
 
 
-class Cell(nn.Module):
+class RecurrentCell(nn.Module):
     """A recurrent cell whose nodes are decided (DARTS, section 2.1 and appendix A.1).
 
     The equations are those of `nasp.rnn.search_cell`, without batch norm. What does not depend on

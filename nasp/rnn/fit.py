@@ -11,8 +11,8 @@ from nasp.rnn.evaluation import PERPLEXITY, evaluate
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
 from nasp.rnn.words import loss as loss_of
-from nasp.runs.context import Run
-from nasp.training.loop import Outcome, run_epochs
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Losses, descend
 
 
@@ -24,8 +24,8 @@ def fit(
     options: TrainOptions,
     *,
     generator: torch.Generator,
-    run: Run,
-) -> Outcome:
+    run: RunContext,
+) -> PhaseResult:
     """Train a language model; it ends with the weights of its best epoch by validation.
 
     Args:

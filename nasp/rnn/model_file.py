@@ -11,7 +11,7 @@ from nasp.files.schema import integer, mapping, section, sequence, tensor, text
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.data.corpus import END
 from nasp.rnn.network import LanguageModel
-from nasp.runs.model_file import Kind, load_state, read, write
+from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 
 SCHEMA = section(
     {
@@ -21,7 +21,7 @@ SCHEMA = section(
         "state": mapping(tensor()),
     }
 )
-KIND = Kind(
+KIND = ModelFormat(
     "nasp.rnn language model", 2, content="language model", noun="model", schema=SCHEMA, oldest=1
 )
 
@@ -38,7 +38,7 @@ def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> No
         "words": list(vocabulary.words),
         "state": network.state_dict(),
     }
-    write(path, KIND, body)
+    write_model(path, KIND, body)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[LanguageModel, Vocabulary]:
@@ -58,4 +58,4 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Language
         load_state(network, body["state"], path, assign=True)
         return network, vocabulary
 
-    return read(path, KIND, build, device)
+    return read_model(path, KIND, build, device)

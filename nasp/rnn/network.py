@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.genotype import Genotype
-from nasp.rnn.cell import Cell
-from nasp.rnn.data.streams import Batch
+from nasp.rnn.cell import RecurrentCell
+from nasp.rnn.data.streams import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.words import Decoded, TiedWords
@@ -34,9 +34,9 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.genotype, self.units = genotype, units
         self.words = TiedWords(words, units, generator)
-        self.cell = Cell(plan_of(genotype), units, generator)
+        self.cell = RecurrentCell(plan_of(genotype), units, generator)
 
-    def forward(self, batch: Batch) -> Decoded:
+    def forward(self, batch: TextBatch) -> Decoded:
         """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, batch.masks)
         batch.end_at(outputs[-1])

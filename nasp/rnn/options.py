@@ -98,7 +98,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
             needs it, for its nodes sum all their predecessors and grow.
     """
 
-    strategy: str | Mapping[str, Any] = search.chosen_strategy(
+    strategy: str | Mapping[str, Any] = search.strategy_field(
         learning_rate=3e-3, weight_decay=1e-3, hessian="finite"
     )
 

@@ -9,14 +9,14 @@ from rich.table import Table
 
 from nasp.experiment.report import Report
 from nasp.metric import LOSS
-from nasp.registry import choice
+from nasp.registry import class_and_options
 from nasp.rnn.draw import draw_cell
 from nasp.rnn.evaluation import PERPLEXITY, evaluate_exactly
 from nasp.rnn.genotype import darts_text, decisions_of, plan_of
 from nasp.rnn.model_file import save_model
 from nasp.rnn.tasks import TextTask
 from nasp.runs import plots
-from nasp.search import Found
+from nasp.search import SearchResult
 
 DRAWN = (LOSS.on("train"), LOSS.on("valid"), PERPLEXITY.on("valid"))
 
@@ -24,7 +24,7 @@ DRAWN = (LOSS.on("train"), LOSS.on("valid"), PERPLEXITY.on("valid"))
 class SearchReport(Report):
     """The cell that a search found, and how it went."""
 
-    def __init__(self, task: TextTask, found: Found) -> None:
+    def __init__(self, task: TextTask, found: SearchResult) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
         self.metrics = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
@@ -39,7 +39,7 @@ class SearchReport(Report):
         plots.curves(self.histories, DRAWN, files[-1], "Search")
         if self.found.searches:
             files.append(folder / "weights.png")
-            strategy, _ = choice(self.task.options, "strategy")
+            strategy, _ = class_and_options(self.task.options, "strategy")
             plots.draw_weights(
                 decisions_of(none=strategy.dense),
                 next(iter(self.found.searches.values())),
@@ -64,7 +64,7 @@ class SearchReport(Report):
 class TrainReport(Report):
     """A language model that was trained alone, evaluated on the test text."""
 
-    def __init__(self, task: TextTask, found: Found, name: str) -> None:
+    def __init__(self, task: TextTask, found: SearchResult, name: str) -> None:
         assert found.trained is not None
         self.task, self.name, self.genotype = task, name, found.genotype
         self.history, self.network = found.trained.history, task.restored(found.trained)

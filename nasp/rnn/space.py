@@ -6,7 +6,7 @@ from torch import Tensor
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.rnn.data.streams import Batch
+from nasp.rnn.data.streams import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import NODES, SPACE, decisions_of
 from nasp.rnn.search_cell import SearchCell
@@ -42,7 +42,7 @@ class RNNSpace(SearchSpace):
         self.words = TiedWords(words, units, generator)
         self.cell = SearchCell(self.decisions, units, generator, batch_norm)
 
-    def forward(self, batch: Batch, relaxation: Relaxation) -> Decoded:
+    def forward(self, batch: TextBatch, relaxation: Relaxation) -> Decoded:
         """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])

@@ -11,7 +11,7 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metrics
-from nasp.rnn.data import Batch, Corpus, batches, columns
+from nasp.rnn.data import Corpus, TextBatch, batches, columns
 from nasp.rnn.dropout import draw_masks
 from nasp.rnn.evaluation import METRICS, evaluate
 from nasp.rnn.fit import fit
@@ -20,9 +20,9 @@ from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import SearchOptions, TrainOptions
 from nasp.rnn.space import RNNSpace
 from nasp.rnn.words import Decoded, loss
-from nasp.runs.context import Run
-from nasp.search.one_shot import beside
-from nasp.search.task import Pairs, Task, Trained
+from nasp.runs.context import RunContext
+from nasp.search.one_shot import pair_batches
+from nasp.search.task import Pairs, Task, TrainingResult
 from nasp.training.seeding import generator
 
 VALIDATION_COLUMNS = 10  # of a text that is only evaluated in training, as in AWD-LSTM and DARTS
@@ -72,14 +72,14 @@ class TextTask(Task):
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return self.options.sgd(weights)
 
-    def loss(self, outputs: Decoded, batch: Batch) -> Tensor:
+    def loss(self, outputs: Decoded, batch: TextBatch) -> Tensor:
         return loss(outputs, batch, self.options.alpha, self.options.beta)
 
-    def examples(self, batch: Batch) -> int:
+    def examples(self, batch: TextBatch) -> int:
         return batch.targets.numel()
 
     def pairs(self, generator: torch.Generator) -> Pairs:
-        def read(text: Tensor, regularised: bool) -> Iterator[Batch]:
+        def read(text: Tensor, regularised: bool) -> Iterator[TextBatch]:
             rates, words, units = (
                 self.options.rates(),
                 len(self.corpus.vocabulary),
@@ -88,7 +88,7 @@ class TextTask(Task):
             draw = partial(draw_masks, rates, words, units, generator=generator, device=self.device)
             return batches(text, units, lambda: self.options.bptt, draw, regularised)
 
-        return beside(read(self.train_text, True), lambda: read(self.valid_text, False))
+        return pair_batches(read(self.train_text, True), lambda: read(self.valid_text, False))
 
     def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
         assert isinstance(space, RNNSpace)
@@ -102,7 +102,9 @@ class TextTask(Task):
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         return decisions_of(), 0
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         """Train the language model of a cell; its best epoch by validation is kept."""
         random, corpus = generator(seed, origin), self.corpus
         options = self.training
@@ -110,7 +112,7 @@ class TextTask(Task):
         valid = columns(corpus.valid.to(self.device), VALIDATION_COLUMNS, "the validation text")
         outcome = fit(origin, network, self.train_text, valid, options, generator=random, run=run)
         state = network.state_dict()
-        return [Trained(origin, genotype, outcome.history, outcome.best_epoch, state)]
+        return [TrainingResult(origin, genotype, outcome.history, outcome.best_epoch, state)]
 
     @property
     def training(self) -> TrainOptions:
@@ -122,7 +124,7 @@ class TextTask(Task):
         words = len(self.corpus.vocabulary)
         return LanguageModel(genotype, words, self.training.nhid, generator).to(self.device)
 
-    def restored(self, trained: Trained) -> LanguageModel:
+    def restored(self, trained: TrainingResult) -> LanguageModel:
         """The language model that was trained."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)

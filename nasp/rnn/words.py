@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.errors import Diverged
-from nasp.rnn.data.streams import Batch
+from nasp.rnn.data.streams import TextBatch
 from nasp.rnn.dropout import Masks
 
 INIT_RANGE = 0.04  # weights start uniform in ± this, as DARTS's do
@@ -65,7 +65,7 @@ class Decoded(NamedTuple):
     passed: Tensor
 
 
-def loss(decoded: Decoded, batch: Batch, alpha: float, beta: float) -> Tensor:
+def loss(decoded: Decoded, batch: TextBatch, alpha: float, beta: float) -> Tensor:
     """The mean cross-entropy, and the regularisers of the activations where they belong to it.
 
     These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what

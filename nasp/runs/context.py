@@ -12,7 +12,7 @@ Log = Callable[[Mapping[str, float], int], None]
 
 
 @dataclass
-class Run:
+class RunContext:
     """What a run gives to each of its phases.
 
     Attributes:
@@ -34,4 +34,4 @@ class Run:
 
     def __reduce__(self) -> Any:
         """In another process a run is silent, and has the files of the checkpoint."""
-        return Run, (self.checkpoint,)
+        return RunContext, (self.checkpoint,)

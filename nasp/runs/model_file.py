@@ -33,7 +33,7 @@ DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Kind:
+class ModelFormat:
     """A kind of model file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Kind:
     named: bool = True
 
 
-def write(path: Path, kind: Kind, body: Mapping[str, Any]) -> None:
+def write_model(path: Path, kind: ModelFormat, body: Mapping[str, Any]) -> None:
     """Write a model file with the digest of its content, atomically.
 
     Args:
@@ -70,19 +70,19 @@ def write(path: Path, kind: Kind, body: Mapping[str, Any]) -> None:
     write_atomic(path, lambda file: torch.save(whole, file))
 
 
-def read(
+def read_model(
     path: Path,
-    kind: Kind,
+    kind: ModelFormat,
     build: Callable[[dict[str, Any]], Model],
     device: torch.device | str = "cpu",
 ) -> Model:
-    """Read what `write` wrote; nothing in the file can run.
+    """Read what `write_model` wrote; nothing in the file can run.
 
     Args:
         path: The file.
         kind: What it must hold.
-        build: Makes the model of what `write` was given; what it raises on a wrong one is taken
-            for damage.
+        build: Makes the model from the body that `write_model` was given. Its exceptions are
+            reported as a damaged file.
         device: Where the tensors go.
 
     Raises:

@@ -95,7 +95,7 @@ def search_records(
     """Draw how searches on shared weights moved: change of `A`, choices, time, discretisation gap.
 
     Args:
-        searches: Metrics of each epoch, see `nasp.search.one_shot.search`, by the searches' names.
+        searches: Metrics of each epoch, see `nasp.search.one_shot`, by the searches' names.
         metric: Drawn of the validation data, of the discrete and of the relaxed network.
         path: The PNG to write.
 

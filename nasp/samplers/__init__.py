@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import Registry, lazily
+from nasp.registry import Registry, lazy_exports
 
 if TYPE_CHECKING:
     from nasp.samplers.base import Proposal as Proposal
@@ -19,7 +19,7 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
     }
 )
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     base: Proposal Sampler

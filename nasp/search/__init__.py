@@ -2,24 +2,24 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.search.options import STRATEGIES as STRATEGIES
     from nasp.search.options import SearchOptions as SearchOptions
-    from nasp.search.options import chosen_strategy as chosen_strategy
-    from nasp.search.pipeline import Found as Found
-    from nasp.search.pipeline import find as find
+    from nasp.search.options import strategy_field as strategy_field
+    from nasp.search.pipeline import SearchResult as SearchResult
+    from nasp.search.pipeline import run_search as run_search
     from nasp.search.pipeline import train as train
     from nasp.search.task import Task as Task
-    from nasp.search.task import Trained as Trained
+    from nasp.search.task import TrainingResult as TrainingResult
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
-    options: STRATEGIES SearchOptions chosen_strategy
-    pipeline: Found find train
-    task: Task Trained
+    options: STRATEGIES SearchOptions strategy_field
+    pipeline: SearchResult run_search train
+    task: Task TrainingResult
     """,
 )

@@ -13,21 +13,21 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metrics
-from nasp.registry import choice
-from nasp.runs.context import Run
+from nasp.registry import class_and_options
+from nasp.runs.context import RunContext
 from nasp.search.task import Pairs, Task
 from nasp.strategies import Strategy
-from nasp.training.loop import Outcome, run_epochs
+from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Losses, WeightStep, descend
 from nasp.training.stopwatch import Stopwatch
 
 
-def search(name: str, task: Task, restart: int, seed: int, run: Run) -> Outcome:
+def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunContext) -> PhaseResult:
     """Alternate architecture and weight steps (NASP, Algorithm 2; DARTS, Algorithm 1).
 
-    Each epoch ends with the genotype of that moment, evaluated as the discrete network that it
-    names; `Outcome.best` is the JSON text of the one that is the answer. The metrics of an epoch
-    hold, beside the losses and validation:
+    After each epoch the current genotype is evaluated as a discrete network on validation data.
+    `PhaseResult.best` is the JSON text of the genotype that `--answer` selects. The metrics of an
+    epoch hold, beside the losses and validation:
 
     - `time/weights_s`, `time/architecture_s`: seconds of the two kinds of steps;
     - `arch/change`: the norm of the change of `A`; `arch/flips`: how many kept candidates are new;
@@ -46,7 +46,7 @@ def search(name: str, task: Task, restart: int, seed: int, run: Run) -> Outcome:
         Diverged: A loss or metric is not finite.
     """
     random = task.stream(seed, restart)
-    strategy_class, strategy_options = choice(task.options, "strategy")
+    strategy_class, strategy_options = class_and_options(task.options, "strategy")
     space = task.space(random, strategy_class.dense).to(task.device)
     optimizer = task.optimizer(space.weights())
     step = WeightStep(optimizer, task.gradient_clip)
@@ -71,7 +71,7 @@ def search(name: str, task: Task, restart: int, seed: int, run: Run) -> Outcome:
     )
 
 
-def found(outcome: Outcome) -> tuple[Genotype, Metrics]:
+def final_genotype(outcome: PhaseResult) -> tuple[Genotype, Metrics]:
     """The genotype that a search ended with, and the metrics of its epoch."""
     return Genotype.from_json(outcome.best), outcome.history[outcome.best_epoch]
 
@@ -141,7 +141,7 @@ def loss_of(
     return loss(outputs, batch)
 
 
-def beside(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
+def pair_batches(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
     """The pairs of an epoch: every training batch once, each beside a validation batch.
 
     Args:

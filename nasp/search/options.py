@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
 from nasp.errors import NaspError
-from nasp.registry import Joined, check_choice, chosen, chosen_name
+from nasp.registry import JoinedRegistry, check_choice, choice_field, chosen_name
 from nasp.samplers import SAMPLERS
 from nasp.strategies import ONE_SHOT
 
-STRATEGIES: Joined[Any] = Joined(ONE_SHOT, SAMPLERS)
+STRATEGIES: JoinedRegistry[Any] = JoinedRegistry(ONE_SHOT, SAMPLERS)
 """All that can search, by name: on shared weights, or by trials."""
 
 
-def chosen_strategy(**defaults: Any) -> Any:
+def strategy_field(**defaults: Any) -> Any:
     """The field of a search's strategy: `nasp`, with defaults for the options of all strategies."""
-    return chosen("nasp", STRATEGIES, **defaults)
+    return choice_field("nasp", STRATEGIES, **defaults)
 
 
 @dataclass
@@ -39,7 +39,7 @@ class SearchOptions:
         train_epochs: Epochs for which an architecture is trained alone, at most.
     """
 
-    strategy: str | Mapping[str, Any] = chosen_strategy()
+    strategy: str | Mapping[str, Any] = strategy_field()
     epochs: int = 50
     warm_up: int = 0
     answer: Literal["best", "last"] = "best"

@@ -7,28 +7,28 @@ from typing import Any
 from nasp.core.decision import is_weight
 from nasp.core.genotype import Genotype
 from nasp.metric import Metric, Metrics
-from nasp.registry import choice
-from nasp.runs.context import Log, Run
+from nasp.registry import class_and_options
+from nasp.runs.context import Log, RunContext
 from nasp.samplers import Trial
 from nasp.search import one_shot
 from nasp.search.executors import Executor, open_executor
-from nasp.search.task import Task, Trained
+from nasp.search.task import Task, TrainingResult
 from nasp.search.trials import (
-    Shared,
-    best_of,
-    carry_out,
+    TrialContext,
+    best_trial,
     check_some_completed,
+    execute_trials,
     run_trials,
     train_trial,
 )
-from nasp.training.loop import spent
+from nasp.training.loop import total_seconds
 from nasp.training.seeding import generator
 
 FEW = 10  # weights `A` that are tracked as curves: nobody compares runs by fifty
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What was found.
 
     Attributes:
@@ -44,16 +44,16 @@ class Found:
     metrics: Metrics
     searches: Mapping[str, Sequence[Metrics]]
     trainings: Mapping[str, Sequence[Metrics]]
-    trained: Trained | None = None
+    trained: TrainingResult | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
         """Wall time of the searches and of the trainings, where there are any."""
         parts = {"search": self.searches, "train": self.trainings}
-        return {name: spent(part.values()) for name, part in parts.items() if part}
+        return {name: total_seconds(part.values()) for name, part in parts.items() if part}
 
 
-def find(task: Task, seed: int, run: Run, executor: str = "serial") -> Found:
+def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial") -> SearchResult:
     """Search, and train what the task's options ask for; validation chooses.
 
     Args:
@@ -67,25 +67,27 @@ def find(task: Task, seed: int, run: Run, executor: str = "serial") -> Found:
         NaspError: All searches or all trainings failed. Where some did, `run.failed` says why.
     """
     gpus = 1 if task.device.type == "cuda" else 0
-    with open_executor(executor, Shared(task, seed, run), gpus) as opened:
+    with open_executor(executor, TrialContext(task, seed, run), gpus) as opened:
         if task.options.one_shot:
             return _by_searches(task, opened, run)
         return _by_trials(task, seed, opened, run)
 
 
-def train(task: Task, origin: str, genotype: Genotype, seed: int, run: Run) -> Found:
+def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
     """Train one architecture alone; see `Task.train`."""
     trained = task.train(origin, genotype, seed, run)
     monitor = task.monitor
     trained.sort(key=lambda one: monitor.loss(one.metrics.get(monitor.name, 0.0)))
     best = trained[0]
-    return Found(genotype, best.metrics, {}, {one.name: one.history for one in trained}, best)
+    return SearchResult(
+        genotype, best.metrics, {}, {one.name: one.history for one in trained}, best
+    )
 
 
-def _by_searches(task: Task, executor: Executor[Shared], run: Run) -> Found:
+def _by_searches(task: Task, executor: Executor[TrialContext], run: RunContext) -> SearchResult:
     options = task.options
     asked = [Trial(restart, kind="search") for restart in range(options.restarts)]
-    searches = [trial for trial, _ in carry_out(asked, _search, executor, run, len(asked))]
+    searches = [trial for trial, _ in execute_trials(asked, _search, executor, run, len(asked))]
     check_some_completed(searches)
     for trial in searches:
         for name, history in trial.histories.items():
@@ -99,31 +101,31 @@ def _by_searches(task: Task, executor: Executor[Shared], run: Run) -> Found:
             Trial(number, kind="finalist", genotype=search.genotype, origin=search.name)
             for number, search in enumerate(ranked[: options.finalists])
         ]
-        ended = carry_out(finalists, train_trial, executor, run, len(finalists))
+        ended = execute_trials(finalists, train_trial, executor, run, len(finalists))
         best, trained, trainings = _best(ended, task.monitor, executor)
     first = best.origin or best.name
     ranked.sort(key=lambda search: search.name != first)
     histories = {name: h for search in ranked for name, h in search.histories.items()}
     assert best.genotype is not None  # of a trial that is complete
-    return Found(best.genotype, best.metrics, histories, trainings, trained)
+    return SearchResult(best.genotype, best.metrics, histories, trainings, trained)
 
 
-def _search(shared: Shared, trial: Trial) -> tuple[Trial, None]:
+def _search(shared: TrialContext, trial: Trial) -> tuple[Trial, None]:
     """The job of one search on shared weights."""
     task, options = shared.task, shared.task.options
     name = trial.name if options.restarts > 1 else "search"
     run = replace(shared.run, log=_search_log(shared.run, name, options))
     phase = f"{name} of {options.restarts}" if options.restarts > 1 else name
-    outcome = one_shot.search(phase, task, trial.number, shared.seed, run)
-    genotype, metrics = one_shot.found(outcome)
+    outcome = one_shot.one_shot_search(phase, task, trial.number, shared.seed, run)
+    genotype, metrics = one_shot.final_genotype(outcome)
     ended = trial.completed(task.monitor.loss(metrics[task.monitor.name]), metrics)
     histories = {name: outcome.history}
     return replace(
-        ended, genotype=genotype, histories=histories, seconds=spent(histories.values())
+        ended, genotype=genotype, histories=histories, seconds=total_seconds(histories.values())
     ), None
 
 
-def _search_log(run: Run, name: str, options: Any) -> Log:
+def _search_log(run: RunContext, name: str, options: Any) -> Log:
     """Where the epochs of a search are logged: beside those of others, or as the run's own."""
     log = run.part(name) if options.restarts > 1 or options.finalists else run.log
 
@@ -135,25 +137,27 @@ def _search_log(run: Run, name: str, options: Any) -> Log:
     return logged
 
 
-def _by_trials(task: Task, seed: int, executor: Executor[Shared], run: Run) -> Found:
+def _by_trials(
+    task: Task, seed: int, executor: Executor[TrialContext], run: RunContext
+) -> SearchResult:
     random = generator(seed, "trials")
     decisions, continuous = task.decisions(random)
-    sampler_class, sampler_options = choice(task.options, "strategy")
+    sampler_class, sampler_options = class_and_options(task.options, "strategy")
     sampler = sampler_class(decisions, random, continuous, sampler_options)
     options = task.options
     ended = run_trials(sampler, train_trial, options.trials, options.trials_at_once, executor, run)
     best, trained, trainings = _best(ended, task.monitor, executor)
     assert best.genotype is not None  # of a trial that is complete
-    return Found(best.genotype, best.metrics, {}, trainings, trained)
+    return SearchResult(best.genotype, best.metrics, {}, trainings, trained)
 
 
 def _best(
-    ended: Sequence[tuple[Trial, Any]], monitor: Metric, executor: Executor[Shared]
-) -> tuple[Trial, Trained, dict[str, Sequence[Metrics]]]:
+    ended: Sequence[tuple[Trial, Any]], monitor: Metric, executor: Executor[TrialContext]
+) -> tuple[Trial, TrainingResult, dict[str, Sequence[Metrics]]]:
     """The best trial by its score, its network, and the histories of all, best first."""
     trials = [trial for trial, _ in ended]
     check_some_completed(trials)
-    best, trained = best_of(ended)
+    best, trained = best_trial(ended)
     if trained is None:  # it was on file: its job finds the network in the checkpoint
         executor.submit(best.name, train_trial, replace(best, state="running"))
         ((_, result),) = executor.results()

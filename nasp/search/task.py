@@ -13,7 +13,7 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metric, Metrics
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.samplers import Trial
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
@@ -23,7 +23,7 @@ Pairs = Iterable[tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """One network that was trained alone.
 
     Attributes:
@@ -141,7 +141,9 @@ class Task(ABC):
         return Genotype(self.name, trial.choices)
 
     @abstractmethod
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         """Train an architecture alone, in one way or several.
 
         Args:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasp.errors import Diverged, NaspError, one_line
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.samplers import Sampler, Trial
 from nasp.search.executors import Executor, JobResult
-from nasp.search.task import Task, Trained
+from nasp.search.task import Task, TrainingResult
 
 PLURALS = {"search": "searches", "finalist": "finalists", "trial": "trials"}
 
 
 @dataclass(frozen=True)
-class Shared:
+class TrialContext:
     """What all trials of a search share.
 
     Attributes:
@@ -27,15 +27,15 @@ class Shared:
 
     task: Task
     seed: int
-    run: Run
+    run: RunContext
 
 
-Job = Callable[[Shared, Trial], tuple[Trial, Any]]
+Job = Callable[[TrialContext, Trial], tuple[Trial, Any]]
 """Carries out a trial: returns it with its score, and what else is wanted of it."""
 
 
-def carry_out(
-    trials: Sequence[Trial], job: Job, executor: Executor[Shared], run: Run, among: int
+def execute_trials(
+    trials: Sequence[Trial], job: Job, executor: Executor[TrialContext], run: RunContext, among: int
 ) -> list[tuple[Trial, Any]]:
     """Carry out trials that are not on file; a failed one is recorded, and the others go on.
 
@@ -75,14 +75,14 @@ def carry_out(
     return _with_the_best_alone([ended[trial.name] for trial in trials])
 
 
-def best_of(ended: Sequence[tuple[Trial, Any]]) -> tuple[Trial, Any]:
+def best_trial(ended: Sequence[tuple[Trial, Any]]) -> tuple[Trial, Any]:
     """The one with the smallest score, the first of equals."""
     return min(ended, key=lambda one: one[0].score)
 
 
 def _with_the_best_alone(ended: Sequence[tuple[Trial, Any]]) -> list[tuple[Trial, Any]]:
     """The same, with the extra of the best only: networks of all would fill the memory."""
-    best, extra = best_of(ended)
+    best, extra = best_trial(ended)
     return [(trial, extra if trial is best else None) for trial, _ in ended]
 
 
@@ -100,7 +100,12 @@ def _ended(trial: Trial, result: JobResult) -> tuple[Trial, Any]:
 
 
 def run_trials(
-    sampler: Sampler, job: Job, count: int, at_once: int, executor: Executor[Shared], run: Run
+    sampler: Sampler,
+    job: Job,
+    count: int,
+    at_once: int,
+    executor: Executor[TrialContext],
+    run: RunContext,
 ) -> list[tuple[Trial, Any]]:
     """Ask a sampler for architectures, carry them out, and tell it how they ended.
 
@@ -113,10 +118,10 @@ def run_trials(
         at_once: How many are asked for before their results are told. All that do not matter to
             each other run at once if the sampler does not learn.
         executor: Runs the jobs.
-        run: See `carry_out`; it logs the metrics of each trial, whose number is the step.
+        run: See `execute_trials`; it logs the metrics of each trial, whose number is the step.
 
     Returns:
-        See `carry_out`.
+        See `execute_trials`.
 
     Raises:
         NaspError: All trials failed.
@@ -124,7 +129,7 @@ def run_trials(
     ended: list[tuple[Trial, Any]] = []
     while len(ended) < count:
         size = min(at_once if sampler.learns else count, count - len(ended))
-        batch = carry_out(sampler.ask(size), job, executor, run, count)
+        batch = execute_trials(sampler.ask(size), job, executor, run, count)
         for trial, _ in batch:
             sampler.tell(trial)
             run.log(trial.metrics, trial.number)
@@ -146,7 +151,7 @@ def check_some_completed(trials: Sequence[Trial]) -> None:
         )
 
 
-def train_trial(shared: Shared, trial: Trial) -> tuple[Trial, Trained]:
+def train_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResult]:
     """The job that trains an architecture alone."""
     task, start = shared.task, time.perf_counter()
     genotype = trial.genotype or task.genotype(trial, shared.seed)

@@ -13,7 +13,7 @@ from nasp.runs.process import processes
 from nasp.strategies.base import Loss
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
 from nasp.training.optimization import WeightStep, differentiate, frozen
-from nasp.training.parallel import average
+from nasp.training.parallel import mean_over_processes
 
 Gradients = tuple[Tensor | None, ...]
 FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the gradient's norm
@@ -157,5 +157,5 @@ class SecondOrderDARTS(DARTS):
 def _all(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """`differentiate`, with zeros for an input that the loss does not depend on."""
     gradients = torch.autograd.grad(loss, inputs, materialize_grads=True)
-    average(gradients)
+    mean_over_processes(gradients)
     return gradients

@@ -5,7 +5,7 @@ Inherit from a contract in a test file of yours, and override its fixtures; pyte
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.testing.metrics import MetricContract as MetricContract
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nasp.testing.toys import ToyTask as ToyTask
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     metrics: MetricContract

@@ -14,12 +14,12 @@ from nasp.core.genotype import Genotype, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.metric import Metrics
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
-from nasp.search.one_shot import loss_of, search
+from nasp.runs.context import RunContext
+from nasp.search.one_shot import loss_of, one_shot_search
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.testing.toys import ToyCNN, ToyOptions, ToyRNN, ToySpace, ToyTask
-from nasp.training.loop import Outcome
+from nasp.training.loop import PhaseResult
 from nasp.training.optimization import WeightStep
 
 SPACES: dict[str, Any] = {"cnn": ToyCNN, "rnn": ToyRNN}
@@ -159,7 +159,7 @@ def searched(
     path: Path | None = None,
     stop: int = 0,
     **options: Any,
-) -> Outcome:
+) -> PhaseResult:
     """A search of four epochs of three steps.
 
     Args:
@@ -175,22 +175,22 @@ def searched(
     checkpoint = Checkpoint(path, resume=True)
     write = checkpoint.put
     checkpoint.put = lambda section, state, **_: write(section, state, now=True)  # type: ignore[method-assign]
-    return search("search", task, 0, seed, Run(checkpoint))
+    return one_shot_search("search", task, 0, seed, RunContext(checkpoint))
 
 
 def strategy_of(strategy: Any, space: Any, seed: int = 0) -> tuple[Strategy, ToyTask]:
     """A strategy on a toy space that has not stepped yet, and the task."""
-    from nasp.registry import choice
+    from nasp.registry import class_and_options
 
     task = ToyTask(space, ToyOptions(strategy=strategy))
-    found, options = choice(task.options, "strategy")
+    found, options = class_and_options(task.options, "strategy")
     generator = torch.Generator().manual_seed(seed)
     made = task.space(generator, found.dense)
     step = WeightStep(task.optimizer(made.weights()))
     return found(made, generator, options, step), task
 
 
-def without_times(outcome: Outcome) -> list[Metrics]:
+def without_times(outcome: PhaseResult) -> list[Metrics]:
     """The history without what differs from run to run."""
     return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in outcome.history]
 

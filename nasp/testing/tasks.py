@@ -11,9 +11,9 @@ from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Relaxation
 from nasp.metric import Metrics
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.trial_store import TrialStore
-from nasp.search import Found, Task, find
+from nasp.search import SearchResult, Task, run_search
 from nasp.search.one_shot import loss_of
 
 
@@ -94,19 +94,21 @@ class TaskContract:
 
     def test_a_search_is_fixed_by_its_seed_and_goes_on(self, task: Task, tmp_path: Path) -> None:
         """On every executor, and from its files."""
-        first = find(task, 1, Run())
+        first = run_search(task, 1, RunContext())
         folder = tmp_path / "checkpoint"
-        run = Run(Checkpoint(folder, {}), trials=TrialStore(tmp_path / "trials"))
-        assert told(find(task, 1, run)) == told(first)
-        again = Run(Checkpoint(folder, {}, resume=True), trials=TrialStore(tmp_path / "trials"))
-        assert told(find(task, 1, again)) == told(first)
-        assert told(find(task, 2, Run())) != told(first)
-        assert told(find(task, 1, Run(), "processes:2")) == told(first)
+        run = RunContext(Checkpoint(folder, {}), trials=TrialStore(tmp_path / "trials"))
+        assert told(run_search(task, 1, run)) == told(first)
+        again = RunContext(
+            Checkpoint(folder, {}, resume=True), trials=TrialStore(tmp_path / "trials")
+        )
+        assert told(run_search(task, 1, again)) == told(first)
+        assert told(run_search(task, 2, RunContext())) != told(first)
+        assert told(run_search(task, 1, RunContext(), "processes:2")) == told(first)
 
     def test_a_training_alone_is_fixed_by_its_seed(self, task: Task) -> None:
         """It names its ways, and keeps one of its epochs."""
-        genotype = find(task, 1, Run()).genotype
-        first, second = (task.train("one", genotype, 3, Run()) for _ in range(2))
+        genotype = run_search(task, 1, RunContext()).genotype
+        first, second = (task.train("one", genotype, 3, RunContext()) for _ in range(2))
         assert first
         assert len({one.name for one in first}) == len(first)
         for one, other in zip(first, second, strict=True):
@@ -125,7 +127,7 @@ def at_a_point(task: Task) -> tuple[Any, Any, dict[str, torch.Tensor]]:
     return space, batch, {name: a.to(task.device) for name, a in projection.items()}
 
 
-def told(found: Found) -> tuple[Any, ...]:
+def told(found: SearchResult) -> tuple[Any, ...]:
     """What a seed fixes of what was found."""
     histories = (found.searches, found.trainings)
     parts = [{name: timeless(h) for name, h in part.items()} for part in histories]

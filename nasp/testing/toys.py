@@ -14,8 +14,8 @@ from nasp.core.genotype import Choices, Genotype, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import LOSS, Metrics
-from nasp.runs.context import Run
-from nasp.search import SearchOptions, Task, Trained
+from nasp.runs.context import RunContext
+from nasp.search import SearchOptions, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.training.loop import run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
@@ -200,7 +200,9 @@ class ToyTask(Task):
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         return self._template.decisions, 0
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         """Train the one path of a genotype."""
         random = seeded(seed, origin)
         network = self.make(random)
@@ -225,4 +227,4 @@ class ToyTask(Task):
             snapshot=lambda: {k: v.clone() for k, v in network.state_dict().items()},
             run=run,
         )
-        return [Trained(origin, genotype, outcome.history, outcome.best_epoch, outcome.best)]
+        return [TrainingResult(origin, genotype, outcome.history, outcome.best_epoch, outcome.best)]

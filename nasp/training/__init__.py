@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import lazily
+from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from nasp.training.device import resolve_device as resolve_device
-    from nasp.training.loop import Outcome as Outcome
+    from nasp.training.loop import PhaseResult as PhaseResult
     from nasp.training.loop import run_epochs as run_epochs
     from nasp.training.optimization import SGD as SGD
     from nasp.training.optimization import Adagrad as Adagrad
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from nasp.training.seeding import generator as generator
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     device: resolve_device
-    loop: Outcome run_epochs
+    loop: PhaseResult run_epochs
     optimization: Adagrad Adam Losses SGD WeightStep descend
     seeding: generator
     """,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nasp.errors import NaspError
 from nasp.runs.process import processes, rank
-from nasp.training.parallel import add_up
+from nasp.training.parallel import sum_over_processes
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -71,11 +71,11 @@ class _Sum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
         total = tensor.clone()
-        add_up(total)
+        sum_over_processes(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
         total = grads[0].clone()
-        add_up(total)
+        sum_over_processes(total)
         return total

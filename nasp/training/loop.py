@@ -14,7 +14,7 @@ from nasp.errors import Diverged, NaspError
 from nasp.files.schema import anything, flag, integer, like, mapping, section, sequence
 from nasp.metric import Metric, Metrics
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.model_file import DAMAGE
 
 SECONDS = "time/seconds"
@@ -46,7 +46,7 @@ class Stateful(Protocol):
 
 
 @dataclass
-class Outcome:
+class PhaseResult:
     """How a phase went.
 
     Attributes:
@@ -68,13 +68,13 @@ def run_epochs(
     state: Mapping[str, Stateful | torch.Generator],
     monitor: Metric,
     snapshot: Callable[[], Any],
-    run: Run,
+    run: RunContext,
     keep: Collection[str] = (),
     first: int = 0,
     answer: Literal["best", "last"] = "best",
     patience: int | None = None,
     max_seconds: float | None = None,
-) -> Outcome:
+) -> PhaseResult:
     """Run epochs until there are enough, or `monitor` no longer improves, or time is up.
 
     A phase whose checkpoint section exists goes on from there, and ends as if it had never
@@ -101,7 +101,7 @@ def run_epochs(
         Diverged: `epoch` raised it, or `monitor` is not finite.
         NaspError: The checkpoint is not of this phase.
     """
-    outcome, done = Outcome([]), False
+    outcome, done = PhaseResult([]), False
     saved = run.checkpoint.get(name)
     if saved is not None:
         outcome, done = _resumed(name, run, state, snapshot, first)
@@ -158,11 +158,11 @@ def run_epochs(
 
 def _resumed(
     name: str,
-    run: Run,
+    run: RunContext,
     state: Mapping[str, Stateful | torch.Generator],
     snapshot: Callable[[], Any],
     first: int,
-) -> tuple[Outcome, bool]:
+) -> tuple[PhaseResult, bool]:
     """What a phase's checkpoint holds, which must be of such a phase; the state is as it was.
 
     Raises:
@@ -188,22 +188,22 @@ def _resumed(
             f"{run.checkpoint.place(name)} is not of this phase ({error}): remove it, and the "
             "phase is done again"
         ) from error
-    return Outcome(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
+    return PhaseResult(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
 
 
-def spent(histories: Iterable[Sequence[Metrics]]) -> float:
+def total_seconds(histories: Iterable[Sequence[Metrics]]) -> float:
     """Wall time of phases in seconds, of all the times that their run was started."""
     return sum(history[-1][SECONDS] for history in histories if history)
 
 
-def spent_before(checkpoint: Checkpoint) -> float:
-    """`spent` of the phases in a checkpoint; one that is damaged counts nothing."""
+def seconds_before(checkpoint: Checkpoint) -> float:
+    """`total_seconds` of the phases in a checkpoint; one that is damaged counts nothing."""
     histories = []
     for saved in checkpoint.sections.values():
         with suppress(NaspError, LookupError, TypeError):
             sequence(_metrics)(saved["history"], "history")
             histories.append(saved["history"])
-    return spent(histories)
+    return total_seconds(histories)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from nasp.training.parallel import average
+from nasp.training.parallel import mean_over_processes
 
 BLOCK = 1024  # losses that are stacked at a time
 Optimizer = TypeVar("Optimizer", bound=torch.optim.Optimizer)
@@ -40,7 +40,7 @@ def differentiate(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor | None
         inputs: What to differentiate by.
     """
     gradients = torch.autograd.grad(loss, inputs, allow_unused=True)
-    average(gradients)
+    mean_over_processes(gradients)
     return gradients
 
 
@@ -176,5 +176,5 @@ class Losses:
         losses = torch.cat([*self.blocks, *rest])
         counts = torch.tensor(self.counts, dtype=torch.float64)
         mean = torch.dot(losses, (counts / counts.sum()).to(losses))
-        average([mean])  # every process has as many examples
+        mean_over_processes([mean])  # every process has as many examples
         return float(mean)

@@ -19,7 +19,7 @@ from nasp.runs.process import processes, rank
 from nasp.training.device import resolve_device
 
 
-def share(batch: Tensor) -> Tensor:
+def own_share(batch: Tensor) -> Tensor:
     """This process's part of a batch, along the first dimension.
 
     Raises:
@@ -32,13 +32,13 @@ def share(batch: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def add_up(tensor: Tensor) -> None:
+def sum_over_processes(tensor: Tensor) -> None:
     """Replace a tensor, in place, by its sum over the processes."""
     if processes() > 1:
         dist.all_reduce(tensor)
 
 
-def average(tensors: Sequence[Tensor | None]) -> None:
+def mean_over_processes(tensors: Sequence[Tensor | None]) -> None:
     """Replace each tensor, in place, by its mean over the processes, in one exchange.
 
     Args:
@@ -49,7 +49,7 @@ def average(tensors: Sequence[Tensor | None]) -> None:
         return
     with torch.no_grad():
         flat = torch.cat([tensor.reshape(-1) for tensor in present])
-        add_up(flat)
+        sum_over_processes(flat)
         flat /= processes()
         parts = torch.split(flat, [tensor.numel() for tensor in present])
         for tensor, part in zip(present, parts, strict=True):
@@ -57,7 +57,7 @@ def average(tensors: Sequence[Tensor | None]) -> None:
 
 
 @contextmanager
-def together(device: torch.device) -> Iterator[None]:
+def fail_together(device: torch.device) -> Iterator[None]:
     """Let all processes leave with an error if one does, before they wait for each other.
 
     Args:
@@ -72,7 +72,7 @@ def together(device: torch.device) -> Iterator[None]:
     except NaspError as refusal:
         error = refusal
     refusals = torch.tensor(float(error is not None), device=device)
-    add_up(refusals)
+    sum_over_processes(refusals)
     if error is not None:
         raise error
     if refusals:
@@ -80,7 +80,7 @@ def together(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[torch.device]:
+def join_processes(device: str) -> Iterator[torch.device]:
     """Join the other processes that `torchrun` has started, if it has.
 
     Args:

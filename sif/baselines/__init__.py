@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from nasp.registry import Registry, lazily
+from nasp.registry import Registry, lazy_exports
 
 if TYPE_CHECKING:
     from sif.baselines.base import Baseline as Baseline
@@ -37,7 +37,7 @@ def baselines_of(entities: int) -> list[str]:
     return [name for name, model in BASELINES.items() if model.takes(entities)]
 
 
-__all__, __getattr__ = lazily(
+__all__, __getattr__ = lazy_exports(
     __name__,
     """
     base: Baseline

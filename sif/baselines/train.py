@@ -5,8 +5,8 @@ from typing import Any
 import torch
 
 from nasp.errors import NaspError, nearest
-from nasp.runs.context import Run
-from nasp.training.loop import Outcome
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
 from sif.data.search_data import Data
@@ -23,8 +23,8 @@ def train_baseline(
     *,
     epochs: int,
     generator: torch.Generator,
-    run: Run,
-) -> tuple[Baseline, Outcome]:
+    run: RunContext,
+) -> tuple[Baseline, PhaseResult]:
     """Train a baseline until validation RMSE stops improving.
 
     Args:
@@ -58,8 +58,8 @@ def fit_baseline(
     *,
     epochs: int,
     generator: torch.Generator,
-    run: Run,
-) -> Outcome:
+    run: RunContext,
+) -> PhaseResult:
     """Train a model that is made, with small steps for its hidden layers; see `train_baseline`."""
     tower = list(model.tower())
     slow = set(map(id, tower))

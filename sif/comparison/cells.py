@@ -24,7 +24,7 @@ from nasp.files.schema import (
     sequence,
     text,
 )
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.environment import describe
 from sif.comparison.config import CompareConfig
 from sif.comparison.methods import METHODS, TRIVIAL, methods_of
@@ -220,7 +220,7 @@ def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
     options = config.options(cell.method, dim, cell.tuned)
     watched, start = Watched(), time.perf_counter()
     try:
-        fitted = METHODS[cell.method](data, options, cell.seed, Run(progress=watched))
+        fitted = METHODS[cell.method](data, options, cell.seed, RunContext(progress=watched))
     except Exception as error:
         line = one_line(error)
         if line is None:  # a fault of the program

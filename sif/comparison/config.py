@@ -9,7 +9,7 @@ from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import RunOptions
 from nasp.files.json_file import first_repeated
-from nasp.registry import choice
+from nasp.registry import class_and_options
 from nasp.search import STRATEGIES
 from sif.baselines import BASELINES
 from sif.config import RatingOptions
@@ -66,7 +66,7 @@ def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
     key = f"tune.strategies.{strategy}.{name}"
     _check_bounds(key, bounds)
     options = SearchOptions(strategy=strategy)
-    defaults = choice(options, "strategy")[1]
+    defaults = class_and_options(options, "strategy")[1]
     known = [option.name for option in fields(defaults)]
     if not known:
         raise NaspError(f"{key}: {strategy} has no options of its own: leave it out")
@@ -78,7 +78,9 @@ def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
         raise NaspError(f"{key} is {list(bounds)}; its values are whole numbers, so both must be")
     for bound in bounds:
         try:
-            choice(for_method(strategy, options, {OWN + name: type(default)(bound)}), "strategy")
+            class_and_options(
+                for_method(strategy, options, {OWN + name: type(default)(bound)}), "strategy"
+            )
         except NaspError as error:
             raise NaspError(f"{key} is {list(bounds)}, and {error}") from error
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from nasp.errors import Diverged
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.samplers.random import Random
-from nasp.search import STRATEGIES, find
+from nasp.search import STRATEGIES, run_search
 from nasp.training.seeding import generator
 from sif.baselines import BASELINES
 from sif.baselines.general import DECISIONS, GeneralMLP
@@ -40,26 +40,26 @@ class Fitted:
     found: str = ""
 
 
-Method = Callable[[Data, SearchOptions, int, Run], Fitted]
+Method = Callable[[Data, SearchOptions, int, RunContext], Fitted]
 """Trains on the data with a seed, watched through the run's progress."""
 
 
-def _mean(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+def _mean(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     return Fitted(lambda ratings: torch.zeros_like(ratings.ratings), 1)
 
 
-def _biases(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+def _biases(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     return Fitted(lambda ratings: bias.predict(data.biases, ratings), len(data.biases) + 1)
 
 
-def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     model, _ = train_baseline(
         name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
     )
     return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size())
 
 
-def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+def _general(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     """Random search over the layers of a general MLP."""
     tried: list[tuple[float, GeneralMLP, str]] = []
     reason = ""
@@ -89,9 +89,11 @@ def _general(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
     return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size(), layout)
 
 
-def _search(strategy: str, data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+def _search(
+    strategy: str, data: Data, options: SearchOptions, seed: int, run: RunContext
+) -> Fitted:
     task = RatingTask(data, for_method(strategy, options, {}))
-    model = task.model(find(task, seed, run))
+    model = task.model(run_search(task, seed, run))
     return Fitted(model.rate, model.network.size(), operation_of(model.genotype))
 
 

@@ -8,8 +8,8 @@ from itertools import accumulate
 import optuna
 
 from nasp.errors import NaspError
-from nasp.registry import choice
-from nasp.runs.context import Run
+from nasp.registry import class_and_options
+from nasp.runs.context import RunContext
 from nasp.runs.progress import Phase, Progress
 from nasp.samplers.tpe import silent_optuna
 from nasp.training.seeding import generator
@@ -100,7 +100,7 @@ def tune(
     def objective(trial: optuna.Trial) -> float:
         tried = for_method(method, options, {name: draw(trial, name) for name in bounds})
         try:
-            fitted = METHODS[method](data, tried, seed, Run(progress=_Pruned(trial)))
+            fitted = METHODS[method](data, tried, seed, RunContext(progress=_Pruned(trial)))
         except NaspError:  # it diverged
             return float("inf")
         return errors(fitted.rate(data.valid), data.valid, data.scale)["rmse"]
@@ -122,6 +122,6 @@ def tune(
 
 def _value(options: SearchOptions, name: str) -> float:
     """The value of an option by the name that `for_method` takes."""
-    part = choice(options, "strategy")[1] if name.startswith(OWN) else options
+    part = class_and_options(options, "strategy")[1] if name.startswith(OWN) else options
     value: float = getattr(part, name.removeprefix(OWN))
     return value

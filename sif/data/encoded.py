@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sif.data import Encoder, Table
-from sif.nn.embeddings import Batch
+from sif.nn.embeddings import RatingBatch
 
 TOGETHER = 64  # batches that are gathered at once: large enough to cost little, small for memory
 
@@ -108,7 +108,7 @@ class Ratings:
 
     def batches(
         self, size: int, generator: torch.Generator, steps: int | None = None
-    ) -> Iterator[Batch]:
+    ) -> Iterator[RatingBatch]:
         """Shuffled batches; reshuffled as often as `steps` asks for, one pass if None.
 
         Their rows are int64: gradients of a lookup by int32 cost more than the conversion.

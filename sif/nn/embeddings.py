@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from nasp.errors import NaspError
 from sif.options import SpaceOptions
 
-Batch = tuple[Tensor, Tensor]
+RatingBatch = tuple[Tensor, Tensor]
 """Table rows `(entities, ratings)`, integers, and standardised ratings `(ratings,)`."""
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from sif.nn.embeddings import Batch
+from sif.nn.embeddings import RatingBatch
 from sif.options import SpaceOptions
 
 
@@ -29,7 +29,7 @@ class RatingModel(nn.Module, ABC):
             `(entities or more, ratings, any)`.
         """
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: RatingBatch) -> tuple[Tensor, Tensor]:
         """What `rate` returns for the rows of a batch."""
         return self.rate(batch[0])
 

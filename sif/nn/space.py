@@ -12,7 +12,7 @@ from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import NaspError, nearest
 from sif.nn.elementwise import ElementwiseMLP
-from sif.nn.embeddings import Batch, Embeddings, check_memory
+from sif.nn.embeddings import Embeddings, RatingBatch, check_memory
 from sif.nn.grouped_gradient import GroupedProbe
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.rating_model import RatingModel
@@ -112,7 +112,9 @@ class InteractionSpace(SearchSpace, RatingModel):
         rating = (relaxation or self._path).mix(DECISION, run, probe)
         return (rating if bias is None else rating + bias), looked_up
 
-    def forward(self, batch: Batch, relaxation: Relaxation | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, batch: RatingBatch, relaxation: Relaxation | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What `rate` returns for the rows of a batch."""
         return self.rate(batch[0], relaxation)
 

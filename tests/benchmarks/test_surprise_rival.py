@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.surprise_rival import ALGORITHMS, train_library
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from sif.baselines.train import train_baseline
 from sif.data import Splits, Synthetic, split, synthetic
 from sif.data.evaluation import errors, predict
@@ -30,7 +30,7 @@ def test_ours_is_as_good_as_the_library(name: str) -> None:
     assert theirs == again
     data = Data.of(parts.train, parts.valid)
     generator = torch.Generator().manual_seed(0)
-    model, _ = train_baseline(name, data, OPTIONS, epochs=60, generator=generator, run=Run())
+    model, _ = train_baseline(name, data, OPTIONS, epochs=60, generator=generator, run=RunContext())
     test = data.judge(parts.test)
     ours = errors(predict(model.rate, test.rows), test, data.scale)["rmse"]
     assert ours < theirs.test_rmse + 0.05

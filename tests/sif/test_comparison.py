@@ -16,8 +16,8 @@ import pytest
 
 from nasp.errors import NaspError
 from nasp.files.digest import sealed
-from nasp.registry import choice
-from nasp.runs.context import Run
+from nasp.registry import class_and_options
+from nasp.runs.context import RunContext
 from nasp.search import STRATEGIES
 from sif.compare import main
 from sif.comparison.config import CompareConfig, Ranges, for_method
@@ -255,7 +255,7 @@ def test_a_method_for_other_numbers_of_entities_is_told(tmp_path: Path) -> None:
 def test_a_method_that_diverges_costs_only_its_cells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverged(data: Data, options: SearchOptions, seed: int, run: Run) -> Fitted:
+    def diverged(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
         raise NaspError("lower the learning rate")
 
     monkeypatch.setitem(METHODS, "mf", diverged)
@@ -279,7 +279,7 @@ def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )
-        FIXED["mf"](data, chosen, 1, Run(progress=watched))
+        FIXED["mf"](data, chosen, 1, RunContext(progress=watched))
         return watched.best()[-1]
 
     bounds = Ranges().of("mf")
@@ -314,7 +314,7 @@ def test_a_strategys_own_options_are_tuned_and_others_ignore_them() -> None:
         value = tuned[f"strategy.{name}"]
         assert type(value) is kind
         assert low <= value <= high
-        chosen, given = choice(for_method(method, shared, tuned), "strategy")
+        chosen, given = class_and_options(for_method(method, shared, tuned), "strategy")
         assert chosen is STRATEGIES[method]
         assert getattr(given, name) == value
         seen.append(tuned)
@@ -331,7 +331,7 @@ def test_the_options_of_one_strategy_are_not_those_of_another() -> None:
         "eta": 0.1,
     }
     assert for_method("darts", options, {}).strategy_name == "darts"
-    assert choice(for_method("darts", options, {}), "strategy")[1].learning_rate == 3e-4
+    assert class_and_options(for_method("darts", options, {}), "strategy")[1].learning_rate == 3e-4
     fixed = for_method("mf", options, {"learning_rate": 0.2})
     assert (fixed.strategy, fixed.learning_rate) == (options.strategy, 0.2)
 

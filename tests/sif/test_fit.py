@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nasp.runs.context import Run
-from nasp.training.loop import Outcome
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult
 from sif.baselines.train import train_baseline
 from sif.data.evaluation import errors, predict
 from sif.fit import adagrad, train_alone
@@ -29,12 +29,12 @@ def test_one_kernel_on_the_cpu_and_a_step_on_every_device() -> None:
 LONG = TrainOptions(embedding_dim=4, weight_decay=0.0, learning_rate=0.3, batch_size=16)
 
 
-def trained(kind: str, epochs: int, patience: int) -> tuple[RatingModel, Outcome]:
+def trained(kind: str, epochs: int, patience: int) -> tuple[RatingModel, PhaseResult]:
     data, generator = small_data(2), torch.Generator().manual_seed(0)
     options = replace(LONG, patience=patience)
     if kind == "baseline":
         return train_baseline(
-            "biased_mf", data, options, epochs=epochs, generator=generator, run=Run()
+            "biased_mf", data, options, epochs=epochs, generator=generator, run=RunContext()
         )
     space = InteractionSpace(data.encoder.sizes, options, generator)
     genotype = space.genotype({DECISION: ((SOURCE, "multiply"),)})
@@ -46,7 +46,7 @@ def trained(kind: str, epochs: int, patience: int) -> tuple[RatingModel, Outcome
         epochs=epochs,
         frozen=kind == "frozen",
         generator=generator,
-        run=Run(),
+        run=RunContext(),
     )
 
 

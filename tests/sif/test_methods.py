@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from sif.comparison.methods import METHODS, methods_of
 from sif.options import SearchOptions
 from sif.testing import small_data
@@ -25,7 +25,7 @@ OPTIONS = SearchOptions(
 )
 def test_it_fits_and_rates(method: str, entities: int) -> None:
     ratings = small_data(entities)
-    fitted = METHODS[method](ratings, OPTIONS, 1, Run())
+    fitted = METHODS[method](ratings, OPTIONS, 1, RunContext())
     predicted = fitted.rate(ratings.valid)
     assert predicted.shape == ratings.valid.ratings.shape
     assert torch.isfinite(predicted).all()

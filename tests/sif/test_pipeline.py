@@ -13,10 +13,10 @@ import torch
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.metric import Metrics
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.samplers import SAMPLERS
 from nasp.samplers.tpe import RANGE
-from nasp.search import Found, Trained, find, train
+from nasp.search import SearchResult, TrainingResult, run_search, train
 from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split, synthetic
 from sif.data.evaluation import errors
@@ -43,9 +43,11 @@ class WatchedTask(RatingTask):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.trained: list[Trained] = []
+        self.trained: list[TrainingResult] = []
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         ways = super().train(origin, genotype, seed, run)
         self.trained += ways
         return ways
@@ -55,7 +57,7 @@ def without_times(history: Any) -> list[Metrics]:
     return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in history]
 
 
-def facts(found: Found) -> tuple[Any, ...]:
+def facts(found: SearchResult) -> tuple[Any, ...]:
     assert found.trained is not None
     return (
         found.genotype,
@@ -66,7 +68,7 @@ def facts(found: Found) -> tuple[Any, ...]:
     )
 
 
-def origin_of(trained: Trained | None) -> str:
+def origin_of(trained: TrainingResult | None) -> str:
     """The search or trial that a training is of, `trial 1` for example."""
     assert trained is not None
     return trained.name.partition(" of ")[2].split(",")[0]
@@ -75,14 +77,14 @@ def origin_of(trained: Trained | None) -> str:
 @pytest.mark.parametrize("strategy", [*ONE_SHOT, *SAMPLERS])
 def test_same_seed_same_result(strategy: str) -> None:
     task = RatingTask(data_of(planted()), replace(SMALL, strategy=strategy))
-    first = find(task, 1, Run())
-    assert facts(first) == facts(find(task, 1, Run()))
-    assert facts(first) != facts(find(task, 2, Run()))
+    first = run_search(task, 1, RunContext())
+    assert facts(first) == facts(run_search(task, 1, RunContext()))
+    assert facts(first) != facts(run_search(task, 2, RunContext()))
 
 
 def test_finalists_are_trained_both_ways_and_ranked_by_validation() -> None:
     task = WatchedTask(data_of(planted()), SMALL)
-    found = find(task, 1, Run())
+    found = run_search(task, 1, RunContext())
     ranked = [min(m["valid/rmse"] for m in history) for history in found.trainings.values()]
     assert ranked == sorted(ranked)
     assert found.metrics["valid/rmse"] == ranked[0]
@@ -102,19 +104,19 @@ def test_finalists_are_trained_both_ways_and_ranked_by_validation() -> None:
 
 def test_a_random_search_tries_as_many_as_asked() -> None:
     options = replace(SMALL, strategy="random", trials=5, train_epochs=2)
-    found = find(RatingTask(data_of(planted()), options), 1, Run())
+    found = run_search(RatingTask(data_of(planted()), options), 1, RunContext())
     assert len(found.trainings) == 10
     assert found.searches == {}
 
 
 @pytest.mark.parametrize("strategy", SAMPLERS)
 def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
-    data, run = data_of(planted()), Run()
+    data, run = data_of(planted()), RunContext()
     whole = replace(SMALL, strategy=strategy, trials=12, train_epochs=1)
-    find(RatingTask(data, replace(whole, trials=9)), 1, run)  # as far as it came
+    run_search(RatingTask(data, replace(whole, trials=9)), 1, run)  # as far as it came
     task = WatchedTask(data, whole)
-    resumed = find(task, 1, run)
-    assert facts(resumed) == facts(find(RatingTask(data, whole), 1, Run()))
+    resumed = run_search(task, 1, run)
+    assert facts(resumed) == facts(run_search(RatingTask(data, whole), 1, RunContext()))
     best = {origin_of(resumed.trained)}  # its network is in the checkpoint
     new = {"trial 10", "trial 11", "trial 12"}
     assert {origin_of(trained) for trained in task.trained} == new | best
@@ -122,19 +124,19 @@ def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
 
 def test_a_trial_fails_if_its_function_diverges_both_ways() -> None:
     options = replace(SMALL, strategy="random", trials=2, learning_rate=1e30)
-    task, run = RatingTask(data_of(planted()), options), Run()
+    task, run = RatingTask(data_of(planted()), options), RunContext()
     with (
         pytest.warns(UserWarning, match=r"trial \d is left out: \w+ diverges: valid/rmse is"),
         pytest.raises(NaspError, match=r"all 2 trials failed; the first: \w+ diverges: valid/rmse"),
     ):
-        find(task, 1, run)
+        run_search(task, 1, run)
     assert sorted(run.failed) == ["trial 1", "trial 2"]
 
 
 def test_exhaustive_trials_are_all_operations_with_fresh_mlps() -> None:
     options = replace(SMALL, strategy="exhaustive", trials=10, train_epochs=1)
     task = WatchedTask(data_of(planted()), options)
-    find(task, 1, Run())
+    run_search(task, 1, RunContext())
     assert Counter(operation_of(t.genotype) for t in task.trained) == dict.fromkeys(OPERATIONS, 4)
     assert len({t.genotype.to_json() for t in task.trained}) == 10
 
@@ -142,7 +144,7 @@ def test_exhaustive_trials_are_all_operations_with_fresh_mlps() -> None:
 def test_offsets_are_deviations_from_one_start() -> None:
     options = replace(SMALL, strategy="tpe", trials=6, train_epochs=1)
     task = WatchedTask(data_of(planted()), options)
-    find(task, 1, Run())
+    run_search(task, 1, RunContext())
     mlps = torch.stack(
         [
             torch.cat([torch.tensor(v).flatten() for v in t.genotype.continuous.values()])
@@ -161,7 +163,7 @@ def test_three_entities_are_searched_by_the_same_code() -> None:
     frame.insert(2, "daytime", ["morning", "noon", "night"] * 300)
     parts = split(frame, seed=0)
     task = RatingTask(data_of(parts), SMALL)
-    model = task.model(find(task, 1, Run()))
+    model = task.model(run_search(task, 1, RunContext()))
     assert model.encoder.columns == ("user", "item", "daytime")
     assert len(model.predict(parts.test.frame())) == len(parts.test)
 
@@ -215,26 +217,26 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
 
 def found_rmse(task: RatingTask, parts: Splits) -> float:
     """Of what a search finds."""
-    test, model = task.data.judge(parts.test), task.model(find(task, 1, Run()))
+    test, model = task.data.judge(parts.test), task.model(run_search(task, 1, RunContext()))
     return errors(model.rate(test), test, task.data.scale)["rmse"]
 
 
 def test_a_finished_run_comes_back_from_its_checkpoint() -> None:
     task = RatingTask(data_of(planted()), SMALL)
-    run = Run()
-    first, again = find(task, 1, run), find(task, 1, run)
+    run = RunContext()
+    first, again = run_search(task, 1, run), run_search(task, 1, run)
     assert facts(again) == facts(first)
     assert again.trainings == first.trainings  # times too: not run again
-    from_checkpoint = find(task, 1, Run(run.checkpoint))  # its trials' files are lost
+    from_checkpoint = run_search(task, 1, RunContext(run.checkpoint))  # its trials' files are lost
     assert facts(from_checkpoint) == facts(first)
     assert from_checkpoint.trainings == first.trainings
 
 
 def test_a_genotype_is_trained_alone_both_ways() -> None:
     data = data_of(planted())
-    genotype = find(RatingTask(data, SMALL), 1, Run()).genotype
+    genotype = run_search(RatingTask(data, SMALL), 1, RunContext()).genotype
     task = RatingTask(data, TrainOptions(embedding_dim=2), epochs=3)
-    found = train(task, "file", genotype, 5, Run())
+    found = train(task, "file", genotype, 5, RunContext())
     assert found.genotype == genotype
     assert task.model(found).genotype == genotype
     assert [len(history) for history in found.trainings.values()] == [3, 3]

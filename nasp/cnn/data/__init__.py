@@ -1,7 +1,7 @@
 """Images in: CIFAR-10 whole on the device, ImageNet decoded as it is needed."""
 
 from nasp.cnn.data.augment import Augment, Draws, Normalise
-from nasp.cnn.data.batches import Batch, evaluation_batches, training_batches
+from nasp.cnn.data.batches import ImageBatch, evaluation_batches, training_batches
 from nasp.cnn.data.cifar import load_cifar
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.cnn.data.find import find_images
@@ -11,10 +11,10 @@ from nasp.cnn.data.loader import Loader, evaluation_loader, statistics, training
 
 __all__ = [
     "Augment",
-    "Batch",
     "Draws",
     "EncodedImages",
     "EncodedSet",
+    "ImageBatch",
     "ImageSet",
     "Labelled",
     "Loader",

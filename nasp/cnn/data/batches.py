@@ -8,9 +8,9 @@ from torch import Tensor
 from nasp.cnn.data.augment import Augment, Draws, Normalise
 from nasp.cnn.data.labelled import Labelled
 from nasp.errors import NaspError
-from nasp.training.parallel import share
+from nasp.training.parallel import own_share
 
-Batch = tuple[Tensor, Tensor]
+ImageBatch = tuple[Tensor, Tensor]
 """Images, float32 `(batch, 3, size, size)`, and labels, int64 `(batch,)`, on one device."""
 
 
@@ -20,7 +20,7 @@ def training_batches(
     generator: torch.Generator,
     augment: Augment,
     drop_last: bool = False,
-) -> Iterator[Batch]:
+) -> Iterator[ImageBatch]:
     """One epoch in random order, augmented; of each batch this process's share.
 
     All is drawn at the start of the epoch, so that nothing is sent to the device during it.
@@ -44,19 +44,19 @@ def training_batches(
         raise NaspError(f"{count} images are less than one batch: give a batch_size of {count}")
     positions = torch.split(torch.arange(end, device=device), batch_size)
     for batch in (positions[0], positions[-1]):
-        share(batch)  # says before the first step if it cannot be shared
+        own_share(batch)  # says before the first step if it cannot be shared
     order = torch.randperm(count, generator=generator).to(device)
     drawn = augment.draw(count, labelled.images.shape[-1], generator)
     draws = [values.to(device) for values in drawn]
     for batch in positions:
-        mine = share(batch)
+        mine = own_share(batch)
         images, labels = labelled.images[order[mine]], labelled.labels[order[mine]]
         yield augment.apply(images, Draws(*(values[mine] for values in draws))), labels
 
 
 def evaluation_batches(
     labelled: Labelled, batch_size: int, normalise: Normalise
-) -> Iterator[Batch]:
+) -> Iterator[ImageBatch]:
     """All images once, in order, all in each process; the last batch may be smaller."""
     for positions in torch.split(torch.arange(len(labelled)), batch_size):
         part = slice(int(positions[0]), int(positions[-1]) + 1)

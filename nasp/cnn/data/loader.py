@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from nasp.cnn.data.augment import Normalise
-from nasp.cnn.data.batches import Batch
+from nasp.cnn.data.batches import ImageBatch
 from nasp.cnn.data.encoded import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
 from nasp.errors import NaspError
-from nasp.training.parallel import share
+from nasp.training.parallel import own_share
 from nasp.training.seeding import generator
 
 Key = tuple[int, int]  # epoch and position of an image
@@ -65,7 +65,7 @@ class Loader:
         """Batches of an epoch."""
         return len(self.order)
 
-    def epoch(self, position: int = 0) -> Iterator[Batch]:
+    def epoch(self, position: int = 0) -> Iterator[ImageBatch]:
         """The batches of an epoch, normalised, on the device.
 
         Raises:
@@ -115,7 +115,7 @@ def training_loader(
         raise NaspError(
             f"a batch_size of {batch_size} with {len(chosen)} images: give 1 to {len(chosen)}"
         )
-    share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
+    own_share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
     order = _Order(chosen, batch_size, seed)
     return Loader(images, TrainingView(size, seed), order, normalise, device, workers)
 
@@ -172,5 +172,5 @@ class _Order:
             random = generator(self.seed, "order", epoch)
             indices = indices[torch.randperm(len(indices), generator=random)]
         for batch in torch.split(indices, self.batch_size)[: len(self)]:
-            mine = batch if self.seed is None else share(batch)
+            mine = batch if self.seed is None else own_share(batch)
             yield [(epoch, index) for index in mine.tolist()]

@@ -2,11 +2,11 @@
 
 from nasp.rnn.data.corpus import Corpus, Vocabulary, encode, load_corpus, read_words
 from nasp.rnn.data.find import find_text
-from nasp.rnn.data.streams import Batch, batches, columns, varied_lengths
+from nasp.rnn.data.streams import TextBatch, batches, columns, varied_lengths
 
 __all__ = [
-    "Batch",
     "Corpus",
+    "TextBatch",
     "Vocabulary",
     "batches",
     "columns",

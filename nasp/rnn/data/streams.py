@@ -33,7 +33,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TextBatch:
     """A piece of each column.
 
     Attributes:
@@ -77,7 +77,7 @@ def batches(
     lengths: Callable[[], int],
     draw: Callable[[int], Masks | None] = lambda batch: None,
     regularised: bool = False,
-) -> Iterator[Batch]:
+) -> Iterator[TextBatch]:
     """Read a text once, from a zero state.
 
     Args:
@@ -85,14 +85,14 @@ def batches(
         units: Of the hidden state.
         lengths: Returns the number of steps of the next batch.
         draw: Returns dropout's masks for the next batch, given its number of columns.
-        regularised: See `Batch`.
+        regularised: See `TextBatch`.
     """
     width = text.shape[1]
     reader = Reader(torch.zeros(width, units, device=text.device))
     start, last = 0, len(text) - 1
     while start < last:
         stop = min(start + lengths(), last)
-        yield Batch(
+        yield TextBatch(
             text[start:stop],
             text[start + 1 : stop + 1],
             reader.state,

@@ -12,7 +12,7 @@ import yaml
 from nasp.cli.config import differences, flatten, parse, to_yaml
 from nasp.cli.help import Help
 from nasp.errors import NaspError
-from nasp.registry import Registry, check_choice, choice, chosen
+from nasp.registry import Registry, check_choice, choice_field, class_and_options
 
 MODULE = "tests.nasp.cli.methods"
 METHODS: Registry[Any] = Registry(
@@ -29,7 +29,7 @@ class Search:
         epochs: How long.
     """
 
-    method: Any = chosen("wide", METHODS)
+    method: Any = choice_field("wide", METHODS)
     epochs: int = 2
 
 
@@ -43,7 +43,7 @@ class Schema:
         seed: Fixes what is drawn.
     """
 
-    method: Any = chosen("steep", METHODS, rate=0.2, unknown=1)
+    method: Any = choice_field("steep", METHODS, rate=0.2, unknown=1)
     search: Search = field(default_factory=Search)
     seed: int = 1
 
@@ -75,7 +75,9 @@ def test_a_class_and_its_options_in_any_order(argv: list[str]) -> None:
 
 def test_values_have_the_types_that_the_class_declares() -> None:
     argv = ["--method.momentum=0.9", "--method.mode", "finite", "--method.ends", "1", "0.1"]
-    options = choice(parsed(*argv, "--method.fast", "--method.part.width", "7"), "method")[1]
+    options = class_and_options(
+        parsed(*argv, "--method.fast", "--method.part.width", "7"), "method"
+    )[1]
     assert dataclasses.asdict(options) == {
         "rate": 0.2,
         "momentum": 0.9,
@@ -220,4 +222,4 @@ def test_a_wrong_choice_from_python_is_told() -> None:
     with pytest.raises(NaspError, match="unknown option of method 'wide': 'point'"):
         to_yaml(Schema(method={"name": "wide", "point": 3}))
     with pytest.raises(NaspError, match=r"method\.rate is -1; it must be above 0"):
-        choice(Schema(method={"name": "steep", "rate": -1}), "method")
+        class_and_options(Schema(method={"name": "steep", "rate": -1}), "method")

@@ -8,7 +8,7 @@ import pytest
 
 from nasp.cli.config import parse
 from nasp.cli.help import Help
-from nasp.registry import chosen
+from nasp.registry import choice_field
 from tests.nasp.cli.test_chosen import METHODS
 
 
@@ -69,7 +69,7 @@ class Schema(TrainOptions, DataOptions):
 
     rate: float = 0.25
     epochs: int = 3
-    method: Any = chosen("wide", METHODS, rate=0.75)
+    method: Any = choice_field("wide", METHODS, rate=0.75)
     split: Literal["random", "time"] = "random"
     resume: bool = False
 

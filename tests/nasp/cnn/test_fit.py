@@ -11,7 +11,7 @@ from nasp.cnn.fit import cosine, fit, learning_rate
 from nasp.cnn.network import Network
 from nasp.cnn.options import TrainOptions
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.training.optimization import SGD
 from tests.nasp.cnn.cells import SMALL
 
@@ -36,7 +36,7 @@ def fitted(model, options, epochs=1, batches=None):
         options,
         epochs=epochs,
         generator=torch.Generator().manual_seed(3),
-        run=Run(),
+        run=RunContext(),
     ).history
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from nasp.cnn.genotype import CellPlan
-from nasp.cnn.network import Cell, Network, drop_path
+from nasp.cnn.network import ConvolutionalCell, Network, drop_path
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.training import parallel
@@ -26,7 +26,7 @@ def small(layers=3, kind="cifar", auxiliary=True, genotype=SMALL, seed=1):
 
 def test_a_cell_computes_what_its_plan_says():
     plan = CellPlan((((0, "conv_3x3"), (1, "skip_connect")), ((2, "max_pool_3x3"),)), (3, 1, 2))
-    cell = Cell(plan, 6, 8, 4, reduction=False, reduction_before=False).eval()
+    cell = ConvolutionalCell(plan, 6, 8, 4, reduction=False, reduction_before=False).eval()
     before, previous = torch.randn(2, 6, 8, 8, generator=seeded()), torch.ones(2, 8, 8, 8)
     s0, s1 = cell.preprocess_before(before), cell.preprocess_previous(previous)
     n0 = cell.operations[0](s0) + s1
@@ -36,14 +36,14 @@ def test_a_cell_computes_what_its_plan_says():
 
 def test_a_source_may_feed_a_node_twice():
     plan = CellPlan((((1, "skip_connect"), (1, "skip_connect")),), (2,))
-    cell = Cell(plan, 4, 4, 4, reduction=False, reduction_before=False).eval()
+    cell = ConvolutionalCell(plan, 4, 4, 4, reduction=False, reduction_before=False).eval()
     before, previous = images(2, 8)[:, :1].expand(-1, 4, -1, -1), torch.ones(2, 4, 8, 8)
     assert torch.equal(cell(before, previous), 2 * cell.preprocess_previous(previous))
 
 
 def test_a_reduction_cell_halves_its_inputs_only():
     plan = CellPlan((((0, "conv_3x3"),), ((2, "conv_3x3"), (1, "skip_connect"))), (2, 3))
-    cell = Cell(plan, 4, 8, 6, reduction=True, reduction_before=True)
+    cell = ConvolutionalCell(plan, 4, 8, 6, reduction=True, reduction_before=True)
     # The cell before the previous one is of twice the size when the previous one reduced.
     output = cell(torch.ones(2, 4, 16, 16), torch.ones(2, 8, 8, 8))
     assert output.shape == (2, 12, 4, 4)
@@ -96,7 +96,7 @@ def test_one_seed_has_one_network_whatever_the_global_random_numbers():
 
 def test_an_image_that_drops_everything_keeps_the_identities():
     plan = CellPlan((((0, "conv_3x3"), (1, "skip_connect")),), (2,))
-    cell = Cell(plan, 4, 4, 4, reduction=False, reduction_before=False).eval()
+    cell = ConvolutionalCell(plan, 4, 4, 4, reduction=False, reduction_before=False).eval()
     before, previous = torch.randn(2, 2, 4, 8, 8, generator=seeded())
     keep = torch.tensor([[0.0, 2.0], [0.0, 0.0]])  # (operations, images)
     output = cell(before, previous, keep)
@@ -108,7 +108,7 @@ def test_an_image_that_drops_everything_keeps_the_identities():
 
 def test_a_skip_that_reduces_is_no_identity():
     plan = CellPlan((((0, "skip_connect"),),), (2,))
-    cell = Cell(plan, 4, 4, 4, reduction=True, reduction_before=False).eval()
+    cell = ConvolutionalCell(plan, 4, 4, 4, reduction=True, reduction_before=False).eval()
     before = torch.randn(1, 4, 8, 8, generator=seeded())
     assert not cell(before, before, torch.zeros(1, 1)).any()
 

@@ -24,8 +24,8 @@ from nasp.experiment.report import Report
 from nasp.experiment.run_record import show_place
 from nasp.metric import Metrics
 from nasp.runs import plots
-from nasp.runs.context import Run
-from nasp.search import Found, Trained, train
+from nasp.runs.context import RunContext
+from nasp.search import SearchResult, TrainingResult, train
 from tests.nasp.cnn.cells import DARTS_V2, NASP
 
 METRICS = {"valid/accuracy": 0.8125}
@@ -55,7 +55,7 @@ def folder_of(path: Path) -> Path:
 
 def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
     """The pictures of a one-shot search are among those of `test_commands`."""
-    found = Found(DARTS_V2, {}, {}, {f"trial {i}": history(2) for i in range(3)})
+    found = SearchResult(DARTS_V2, {}, {}, {f"trial {i}": history(2) for i in range(3)})
     files = report.SearchReport(task(), found).write(folder_of(tmp_path))
     pictures = ["cells.png", "cells.svg", "search.png"]
     assert [path.name for path in files[3:]] == pictures
@@ -74,7 +74,7 @@ def test_edges_have_the_same_names_in_all_pictures(
     weights = {
         weight_name(d, s, o): 0.5 for d in decisions for s in d.sources for o in d.operations
     }
-    found = Found(DARTS_V2, {}, {"search": [{**history(1)[0], **weights}]}, {})
+    found = SearchResult(DARTS_V2, {}, {"search": [{**history(1)[0], **weights}]}, {})
     report.SearchReport(task(), found).draw(tmp_path)
     drawn = {text.get_text() for text in figures["cells.png"].findobj(Text)}
     for cell, first in (("normal", ": sep_conv_3x3"), ("reduce", ": max_pool_3x3")):
@@ -92,17 +92,20 @@ def test_the_published_size_is_that_of_the_network(genotype: Genotype) -> None:
     assert report.published_size(genotype) == sum(w.numel() for w in network.parameters())
 
 
-TRAINED = Trained("trial 2", DARTS_V2, history(1), 0, {})
+TRAINED = TrainingResult("trial 2", DARTS_V2, history(1), 0, {})
 
 
 @pytest.mark.parametrize(
     ("found", "how"),
     [
-        (Found(DARTS_V2, METRICS, {"search": history(1)}, {}), "0.8125 on shared weights"),
-        (Found(DARTS_V2, METRICS, {}, {"trial 2": history(1)}, TRAINED), "0.8125, trained alone"),
+        (SearchResult(DARTS_V2, METRICS, {"search": history(1)}, {}), "0.8125 on shared weights"),
+        (
+            SearchResult(DARTS_V2, METRICS, {}, {"trial 2": history(1)}, TRAINED),
+            "0.8125, trained alone",
+        ),
     ],
 )
-def test_a_search_shows_its_cells_and_their_worth(found: Found, how: str) -> None:
+def test_a_search_shows_its_cells_and_their_worth(found: SearchResult, how: str) -> None:
     shown = said(report.SearchReport(task(), found), {})
     assert darts_text(DARTS_V2) in shown
     flat = " ".join(shown.split())
@@ -130,7 +133,7 @@ def test_a_training_shows_a_row_for_each_split(held_out: bool) -> None:
     split = InMemory(data[part], held, data[rest], ("a", "b", "c"), 4, 0)
     options = TrainOptions(channels=4, layers=3, epochs=1, batch_size=4)
     training = ImageTask(split, options)
-    found = train(training, "train", DARTS_V2, 1, Run())
+    found = train(training, "train", DARTS_V2, 1, RunContext())
     made = report.TrainReport(training, found, "runs/a[b]")
     shown = said(made, {})
     assert "network of runs/a[b]" in shown

@@ -25,13 +25,19 @@ from nasp.cnn.space import CNNSpace
 from nasp.cnn.tasks import ImageTask
 from nasp.errors import NaspError
 from nasp.experiment import run_record as job
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.process import processes, rank
 from nasp.search.one_shot import loss_of
 from nasp.strategies import ONE_SHOT
 from nasp.training.batch_norm import BatchNorm
 from nasp.training.optimization import SGD, Losses, WeightStep, descend
-from nasp.training.parallel import add_up, average, joined, share, together
+from nasp.training.parallel import (
+    fail_together,
+    join_processes,
+    mean_over_processes,
+    own_share,
+    sum_over_processes,
+)
 from tests.nasp.cnn.cells import DARTS_V2
 
 Results = dict[str, Any]
@@ -49,7 +55,7 @@ def seeded(seed: int = 1) -> torch.Generator:
 def a_batch(random: torch.Generator, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
     """This process's share of 8 images and their labels."""
     images = torch.randn(8, 3, 8, 8, generator=random, dtype=dtype)
-    return share(images), share(torch.randint(3, (8,), generator=random))
+    return own_share(images), own_share(torch.randint(3, (8,), generator=random))
 
 
 def normalised(affine: bool, offset: float, dtype: torch.dtype) -> Results:
@@ -62,13 +68,13 @@ def normalised(affine: bool, offset: float, dtype: torch.dtype) -> Results:
     found = []
     for _ in range(2):
         x, direction = torch.randn(2, 8, 5, 4, 3, generator=random, dtype=torch.float64).to(dtype)
-        mine = share(x + offset).requires_grad_()
+        mine = own_share(x + offset).requires_grad_()
         output = norm(mine)
-        (output * share(direction)).sum().backward()
+        (output * own_share(direction)).sum().backward()
         found.append((output.detach(), mine.grad))
     weights = [weight.grad for weight in norm.parameters()]
     for gradient in weights:
-        add_up(gradient)
+        sum_over_processes(gradient)
     return {"shared": found, "weights": weights, "buffers": list(norm.buffers())}
 
 
@@ -113,7 +119,7 @@ def trained(batch_size: int = 8) -> Results:
     )
     split = InMemory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
     task = ImageTask(split, options)
-    (found,) = task.train("train", DARTS_V2, 1, Run())
+    (found,) = task.train("train", DARTS_V2, 1, RunContext())
     network, history = task.restored(found), found.history
     return {
         "weights": torch.cat([w.detach().flatten() for w in network.parameters()]),
@@ -135,10 +141,10 @@ def judged() -> Results:
 
 def basics() -> Results:
     tensors = [torch.tensor([1.0, 2.0]) * (rank() + 1), None, torch.tensor(5.0 * rank())]
-    average(tensors)
+    mean_over_processes(tensors)
     summed = torch.tensor([rank(), 1])
-    add_up(summed)
-    found = {"processes": processes(), "share": share(torch.arange(8))}
+    sum_over_processes(summed)
+    found = {"processes": processes(), "share": own_share(torch.arange(8))}
     return {**found, "mean": tensors[::2], "sum": summed}
 
 
@@ -150,7 +156,7 @@ def refused() -> list[str]:
     exact = ONE_SHOT["darts2"].Options(hessian="exact")
     for attempt in (
         lambda: ONE_SHOT["darts2"](space, seeded(), exact, step),
-        lambda: share(torch.arange(9)),
+        lambda: own_share(torch.arange(9)),
         lambda: trained(batch_size=5),
         refused_by_one,
     ):
@@ -162,7 +168,7 @@ def refused() -> list[str]:
 
 
 def refused_by_one() -> None:
-    with together(torch.device("cpu")):
+    with fail_together(torch.device("cpu")):
         if rank() == 0:
             raise NaspError("not here")
 
@@ -204,7 +210,7 @@ def main(folder: Path, data: Path, *ports: str) -> None:
         os.environ["MASTER_PORT"] = ports[0]
         cnn_train.main([*arguments(data, folder / "trained"), *TRAIN])
     os.environ["MASTER_PORT"] = ports[1]
-    with joined("cpu"):
+    with join_processes("cpu"):
         found = {**everything(), "basics": basics(), "refused": refused()}
     tasks = Path("/proc/self/task").glob("*/comm")  # none where the system has no such folder
     found["threads"] = [task.read_text().strip() for task in tasks]

@@ -14,7 +14,7 @@ import yaml
 from nasp.errors import NaspError
 from nasp.experiment import run_record
 from nasp.experiment.run_folder import RunOptions
-from nasp.experiment.run_record import Job, open_job
+from nasp.experiment.run_record import RunRecord, open_run_record
 from nasp.runs.tracking import DataSet
 
 
@@ -33,14 +33,14 @@ class Options(RunOptions):
 
 def ran(
     folder: Path,
-    work: Callable[[Job], Any] = lambda job: None,
+    work: Callable[[RunRecord], Any] = lambda job: None,
     *,
     sha256: str = "abc",
     cell: str = "x",
     **options: Any,
 ) -> Any:
     config = Options(output=folder, tracking="none", quiet=True, **options)
-    with open_job(
+    with open_run_record(
         config,
         name="toy",
         experiment="nasp/toy",
@@ -55,12 +55,12 @@ def ran(
         return work(opened)
 
 
-def saves(opened: Job) -> None:
-    opened.run.checkpoint.put("phase", {"epoch": 1}, now=True)
+def saves(opened: RunRecord) -> None:
+    opened.context.checkpoint.put("phase", {"epoch": 1}, now=True)
 
 
 def test_the_whole_configuration_is_written_before_the_work(tmp_path: Path) -> None:
-    def look(opened: Job) -> Any:
+    def look(opened: RunRecord) -> Any:
         return yaml.safe_load((opened.folder / "config.yaml").read_text())
 
     written = ran(tmp_path / "run", look, epochs=7)
@@ -103,7 +103,7 @@ def test_a_folder_that_holds_a_run_is_not_started_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("done", [False, True])
 def test_a_mistake_found_before_any_work_leaves_the_folder_free(done: bool, tmp_path: Path) -> None:
-    def work(opened: Job) -> None:
+    def work(opened: RunRecord) -> None:
         if done:
             saves(opened)
         raise NaspError("batch_size")
@@ -121,7 +121,7 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_record, "peak_memory_mb", lambda: 12.5)
     logged = []
 
-    def record(opened: Job) -> Any:
+    def record(opened: RunRecord) -> Any:
         monkeypatch.setattr(
             opened.tracker, "log", lambda metrics, step: logged.append((metrics, step))
         )
@@ -155,9 +155,9 @@ def test_only_the_first_of_several_processes_writes(
     for module in ("experiment.run_record", "runs.checkpoint"):
         monkeypatch.setattr(f"nasp.{module}.rank", lambda: 1)
 
-    def work(opened: Job) -> Any:
+    def work(opened: RunRecord) -> Any:
         saves(opened)
-        assert opened.run.progress.quiet
+        assert opened.context.progress.quiet
         return opened.record({}, {"test/rmse": 1.0}, {}, 0)
 
     assert ran(tmp_path, work)["metrics"] == {"test/rmse": 1.0}

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from nasp.rnn.data import Corpus, load_corpus
-from nasp.rnn.data.streams import Batch, Reader
+from nasp.rnn.data.streams import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 
 WORDS = 12
@@ -46,7 +46,7 @@ def made_batch(
     batch: int = 5,
     steps: int = 6,
     dtype: torch.dtype = torch.float64,
-) -> Batch:
+) -> TextBatch:
     """With dropout and regularised."""
     text = torch.randint(words, (steps + 1, batch), generator=generator)
     state = 0.3 * torch.randn(batch, units, generator=generator, dtype=dtype)
@@ -54,4 +54,4 @@ def made_batch(
     masks = draw_masks(rates, words, units, batch, generator)
     for name, mask in vars(masks).items():
         object.__setattr__(masks, name, mask.to(dtype))
-    return Batch(text[:-1], text[1:], state, Reader(state), masks, regularised=True)
+    return TextBatch(text[:-1], text[1:], state, Reader(state), masks, regularised=True)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from nasp.rnn.cell import Cell
+from nasp.rnn.cell import RecurrentCell
 from nasp.rnn.genotype import CellPlan, from_darts, plan_of
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.zoo import ZOO
@@ -15,9 +15,9 @@ from tests.nasp.rnn.test_genotype import CELLS
 UNITS, BATCH, STEPS = 4, 3, 5
 
 
-def made(plan: CellPlan, seed: int = 0) -> tuple[Cell, Tensor, Tensor, Tensor]:
+def made(plan: CellPlan, seed: int = 0) -> tuple[RecurrentCell, Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    cell = Cell(plan, UNITS, generator).double()
+    cell = RecurrentCell(plan, UNITS, generator).double()
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.mul_(25)
@@ -28,7 +28,7 @@ def made(plan: CellPlan, seed: int = 0) -> tuple[Cell, Tensor, Tensor, Tensor]:
     return cell, inputs, state, mask
 
 
-def by_hand(cell: Cell, inputs: Tensor, state: Tensor, mask: Tensor) -> Tensor:
+def by_hand(cell: RecurrentCell, inputs: Tensor, state: Tensor, mask: Tensor) -> Tensor:
     """From the published equations, one node at a time with a map of its own."""
     own = {}
     for (_, nodes, _), matrix in zip(cell.groups, cell.maps, strict=True):
@@ -75,7 +75,7 @@ def test_any_cell_follows_the_equations(recurrent: list[tuple[str, int]]) -> Non
 
 
 def test_nodes_of_one_predecessor_share_a_product() -> None:
-    cell = Cell(plan_of(ZOO["darts_v2"]), UNITS, torch.Generator())
+    cell = RecurrentCell(plan_of(ZOO["darts_v2"]), UNITS, torch.Generator())
     assert [(source, sorted(nodes)) for source, nodes, _ in cell.groups] == [
         (0, [1]), (1, [2, 3, 4]), (2, [5]), (3, [7]), (5, [6, 8]),
     ]  # fmt: skip
@@ -93,7 +93,8 @@ def test_same_seed_same_cell() -> None:
     plan = plan_of(ZOO["darts_v1"])
     before = torch.get_rng_state()
     first, second, third = (
-        Cell(plan, UNITS, torch.Generator().manual_seed(seed)).maps[0] for seed in (1, 1, 2)
+        RecurrentCell(plan, UNITS, torch.Generator().manual_seed(seed)).maps[0]
+        for seed in (1, 1, 2)
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, third)

@@ -17,7 +17,7 @@ from nasp.rnn.options import TrainOptions
 from nasp.rnn.tasks import TextTask
 from nasp.rnn.zoo import ZOO
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 
 CPU = torch.device("cpu")
@@ -50,7 +50,7 @@ def trained(
 
     checkpoint.put = put  # type: ignore[method-assign]
     task = TextTask(corpus, chosen, CPU)
-    (found,) = task.train("train", ZOO["darts_v1"], seed, Run(checkpoint))
+    (found,) = task.train("train", ZOO["darts_v1"], seed, RunContext(checkpoint))
     return task.restored(found), found.history
 
 
@@ -109,7 +109,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "checkpoint"
-    run = Run(Checkpoint(path, {}, resume=True))
+    run = RunContext(Checkpoint(path, {}, resume=True))
     forward = LanguageModel.forward
 
     def poisoned(self: LanguageModel, batch: object) -> torch.Tensor:

@@ -12,8 +12,8 @@ from nasp.rnn.options import SearchOptions
 from nasp.rnn.space import RNNSpace
 from nasp.rnn.tasks import TextTask
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
-from nasp.search import Found, find
+from nasp.runs.context import RunContext
+from nasp.search import SearchResult, run_search
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 from tests.nasp.rnn.test_fit import CPU, Killed, without_time
 
@@ -27,7 +27,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def searched(
     corpus: Corpus, strategy: str, path: Path | None = None, stop: int = 99, **changed: object
-) -> Found:
+) -> SearchResult:
     sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 8, "trials": 2, "train_epochs": 1, "tokens": 100}
     options = SearchOptions(**(sizes | {"strategy": strategy} | changed))  # type: ignore[arg-type]
     checkpoint = Checkpoint(path, {}, resume=True)
@@ -39,7 +39,7 @@ def searched(
         write(section, state, now=True)
 
     checkpoint.put = put  # type: ignore[method-assign]
-    return find(TextTask(corpus, options, CPU), 1, Run(checkpoint))
+    return run_search(TextTask(corpus, options, CPU), 1, RunContext(checkpoint))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -15,7 +15,7 @@ from nasp.core.genotype import choices_of
 from nasp.core.parameters import Architecture
 from nasp.core.relaxation import Probes, Relaxation
 from nasp.errors import NaspError
-from nasp.rnn.data import Batch
+from nasp.rnn.data import TextBatch
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.space import RNNSpace
@@ -30,7 +30,7 @@ WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6
 
 def made(
     seed: int, nodes: int = 8, batch_norm: bool = True, none: bool = False
-) -> tuple[RNNSpace, Batch, dict[str, Tensor]]:
+) -> tuple[RNNSpace, TextBatch, dict[str, Tensor]]:
     """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
     generator = torch.Generator().manual_seed(seed)
     space = RNNSpace(WORDS, UNITS, generator, nodes, batch_norm=batch_norm, none=none).double()
@@ -41,11 +41,11 @@ def made(
     return space, made_batch(generator), {n: a.double() for n, a in projection.items()}
 
 
-def lossy(space: RNNSpace, batch: Batch, relaxation: Relaxation) -> Tensor:
+def lossy(space: RNNSpace, batch: TextBatch, relaxation: Relaxation) -> Tensor:
     return loss(space(batch, relaxation), batch, 0.3, 0.2)
 
 
-def by_hand(space: RNNSpace, batch: Batch, weights: dict[str, Tensor]) -> Tensor:
+def by_hand(space: RNNSpace, batch: TextBatch, weights: dict[str, Tensor]) -> Tensor:
     """The loss from the published equations, one candidate at a time."""
     masks = batch.masks
     assert masks is not None
@@ -152,7 +152,7 @@ def several(space: RNNSpace, seed: int) -> Relaxation:
     return Relaxation.one_path(projection)
 
 
-def by_architecture(space: RNNSpace, batch: Batch, point: Relaxation) -> dict[str, Tensor]:
+def by_architecture(space: RNNSpace, batch: TextBatch, point: Relaxation) -> dict[str, Tensor]:
     """∂L/∂A of each decision."""
     found = torch.autograd.grad(lossy(space, batch, point), list(point.weights.values()))
     return dict(zip(point.weights, found, strict=True))
@@ -324,7 +324,7 @@ def test_none_has_a_weight_and_computes_nothing() -> None:
         torch.testing.assert_close(mine, other, rtol=1e-7, atol=1e-10)
 
 
-def plain(outputs: Decoded, batch: Batch) -> Tensor:
+def plain(outputs: Decoded, batch: TextBatch) -> Tensor:
     return loss(outputs, batch, 0.0, 0.0)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 from nasp.rnn.data import columns
-from nasp.rnn.data.streams import Batch, Reader
+from nasp.rnn.data.streams import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 from nasp.rnn.evaluation import evaluate
 from nasp.rnn.network import LanguageModel
@@ -53,8 +53,8 @@ def test_regularisers_belong_to_training_batches_alone() -> None:
         words.weight.zero_()
     outputs = torch.tensor([[[1.0, 3.0]], [[2.0, 1.0]]])
     text, state = torch.zeros(2, 1, dtype=torch.long), torch.zeros(1, 2)
-    plain = Batch(text, text, state, Reader(state))
-    regularised = Batch(text, text, state, Reader(state), regularised=True)
+    plain = TextBatch(text, text, state, Reader(state))
+    regularised = TextBatch(text, text, state, Reader(state), regularised=True)
     # All words are alike, so the cross-entropy is log 5; mean squares are 15/4 and 5/2.
     assert float(loss(words.decode(outputs), plain, 0.1, 0.01).detach()) == pytest.approx(
         math.log(5)

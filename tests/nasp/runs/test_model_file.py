@@ -11,9 +11,9 @@ from torch import nn
 
 from nasp.errors import NaspError
 from nasp.files.schema import number, section
-from nasp.runs.model_file import Kind, load_state, read, write
+from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 
-KIND = Kind("toy line", 3, content="straight line", noun="line")
+KIND = ModelFormat("toy line", 3, content="straight line", noun="line")
 
 
 def slope(body: dict[str, Any]) -> float:
@@ -24,10 +24,10 @@ def slope(body: dict[str, Any]) -> float:
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "line.pt"
-    write(path, KIND, {"slope": torch.tensor(0.5), "names": ["a"]})
-    assert read(path, KIND, slope) == 0.5
-    assert read(path, KIND, lambda body: body["names"]) == ["a"]
-    on_meta = read(path, KIND, lambda body: body["slope"], "meta")
+    write_model(path, KIND, {"slope": torch.tensor(0.5), "names": ["a"]})
+    assert read_model(path, KIND, slope) == 0.5
+    assert read_model(path, KIND, lambda body: body["names"]) == ["a"]
+    on_meta = read_model(path, KIND, lambda body: body["slope"], "meta")
     assert on_meta.device.type == "meta"
 
 
@@ -46,28 +46,28 @@ def test_another_body_is_refused_in_one_line(body: object, message: str, tmp_pat
     path = tmp_path / "line.pt"
     torch.save(body, path)
     with pytest.raises(NaspError, match=message) as error:
-        read(path, KIND, slope)
+        read_model(path, KIND, slope)
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
 
 
 def test_what_the_builder_refuses_is_said_in_its_words(tmp_path: Path) -> None:
-    write(tmp_path / "line.pt", KIND, {"slope": 0.0})
+    write_model(tmp_path / "line.pt", KIND, {"slope": 0.0})
     with pytest.raises(NaspError, match=r"^a slope of zero$"):
-        read(tmp_path / "line.pt", KIND, slope)
+        read_model(tmp_path / "line.pt", KIND, slope)
 
 
 def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "line.pt"
-    write(path, KIND, {"slope": 1.0})
+    write_model(path, KIND, {"slope": 1.0})
     whole = path.read_bytes()
     for damaged in (b"", b"text", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
         with pytest.raises(NaspError, match=r"line\.pt: not a line file, or damaged"):
-            read(path, KIND, slope)
+            read_model(path, KIND, slope)
     path.unlink()
     with pytest.raises(NaspError, match=r"cannot read the line file \(No such file"):
-        read(path, KIND, slope)
+        read_model(path, KIND, slope)
 
 
 @pytest.mark.parametrize("named_pipe", [True, False])
@@ -75,37 +75,37 @@ def test_only_a_regular_file_is_read(named_pipe: bool, tmp_path: Path) -> None:
     path = tmp_path / "line.pt"
     os.mkfifo(path) if named_pipe else path.mkdir()
     with pytest.raises(NaspError, match=r"line\.pt is (no regular file|a folder)"):
-        read(path, KIND, slope)
+        read_model(path, KIND, slope)
 
 
 def test_one_flipped_bit_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "line.pt"
-    write(path, KIND, {"slope": torch.tensor([0.5, 0.25])})
+    write_model(path, KIND, {"slope": torch.tensor([0.5, 0.25])})
     whole = path.read_bytes()
     there = whole.index(torch.tensor([0.5, 0.25]).numpy().tobytes())
     path.write_bytes(whole[:there] + bytes([whole[there] ^ 1]) + whole[there + 1 :])
     changed = torch.load(path, weights_only=True)["slope"]
     assert 0.5 < changed[0] < 0.5001  # torch itself reads it without a word
     with pytest.raises(NaspError, match="the line file is damaged: give another"):
-        read(path, KIND, slope)
+        read_model(path, KIND, slope)
 
 
 def test_files_without_a_digest_are_of_the_first_version(tmp_path: Path) -> None:
-    second = Kind("toy line", 2, content="straight line", noun="line", oldest=1)
+    second = ModelFormat("toy line", 2, content="straight line", noun="line", oldest=1)
     path = tmp_path / "line.pt"
     torch.save({"format": "toy line", "version": 1, "slope": 1.0}, path)
-    assert read(path, second, slope) == 1.0
+    assert read_model(path, second, slope) == 1.0
     torch.save({"format": "toy line", "version": 2, "slope": 1.0}, path)
     with pytest.raises(NaspError, match="damaged"):
-        read(path, second, slope)
+        read_model(path, second, slope)
 
 
 def test_a_body_that_does_not_fit_the_schema_is_refused_in_its_words(tmp_path: Path) -> None:
     kind = replace(KIND, schema=section({"slope": number(above=0)}))
     path = tmp_path / "line.pt"
-    write(path, kind, {"slope": float("nan")})
+    write_model(path, kind, {"slope": float("nan")})
     with pytest.raises(NaspError, match=r"slope must be a finite number above 0, not nan$"):
-        read(path, kind, slope)
+        read_model(path, kind, slope)
 
 
 def test_a_state_must_fit_the_network() -> None:
@@ -128,5 +128,5 @@ def test_code_in_a_file_does_not_run(tmp_path: Path) -> None:
 
     torch.save({"format": "toy line", "version": 3, "slope": Hostile()}, tmp_path / "line.pt")
     with pytest.raises(NaspError, match="not a line file"):
-        read(tmp_path / "line.pt", KIND, slope)
+        read_model(tmp_path / "line.pt", KIND, slope)
     assert not (tmp_path / "ran").exists()

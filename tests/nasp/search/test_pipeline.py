@@ -10,16 +10,16 @@ from nasp.core.genotype import Genotype
 from nasp.errors import Diverged, NaspError
 from nasp.metric import Metrics
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.trial_store import TrialStore
 from nasp.samplers import SAMPLERS
-from nasp.search import STRATEGIES, Found, Trained, find, train
+from nasp.search import STRATEGIES, SearchResult, TrainingResult, run_search, train
 from nasp.testing import ToyCNN, ToyOptions, ToyTask
 
 SMALL = ToyOptions(epochs=3, warm_up=1, train_epochs=2, trials=3)
 
 
-def facts(found: Found) -> tuple[Any, ...]:
+def facts(found: SearchResult) -> tuple[Any, ...]:
     def timeless(histories: Any) -> Any:
         return {
             name: [{k: v for k, v in m.items() if not k.startswith("time/")} for m in history]
@@ -29,8 +29,8 @@ def facts(found: Found) -> tuple[Any, ...]:
     return found.genotype, timeless(found.searches), timeless(found.trainings)
 
 
-def on_disk(folder: Path) -> Run:
-    return Run(
+def on_disk(folder: Path) -> RunContext:
+    return RunContext(
         Checkpoint(folder / "checkpoint", {}, resume=True), trials=TrialStore(folder / "trials")
     )
 
@@ -38,10 +38,10 @@ def on_disk(folder: Path) -> Run:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_seed_fixes_what_is_found_whatever_runs_it(strategy: str, tmp_path: Path) -> None:
     options = replace(SMALL, strategy=strategy, restarts=2, finalists=1, trials_at_once=2)
-    first = find(ToyTask(ToyCNN, options), 1, Run())
-    assert facts(find(ToyTask(ToyCNN, options), 2, Run())) != facts(first)
-    assert facts(find(ToyTask(ToyCNN, options), 1, on_disk(tmp_path))) == facts(first)
-    again = find(ToyTask(ToyCNN, options), 1, on_disk(tmp_path))  # all from its files
+    first = run_search(ToyTask(ToyCNN, options), 1, RunContext())
+    assert facts(run_search(ToyTask(ToyCNN, options), 2, RunContext())) != facts(first)
+    assert facts(run_search(ToyTask(ToyCNN, options), 1, on_disk(tmp_path))) == facts(first)
+    again = run_search(ToyTask(ToyCNN, options), 1, on_disk(tmp_path))  # all from its files
     assert facts(again) == facts(first)
     assert again.searches == first.searches or again.seconds != first.seconds
     assert again.trained is not None and first.trained is not None
@@ -52,9 +52,9 @@ def test_a_seed_fixes_what_is_found_whatever_runs_it(strategy: str, tmp_path: Pa
 @pytest.mark.parametrize("strategy", ["nasp", "evolution"])
 def test_processes_find_what_one_process_does(strategy: str, tmp_path: Path) -> None:
     options = replace(SMALL, strategy=strategy, restarts=2, finalists=2, trials_at_once=2)
-    alone = find(ToyTask(ToyCNN, options), 1, Run())
+    alone = run_search(ToyTask(ToyCNN, options), 1, RunContext())
     run = on_disk(tmp_path)
-    found = find(ToyTask(ToyCNN, options), 1, run, "processes:2")
+    found = run_search(ToyTask(ToyCNN, options), 1, run, "processes:2")
     assert facts(found) == facts(alone)
     kinds = {path.name.partition("-")[0] for path in (tmp_path / "trials").iterdir()}
     assert kinds == ({"trial"} if strategy in SAMPLERS else {"search", "finalist"})
@@ -62,7 +62,7 @@ def test_processes_find_what_one_process_does(strategy: str, tmp_path: Path) -> 
 
 def test_finalists_are_the_best_searches_and_validation_chooses_again() -> None:
     options = replace(SMALL, restarts=4, finalists=2)
-    found = find(ToyTask(ToyCNN, options), 1, Run())
+    found = run_search(ToyTask(ToyCNN, options), 1, RunContext())
     best = {
         name: min(m["valid/loss"] for m in history[options.warm_up :])
         for name, history in found.searches.items()
@@ -77,19 +77,19 @@ def test_finalists_are_the_best_searches_and_validation_chooses_again() -> None:
 
 
 def test_without_finalists_the_best_search_is_the_answer() -> None:
-    found = find(ToyTask(ToyCNN, SMALL), 1, Run())
+    found = run_search(ToyTask(ToyCNN, SMALL), 1, RunContext())
     (history,) = found.searches.values()
     assert found.metrics["valid/loss"] == min(m["valid/loss"] for m in history[1:])
     assert (found.trainings, found.trained) == ({}, None)
     assert found.seconds.keys() == {"search"}
-    last = find(ToyTask(ToyCNN, replace(SMALL, answer="last")), 1, Run())
+    last = run_search(ToyTask(ToyCNN, replace(SMALL, answer="last")), 1, RunContext())
     assert last.metrics == {**last.searches["search"][-1]}
 
 
 def test_a_training_alone_is_its_own_answer() -> None:
     task = ToyTask(ToyCNN, SMALL)
-    genotype = find(task, 1, Run()).genotype
-    found = train(task, "cell", genotype, 1, Run())
+    genotype = run_search(task, 1, RunContext()).genotype
+    found = train(task, "cell", genotype, 1, RunContext())
     assert found.genotype == genotype
     assert found.trained is not None
     assert found.metrics == found.trained.history[found.trained.epoch]
@@ -106,7 +106,9 @@ class SomeFail(ToyTask):
             raise Diverged("the loss is nan")
         return super().stream(seed, restart)
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         if f"train {origin}" in self.failing:
             raise Diverged("the loss is inf")
         return super().train(origin, genotype, seed, run)
@@ -115,9 +117,9 @@ class SomeFail(ToyTask):
 def test_a_search_that_diverges_is_one_less() -> None:
     task = SomeFail(ToyCNN, replace(SMALL, restarts=3, finalists=2))
     task.failing = ("search 2",)
-    run = Run()
+    run = RunContext()
     with pytest.warns(UserWarning, match="search 2 is left out: the loss is nan"):
-        found = find(task, 1, run)
+        found = run_search(task, 1, run)
     assert found.searches.keys() == {"search 1", "search 3"}
     assert run.failed == {"search 2": "the loss is nan"}
     task.failing = ("search 1", "search 2", "search 3")
@@ -125,21 +127,21 @@ def test_a_search_that_diverges_is_one_less() -> None:
         pytest.warns(UserWarning, match="left out"),
         pytest.raises(NaspError, match="all 3 searches failed; the first: the loss is nan"),
     ):
-        find(task, 1, Run())
+        run_search(task, 1, RunContext())
 
 
 def test_the_error_of_the_only_search_is_its_own() -> None:
     task = SomeFail(ToyCNN, SMALL)
     task.failing = ("search 1",)
     with pytest.raises(Diverged, match=r"^the loss is nan$"):
-        find(task, 1, Run())
+        run_search(task, 1, RunContext())
 
 
 def test_finalists_that_diverge_leave_the_others() -> None:
     task = SomeFail(ToyCNN, replace(SMALL, restarts=2, finalists=2))
     task.failing = ("train search 1",)
     with pytest.warns(UserWarning, match=r"finalist \d is left out: the loss is inf"):
-        found = find(task, 1, Run())
+        found = run_search(task, 1, RunContext())
     assert found.trainings.keys() == {"search 2"}
 
 
@@ -153,13 +155,13 @@ def test_searches_side_by_side_have_curves_of_their_own() -> None:
     def log(metrics: Any, step: int) -> None:
         own.append((dict(metrics), step))
 
-    find(ToyTask(ToyCNN, replace(SMALL, restarts=2)), 1, Run(log=log, part=part))
+    run_search(ToyTask(ToyCNN, replace(SMALL, restarts=2)), 1, RunContext(log=log, part=part))
     assert {name: sorted(set(steps)) for name, steps in parts.items()} == {
         "search 1": [0, 1, 2],
         "search 2": [0, 1, 2],
     }
     assert own == []
-    find(ToyTask(ToyCNN, SMALL), 1, Run(log=log, part=part))
+    run_search(ToyTask(ToyCNN, SMALL), 1, RunContext(log=log, part=part))
     assert {step for _, step in own} == {0, 1, 2}
     names = set(own[0][0])
     assert {"time/weights_s", "time/architecture_s", "arch/change", "arch/flips"} <= names
@@ -169,7 +171,7 @@ def test_searches_side_by_side_have_curves_of_their_own() -> None:
 def test_the_records_of_a_search_say_how_it_moves() -> None:
     def history(strategy: Any, **more: Any) -> list[Metrics]:
         options = replace(SMALL, strategy=strategy, epochs=4, warm_up=2, **more)
-        (found,) = find(ToyTask(ToyCNN, options), 1, Run()).searches.values()
+        (found,) = run_search(ToyTask(ToyCNN, options), 1, RunContext()).searches.values()
         return list(found)
 
     fast = history({"name": "nasp", "learning_rate": 0.3})
@@ -203,4 +205,4 @@ def test_impossible_options_are_refused(options: dict[str, Any], message: str) -
 def test_an_option_that_the_strategy_does_not_have_is_refused() -> None:
     task = ToyTask(ToyCNN, replace(SMALL, strategy={"name": "darts", "eta": 0.1}))
     with pytest.raises(NaspError, match="eta"):
-        find(task, 1, Run())
+        run_search(task, 1, RunContext())

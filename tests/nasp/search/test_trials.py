@@ -10,13 +10,13 @@ import torch
 
 from nasp.core.genotype import Genotype
 from nasp.errors import Diverged, NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from nasp.runs.trial_store import TrialStore
 from nasp.samplers import Trial
 from nasp.samplers.random import Random
-from nasp.search import Trained
+from nasp.search import TrainingResult
 from nasp.search.executors import open_executor
-from nasp.search.trials import Shared, best_of, carry_out, run_trials, train_trial
+from nasp.search.trials import TrialContext, best_trial, execute_trials, run_trials, train_trial
 from nasp.testing import ToyCNN, ToyOptions, ToyTask
 
 OPTIONS = ToyOptions(strategy="random", trials=4)
@@ -29,16 +29,20 @@ class Counted(ToyTask):
         super().__init__(ToyCNN, OPTIONS)
         self.failing, self.trained = failing or {}, list[str]()
 
-    def train(self, origin: str, genotype: Genotype, seed: int, run: Run) -> list[Trained]:
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
         self.trained.append(origin)
         if origin in self.failing:
             raise self.failing[origin]
         return super().train(origin, genotype, seed, run)
 
 
-def tried(task: Counted, run: Run, at_once: int = 1, executor: str = "serial") -> list[Trial]:
+def tried(
+    task: Counted, run: RunContext, at_once: int = 1, executor: str = "serial"
+) -> list[Trial]:
     sampler = Random(task.decisions(torch.Generator())[0], torch.Generator().manual_seed(1))
-    with open_executor(executor, Shared(task, 7, run)) as opened:
+    with open_executor(executor, TrialContext(task, 7, run)) as opened:
         ended = run_trials(sampler, train_trial, 4, at_once, opened, run)
     return [
         replace(
@@ -53,7 +57,7 @@ def tried(task: Counted, run: Run, at_once: int = 1, executor: str = "serial") -
 
 def test_trials_end_with_scores_and_are_logged_by_their_numbers() -> None:
     logged = []
-    run = Run(log=lambda metrics, step: logged.append((metrics["valid/loss"], step)))
+    run = RunContext(log=lambda metrics, step: logged.append((metrics["valid/loss"], step)))
     trials = tried(Counted(), run)
     assert [trial.state for trial in trials] == ["complete"] * 4
     assert [trial.score for trial in trials] == [t.metrics["valid/loss"] for t in trials]
@@ -62,13 +66,13 @@ def test_trials_end_with_scores_and_are_logged_by_their_numbers() -> None:
 
 
 def test_the_extra_of_the_best_alone_is_kept() -> None:
-    task, run = Counted(), Run()
+    task, run = Counted(), RunContext()
     asked = Random(task.decisions(torch.Generator())[0], torch.Generator()).ask(3)
-    with open_executor("serial", Shared(task, 7, run)) as opened:
-        ended = carry_out(asked, train_trial, opened, run, 3)
-    best, trained = best_of(ended)
+    with open_executor("serial", TrialContext(task, 7, run)) as opened:
+        ended = execute_trials(asked, train_trial, opened, run, 3)
+    best, trained = best_trial(ended)
     assert best.score == min(trial.score for trial, _ in ended)
-    assert isinstance(trained, Trained)
+    assert isinstance(trained, TrainingResult)
     assert trained.metrics["valid/loss"] == best.score
     assert [extra is not None for _, extra in ended] == [trial is best for trial, _ in ended]
 
@@ -76,7 +80,7 @@ def test_the_extra_of_the_best_alone_is_kept() -> None:
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_a_search_goes_on_after_trials_that_failed(at_once: int) -> None:
     failing = {"trial 2": Diverged("the loss is nan"), "trial 4": MemoryError()}
-    run = Run()
+    run = RunContext()
     with pytest.warns(UserWarning, match=r"trial [24] is left out"):
         trials = tried(Counted(failing), run, at_once)
     assert [trial.state for trial in trials] == ["complete", "failed", "complete", "failed"]
@@ -92,20 +96,20 @@ def test_only_if_all_trials_fail_the_search_does() -> None:
         pytest.warns(UserWarning, match="left out"),
         pytest.raises(NaspError, match="all 4 trials failed; the first: 1 diverged"),
     ):
-        tried(Counted(failing), Run())
+        tried(Counted(failing), RunContext())
 
 
 @pytest.mark.parametrize("error", [NaspError("batch_size"), OSError(28, "full"), KeyError("bug")])
 def test_what_is_no_failure_of_a_trial_ends_the_search(error: Exception) -> None:
     with pytest.raises(type(error)):
-        tried(Counted({"trial 2": error}), Run())
+        tried(Counted({"trial 2": error}), RunContext())
 
 
 def test_what_has_ended_is_taken_from_its_file(tmp_path: Path) -> None:
-    def run() -> Run:
-        return Run(trials=TrialStore(tmp_path / "trials", {"seed": 7}))
+    def run() -> RunContext:
+        return RunContext(trials=TrialStore(tmp_path / "trials", {"seed": 7}))
 
-    whole = tried(Counted(), Run())
+    whole = tried(Counted(), RunContext())
     with pytest.raises(KeyboardInterrupt):
         tried(Counted({"trial 3": KeyboardInterrupt()}), run())  # type: ignore[dict-item]
     assert sorted(path.name for path in (tmp_path / "trials").iterdir()) == [
@@ -122,7 +126,7 @@ def test_what_has_ended_is_taken_from_its_file(tmp_path: Path) -> None:
 
 def test_a_failure_is_not_tried_again(tmp_path: Path) -> None:
     for failing in ({"trial 2": Diverged("the loss is nan")}, {}):
-        run = Run(trials=TrialStore(tmp_path, {}))
+        run = RunContext(trials=TrialStore(tmp_path, {}))
         with pytest.warns(UserWarning, match="trial 2 is left out: the loss is nan"):
             trials = tried(Counted(failing), run)
         assert trials[1].state == "failed"

@@ -10,12 +10,14 @@ import torch
 from nasp.errors import Diverged, NaspError
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.checkpoint import Checkpoint
-from nasp.runs.context import Run
-from nasp.training.loop import Outcome, run_epochs
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.seeding import generator
 
 
-def ran(losses: list[float], checkpoint: Checkpoint | None = None, **options: object) -> Outcome:
+def ran(
+    losses: list[float], checkpoint: Checkpoint | None = None, **options: object
+) -> PhaseResult:
     position = count()
     return run_epochs(
         "phase",
@@ -24,7 +26,7 @@ def ran(losses: list[float], checkpoint: Checkpoint | None = None, **options: ob
         state={"generator": torch.Generator()},
         monitor=LOSS,
         snapshot=lambda: next(position),
-        run=Run(checkpoint or Checkpoint()),
+        run=RunContext(checkpoint or Checkpoint()),
         **options,  # type: ignore[arg-type]
     )
 
@@ -44,7 +46,7 @@ def test_the_best_accuracy_is_the_largest() -> None:
         state={},
         monitor=Metric("valid/accuracy", larger_is_better=True),
         snapshot=lambda: next(position),
-        run=Run(),
+        run=RunContext(),
         patience=2,
     )
     assert (outcome.best_epoch, outcome.best) == (1, 1)
@@ -104,7 +106,7 @@ def test_a_phase_that_ended_is_not_run_again() -> None:
         state={"generator": torch.Generator()},
         monitor=LOSS,
         snapshot=lambda: None,
-        run=Run(checkpoint),
+        run=RunContext(checkpoint),
     )
     assert again.history == first.history
     assert again.best == first.best
@@ -115,7 +117,7 @@ def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
     weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     network = torch.nn.ParameterList([weight])
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
-    run = Run(Checkpoint(path, {}, resume=True))
+    run = RunContext(Checkpoint(path, {}, resume=True))
 
     def epoch(position: int) -> Metrics:
         optimizer.zero_grad()
@@ -181,7 +183,7 @@ def test_what_a_phase_holds_in_memory_is_not_what_the_next_epoch_changes(tmp_pat
             state={"optimizer": optimizer},
             monitor=LOSS,
             snapshot=lambda: None,
-            run=Run(checkpoint),
+            run=RunContext(checkpoint),
         )
 
     buffers = []
@@ -213,7 +215,7 @@ def test_the_last_epoch_may_be_asked_for() -> None:
 
 
 def test_a_warm_up_is_gone_on_from(tmp_path: Path) -> None:
-    def go(losses: list[float]) -> Outcome:
+    def go(losses: list[float]) -> PhaseResult:
         return ran(losses, Checkpoint(tmp_path / "checkpoint", {}, resume=True), first=2)
 
     with pytest.raises(NaspError, match="epoch 2: loss is nan"):

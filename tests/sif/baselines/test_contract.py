@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasp.errors import NaspError
-from nasp.runs.context import Run
+from nasp.runs.context import RunContext
 from sif.baselines import BASELINES, baselines_of
 from sif.baselines.train import train_baseline
 from sif.testing import OPTIONS, BaselineContract, made, small_data
@@ -39,7 +39,12 @@ def test_a_baseline_is_trained_by_its_name(name: str, entities: int) -> None:
     def trained(epochs: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(0)
         model, outcome = train_baseline(
-            name, small_data(entities), OPTIONS, epochs=epochs, generator=generator, run=Run()
+            name,
+            small_data(entities),
+            OPTIONS,
+            epochs=epochs,
+            generator=generator,
+            run=RunContext(),
         )
         assert type(model) is BASELINES[name]
         assert len(outcome.history) == epochs
@@ -51,6 +56,6 @@ def test_a_baseline_is_trained_by_its_name(name: str, entities: int) -> None:
 
 
 def test_unknown_baseline() -> None:
-    options = {"epochs": 1, "generator": torch.Generator(), "run": Run()}
+    options = {"epochs": 1, "generator": torch.Generator(), "run": RunContext()}
     with pytest.raises(NaspError, match="did you mean 'svdpp'"):
         train_baseline("svdp", small_data(2), OPTIONS, **options)  # type: ignore[arg-type]
