@@ -92,7 +92,7 @@ def test_another_run_is_not_gone_on_with(
 def test_where_and_how_it_runs_does_not_matter(tmp_path: Path) -> None:
     ran(tmp_path, saves)
     elsewhere = {"device": "cpu", "data_dir": tmp_path, "resume": True}
-    assert ran(tmp_path, lambda j: j.run.checkpoint.get("phase"), **elsewhere) == {"epoch": 1}
+    assert ran(tmp_path, lambda j: j.context.checkpoint.get("phase"), **elsewhere) == {"epoch": 1}
 
 
 def test_a_folder_that_holds_a_run_is_not_started_anew(tmp_path: Path) -> None:
