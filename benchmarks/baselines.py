@@ -20,9 +20,9 @@ from nasp.runs.context import RunContext
 from nasp.training.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.train import train_baseline
-from sif.data import Splits, load, parse_columns, split
+from sif.data import Splits, load_ratings, parse_columns, split_ratings
 from sif.data.evaluation import errors, predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.options import TrainOptions
 
 EPOCHS = 100
@@ -32,7 +32,7 @@ Row = tuple[float, float, float]
 
 
 def ours(name: str, splits: Splits, options: TrainOptions, seed: int) -> Row:
-    data = Data.of(splits.train, splits.valid)
+    data = SearchData.of(splits.train, splits.valid)
     test = data.judge(splits.test)
     start = time.process_time()
     model, outcome = train_baseline(
@@ -59,7 +59,7 @@ def theirs(name: str, splits: Splits, options: TrainOptions, seed: int, own: boo
 
 
 def trivial(splits: Splits) -> Row:
-    data = Data.of(splits.train, splits.valid)
+    data = SearchData.of(splits.train, splits.valid)
     parts = (data.valid, data.judge(splits.test))
     valid, test = (errors(data.biases[p.rows].sum(0), p, data.scale)["rmse"] for p in parts)
     return valid, test, 0.0
@@ -85,8 +85,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     options = TrainOptions(embedding_dim=arguments.embedding_dim)
-    table = load(arguments.data, columns=parse_columns(arguments.columns))
-    splits = {seed: split(table, seed=seed) for seed in arguments.seeds}
+    table = load_ratings(arguments.data, columns=parse_columns(arguments.columns))
+    splits = {seed: split_ratings(table, seed=seed) for seed in arguments.seeds}
     among = len(table.columns)
     print("| model | validation RMSE | test RMSE | seconds |")
     print("|---|---|---|---|")

@@ -16,10 +16,10 @@ from searched_cells import heading, image_search, random_cells, resumed, train_c
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
-from nasp.cnn.data import Labelled, find_images, load_cifar, split, subset
+from nasp.cnn.data import LabelledImages, find_images, load_cifar, random_subset, split_images
 from nasp.cnn.draw import draw_cells
 from nasp.cnn.evaluation import ACCURACY
-from nasp.cnn.images import InMemory
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.cnn.tasks import ImageTask
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         epochs=given.search_epochs,
         strategy={"name": "nasp", "learning_rate": given.architecture_learning_rate},
     )
-    seen = subset(images.train, given.search_images, generator(given.seed, "search images"))
+    seen = random_subset(images.train, given.search_images, generator(given.seed, "search images"))
     task = image_search(seen, images.classes, search, given.seed)
     found = run_search(task, given.seed, resumed(given.output, "search", options))
     found.genotype.save(given.output / "genotype.json")
@@ -63,8 +63,10 @@ def main(argv: list[str] | None = None) -> None:
     cells = {"found": found.genotype} | random_cells(
         CNNSpace.name, decisions_of(given.space, given.channels), given.random_cells, given.seed
     )
-    train = subset(images.train, given.train_images, generator(given.seed, "training images"))
-    test = subset(images.test, given.test_images, generator(given.seed, "test images"))
+    train = random_subset(
+        images.train, given.train_images, generator(given.seed, "training images")
+    )
+    test = random_subset(images.test, given.test_images, generator(given.seed, "test images"))
     task = training(train, test, images.classes, given)
     trained = {}
     for name, genotype in cells.items():
@@ -95,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def training(
-    train: Labelled, test: Labelled, classes: tuple[str, ...], given: argparse.Namespace
+    train: LabelledImages, test: LabelledImages, classes: tuple[str, ...], given: argparse.Namespace
 ) -> ImageTask:
     """How each cell is trained alone."""
     options = TrainOptions(
@@ -107,8 +109,8 @@ def training(
         drop_path_prob=0.0,
         cutout=0,
     )
-    mine, held = split(train, 0.9, generator(given.seed, "held out"))
-    images = InMemory(mine, held, test, classes, options.batch_size, options.cutout)
+    mine, held = split_images(train, 0.9, generator(given.seed, "held out"))
+    images = ImagesInMemory(mine, held, test, classes, options.batch_size, options.cutout)
     return ImageTask(images, options)
 
 

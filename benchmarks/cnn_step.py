@@ -21,8 +21,8 @@ import torch
 from search_steps import FullNASP, PublishedDARTS, PublishedNASP, Steps
 from timing import medians
 
-from nasp.cnn.data import Labelled
-from nasp.cnn.images import InMemory
+from nasp.cnn.data import LabelledImages
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions
 from nasp.cnn.tasks import ImageTask
 from nasp.strategies import Strategy
@@ -49,13 +49,13 @@ def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple
     random = torch.Generator().manual_seed(1)
     shape = (options.batch_size, 3, 32, 32)
     train, valid = (
-        Labelled(
+        LabelledImages(
             torch.randint(256, shape, dtype=torch.uint8, generator=random),
             torch.randint(len(CLASSES), shape[:1], generator=random),
         )
         for _ in range(2)
     )
-    images = InMemory(train, valid, None, CLASSES, options.batch_size, options.cutout)
+    images = ImagesInMemory(train, valid, None, CLASSES, options.batch_size, options.cutout)
     strategy, rival = METHODS[method]
     task = ImageTask(images, replace(options, space=space, strategy=strategy))
     (batches,) = task.pairs(random)

@@ -17,7 +17,7 @@ from searched_cells import heading, image_search, resumed
 
 from nasp.atomic_io import write_text
 from nasp.cnn import report
-from nasp.cnn.data import find_images, load_cifar, subset
+from nasp.cnn.data import find_images, load_cifar, random_subset
 from nasp.cnn.options import SearchOptions
 from nasp.core.genotype import Genotype
 from nasp.runs import plots
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = resumed(given.output, "sweep", options).checkpoint
     rows: dict[int, list[dict[str, Any]]] = {seed: [] for seed in given.seeds}
     for seed in given.seeds:
-        seen = subset(images.train, given.images, generator(seed, "images"))
+        seen = random_subset(images.train, given.images, generator(seed, "images"))
         for value in given.values:
             key = f"{given.option} {value} seed {seed}"
             if (row := checkpoint.get(key)) is None:

@@ -20,7 +20,7 @@ from search_steps import Steps
 
 from nasp import cnn_search
 from nasp.cnn.data import ImageSet, find_images, load_cifar
-from nasp.cnn.images import InMemory
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.network import drop_path
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.size import mult_adds
@@ -70,7 +70,7 @@ def peak(device: torch.device, half: bool, size: int) -> float:
 
 
 def image_task(images: ImageSet, options: SearchOptions | TrainOptions) -> ImageTask:
-    data = InMemory(images.train, None, None, images.classes, options.batch_size, cutout=0)
+    data = ImagesInMemory(images.train, None, None, images.classes, options.batch_size, cutout=0)
     return ImageTask(data, options)
 
 

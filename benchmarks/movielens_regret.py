@@ -17,7 +17,7 @@ from itertools import product
 import torch
 from rating_searches import RatingSearches
 
-from sif.data import load, split
+from sif.data import load_ratings, split_ratings
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 
@@ -35,7 +35,7 @@ def measure(task: tuple[str, str, int, int]) -> Row:
     source, config, dim, seed = task
     torch.set_num_threads(1)
     options = replace(CONFIGS[config], embedding_dim=dim)
-    ratings = RatingSearches(split(load(source), seed=seed), options, seed)
+    ratings = RatingSearches(split_ratings(load_ratings(source), seed=seed), options, seed)
     name, rmse = ratings.search()
     each = {operation: ratings.alone(operation) for operation in OPERATIONS}
     best = min(each, key=lambda operation: each[operation])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from rating_searches import RatingSearches
 
-from sif.data import Synthetic, split, synthetic
+from sif.data import Synthetic, split_ratings, synthetic
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 
@@ -38,7 +38,7 @@ class Measured:
 def measure(task: tuple[str, int]) -> Measured:
     planted, seed = task
     torch.set_num_threads(1)
-    parts = split(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
+    parts = split_ratings(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
     ratings = RatingSearches(parts, SearchOptions(), seed)
     named, found_rmse = ratings.search()
     planted_rmse = ratings.alone(planted)

@@ -20,9 +20,9 @@ from timing import medians, seconds
 from torch import Tensor
 
 from sif.baselines.lightgcn import rating_graph
-from sif.data import Encoder, Table, load
+from sif.data import Encoder, Table, load_ratings
 from sif.data.encoded import table_rows
-from sif.nn.graph import BACKENDS, Propagation, installed
+from sif.nn.graph import BACKENDS, Propagation, backend_installed
 
 
 def plain(graph: Propagation) -> Callable[[Tensor], Tensor]:
@@ -60,12 +60,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    frame = load(arguments.data).frame().sample(frac=arguments.share, random_state=0)
+    frame = load_ratings(arguments.data).frame().sample(frac=arguments.share, random_state=0)
     table = Table.of(frame)
     encoder = Encoder.fit(table)
     positions = torch.from_numpy(np.stack(encoder.positions(table), axis=1))
     rows, nodes = table_rows(positions, encoder.sizes), sum(encoder.sizes)
-    backends = [backend for backend in BACKENDS if installed(backend)]
+    backends = [backend for backend in BACKENDS if backend_installed(backend)]
     print(f"{len(table)} ratings, {nodes} nodes, {arguments.threads} threads", flush=True)
     print(
         "| dim | layers | plain, ms | torch, ms | torch-sparse, ms | ratio | largest difference |"

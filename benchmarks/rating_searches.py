@@ -8,7 +8,7 @@ from nasp.runs.context import RunContext
 from nasp.search import run_search
 from sif.data import Splits
 from sif.data.evaluation import errors
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.nn.space import operation_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
@@ -24,7 +24,7 @@ class RatingSearches:
     """
 
     def __init__(self, splits: Splits, options: SearchOptions, seed: int) -> None:
-        self.data = Data.of(splits.train, splits.valid)
+        self.data = SearchData.of(splits.train, splits.valid)
         self.test = self.data.judge(splits.test)
         self.options, self.seed = options, seed
 

@@ -21,8 +21,8 @@ from nasp.core.projection import prox_c1
 from nasp.registry import class_and_options
 from nasp.runs.context import RunContext
 from nasp.search.one_shot import one_shot_search
-from sif.data import load, split
-from sif.data.search_data import Data
+from sif.data import load_ratings, split_ratings
+from sif.data.search_data import SearchData
 from sif.nn.operations import functions
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
@@ -62,7 +62,7 @@ class Plain(nn.Module):
         return nn.functional.mse_loss(prediction, rating) + 1e-5 * (u.norm() + v.norm())
 
 
-def plain_epoch(data: Data, options: SearchOptions) -> Callable[[], None]:
+def plain_epoch(data: SearchData, options: SearchOptions) -> Callable[[], None]:
     """An epoch of the plain version, ready to run."""
     users, items = data.encoder.sizes
     model = Plain(users, items, options.embedding_dim)
@@ -108,8 +108,8 @@ def main() -> None:
     parser.add_argument("--data", default="movielens")
     parser.add_argument("--embedding_dim", type=int, nargs="+", default=[2, 8])
     arguments = parser.parse_args()
-    parts = split(load(arguments.data), seed=1)
-    data = Data.of(parts.train, parts.valid)
+    parts = split_ratings(load_ratings(arguments.data), seed=1)
+    data = SearchData.of(parts.train, parts.valid)
     print(
         f"median of {ROUNDS} times {EPOCHS} epochs, alternating, {torch.get_num_threads()} threads"
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from nasp.cnn.data import Labelled, split
-from nasp.cnn.images import InMemory
+from nasp.cnn.data import LabelledImages, split_images
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions
 from nasp.cnn.tasks import ImageTask
 from nasp.core.decision import Decision
@@ -38,11 +38,11 @@ def resumed(output: Path, name: str, options: Mapping[str, Any]) -> RunContext:
 
 
 def image_search(
-    images: Labelled, classes: tuple[str, ...], options: SearchOptions, seed: int
+    images: LabelledImages, classes: tuple[str, ...], options: SearchOptions, seed: int
 ) -> ImageTask:
     """A search for CNN cells on some training images, of which the architecture gets a share."""
-    train, valid = split(images, options.train_fraction, generator(seed, "halves"))
-    data = InMemory(train, valid, None, classes, options.batch_size, options.cutout)
+    train, valid = split_images(images, options.train_fraction, generator(seed, "halves"))
+    data = ImagesInMemory(train, valid, None, classes, options.batch_size, options.cutout)
     return ImageTask(data, options)
 
 

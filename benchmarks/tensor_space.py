@@ -19,7 +19,7 @@ from timing import medians, seconds
 
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.nasp import NASP
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.nn.operations import functions
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
@@ -35,16 +35,18 @@ class FullNASP(NASP):
         self._path = Relaxation.dense(self.projection())
 
 
-def made_up(entities: int) -> Data:
+def made_up(entities: int) -> SearchData:
     """Ratings of so many entities, for as many batches as there are steps."""
     random, count = np.random.default_rng(1), (WARM + STEPS) * BATCH
     names = ("user", "item", "context_1", "context_2")[:entities]
     ids = {name: random.integers(0, size, count) for name, size in zip(names, SIZES, strict=False)}
     frame = pd.DataFrame({**ids, "rating": random.standard_normal(count)})
-    return Data.of(frame, frame)
+    return SearchData.of(frame, frame)
 
 
-def step_ms(data: Data, kind: type[NASP], candidates: Sequence[str], dim: int) -> tuple[float]:
+def step_ms(
+    data: SearchData, kind: type[NASP], candidates: Sequence[str], dim: int
+) -> tuple[float]:
     """Milliseconds of an architecture and a weight step, the mean of `STEPS`."""
     options = SearchOptions(embedding_dim=dim, batch_size=BATCH)
     task = RatingTask(data, options, functions=tuple(candidates))

@@ -12,8 +12,8 @@ from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
 from sif.config import SearchConfig, TrainConfig, say_nothing
 from sif.data import Splits
-from sif.data.card import find_card
-from sif.data.search_data import Data
+from sif.data.card import find_rating_card
+from sif.data.search_data import SearchData
 from sif.report import RatingReport
 from sif.tasks import RatingTask
 
@@ -57,7 +57,7 @@ def _opened(
     start = time.perf_counter()
     splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
     read = time.perf_counter()
-    data = Data.of(splits.train, splits.valid, device)
+    data = SearchData.of(splits.train, splits.valid, device)
     splits.train.rest()  # the three are parts of one table, which is not needed for long
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
@@ -69,5 +69,5 @@ def _opened(
 
 def _name(data: str, data_dir: Path | None) -> str:
     """The data set's own name, whatever alias or path it was given by."""
-    card = find_card(data, data_dir)
+    card = find_rating_card(data, data_dir)
     return Path(data).stem if card is None else card.name

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from nasp.cli.option_checks import MANY, above_zero, at_most
+from nasp.cli.option_checks import MANY, check_at_most, check_positive
 from nasp.data.fetch import Say, say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import RunOptions
@@ -12,14 +12,14 @@ from sif.data import (
     Splits,
     Synthetic,
     Table,
-    check_same_ids,
-    given,
-    load,
+    given_splits,
+    load_ratings,
     parse_columns,
-    split,
+    report_unseen_ids,
+    split_ratings,
     synthetic,
 )
-from sif.data.card import find_card
+from sif.data.card import find_rating_card
 from sif.data.layout import Reading
 from sif.data.split import SplitBy
 from sif.options import SearchOptions, TrainOptions
@@ -66,7 +66,7 @@ class RatingOptions(Reading):
             NaspError: Something is wrong with the data; the message says what and where.
         """
         table = self.read(name, seed, timed=self.split == "time", say=say)
-        return split(table, by=self.split, fractions=self.split_fractions, seed=seed)
+        return split_ratings(table, by=self.split, fractions=self.split_fractions, seed=seed)
 
     def read(
         self,
@@ -89,9 +89,9 @@ class RatingOptions(Reading):
         if name == "synthetic":
             return Table.of(synthetic(self.synthetic, seed=seed))
         columns, transform = self.columns, self.rating_transform
-        if like is not None and (card := find_card(like, self.data_dir)) is not None:
+        if like is not None and (card := find_rating_card(like, self.data_dir)) is not None:
             columns, transform = columns or card.columns, transform or card.rating_transform
-        return load(
+        return load_ratings(
             name,
             data_dir=self.data_dir,
             columns=None if columns is None else parse_columns(columns),
@@ -120,7 +120,7 @@ class DataOptions(RatingOptions):
 
     def resolved(self) -> Self:
         """These options, with what the data set's card says where nothing is given."""
-        if (card := find_card(self.data, self.data_dir)) is None:
+        if (card := find_rating_card(self.data, self.data_dir)) is None:
             return self
         transform = None if card.rating_transform == "none" else card.rating_transform
         return replace(
@@ -148,10 +148,10 @@ class DataOptions(RatingOptions):
         if self.valid_data is not None:
             valid = self.read(str(self.valid_data), seed, like=self.data, say=say)
         test = self.read(str(self.test_data), seed, like=self.data, say=say)
-        splits = given(train, valid, test, seed=seed)
+        splits = given_splits(train, valid, test, seed=seed)
         if valid is not None:
-            check_same_ids(splits.valid, splits.train, "validation")
-        check_same_ids(splits.test, splits.train, "test")
+            report_unseen_ids(splits.valid, splits.train, "validation")
+        report_unseen_ids(splits.test, splits.train, "test")
         return splits
 
 
@@ -177,5 +177,5 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "epochs")
-        at_most(self, MANY, "epochs")
+        check_positive(self, "epochs")
+        check_at_most(self, MANY, "epochs")

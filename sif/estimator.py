@@ -22,14 +22,14 @@ from nasp.training.device import resolve_device
 from sif.data import (
     Columns,
     Table,
+    align_id_types,
     as_column,
     as_frame,
     check_frame,
-    check_same_ids,
     find_columns,
-    same_types,
+    report_unseen_ids,
 )
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.options import SearchOptions
 from sif.recommender import InteractionModel
 from sif.tasks import RatingTask
@@ -91,11 +91,11 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             train, checked = table.take(order[count:]), table.take(order[:count])
         else:
             checked = self._table(valid, None, columns, "the validation table", judged=True)
-            train, checked = same_types(table, checked)
-            check_same_ids(checked, train, "validation")
+            train, checked = align_id_types(table, checked)
+            report_unseen_ids(checked, train, "validation")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = RunContext(progress=Progress(quiet=not self.verbose))
-        task = RatingTask(Data.of(train, checked, device), options)
+        task = RatingTask(SearchData.of(train, checked, device), options)
         model = task.model(run_search(task, self.random_state, run))
         model.fitted_with = self.get_params(deep=False)
         self._take(model)

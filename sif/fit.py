@@ -10,12 +10,12 @@ from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
 from sif.data.evaluation import METRICS, errors, predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
-from sif.objectives import loss as loss_of
+from sif.objectives import rating_loss as loss_of
 from sif.options import TrainOptions
-from sif.recommender import stand_alone
+from sif.recommender import build_network
 
 MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
 
@@ -32,7 +32,7 @@ def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.
 def train_alone(
     name: str,
     genotype: Genotype,
-    data: Data,
+    data: SearchData,
     options: TrainOptions,
     *,
     epochs: int,
@@ -55,7 +55,7 @@ def train_alone(
     Returns:
         The network with the weights of its best epoch, and how the training went.
     """
-    network = stand_alone(genotype, data.encoder.sizes, options, generator)
+    network = build_network(genotype, data.encoder.sizes, options, generator)
     network.to(data.train.ratings.device)
     mlps = [] if frozen else list(network.architecture())
     groups: list[dict[str, Any]] = [
@@ -70,7 +70,7 @@ def fit(
     name: str,
     model: RatingModel,
     groups: list[dict[str, Any]],
-    data: Data,
+    data: SearchData,
     options: TrainOptions,
     *,
     epochs: int,

@@ -15,7 +15,7 @@ def squared_error(predictions: Tensor, ratings: Tensor) -> Tensor:
     return residual.dot(residual) / len(ratings)
 
 
-def loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:
+def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:
     """The objective plus the embeddings' penalty (SIF, eq. 5), a scalar.
 
     Args:

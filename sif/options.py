@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nasp import search
-from nasp.cli.option_checks import above_zero, declared_types, not_negative, one_of
+from nasp.cli.option_checks import check_not_negative, check_one_of, check_positive, check_types
 from nasp.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class SpaceOptions:
         return f"dim {self.embedding_dim}"
 
     def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "embedding_dim", "embedding_std")
-        not_negative(self, "weight_decay")
+        check_types(self)
+        check_positive(self, "embedding_dim", "embedding_std")
+        check_not_negative(self, "weight_decay")
 
 
 @dataclass
@@ -68,8 +68,8 @@ class TrainOptions(SpaceOptions):
 
     def __post_init__(self) -> None:
         SpaceOptions.__post_init__(self)
-        one_of(self, "objective", OBJECTIVES)
-        above_zero(self, "learning_rate", "batch_size", "patience", "gradient_clip")
+        check_one_of(self, "objective", OBJECTIVES)
+        check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
 
 
 @dataclass
@@ -94,4 +94,4 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     def __post_init__(self) -> None:
         TrainOptions.__post_init__(self)
         search.SearchOptions.__post_init__(self)
-        above_zero(self, "finalists")
+        check_positive(self, "finalists")

@@ -27,10 +27,10 @@ from nasp.files.schema import (
     text,
 )
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
-from sif.data import Encoder, Table, check_known, find_ids
+from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.encoded import Ratings, Scale, known_biases, table_rows
 from sif.data.evaluation import predict
-from sif.data.search_data import pairs
+from sif.data.search_data import rated_pairs
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import SpaceOptions
 
@@ -92,7 +92,7 @@ KIND = ModelFormat(
 )
 
 
-def stand_alone(
+def build_network(
     genotype: Genotype, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
 ) -> InteractionSpace:
     """The network of a genotype: its one operation, its MLPs, fresh embeddings and head.
@@ -179,7 +179,7 @@ class InteractionModel:
             if missing.any():
                 raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
             found = find_ids(frame[name], ids, name)
-            check_known(found, frame[name], ids, name)
+            report_unknown_ids(found, frame[name], ids, name)
             positions.append(found)
         ratings = self._rate(torch.from_numpy(np.stack(positions, axis=1)))
         return self.scale.as_read(ratings, clip)
@@ -190,7 +190,7 @@ class InteractionModel:
 
     def add_rated(self, ratings: Table) -> None:
         """Know of further ratings that users gave, so as not to recommend these items to them."""
-        self.rated = torch.cat([self.rated, pairs(self.encoder, ratings)], dim=1)
+        self.rated = torch.cat([self.rated, rated_pairs(self.encoder, ratings)], dim=1)
 
     def recommend(
         self,
@@ -287,7 +287,7 @@ class InteractionModel:
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**body["options"])
-            network = stand_alone(genotype, sizes, options, torch.Generator()).to(device)
+            network = build_network(genotype, sizes, options, torch.Generator()).to(device)
             load_state(network, body["network"], path)
             biases, rated = body["biases"].cpu(), body["rated"].cpu()
             if len(biases) != sum(sizes):

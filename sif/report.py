@@ -18,7 +18,7 @@ from nasp.search import SearchResult
 from sif.data import Splits
 from sif.data.encoded import Ratings
 from sif.data.evaluation import METRICS, errors
-from sif.data.split import average
+from sif.data.split import mean_over
 from sif.nn.space import DECISION, InteractionSpace, operation_of
 from sif.tasks import RatingTask
 
@@ -153,10 +153,10 @@ class RatingReport(Report):
             "found": self.model.rate,
         }
         valid_rmse, test_rmse = (
-            average([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5
+            mean_over([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5
             for part in (splits.valid, splits.test)
         )
-        mae = average([splits.test], lambda ratings: np.abs(ratings - scale.mean))
+        mae = mean_over([splits.test], lambda ratings: np.abs(ratings - scale.mean))
         table = [Row("global mean", valid_rmse, test_rmse, mae)]
         for name, rate in models.items():
             on_valid = errors(rate(data.valid), data.valid, scale)

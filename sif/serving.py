@@ -11,7 +11,7 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from nasp.errors import NaspError
 
 
-class Recommender(PythonModel):
+class ServedRecommender(PythonModel):
     """Predicts ratings of a table with the entity columns, `user` and `item` for example."""
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -49,4 +49,4 @@ class Recommender(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
-set_model(Recommender())
+set_model(ServedRecommender())

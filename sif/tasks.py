@@ -19,14 +19,14 @@ from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 from sif.data.evaluation import METRICS, errors, predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.fit import adagrad, train_alone
 from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, SOURCE, InteractionSpace, operation_of
-from sif.objectives import loss
+from sif.objectives import rating_loss
 from sif.options import SearchOptions, TrainOptions
-from sif.recommender import InteractionModel, stand_alone
+from sif.recommender import InteractionModel, build_network
 
 
 class RatingTask(Task):
@@ -46,7 +46,7 @@ class RatingTask(Task):
 
     def __init__(
         self,
-        data: Data,
+        data: SearchData,
         options: SearchOptions | TrainOptions,
         epochs: int | None = None,
         functions: tuple[str, ...] | None = None,
@@ -67,7 +67,7 @@ class RatingTask(Task):
         return adagrad([{"params": weights}], self.options)
 
     def loss(self, outputs: tuple[Tensor, Tensor], batch: RatingBatch) -> Tensor:
-        return loss(outputs, batch[1], self.options)
+        return rating_loss(outputs, batch[1], self.options)
 
     def examples(self, batch: RatingBatch) -> int:
         return len(batch[1])
@@ -154,7 +154,7 @@ class RatingTask(Task):
         assert found.trained is not None, "all that is found is trained"
         genotype = found.trained.genotype
         sizes = self.data.encoder.sizes
-        network = stand_alone(genotype, sizes, self.options, torch.Generator()).to(self.device)
+        network = build_network(genotype, sizes, self.options, torch.Generator()).to(self.device)
         network.load_state_dict(found.trained.state)
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return InteractionModel(

@@ -18,16 +18,16 @@ from sif.baselines import Baseline
 from sif.baselines.fixed import BiasedMF
 from sif.baselines.train import fit_baseline
 from sif.data import Synthetic, synthetic
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.fit import adagrad
-from sif.objectives import loss
+from sif.objectives import rating_loss
 from sif.options import TrainOptions
 
 USERS, ITEMS = 12, 9
 
 
 @cache
-def small_data(entities: int) -> Data:
+def small_data(entities: int) -> SearchData:
     """60 training ratings and 30 validation ratings; every id has some training rating.
 
     Args:
@@ -37,7 +37,7 @@ def small_data(entities: int) -> Data:
     generator = np.random.default_rng(0)
     for n in range(entities - 2):
         frame[f"context{n}"] = generator.integers(3, size=len(frame))
-    return Data.of(frame[:60], frame[60:])
+    return SearchData.of(frame[:60], frame[60:])
 
 
 class BaselineContract:
@@ -66,7 +66,7 @@ class BaselineContract:
     ) -> None:
         """Whatever the length of embeddings, with and without biases, for no ratings too."""
         rows = small_data(entities).train.rows
-        model = made(baseline, entities, TrainOptions(embedding_dim=dim, biases=biases))
+        model = make_baseline(baseline, entities, TrainOptions(embedding_dim=dim, biases=biases))
         rating, looked_up = model.rate(rows)
         assert rating.shape == (rows.shape[1],)
         assert looked_up.shape[0] >= entities
@@ -81,13 +81,13 @@ class BaselineContract:
     ) -> None:
         """With both penalties, in 30 steps on all ratings."""
         options = TrainOptions(embedding_dim=3, penalty=penalty, weight_decay=1e-3)
-        model, train = made(baseline, entities, options), small_data(entities).train
+        model, train = make_baseline(baseline, entities, options), small_data(entities).train
         parameters = list(model.parameters())
         optimizer = adagrad([{"params": parameters}], options)
         losses = []
         for _ in range(30):
             batch = train.rows, train.ratings
-            objective = loss(model(batch), train.ratings, options)
+            objective = rating_loss(model(batch), train.ratings, options)
             losses.append(float(objective.detach()))
             descend(objective, parameters, optimizer)
             model.constrain()
@@ -120,31 +120,31 @@ class BaselineContract:
     def test_its_state_is_the_whole_model(self, baseline: Any, entities: int) -> None:
         """A model that loads the state of another one rates as that one does."""
         rows = small_data(entities).valid.rows
-        one, other = (made(baseline, entities, seed=seed) for seed in (0, 1))
+        one, other = (make_baseline(baseline, entities, seed=seed) for seed in (0, 1))
         assert not torch.equal(one.rate(rows)[0], other.rate(rows)[0])
         other.load_state_dict(one.state_dict())
         assert torch.equal(one.rate(rows)[0], other.rate(rows)[0])
 
     def test_the_penalty_covers_what_was_looked_up(self, baseline: Any, entities: int) -> None:
         """The embeddings and biases of the ratings' entities first, then what else it has."""
-        model, train = made(baseline, entities), small_data(entities).train
+        model, train = make_baseline(baseline, entities), small_data(entities).train
         rating, looked_up = model((train.rows, train.ratings))
         assert torch.equal(rating, model.rate(train.rows)[0])
         assert torch.equal(looked_up[:entities], model.embeddings.look_up(train.rows))
         error = (rating - train.ratings).square().mean()
         penalty = looked_up.square().sum() / len(rating)
-        found = loss((rating, looked_up), train.ratings, OPTIONS)
+        found = rating_loss((rating, looked_up), train.ratings, OPTIONS)
         torch.testing.assert_close(found, error + OPTIONS.weight_decay * penalty)
 
     def test_batches_do_not_matter(self, baseline: Any, entities: int) -> None:
         """A rating is the same in whatever batch it is predicted."""
-        model, rows = made(baseline, entities), small_data(entities).train.rows
+        model, rows = make_baseline(baseline, entities), small_data(entities).train.rows
         parts = torch.cat([model.rate(part)[0] for part in torch.split(rows, 7, dim=1)])
         assert torch.allclose(model.rate(rows)[0], parts, atol=1e-6)
 
     def test_its_constraints_are_projections(self, baseline: Any, entities: int) -> None:
         """The start obeys them, and what they were applied to does not move again."""
-        model = made(baseline, entities)
+        model = make_baseline(baseline, entities)
         before = {key: value.clone() for key, value in model.state_dict().items()}
         model.constrain()
         for key, value in model.state_dict().items():
@@ -162,10 +162,10 @@ class BaselineContract:
         for entities in (2, 3, 4):
             if baseline.takes(entities):
                 rows = small_data(entities).train.rows
-                assert made(baseline, entities).rate(rows)[0].isfinite().all()
+                assert make_baseline(baseline, entities).rate(rows)[0].isfinite().all()
             else:
                 with pytest.raises(NaspError, match=f"takes .* entities, .* have {entities}"):
-                    made(baseline, entities)
+                    make_baseline(baseline, entities)
 
 
 class ObjectiveContract:
@@ -251,7 +251,7 @@ class ObjectiveContract:
 
     def test_a_model_learns_by_it(self, objective: Any, ratings: Tensor) -> None:
         """On training data that are these ratings, a model's mean loss falls."""
-        model, rows = made(BiasedMF, 2), small_data(2).train.rows[:, : len(ratings)]
+        model, rows = make_baseline(BiasedMF, 2), small_data(2).train.rows[:, : len(ratings)]
         truth, parameters = ratings.float(), list(model.parameters())
         optimizer = adagrad([{"params": parameters}], OPTIONS)
         losses = []
@@ -265,7 +265,9 @@ class ObjectiveContract:
 OPTIONS = TrainOptions(embedding_dim=3, batch_size=16)
 
 
-def made(baseline: Any, entities: int, options: TrainOptions = OPTIONS, seed: int = 0) -> Baseline:
+def make_baseline(
+    baseline: Any, entities: int, options: TrainOptions = OPTIONS, seed: int = 0
+) -> Baseline:
     """A baseline for `small_data(entities)`, with fresh weights."""
     model: Baseline = baseline(small_data(entities), options, torch.Generator().manual_seed(seed))
     return model

@@ -8,7 +8,7 @@ from nasp.errors import NaspError
 from nasp.files.yaml_file import check_plain
 
 
-def scan(words: Sequence[str]) -> dict[str, str | None]:
+def scan_options(words: Sequence[str]) -> dict[str, str | None]:
     """The options that are given, each with the word that follows if there is one."""
     given: dict[str, str | None] = {}
     for word, following in pairwise([*words, "--"]):
@@ -19,7 +19,7 @@ def scan(words: Sequence[str]) -> dict[str, str | None]:
     return given
 
 
-def read_words(
+def option_texts(
     words: Sequence[str], available: AvailableOptions, more: Collection[str] = ()
 ) -> dict[str, str]:
     """The text of each option that is given; the last counts.

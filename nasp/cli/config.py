@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from nasp.cli.command_line import read_words, scan
+from nasp.cli.command_line import option_texts, scan_options
 from nasp.cli.help import Help
 from nasp.cli.package_files import find_config, version
 from nasp.cli.schema import AvailableOptions, Option, options_of
@@ -49,7 +49,7 @@ def parse(
         SystemExit: `--help`, `--help_all` or `--version` was asked for, and has been answered.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    given = scan(words)
+    given = scan_options(words)
     if "version" in given:
         print(f"nasp {version()}")
         raise SystemExit(0)
@@ -63,7 +63,7 @@ def parse(
         path = find_config(str(given["config"]), space)
         body = _mapping(path)
     available = AvailableOptions(schema, given, path, body)
-    return cast(Schema, _fill("", available, read_words(words, available, ["config"])))
+    return cast(Schema, _fill("", available, option_texts(words, available, ["config"])))
 
 
 def to_yaml(config: Any) -> str:

@@ -13,7 +13,7 @@ WIDE = 1 << 16  # channels or units
 DEEP = 1 << 10  # layers
 
 
-def declared_types(options: Any) -> None:
+def check_types(options: Any) -> None:
     """Check that the fields of a dataclass have the types that it declares.
 
     Whole numbers do for numbers, and NumPy's numbers for Python's.
@@ -32,7 +32,7 @@ def declared_types(options: Any) -> None:
             )
 
 
-def above_zero(options: object, *names: str) -> None:
+def check_positive(options: object, *names: str) -> None:
     """Check that options are above 0; None is passed over.
 
     Raises:
@@ -44,7 +44,7 @@ def above_zero(options: object, *names: str) -> None:
             raise NaspError(f"{name} is {value}; it must be above 0")
 
 
-def not_negative(options: object, *names: str, below: float | None = None) -> None:
+def check_not_negative(options: object, *names: str, below: float | None = None) -> None:
     """Check that options are 0 or more, and less than `below` if that is given.
 
     Raises:
@@ -58,7 +58,7 @@ def not_negative(options: object, *names: str, below: float | None = None) -> No
             raise NaspError(f"{name} is {value}; it must be below {below:g}")
 
 
-def at_most(options: object, most: int, *names: str) -> None:
+def check_at_most(options: object, most: int, *names: str) -> None:
     """Check that options are not larger than what can be computed or kept; None is passed over.
 
     Raises:
@@ -70,7 +70,7 @@ def at_most(options: object, most: int, *names: str) -> None:
             raise NaspError(f"{name} is {value}; it must be at most {most:,}")
 
 
-def one_of(options: object, name: str, names: Collection[str]) -> None:
+def check_one_of(options: object, name: str, names: Collection[str]) -> None:
     """Check that an option is a known name.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
-    from nasp.cnn.classify import Classify as Classify
+    from nasp.cnn.classify import ImageClassifier as ImageClassifier
     from nasp.cnn.model_file import load_network as load_network
     from nasp.cnn.network import Network as Network
     from nasp.cnn.options import SearchOptions as SearchOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__, __getattr__ = lazy_exports(
     __name__,
     """
-    classify: Classify
+    classify: ImageClassifier
     model_file: load_network
     network: Network
     options: SearchOptions TrainOptions

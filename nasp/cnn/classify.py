@@ -19,7 +19,7 @@ NO_IMAGE = "not base64 of a JPEG or PNG image"
 
 
 @dataclass(frozen=True)
-class Classify:
+class ImageClassifier:
     """Names the classes of encoded images.
 
     Attributes:
@@ -71,7 +71,7 @@ def _bytes(text: object, place: str) -> bytes:
 
 
 def blank(size: int) -> str:
-    """A grey image as `Classify` takes it, for example and signature."""
+    """A grey image as `ImageClassifier` takes it, for example and signature."""
     file = io.BytesIO()
     Image.new("RGB", (size, size), (128, 128, 128)).save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode()

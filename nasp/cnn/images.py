@@ -13,7 +13,7 @@ from nasp.cnn.data import (
     Augment,
     EncodedSet,
     ImageSet,
-    Labelled,
+    LabelledImages,
     Loader,
     Normalise,
     evaluation_batches,
@@ -25,7 +25,7 @@ from nasp.cnn.data import (
     training_batches,
     training_loader,
 )
-from nasp.cnn.network import Kind
+from nasp.cnn.network import NetworkKind
 from nasp.cnn.options import TrainOptions
 from nasp.errors import NaspError
 from nasp.training.seeding import generator
@@ -48,7 +48,7 @@ class ImageData(ABC):
         rows: Number of training images.
     """
 
-    kind: Kind
+    kind: NetworkKind
     classes: tuple[str, ...]
     normalise: Normalise
     size: int
@@ -69,7 +69,7 @@ class ImageData(ABC):
         """All images to report results on, once. ImageNet's are its validation images."""
 
 
-class InMemory(ImageData):
+class ImagesInMemory(ImageData):
     """Images of CIFAR's form, whole on the device where they are trained on.
 
     Args:
@@ -87,9 +87,9 @@ class InMemory(ImageData):
 
     def __init__(
         self,
-        train: Labelled,
-        valid: Labelled | None,
-        test: Labelled | None,
+        train: LabelledImages,
+        valid: LabelledImages | None,
+        test: LabelledImages | None,
         classes: tuple[str, ...],
         batch_size: int,
         cutout: int,
@@ -117,19 +117,19 @@ class InMemory(ImageData):
     def test(self) -> Batches:
         return () if self.test_images is None else self._judged(self.test_images)
 
-    def _validation(self) -> Labelled:
+    def _validation(self) -> LabelledImages:
         assert self.valid_images is not None, "a search holds images out"
         return self.valid_images
 
-    def _judged(self, images: Labelled) -> Batches:
+    def _judged(self, images: LabelledImages) -> Batches:
         return evaluation_batches(images, JUDGED, self.normalise)
 
-    def _augmented(self, images: Labelled, size: int, generator: torch.Generator) -> Batches:
+    def _augmented(self, images: LabelledImages, size: int, generator: torch.Generator) -> Batches:
         augment = Augment(self.normalise, cutout=self.cutout)
         return training_batches(images, size, generator, augment, drop_last=True)
 
 
-class Decoded(ImageData):
+class ImagesOnDisk(ImageData):
     """Images of ImageNet's form, decoded as they are needed.
 
     Args:
@@ -207,7 +207,7 @@ def open_images(
         return _decoded(open_imagenet(path, classes), options, seed, device, normalise)
     images = load_cifar(path, classes)
     train, valid = held_out(len(images.train), options.images, options.validation, seed)
-    return InMemory(
+    return ImagesInMemory(
         images.train[train].to(device),
         images.train[valid].to(device) if len(valid) else None,
         images.test.to(device),
@@ -215,7 +215,7 @@ def open_images(
         options.batch_size,
         options.cutout,
         normalise,
-        digest(images),
+        images_digest(images),
     )
 
 
@@ -225,7 +225,7 @@ def _decoded(
     seed: int,
     device: torch.device,
     normalise: Normalise | None,
-) -> Decoded:
+) -> ImagesOnDisk:
     train, valid = held_out(len(images.train), options.images, options.validation, seed)
     normalise = normalise or statistics(images.train, options.size, train)
     judged = partial(
@@ -250,7 +250,7 @@ def _decoded(
     found = hashlib.sha256(repr(images.classes).encode())
     for part in (images.train, images.val):
         found.update(part.labels.numpy().tobytes())
-    return Decoded(
+    return ImagesOnDisk(
         (loader, held if len(valid) else None, test),
         images.classes,
         normalise,
@@ -277,7 +277,7 @@ def held_out(count: int, images: int | None, validation: int, seed: int) -> tupl
     return order[validation:], order[:validation]
 
 
-def digest(images: ImageSet) -> str:
+def images_digest(images: ImageSet) -> str:
     """SHA-256 of all images and labels."""
     found = hashlib.sha256(repr(images.classes).encode())
     for part in (images.train, images.test):

@@ -14,7 +14,7 @@ from nasp.core.genotype import Genotype
 from nasp.errors import NaspError, nearest
 from nasp.training.parallel import own_share
 
-Kind = Literal["cifar", "imagenet"]
+NetworkKind = Literal["cifar", "imagenet"]
 # What height and width of the images have to be multiples of, so that each halving is even.
 MULTIPLES: dict[str, int] = {"cifar": 4, "imagenet": 32}
 
@@ -133,7 +133,7 @@ class Network(nn.Module):
         channels: int,
         layers: int,
         classes: int,
-        kind: Kind,
+        kind: NetworkKind,
         auxiliary: bool,
         generator: torch.Generator,
     ) -> None:

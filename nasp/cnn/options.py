@@ -5,7 +5,15 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from nasp import search
-from nasp.cli.option_checks import DEEP, MANY, WIDE, above_zero, at_most, not_negative, one_of
+from nasp.cli.option_checks import (
+    DEEP,
+    MANY,
+    WIDE,
+    check_at_most,
+    check_not_negative,
+    check_one_of,
+    check_positive,
+)
 from nasp.cnn.spaces import SPACES
 from nasp.errors import NaspError
 
@@ -49,11 +57,11 @@ class DescentOptions:
     layers: int = 8
 
     def __post_init__(self) -> None:
-        above_zero(self, "batch_size", "learning_rate", "gradient_clip", "images")
-        above_zero(self, "channels", "layers")
-        at_most(self, WIDE, "channels")
-        at_most(self, DEEP, "layers")
-        not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
+        check_positive(self, "batch_size", "learning_rate", "gradient_clip", "images")
+        check_positive(self, "channels", "layers")
+        check_at_most(self, WIDE, "channels")
+        check_at_most(self, DEEP, "layers")
+        check_not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
 
     @property
     def network_size(self) -> str:
@@ -96,8 +104,8 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     def __post_init__(self) -> None:
         search.SearchOptions.__post_init__(self)
         DescentOptions.__post_init__(self)
-        one_of(self, "space", SPACES)
-        above_zero(self, "train_fraction")
+        check_one_of(self, "space", SPACES)
+        check_positive(self, "train_fraction")
         if self.train_fraction > 1:
             raise NaspError(f"train_fraction is {self.train_fraction}; it is a share, 1 at most")
 
@@ -147,8 +155,8 @@ class TrainOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "epochs", "learning_rate_decay", "size")
-        at_most(self, MANY, "epochs")
-        at_most(self, WIDE, "size")
-        not_negative(self, "auxiliary_weight", "validation", "workers")
-        not_negative(self, "drop_path_prob", "label_smoothing", below=1)
+        check_positive(self, "epochs", "learning_rate_decay", "size")
+        check_at_most(self, MANY, "epochs")
+        check_at_most(self, WIDE, "size")
+        check_not_negative(self, "auxiliary_weight", "validation", "workers")
+        check_not_negative(self, "drop_path_prob", "label_smoothing", below=1)

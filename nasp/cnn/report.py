@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from nasp.cnn.classify import Classify, blank
+from nasp.cnn.classify import ImageClassifier, blank
 from nasp.cnn.draw import draw_cells
 from nasp.cnn.evaluation import ACCURACY, METRICS, evaluate
 from nasp.cnn.fit import logits_of
@@ -102,7 +102,7 @@ class TrainReport(Report):
         return True
 
     def served(self, path: Path) -> ServedModel:
-        classify = Classify(load_network(path))
+        classify = ImageClassifier(load_network(path))
         example = np.array(classify([blank(self.task.images.size)]))
         return ServedModel(Path(__file__).with_name("serving.py"), ["image"], example)
 

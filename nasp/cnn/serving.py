@@ -11,14 +11,16 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from nasp.errors import NaspError
 
 
-class Classifier(PythonModel):
+class ServedClassifier(PythonModel):
     """Names the class of each image of a table with the column `image`: base64 of JPEG or PNG."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the artifact `model`, which `nasp.cnn.model_file` wrote."""
-        from nasp.cnn.classify import Classify  # here, so that logging the model needs no torch
+        from nasp.cnn.classify import (
+            ImageClassifier,  # here, so that logging the model needs no torch
+        )
 
-        self.classify = Classify.load(context.artifacts["model"])
+        self.classify = ImageClassifier.load(context.artifacts["model"])
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -37,4 +39,4 @@ class Classifier(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from error
 
 
-set_model(Classifier())
+set_model(ServedClassifier())

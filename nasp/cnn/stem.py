@@ -48,7 +48,7 @@ class ImageNetStem(nn.Module):
         return quarter, self.eighth(quarter)
 
 
-class Place(NamedTuple):
+class CellPosition(NamedTuple):
     """Where a cell stands in a network.
 
     Attributes:
@@ -68,7 +68,7 @@ class Place(NamedTuple):
 
 def skeleton(
     kind: str, channels: int, layers: int, nodes: Callable[[bool], int]
-) -> tuple[nn.Module, list[Place], int]:
+) -> tuple[nn.Module, list[CellPosition], int]:
     """What the search network and the stand-alone one have in common (DARTS, section 3).
 
     The cells at one and at two thirds of the depth are reduction cells: half the height and width,
@@ -94,6 +94,6 @@ def skeleton(
     for position in range(layers):
         reduction = position in (layers // 3, 2 * layers // 3)
         channels *= 2 if reduction else 1
-        places.append(Place(before, previous, channels, reduction, reduced))
+        places.append(CellPosition(before, previous, channels, reduction, reduced))
         before, previous, reduced = previous, nodes(reduction) * channels, reduction
     return stem, places, previous

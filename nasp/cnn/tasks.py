@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nasp.cnn.data import find_images, load_cifar, split, subset
+from nasp.cnn.data import find_images, load_cifar, random_subset, split_images
 from nasp.cnn.evaluation import METRICS, evaluate
 from nasp.cnn.fit import cosine, fit, logits_of, set_rate
-from nasp.cnn.images import ImageData, InMemory, digest
+from nasp.cnn.images import ImageData, ImagesInMemory, images_digest
 from nasp.cnn.network import Network
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
@@ -70,7 +70,7 @@ class ImageTask(Task):
 
     def pairs(self, generator: torch.Generator) -> Pairs:
         images = self.images
-        assert isinstance(images, InMemory), "a search is on images in memory"
+        assert isinstance(images, ImagesInMemory), "a search is on images in memory"
         return pair_batches(images.train(0, generator), lambda: images.architecture(generator))
 
     def validate(self, space: nn.Module, relaxation: Relaxation) -> Metrics:
@@ -148,17 +148,19 @@ def open_search(
     found = load_cifar(find_images(data, data_dir))
     images = found.train
     if options.images is not None:
-        images = subset(images, options.images, generator(seed, "subset"))
-    train, valid = split(images.to(device), options.train_fraction, generator(seed, "halves"))
+        images = random_subset(images, options.images, generator(seed, "subset"))
+    train, valid = split_images(
+        images.to(device), options.train_fraction, generator(seed, "halves")
+    )
     return ImageTask(
-        InMemory(
+        ImagesInMemory(
             train,
             valid,
             None,
             found.classes,
             options.batch_size,
             options.cutout,
-            sha256=digest(found),
+            sha256=images_digest(found),
         ),
         options,
     )

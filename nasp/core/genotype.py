@@ -13,7 +13,7 @@ from torch import Tensor
 from nasp.atomic_io import write_text
 from nasp.core.decision import Decision
 from nasp.errors import NaspError
-from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.json_file import parse_json, read_json
 from nasp.files.schema import integer, mapping, section, sequence, text
 
@@ -64,7 +64,9 @@ class Genotype:
     def to_json(self) -> str:
         """The genotype as JSON text with its digest; floats survive the round trip exactly."""
         body = {"version": VERSION, "space": self.space, "choices": self.choices}
-        return json.dumps(sealed({**body, "continuous": dict(self.continuous)}), indent=1) + "\n"
+        return (
+            json.dumps(with_digest({**body, "continuous": dict(self.continuous)}), indent=1) + "\n"
+        )
 
     @classmethod
     def from_json(cls, text: str, source: str = NOUN) -> Self:
@@ -92,7 +94,7 @@ class Genotype:
             SCHEMA(body, "")
         except NaspError as error:
             raise NaspError(f"{source}: not a genotype file: {error}") from error
-        if not is_whole(body, required=False):
+        if not digest_matches(body, required=False):
             raise NaspError(
                 f"{source}: the genotype is not as it was written: give another; or, if you "
                 f'edited it, remove its "{KEY}"'

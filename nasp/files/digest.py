@@ -59,13 +59,13 @@ def digest(value: Any) -> str:
     return hashed.hexdigest()
 
 
-def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+def with_digest(body: Mapping[str, Any]) -> dict[str, Any]:
     """The body with its digest as one more entry."""
     return {**body, KEY: digest(body)}
 
 
-def is_whole(body: Mapping[str, Any], *, required: bool = True) -> bool:
-    """Whether a body that was read is what `sealed` made.
+def digest_matches(body: Mapping[str, Any], *, required: bool = True) -> bool:
+    """Whether a body that was read is what `with_digest` made.
 
     Args:
         body: All that the file holds.

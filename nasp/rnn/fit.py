@@ -10,7 +10,7 @@ from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.evaluation import PERPLEXITY, evaluate
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import TrainOptions
-from nasp.rnn.words import loss as loss_of
+from nasp.rnn.words import language_model_loss as loss_of
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Losses, descend

@@ -8,7 +8,7 @@ from nasp.rnn.cell import RecurrentCell
 from nasp.rnn.data.streams import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import plan_of
-from nasp.rnn.words import Decoded, TiedWords
+from nasp.rnn.words import LanguageModelOutput, TiedWords
 
 
 class LanguageModel(nn.Module):
@@ -36,7 +36,7 @@ class LanguageModel(nn.Module):
         self.words = TiedWords(words, units, generator)
         self.cell = RecurrentCell(plan_of(genotype), units, generator)
 
-    def forward(self, batch: TextBatch) -> Decoded:
+    def forward(self, batch: TextBatch) -> LanguageModelOutput:
         """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, batch.masks)
         batch.end_at(outputs[-1])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nasp import search
-from nasp.cli.option_checks import MANY, WIDE, above_zero, at_most, not_negative
+from nasp.cli.option_checks import MANY, WIDE, check_at_most, check_not_negative, check_positive
 from nasp.errors import NaspError
 
 if TYPE_CHECKING:
@@ -56,11 +56,13 @@ class DescentOptions:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        above_zero(self, "emsize", "nhid", "batch_size", "bptt", "learning_rate", "gradient_clip")
-        above_zero(self, "tokens", "max_seconds")
-        at_most(self, WIDE, "emsize", "nhid")
-        not_negative(self, "weight_decay", "alpha", "beta")
-        not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
+        check_positive(
+            self, "emsize", "nhid", "batch_size", "bptt", "learning_rate", "gradient_clip"
+        )
+        check_positive(self, "tokens", "max_seconds")
+        check_at_most(self, WIDE, "emsize", "nhid")
+        check_not_negative(self, "weight_decay", "alpha", "beta")
+        check_not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
         if self.emsize != self.nhid:
             raise NaspError(
                 f"emsize is {self.emsize} and nhid {self.nhid}: give both the same value, for "
@@ -142,5 +144,5 @@ class TrainOptions(DescentOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "epochs", "nonmono", "patience")
-        at_most(self, MANY, "epochs")
+        check_positive(self, "epochs", "nonmono", "patience")
+        check_at_most(self, MANY, "epochs")

@@ -10,7 +10,7 @@ from nasp.rnn.data.streams import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import NODES, SPACE, decisions_of
 from nasp.rnn.search_cell import SearchCell
-from nasp.rnn.words import Decoded, TiedWords
+from nasp.rnn.words import LanguageModelOutput, TiedWords
 
 
 class RNNSpace(SearchSpace):
@@ -42,7 +42,7 @@ class RNNSpace(SearchSpace):
         self.words = TiedWords(words, units, generator)
         self.cell = SearchCell(self.decisions, units, generator, batch_norm)
 
-    def forward(self, batch: TextBatch, relaxation: Relaxation) -> Decoded:
+    def forward(self, batch: TextBatch, relaxation: Relaxation) -> LanguageModelOutput:
         """What is predicted for a batch, which hands its last state on."""
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])

@@ -19,7 +19,7 @@ from nasp.rnn.genotype import SPACE, decisions_of
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.options import SearchOptions, TrainOptions
 from nasp.rnn.space import RNNSpace
-from nasp.rnn.words import Decoded, loss
+from nasp.rnn.words import LanguageModelOutput, language_model_loss
 from nasp.runs.context import RunContext
 from nasp.search.one_shot import pair_batches
 from nasp.search.task import Pairs, Task, TrainingResult
@@ -72,8 +72,8 @@ class TextTask(Task):
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return self.options.sgd(weights)
 
-    def loss(self, outputs: Decoded, batch: TextBatch) -> Tensor:
-        return loss(outputs, batch, self.options.alpha, self.options.beta)
+    def loss(self, outputs: LanguageModelOutput, batch: TextBatch) -> Tensor:
+        return language_model_loss(outputs, batch, self.options.alpha, self.options.beta)
 
     def examples(self, batch: TextBatch) -> int:
         return batch.targets.numel()

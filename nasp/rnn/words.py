@@ -44,14 +44,14 @@ class TiedWords(nn.Module):
         logits = nn.functional.linear(outputs.flatten(0, 1), self.weight, self.bias)
         return nn.functional.cross_entropy(logits, targets.flatten(), reduction=reduction)
 
-    def decode(self, outputs: Tensor, masks: Masks | None = None) -> "Decoded":
+    def decode(self, outputs: Tensor, masks: Masks | None = None) -> "LanguageModelOutput":
         """What is predicted after each word, given outputs of the cell `(steps, batch, units)`."""
         passed = outputs if masks is None else outputs * masks.outputs
         logits = nn.functional.linear(passed.flatten(0, 1), self.weight, self.bias)
-        return Decoded(logits, outputs, passed)
+        return LanguageModelOutput(logits, outputs, passed)
 
 
-class Decoded(NamedTuple):
+class LanguageModelOutput(NamedTuple):
     """What a language model returns for a batch.
 
     Attributes:
@@ -65,7 +65,9 @@ class Decoded(NamedTuple):
     passed: Tensor
 
 
-def loss(decoded: Decoded, batch: TextBatch, alpha: float, beta: float) -> Tensor:
+def language_model_loss(
+    decoded: LanguageModelOutput, batch: TextBatch, alpha: float, beta: float
+) -> Tensor:
     """The mean cross-entropy, and the regularisers of the activations where they belong to it.
 
     These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what

@@ -11,7 +11,7 @@ import torch
 
 from nasp.atomic_io import remove_leftovers, write_atomic
 from nasp.errors import NaspError
-from nasp.files.digest import is_whole, sealed
+from nasp.files.digest import digest_matches, with_digest
 from nasp.runs.model_file import DAMAGE, load_plain
 from nasp.runs.process import rank
 
@@ -95,7 +95,7 @@ class Checkpoint:
 
     def _write(self, section: str) -> None:
         body = {"version": VERSION, "config": self.config, "section": section}
-        whole = sealed({**body, "state": self.sections[section]})
+        whole = with_digest({**body, "state": self.sections[section]})
         write_atomic(self._path(section), lambda file: torch.save(whole, file))
 
     def _read_all(self, folder: Path) -> None:
@@ -106,7 +106,7 @@ class Checkpoint:
     def _read(self, path: Path) -> tuple[str, Any]:
         try:
             body = load_plain(path, "checkpoint")
-            if not is_whole(body):
+            if not digest_matches(body):
                 raise ValueError("its digest differs")
             version, config = body["version"], dict(body["config"])
             section, state = str(body["section"]), body["state"]

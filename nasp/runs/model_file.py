@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nasp.atomic_io import check_regular, write_atomic
 from nasp.errors import NaspError
-from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.schema import Rule, anything
 
 Model = TypeVar("Model")
@@ -66,7 +66,7 @@ def write_model(path: Path, kind: ModelFormat, body: Mapping[str, Any]) -> None:
     Raises:
         OSError: The file cannot be written; the one before it is still whole.
     """
-    whole = sealed({"format": kind.format, "version": kind.version, **body})
+    whole = with_digest({"format": kind.format, "version": kind.version, **body})
     write_atomic(path, lambda file: torch.save(whole, file))
 
 
@@ -103,7 +103,7 @@ def read_model(
             f"{kind.version}: install the release that wrote it"
         )
     try:
-        if not is_whole(body, required=version > 1):
+        if not digest_matches(body, required=version > 1):
             raise ValueError("its digest differs")
         rest = {key: body[key] for key in body if key not in ("format", "version", KEY)}
         try:

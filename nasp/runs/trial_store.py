@@ -11,7 +11,7 @@ from nasp.atomic_io import write_text
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.files import schema
-from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.json_file import read_json
 from nasp.samplers.trial import Trial
 
@@ -75,7 +75,7 @@ class TrialStore:
             body["score"] = trial.score if trial.state == "complete" else None
             body["genotype"] = None if trial.genotype is None else trial.genotype.to_json()
             self.folder.mkdir(exist_ok=True)
-            write_text(self._path(trial.name), json.dumps(sealed(body), indent=1) + "\n")
+            write_text(self._path(trial.name), json.dumps(with_digest(body), indent=1) + "\n")
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None
@@ -85,7 +85,7 @@ class TrialStore:
         body: Any = read_json(path, "trial")
         damaged = f"{path}: the trial's file is damaged: remove it, and the trial is done again"
         try:
-            if not isinstance(body, dict) or not is_whole(body):
+            if not isinstance(body, dict) or not digest_matches(body):
                 raise NaspError(damaged)
             body = {key: value for key, value in body.items() if key != KEY}
             schema.integer()(body.get("version"), "version")

@@ -130,7 +130,7 @@ class Sampler(ABC):
         return int(torch.randint(count, (), generator=self.generator))
 
 
-def named(
+def name_choices(
     decision: Decision, edges: Iterable[int], operations: Iterable[int]
 ) -> tuple[tuple[str, str], ...]:
     """The `(source, operation)` pairs of positions: kept edges, ascending, and their operations."""

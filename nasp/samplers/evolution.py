@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from nasp.cli.option_checks import above_zero, declared_types
+from nasp.cli.option_checks import check_positive, check_types
 from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler
 from nasp.samplers.random import Random
@@ -30,8 +30,8 @@ class EvolutionOptions:
     tournament: int = 6
 
     def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "population", "tournament")
+        check_types(self)
+        check_positive(self, "population", "tournament")
 
 
 class Evolution(Sampler):

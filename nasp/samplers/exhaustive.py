@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from nasp.core.decision import Decision
-from nasp.samplers.base import Proposal, Sampler, named
+from nasp.samplers.base import Proposal, Sampler, name_choices
 
 CHUNK = 32  # bits drawn at a time: a CNN space has more architectures than 64 bits can number
 
@@ -71,4 +71,4 @@ def _numbered(decision: Decision, number: int) -> tuple[tuple[str, str], ...]:
         number, kind = divmod(number, operations)
         kinds.append(kind)
     kept = next(islice(combinations(range(edges), decision.keep), number, None))
-    return named(decision, kept, kinds)
+    return name_choices(decision, kept, kinds)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 
 from nasp.core.decision import Decision
-from nasp.samplers.base import Proposal, Sampler, named
+from nasp.samplers.base import Proposal, Sampler, name_choices
 
 
 class Random(Sampler):
@@ -23,4 +23,4 @@ class Random(Sampler):
         edges, operations = decision.shape
         kept = torch.randperm(edges, generator=self.generator)[: decision.keep].sort().values
         drawn = torch.randint(operations, (decision.keep,), generator=self.generator)
-        return named(decision, kept.tolist(), drawn.tolist())
+        return name_choices(decision, kept.tolist(), drawn.tolist())

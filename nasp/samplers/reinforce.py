@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from nasp.cli.option_checks import above_zero, declared_types, not_negative
-from nasp.samplers.base import SPREAD, Proposal, Sampler, named
+from nasp.cli.option_checks import check_not_negative, check_positive, check_types
+from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
 from nasp.samplers.trial import Trial
 
 MEAN_RATE = 0.1  # of means, in units of SPREAD: their gradients are not bounded, as a logit's are
@@ -30,9 +30,9 @@ class ReinforceOptions:
     entropy_weight: float = 0.05
 
     def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "learning_rate")
-        not_negative(self, "entropy_weight")
+        check_types(self)
+        check_positive(self, "learning_rate")
+        check_not_negative(self, "entropy_weight")
 
 
 class Reinforce(Sampler):
@@ -67,7 +67,7 @@ class Reinforce(Sampler):
         for d in self.decisions:
             kept = self._noisy(self.edges[d.name]).topk(d.keep).indices.sort().values
             drawn = self._noisy(self.operations[d.name][kept]).argmax(dim=-1)
-            choices[d.name] = named(d, kept.tolist(), drawn.tolist())
+            choices[d.name] = name_choices(d, kept.tolist(), drawn.tolist())
         noise = torch.randn(self.continuous, generator=self.generator)
         return choices, tuple((SPREAD * (self.mean + noise)).tolist())
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import optuna
 
-from nasp.cli.option_checks import above_zero, declared_types
-from nasp.samplers.base import SPREAD, Proposal, Sampler, named
+from nasp.cli.option_checks import check_positive, check_types
+from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
 from nasp.samplers.trial import Trial
 
 RANGE = 2 * SPREAD  # offsets are searched within plus and minus this, in the parameters' own units
@@ -26,8 +26,8 @@ class TPEOptions:
     startup: int = 6
 
     def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "startup")
+        check_types(self)
+        check_positive(self, "startup")
 
 
 class TPE(Sampler):
@@ -62,7 +62,7 @@ class TPE(Sampler):
             kept = sets[trial.suggest_categorical(d.name, range(len(sets)))]
             kinds = range(len(d.operations))
             drawn = [trial.suggest_categorical(f"{d.name}/{d.sources[e]}", kinds) for e in kept]
-            choices[d.name] = named(d, kept, drawn)
+            choices[d.name] = name_choices(d, kept, drawn)
         offsets = [trial.suggest_float(f"{i}", -RANGE, RANGE) for i in range(self.continuous)]
         return choices, tuple(offsets)
 

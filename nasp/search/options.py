@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
+from nasp.cli.option_checks import MANY, check_at_most, check_not_negative, check_positive
 from nasp.errors import NaspError
 from nasp.registry import JoinedRegistry, check_choice, choice_field, chosen_name
 from nasp.samplers import SAMPLERS
@@ -51,9 +51,9 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         check_choice(self, "strategy")
-        above_zero(self, "epochs", "restarts", "trials", "trials_at_once", "train_epochs")
-        at_most(self, MANY, "epochs", "restarts", "trials", "trials_at_once", "train_epochs")
-        not_negative(self, "warm_up", "finalists")
+        check_positive(self, "epochs", "restarts", "trials", "trials_at_once", "train_epochs")
+        check_at_most(self, MANY, "epochs", "restarts", "trials", "trials_at_once", "train_epochs")
+        check_not_negative(self, "warm_up", "finalists")
         if self.one_shot and self.warm_up >= self.epochs:
             raise NaspError(
                 f"warm_up is {self.warm_up}; it must be below epochs, which is {self.epochs}: no "

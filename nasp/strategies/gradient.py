@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from nasp.cli.option_checks import above_zero, declared_types, not_negative
+from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from nasp.core.genotype import Choices, projection_of
 from nasp.core.parameters import Architecture
 from nasp.errors import NaspError
@@ -32,9 +32,9 @@ class GradientOptions:
     start: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        declared_types(self)
-        above_zero(self, "learning_rate")
-        not_negative(self, "weight_decay")
+        check_types(self)
+        check_positive(self, "learning_rate")
+        check_not_negative(self, "weight_decay")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise NaspError(f"betas is {self.betas}; both must be 0 or more and below 1")
 

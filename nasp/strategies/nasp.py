@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from nasp.cli.option_checks import above_zero, not_negative
+from nasp.cli.option_checks import check_not_negative, check_positive
 from nasp.core.genotype import Choices
 from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
@@ -31,8 +31,8 @@ class NASPOptions(GradientOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        not_negative(self, "eta")
-        above_zero(self, "probe_fraction")
+        check_not_negative(self, "eta")
+        check_positive(self, "probe_fraction")
         if self.probe_fraction > 1:
             raise NaspError(f"probe_fraction is {self.probe_fraction}; it is a share, 1 at most")
 

@@ -50,7 +50,9 @@ class SamplerContract:
         """The same seed and scores make the same proposals, and another seed others."""
 
         def asked(seed: int, count: int) -> list[Trial]:
-            return tried(made(sampler, decisions, seed, continuous), _by_number, count)
+            return ask_and_tell(
+                make_sampler(sampler, decisions, seed, continuous), _by_number, count
+            )
 
         first = asked(0, 20)
         assert first == asked(0, 20)
@@ -68,14 +70,14 @@ class SamplerContract:
     ) -> None:
         """The global random numbers are not touched."""
         before = torch.get_rng_state()
-        tried(made(sampler, decisions, 0, 2), _by_number, 12)
+        ask_and_tell(make_sampler(sampler, decisions, 0, 2), _by_number, 12)
         assert torch.equal(before, torch.get_rng_state())
 
     def test_trials_are_asked_for_in_batches_and_told_in_any_order(
         self, sampler: Any, decisions: tuple[Decision, ...], continuous: int
     ) -> None:
         """Failures included, and some never."""
-        first, second = (made(sampler, decisions, 3, continuous) for _ in range(2))
+        first, second = (make_sampler(sampler, decisions, 3, continuous) for _ in range(2))
         for one in (first, second):
             for _ in range(4):
                 batch = one.ask(5)
@@ -89,21 +91,21 @@ class SamplerContract:
         self, sampler: Any, decisions: tuple[Decision, ...], continuous: int
     ) -> None:
         """Its state holds lists and numbers alone."""
-        whole = made(sampler, decisions, 2, continuous)
-        tried(whole, _by_number, 12)
+        whole = make_sampler(sampler, decisions, 2, continuous)
+        ask_and_tell(whole, _by_number, 12)
         waiting = whole.ask(2)
-        restored = made(sampler, decisions, 2, continuous)
+        restored = make_sampler(sampler, decisions, 2, continuous)
         restored.load_state_dict(whole.state_dict())
         for one in (whole, restored):
             one.tell(waiting[1].completed(0.25))
             one.tell(waiting[0].failed("late"))
-        assert tried(whole, _by_number, 8) == tried(restored, _by_number, 8)
+        assert ask_and_tell(whole, _by_number, 8) == ask_and_tell(restored, _by_number, 8)
 
     def test_a_trial_is_told_once_and_only_if_it_was_asked_for(
         self, sampler: Any, decisions: tuple[Decision, ...]
     ) -> None:
         """Else a mistake in a loop would teach it something."""
-        one = made(sampler, decisions, 0, 0)
+        one = make_sampler(sampler, decisions, 0, 0)
         (trial,) = one.ask()
         with pytest.raises(ValueError, match="has not ended"):
             one.tell(trial)
@@ -116,15 +118,15 @@ class SamplerContract:
 
     def test_it_goes_on_after_failures(self, sampler: Any, decisions: tuple[Decision, ...]) -> None:
         """Of all trials, too."""
-        one = made(sampler, decisions, 1, 2)
-        trials = tried(one, lambda trial: None, 25)
+        one = make_sampler(sampler, decisions, 1, 2)
+        trials = ask_and_tell(one, lambda trial: None, 25)
         assert all(trial.state == "failed" for trial in trials)
         assert one.ask(3)
 
     def test_it_stands_a_space_with_nothing_to_decide(self, sampler: Any) -> None:
         """It proposes the one architecture that there is."""
         decisions = (Decision("only", ("a", "b"), ("op",), (0,), keep=2),)
-        trials = tried(made(sampler, decisions, 0, 0), lambda trial: 1.0, 12)
+        trials = ask_and_tell(make_sampler(sampler, decisions, 0, 0), lambda trial: 1.0, 12)
         assert [t.choices for t in trials] == [{"only": (("a", "op"), ("b", "op"))}] * 12
 
     def test_absence_is_never_proposed(self, sampler: Any) -> None:
@@ -133,18 +135,20 @@ class SamplerContract:
             Decision("a", ("p", "q"), ("none", "x", "y"), (0, 1, 1), 2, absent="none"),
             Decision("b", ("p", "q", "r"), ("x", "none"), (1, 0), absent="none"),
         )
-        trials = tried(made(sampler, decisions, 0, 2), _by_number, 80)
+        trials = ask_and_tell(make_sampler(sampler, decisions, 0, 2), _by_number, 80)
         assert not any("none" in str(trial.choices) for trial in trials)
 
 
-def made(
+def make_sampler(
     sampler: type[Sampler], decisions: tuple[Decision, ...], seed: int, continuous: int
 ) -> Sampler:
     """A new sampler with its default options."""
     return sampler(decisions, torch.Generator().manual_seed(seed), continuous)
 
 
-def tried(sampler: Sampler, score: Callable[[Trial], float | None], count: int) -> list[Trial]:
+def ask_and_tell(
+    sampler: Sampler, score: Callable[[Trial], float | None], count: int
+) -> list[Trial]:
     """Ask one by one, and tell the score of each; None is a failure."""
     ended = []
     for _ in range(count):

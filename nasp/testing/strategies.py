@@ -45,10 +45,10 @@ class StrategyContract:
 
     def test_the_same_seed_makes_the_same_search(self, strategy: Any, space: Any) -> None:
         """And another seed makes another one."""
-        first, second = searched(strategy, space), searched(strategy, space)
+        first, second = run_toy_search(strategy, space), run_toy_search(strategy, space)
         assert first.best == second.best
         assert without_times(first) == without_times(second)
-        assert without_times(first) != without_times(searched(strategy, space, seed=1))
+        assert without_times(first) != without_times(run_toy_search(strategy, space, seed=1))
 
     @pytest.mark.parametrize("stop", [1, 3])
     def test_a_resumed_search_is_an_uninterrupted_one(
@@ -57,23 +57,23 @@ class StrategyContract:
         """Whenever it was killed, in the warm-up too."""
         path = tmp_path / "checkpoint"
         with pytest.raises(Killed):
-            searched(strategy, space, path=path, stop=stop)
-        resumed, whole = searched(strategy, space, path=path), searched(strategy, space)
+            run_toy_search(strategy, space, path=path, stop=stop)
+        resumed, whole = run_toy_search(strategy, space, path=path), run_toy_search(strategy, space)
         assert resumed.best == whole.best
         assert without_times(resumed) == without_times(whole)
-        again = searched(strategy, space, path=path, stop=1)  # it has ended: nothing is run
+        again = run_toy_search(strategy, space, path=path, stop=1)  # it has ended: nothing is run
         assert without_times(again) == without_times(whole)
 
     def test_the_answer_is_no_epoch_of_the_warm_up(self, strategy: Any, space: Any) -> None:
         """Even if its validation was the best."""
-        outcome = searched(strategy, space, warm_up=3)
+        outcome = run_toy_search(strategy, space, warm_up=3)
         assert outcome.best_epoch == 3
-        last = searched(strategy, space, answer="last")
+        last = run_toy_search(strategy, space, answer="last")
         assert last.best_epoch == len(last.history) - 1
 
     def test_the_genotype_is_the_projection(self, strategy: Any, space: Any) -> None:
         """Of each decision it keeps as many edges as the constraint says, with one operation."""
-        made, _ = strategy_of(strategy, space)
+        made, _ = make_strategy(strategy, space)
         genotype = Genotype.from_json(made.genotype().to_json())
         projection = projection_of(made.space.decisions, genotype.choices)
         for decision in made.space.decisions:
@@ -84,7 +84,7 @@ class StrategyContract:
 
     def test_an_architecture_step_moves_no_weight(self, strategy: Any, space: Any) -> None:
         """It moves the architecture alone, and draws from the generator alone."""
-        made, task = strategy_of(strategy, space)
+        made, task = make_strategy(strategy, space)
         weights = [p.detach().clone() for p in made.space.weights()]
         scores = {name: a.detach().clone() for name, a in made.scores().items()}
         global_state = torch.get_rng_state()
@@ -101,7 +101,7 @@ class StrategyContract:
 
     def test_weights_step_under_its_relaxation(self, strategy: Any, space: Any) -> None:
         """Each candidate that runs gets a gradient; the penalty, if any, is a scalar."""
-        made, task = strategy_of(strategy, space)
+        made, task = make_strategy(strategy, space)
         train, _ = next(iter(task.pairs(torch.Generator().manual_seed(1))))
         loss = loss_of(task.loss, made.space, train, made.weight_relaxation())
         gradients = torch.autograd.grad(loss, made.space.weights(), allow_unused=True)
@@ -111,7 +111,7 @@ class StrategyContract:
 
     def test_begin_at_starts_there(self, strategy: Any, space: Any) -> None:
         """The genotype of a strategy that has not stepped yet."""
-        made, _ = strategy_of(strategy, space)
+        made, _ = make_strategy(strategy, space)
         choices = {
             d.name: tuple((s, d.operations[-1]) for s in d.sources[: d.keep])
             for d in made.space.decisions
@@ -122,7 +122,7 @@ class StrategyContract:
     def test_absence_is_never_kept(self, strategy: Any) -> None:
         """Though it would be nearly right, and have a weight."""
         for seed in range(4):
-            made, task = strategy_of(strategy, Absence, seed)
+            made, task = make_strategy(strategy, Absence, seed)
             random = torch.Generator().manual_seed(seed)
             for _ in range(4):
                 for train, valid in task.pairs(random):
@@ -152,7 +152,7 @@ class _KilledTask(ToyTask):
             yield pair
 
 
-def searched(
+def run_toy_search(
     strategy: Any,
     space: Any,
     seed: int = 0,
@@ -178,7 +178,7 @@ def searched(
     return one_shot_search("search", task, 0, seed, RunContext(checkpoint))
 
 
-def strategy_of(strategy: Any, space: Any, seed: int = 0) -> tuple[Strategy, ToyTask]:
+def make_strategy(strategy: Any, space: Any, seed: int = 0) -> tuple[Strategy, ToyTask]:
     """A strategy on a toy space that has not stepped yet, and the task."""
     from nasp.registry import class_and_options
 

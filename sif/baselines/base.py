@@ -4,18 +4,16 @@ from abc import abstractmethod
 from dataclasses import replace
 from functools import reduce
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from nasp.errors import NaspError
+from sif.data.search_data import SearchData
 from sif.nn.embeddings import Embeddings
 from sif.nn.rating_model import RatingModel
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:  # `sif.data.search_data` imports this package for its trivial model
-    from sif.data.search_data import Data
 
 
 class Baseline(RatingModel):
@@ -40,7 +38,7 @@ class Baseline(RatingModel):
     tower_rate: ClassVar[float] = 0.1
     """Learning rate of the hidden layers, of that of embeddings and biases."""
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__()
         sizes = data.encoder.sizes
         if not self.takes(len(sizes)):

@@ -1,7 +1,6 @@
 """ConvNCF: hidden layers over the map of all products of two embeddings' elements."""
 
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +8,8 @@ from torch.nn.functional import pad
 
 from sif.baselines.base import Baseline
 from sif.baselines.deep import layer
+from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 CHANNELS = 16  # of each layer; the paper has 32, for maps of 64 x 64
 
@@ -33,7 +30,7 @@ class ConvNCF(Baseline):
     most = 2
     tower_rate = 0.03
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         depth = (options.embedding_dim - 1).bit_length()
         inputs = [1] + [CHANNELS] * depth

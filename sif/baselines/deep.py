@@ -2,17 +2,14 @@
 
 from dataclasses import replace
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
+from sif.data.search_data import SearchData
 from sif.nn.operations import OPERATIONS
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 
 def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
@@ -46,7 +43,7 @@ class DeepWide(Baseline):
 
     biases = True
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         dim = options.embedding_dim
         inputs = len(data.encoder.sizes) * dim
@@ -66,7 +63,7 @@ class NCF(Baseline):
     `embedding_dim`.
     """
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         dim = options.embedding_dim
         inputs = len(data.encoder.sizes) * dim

@@ -1,17 +1,15 @@
 """Inner products, and the single operations of the interaction space without its MLPs."""
 
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball, product
+from sif.data.search_data import SearchData
 from sif.nn.operations import OPERATIONS, Function
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 
 class CP(Baseline):
@@ -19,7 +17,7 @@ class CP(Baseline):
 
     least = 3  # of two entities it is matrix factorisation
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.start_contexts_at(torch.ones(options.embedding_dim))
 
@@ -38,7 +36,7 @@ class MF(CP):
     least = most = 2
     biases = False
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         dim, users = options.embedding_dim, data.encoder.sizes[0]
         if dim > 1:
@@ -54,12 +52,12 @@ class BiasedMF(CP):
     biases = True
 
 
-class Joined(Baseline):
+class SingleOperation(Baseline):
     """One operation and its linear head, `⟨w, op(e_1, ..., e_N)⟩` with ‖w‖₂ <= 1 (SIF, §4.1)."""
 
     operation: ClassVar[str]
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         function = Function(self.operation, tuple(range(len(data.encoder.sizes))))
         width = function.width(options.embedding_dim)
@@ -74,25 +72,25 @@ class Joined(Baseline):
         into_ball(self.head[None])
 
 
-class Plus(Joined):
+class Plus(SingleOperation):
     """`⟨w, u + v⟩`: a bias for each entity, in several coordinates."""
 
     operation = "plus"
 
 
-class Max(Joined):
+class Max(SingleOperation):
     """`⟨w, max(u, v)⟩`."""
 
     operation = "max"
 
 
-class Min(Joined):
+class Min(SingleOperation):
     """`⟨w, min(u, v)⟩`."""
 
     operation = "min"
 
 
-class Concat(Joined):
+class Concat(SingleOperation):
     """`⟨w, [u; v]⟩`, as "plus" with a head for each entity."""
 
     operation = "concat"

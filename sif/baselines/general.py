@@ -1,17 +1,13 @@
 """A general approximator: an MLP over the embeddings, whose layers are searched."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision
 from sif.baselines.base import Baseline
 from sif.baselines.deep import side_by_side, tower
+from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 LAYERS = 5
 WIDTHS = ("0", "2", "4", "8", "16")
@@ -33,7 +29,7 @@ class GeneralMLP(Baseline):
 
     def __init__(
         self,
-        data: "Data",
+        data: SearchData,
         options: SpaceOptions,
         generator: torch.Generator,
         widths: tuple[int, ...],

@@ -1,16 +1,12 @@
 """LightGCN: embeddings that are summed over steps through the graph of who rated what."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from sif.baselines.fixed import CP
-from sif.nn.graph import Backend, Propagation, distinct
+from sif.data.search_data import SearchData
+from sif.nn.graph import Backend, Propagation, distinct_pairs
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 LAYERS = 3  # as in the paper's tables
 
@@ -24,7 +20,7 @@ def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Pr
         nodes: Users and items together.
         backend: What multiplies, see `Propagation`.
     """
-    user, item = distinct(rows)
+    user, item = distinct_pairs(rows)
     degree = torch.bincount(torch.cat([user, item]), minlength=nodes).float()
     value = (degree[user] * degree[item]).rsqrt()
     source, target = torch.cat([user, item]), torch.cat([item, user])
@@ -45,7 +41,7 @@ class LightGCN(CP):
 
     least = most = 2
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.graph = rating_graph(data.train.rows, sum(data.encoder.sizes))
 

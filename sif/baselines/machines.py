@@ -5,19 +5,16 @@ Their interactions are divided by √dim, for the reason that `product` gives.
 
 from dataclasses import replace
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from sif.baselines.base import Baseline
+from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
 
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
-
-def pairs(embeddings: Tensor) -> Tensor:
+def pair_products(embeddings: Tensor) -> Tensor:
     """`Σ_{i<j} ⟨e_i, e_j⟩` in linear time (Rendle, 2010, lemma 3.1).
 
     Args:
@@ -29,7 +26,7 @@ def pairs(embeddings: Tensor) -> Tensor:
     return (embeddings.sum(0).square() - embeddings.square().sum(0)).sum(-1) / 2
 
 
-def triples(embeddings: Tensor) -> Tensor:
+def triple_products(embeddings: Tensor) -> Tensor:
     """`Σ_{i<j<k} ⟨e_i, e_j, e_k⟩`: Newton's identity for the ANOVA kernel of degree three.
 
     Args:
@@ -52,7 +49,7 @@ class FM(Baseline):
     biases = True
 
     def meet(self, embeddings: Tensor) -> Tensor:
-        return pairs(embeddings) / sqrt(self.options.embedding_dim)
+        return pair_products(embeddings) / sqrt(self.options.embedding_dim)
 
 
 class HOFM(Baseline):
@@ -64,7 +61,7 @@ class HOFM(Baseline):
     least = 3
     biases = True
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         dim = options.embedding_dim
         self.start_contexts_at(torch.cat([torch.zeros(dim), torch.ones(dim)]))
@@ -74,4 +71,4 @@ class HOFM(Baseline):
 
     def meet(self, embeddings: Tensor) -> Tensor:
         second, third = embeddings.chunk(2, dim=-1)
-        return (pairs(second) + triples(third)) / sqrt(self.options.embedding_dim)
+        return (pair_products(second) + triple_products(third)) / sqrt(self.options.embedding_dim)

@@ -1,16 +1,13 @@
 """Collaborative metric learning, as a regression of ratings."""
 
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
+from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 
 class CML(Baseline):
@@ -22,7 +19,7 @@ class CML(Baseline):
 
     most = 2
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.constant = nn.Parameter(torch.zeros(()))
 

@@ -3,17 +3,13 @@
 from abc import abstractmethod
 from functools import reduce
 from math import sqrt
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from sif.baselines.base import Baseline, into_ball
+from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
-
 
 NOISE = 0.3  # norm of the start values of Tucker's core off its superdiagonal, which has 1
 
@@ -43,7 +39,7 @@ class Convolution(Multilinear):
     whose norm is that of w.
     """
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         axis = torch.arange(options.embedding_dim)
         grid = torch.meshgrid(*[axis] * len(data.encoder.sizes), indexing="ij")
@@ -65,7 +61,7 @@ class Convolution(Multilinear):
 class Cored(Multilinear):
     """A trained core with ‖W‖ <= 1: embeddings, which are penalised, have the scale."""
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.trained = nn.Parameter(self.start(len(data.encoder.sizes), generator))
 
@@ -98,7 +94,7 @@ class Tucker(Cored):
 
     least = 3
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.start_contexts_at(torch.ones(options.embedding_dim))
 

@@ -1,18 +1,14 @@
 """SVD++: a user is also what the user has rated."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sif.baselines.base import product
 from sif.baselines.fixed import BiasedMF
-from sif.nn.graph import Propagation, distinct
+from sif.data.search_data import SearchData
+from sif.nn.graph import Propagation, distinct_pairs
 from sif.options import SpaceOptions
-
-if TYPE_CHECKING:
-    from sif.data.search_data import Data
 
 
 class SVDpp(BiasedMF):
@@ -22,10 +18,10 @@ class SVDpp(BiasedMF):
     users are made for each batch, as one sparse product, see `LightGCN` for its cost.
     """
 
-    def __init__(self, data: "Data", options: SpaceOptions, generator: torch.Generator) -> None:
+    def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         users, items = data.encoder.sizes
-        user, item = distinct(data.train.rows)
+        user, item = distinct_pairs(data.train.rows)
         counts = torch.bincount(user, minlength=users).float()
         self.counts: Tensor
         self.register_buffer("counts", counts, persistent=False)

@@ -9,7 +9,7 @@ from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.fit import fit
 from sif.options import TrainOptions
 
@@ -18,7 +18,7 @@ TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow 
 
 def train_baseline(
     name: str,
-    data: Data,
+    data: SearchData,
     options: TrainOptions,
     *,
     epochs: int,
@@ -53,7 +53,7 @@ def train_baseline(
 def fit_baseline(
     name: str,
     model: Baseline,
-    data: Data,
+    data: SearchData,
     options: TrainOptions,
     *,
     epochs: int,

@@ -11,7 +11,7 @@ import torch
 
 from nasp.atomic_io import write_text
 from nasp.errors import NaspError, one_line
-from nasp.files.digest import KEY, is_whole, sealed
+from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.json_file import read_json
 from nasp.files.schema import (
     LARGEST,
@@ -32,7 +32,7 @@ from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
 from sif.data.encoded import Ratings
 from sif.data.evaluation import errors
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Cell:
             splits = config.load(self.data, config.seed)
             tuned = tune(
                 self.method,
-                Data.of(splits.train, splits.valid),
+                SearchData.of(splits.train, splits.valid),
                 config.options(self.method, self.embedding_dim, {}),
                 config.tune.of(self.method),
                 config.tuning_trials,
@@ -119,7 +119,7 @@ class Cell:
         damaged = f"{path}: damaged: delete it, and it is measured again"
         try:
             body: Any = read_json(path, "cell")
-            if not isinstance(body, dict) or not is_whole(body):
+            if not isinstance(body, dict) or not digest_matches(body):
                 raise NaspError(damaged)
             body = {key: value for key, value in body.items() if key != KEY}
             rule(body, "")
@@ -136,7 +136,7 @@ class Cell:
 
     def _write(self, path: Path, body: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(sealed(body)) + "\n")
+        write_text(path, json.dumps(with_digest(body)) + "\n")
 
     def _path(self, folder: Path, suffix: str) -> Path:
         return folder / "cells" / f"{self.name.replace('/', '-')}{suffix}.json"
@@ -215,7 +215,7 @@ def measure(shared: tuple[CompareConfig, Path], group: list[Cell]) -> list[Cell]
 
 
 def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
-    data = Data.of(splits.train, splits.valid)
+    data = SearchData.of(splits.train, splits.valid)
     dim = cell.embedding_dim or config.search.embedding_dim
     options = config.options(cell.method, dim, cell.tuned)
     watched, start = Watched(), time.perf_counter()

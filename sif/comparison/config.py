@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from nasp.cli.config import flatten
-from nasp.cli.option_checks import MANY, above_zero, at_most, not_negative
+from nasp.cli.option_checks import MANY, check_at_most, check_not_negative, check_positive
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import RunOptions
 from nasp.files.json_file import first_repeated
@@ -132,9 +132,9 @@ class CompareConfig(RunOptions, RatingOptions):
             raise NaspError(f"device is {self.device}; a comparison runs on the CPU: leave it out")
         for name in self.methods:
             check_known("method", name, NAMES)
-        above_zero(self, "seeds")
-        at_most(self, MANY, "seeds", "tuning_trials")
-        not_negative(self, "tuning_trials")
+        check_positive(self, "seeds")
+        check_at_most(self, MANY, "seeds", "tuning_trials")
+        check_not_negative(self, "tuning_trials")
         for name in ("data", "embedding_dims"):
             if not getattr(self, name):
                 raise NaspError(f"{name} is empty: name one or more")

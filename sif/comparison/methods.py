@@ -19,7 +19,7 @@ from sif.comparison.config import for_method
 from sif.data import biases as bias
 from sif.data.encoded import Ratings
 from sif.data.evaluation import predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.nn.space import operation_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
@@ -40,26 +40,28 @@ class Fitted:
     found: str = ""
 
 
-Method = Callable[[Data, SearchOptions, int, RunContext], Fitted]
+Method = Callable[[SearchData, SearchOptions, int, RunContext], Fitted]
 """Trains on the data with a seed, watched through the run's progress."""
 
 
-def _mean(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
+def _mean(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     return Fitted(lambda ratings: torch.zeros_like(ratings.ratings), 1)
 
 
-def _biases(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
+def _biases(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     return Fitted(lambda ratings: bias.predict(data.biases, ratings), len(data.biases) + 1)
 
 
-def _baseline(name: str, data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
+def _baseline(
+    name: str, data: SearchData, options: SearchOptions, seed: int, run: RunContext
+) -> Fitted:
     model, _ = train_baseline(
         name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
     )
     return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size())
 
 
-def _general(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
+def _general(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
     """Random search over the layers of a general MLP."""
     tried: list[tuple[float, GeneralMLP, str]] = []
     reason = ""
@@ -90,7 +92,7 @@ def _general(data: Data, options: SearchOptions, seed: int, run: RunContext) -> 
 
 
 def _search(
-    strategy: str, data: Data, options: SearchOptions, seed: int, run: RunContext
+    strategy: str, data: SearchData, options: SearchOptions, seed: int, run: RunContext
 ) -> Fitted:
     task = RatingTask(data, for_method(strategy, options, {}))
     model = task.model(run_search(task, seed, run))

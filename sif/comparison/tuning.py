@@ -16,7 +16,7 @@ from nasp.training.seeding import generator
 from sif.comparison.config import OWN, Bounds, for_method
 from sif.comparison.methods import METHODS
 from sif.data.evaluation import errors
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.options import SearchOptions
 
 
@@ -64,7 +64,7 @@ class _Pruned(Watched):
 
 def tune(
     method: str,
-    data: Data,
+    data: SearchData,
     options: SearchOptions,
     bounds: Mapping[str, Bounds],
     trials: int,

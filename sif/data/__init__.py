@@ -3,11 +3,11 @@
 from sif.data.check import check_frame
 from sif.data.columns import Columns, find_columns, parse_columns
 from sif.data.encode import Encoder
-from sif.data.fetch import load, locate
+from sif.data.fetch import load_ratings, locate_ratings
 from sif.data.frames import as_column, as_frame
-from sif.data.ids import check_known, check_same_ids, find_ids, same_types
+from sif.data.ids import align_id_types, find_ids, report_unknown_ids, report_unseen_ids
 from sif.data.layout import Reading
-from sif.data.split import Splits, given, split
+from sif.data.split import Splits, given_splits, split_ratings
 from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic
 from sif.data.table import read_table
@@ -19,19 +19,19 @@ __all__ = [
     "Splits",
     "Synthetic",
     "Table",
+    "align_id_types",
     "as_column",
     "as_frame",
     "check_frame",
-    "check_known",
-    "check_same_ids",
     "find_columns",
     "find_ids",
-    "given",
-    "load",
-    "locate",
+    "given_splits",
+    "load_ratings",
+    "locate_ratings",
     "parse_columns",
     "read_table",
-    "same_types",
-    "split",
+    "report_unknown_ids",
+    "report_unseen_ids",
+    "split_ratings",
     "synthetic",
 ]

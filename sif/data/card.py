@@ -41,6 +41,6 @@ class RatingCard(Card):
     rating_transform: Transform = "none"
 
 
-def find_card(name: str, data_dir: Path | None = None) -> RatingCard | None:
+def find_rating_card(name: str, data_dir: Path | None = None) -> RatingCard | None:
     """The card of ratings by a name or an alias; see `nasp.data.cards.find_card`."""
     return cards.find_card(name, RatingCard, data_dir)

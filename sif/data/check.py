@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from nasp.errors import NaspError
-from sif.data.columns import Columns, find_columns, resolve
+from sif.data.columns import Columns, find_columns, resolve_numbers
 from sif.data.faults import place, shown
 from sif.data.layout import Reading
 from sif.data.numbers import check_ratings, read_ratings
 from sif.data.repeats import without_repeats
 from sif.data.store import BLOCK, Spool, Table
 from sif.data.times import Times
-from sif.data.vocabulary import Vocabulary
+from sif.data.vocabulary import IdNumbering
 
 MIN_ROWS = 10
 
@@ -48,7 +48,7 @@ def check_frame(
     """
     frame = frame.rename(columns=str)
     names = list(frame.columns)
-    columns = resolve(columns or Columns(), names)
+    columns = resolve_numbers(columns or Columns(), names)
     found = find_columns(names, columns, source)
     check = Check(source, columns, found, transform, judged=judged)
     check.add(frame)
@@ -90,7 +90,7 @@ class Check:
         self.source, self.columns, self.found = source, columns, found
         self.transform, self.reading, self.judged = transform, reading or Reading(), judged
         self.vocabularies = {
-            name: Vocabulary(f"{source}, column {found[name]}", text) for name in columns.entities
+            name: IdNumbering(f"{source}, column {found[name]}", text) for name in columns.entities
         }
         self.ratings = Spool(np.float32)
         self.times = Spool(np.float64) if "timestamp" in found else None

@@ -81,7 +81,7 @@ class Columns:
         return tuple(name for name in named if name is not None)
 
 
-def entities(frame: pd.DataFrame) -> tuple[str, ...]:
+def entity_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the entity columns of a checked frame: all but `rating` and `timestamp`."""
     return tuple(name for name in frame.columns if name not in ("rating", "timestamp"))
 
@@ -121,7 +121,7 @@ def roles_named(names: Sequence[str], columns: Columns) -> bool:
     return any(name in names for name in given) or len(usual) > 1
 
 
-def resolve(columns: Columns, names: Sequence[str]) -> Columns:
+def resolve_numbers(columns: Columns, names: Sequence[str]) -> Columns:
     """Return the columns with names in place of numbers.
 
     They are numbers unless all of them are names of columns, too.

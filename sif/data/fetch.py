@@ -5,7 +5,7 @@ from pathlib import Path
 from nasp.data.cards import all_cards
 from nasp.data.fetch import Say, data_folders, fetch, say_on_stderr
 from nasp.errors import NaspError, nearest
-from sif.data.card import RatingCard, find_card
+from sif.data.card import RatingCard, find_rating_card
 from sif.data.check import Transform
 from sif.data.columns import Columns, parse_columns
 from sif.data.formats import parts_of
@@ -14,7 +14,7 @@ from sif.data.store import Table
 from sif.data.table import read_table
 
 
-def load(
+def load_ratings(
     name_or_path: str,
     *,
     data_dir: Path | None = None,
@@ -25,7 +25,7 @@ def load(
     judged: bool = False,
     say: Say = say_on_stderr,
 ) -> Table:
-    """Return checked ratings; see `locate` and `read_table`, also for what they raise.
+    """Return checked ratings; see `locate_ratings` and `read_table`, also for what they raise.
 
     Args:
         name_or_path: A name or alias from `datasets/`, or the path of a file.
@@ -37,8 +37,8 @@ def load(
         judged: The ratings are not learnt from.
         say: Called with a line on each thing that a person should know of.
     """
-    path = locate(name_or_path, data_dir, say)
-    if (card := find_card(name_or_path, data_dir)) is not None:
+    path = locate_ratings(name_or_path, data_dir, say)
+    if (card := find_rating_card(name_or_path, data_dir)) is not None:
         columns = columns or parse_columns(card.columns)
         transform = transform or card.rating_transform
         if transform == card.rating_transform == "log":
@@ -48,7 +48,9 @@ def load(
     )
 
 
-def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr) -> Path:
+def locate_ratings(
+    name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr
+) -> Path:
     """Return the file of a data set, which is downloaded once where it is nowhere on disk.
 
     Searched are: `data_dir`, the folder in the environment variable NASP_DATA, the user's cache,
@@ -65,7 +67,7 @@ def locate(name_or_path: str, data_dir: Path | None = None, say: Say = say_on_st
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    card = find_card(name_or_path, data_dir)
+    card = find_rating_card(name_or_path, data_dir)
     if card is not None:
         return fetch(card, data_folders(data_dir), data_dir, say)
     if path.suffix or len(path.parts) > 1 or path.exists():

@@ -20,7 +20,7 @@ from nasp.errors import NaspError
 from sif.data.binary import read_arrow, read_matrix, read_parquet
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Reading
-from sif.data.records import read_database, read_json, read_workbook
+from sif.data.records import read_database, read_json_lines, read_workbook
 from sif.data.text import read_text
 
 TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test")
@@ -88,7 +88,7 @@ def read_raw(
             elif kind in ARROW:
                 yield from read_arrow(open_file, source, choose)
             elif kind in JSON:
-                yield from read_json(open_file, source, choose)
+                yield from read_json_lines(open_file, source, choose)
             else:
                 yield from read_text(open_file, source, choose, reading, columns)
 

@@ -39,7 +39,7 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
     """
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     missing = column.isna().to_numpy()
-    given = simple(column[~missing], place)
+    given = plain_ids(column[~missing], place)
     found = np.full(len(column), -1, np.int64)
     if given.dtype.kind == "f" and _is_integer(known):
         numbers = given.to_numpy()
@@ -49,7 +49,7 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
         return found
     ids = pd.Index(whole_numbers(given))
     if _is_integer(ids) and not _is_integer(known):
-        ids = texts(ids)
+        ids = as_texts(ids)
     elif _is_integer(known) and not _is_integer(ids):
         codes, distinct = pd.factorize(ids)
         found[~missing] = _find_integers(pa.array(distinct, pa.string()), known)[codes]
@@ -58,7 +58,7 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
     return found
 
 
-def check_known(positions: np.ndarray, values: Any, known: pd.Index, place: str) -> None:
+def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, place: str) -> None:
     """Tell of ids that are not known: none is an error, some are counted in a warning.
 
     Args:
@@ -86,15 +86,15 @@ def check_known(positions: np.ndarray, values: Any, known: pd.Index, place: str)
     )
 
 
-def same_types(*tables: Table) -> tuple[Table, ...]:
+def align_id_types(*tables: Table) -> tuple[Table, ...]:
     """Tables of one run: a column whose ids are texts in one of them holds texts in all."""
     columns = list(zip(*(table.ids for table in tables), strict=True))
     as_text = [len({_is_integer(ids) for ids in column if len(ids)}) > 1 for column in columns]
     return tuple(_with_texts(table, as_text) for table in tables)
 
 
-def check_same_ids(part: Table, train: Table, name: str) -> None:
-    """Tell of a part's ids that training does not have, see `check_known`.
+def report_unseen_ids(part: Table, train: Table, name: str) -> None:
+    """Tell of a part's ids that training does not have, see `report_unknown_ids`.
 
     Args:
         part: Ratings of the same columns and types of ids as `train`.
@@ -109,10 +109,10 @@ def check_same_ids(part: Table, train: Table, name: str) -> None:
         present[part.code(entity)] = True
         ids = part.ids[entity][present]
         place = f"{name} ratings, column {column}"
-        check_known(find_ids(ids, known, place), ids, known, place)
+        report_unknown_ids(find_ids(ids, known, place), ids, known, place)
 
 
-def simple(column: pd.Series, place: str) -> pd.Series:
+def plain_ids(column: pd.Series, place: str) -> pd.Series:
     """Return ids, none of them missing, as integers, float64 or texts.
 
     Args:
@@ -166,7 +166,7 @@ def read_ids(column: pa.Array) -> pd.Series:
     return pd.Series(column.to_pandas()).astype("str")
 
 
-def texts(ids: pd.Index | pd.Series) -> pd.Index:
+def as_texts(ids: pd.Index | pd.Series) -> pd.Index:
     """Return integers or texts as texts."""
     named = pa.array(ids.to_numpy()).cast(pa.string()).to_pandas() if _is_integer(ids) else ids
     index: pd.Index = pd.Index(named)
@@ -212,7 +212,7 @@ def _with_texts(table: Table, as_text: Sequence[bool]) -> Table:
     ids, codes = list(table.ids), list(table.codes)
     for entity, wanted in enumerate(as_text):
         if wanted and _is_integer(ids[entity]):
-            names = texts(ids[entity])
+            names = as_texts(ids[entity])
             ids[entity] = names.sort_values()
             positions = ids[entity].get_indexer(names).astype(np.int32)
             spool = Spool(np.int32)

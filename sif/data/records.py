@@ -20,7 +20,7 @@ RECORDS = 1 << 17  # that are read at once
 LONGEST = 1 << 24  # bytes of a line of JSON
 
 
-def read_json(
+def read_json_lines(
     open_file: Callable[[], IO[bytes]], source: str, choose: Choose
 ) -> Iterator[pd.DataFrame]:
     """Read JSON lines: an object a line, of the names that the first one has.

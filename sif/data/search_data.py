@@ -15,7 +15,7 @@ from sif.data.encoded import Ratings, Scale
 
 
 @dataclass(frozen=True)
-class Data:
+class SearchData:
     """What a search may see: training and validation ratings, never test ratings.
 
     Attributes:
@@ -56,7 +56,7 @@ class Data:
         biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
         if len(checked_on.unseen):
             checked_on = Ratings.of(valid, encoder, scale, biases, device)
-        rated = torch.cat([pairs(encoder, train), pairs(encoder, valid)], dim=1)
+        rated = torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1)
         return cls(encoder, scale, biases, fit_on, checked_on, rated)
 
     def judge(self, ratings: Table | pd.DataFrame) -> Ratings:
@@ -65,7 +65,7 @@ class Data:
         return Ratings.of(table, self.encoder, self.scale, self.biases, device)
 
 
-def pairs(encoder: Encoder, ratings: Table) -> Tensor:
+def rated_pairs(encoder: Encoder, ratings: Table) -> Tensor:
     """Positions of the users and items of ratings, those of known ids, int32 `(2, ratings)`."""
     positions = np.stack(encoder.positions(ratings)[:2])
     return torch.from_numpy(positions[:, (positions >= 0).all(axis=0)])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nasp.errors import NaspError
-from sif.data.ids import same_types
+from sif.data.ids import align_id_types
 from sif.data.store import Table
 
 SplitBy = Literal["random", "time", "user", "last"]
@@ -28,8 +28,8 @@ class Splits:
     def deviation(self) -> float:
         """Standard deviation of all ratings, in rating units: the unit of RMSE in papers."""
         parts = (self.train, self.valid, self.test)
-        mean = average(parts, lambda ratings: ratings)
-        return math.sqrt(average(parts, lambda ratings: np.square(ratings - mean)))
+        mean = mean_over(parts, lambda ratings: ratings)
+        return math.sqrt(mean_over(parts, lambda ratings: np.square(ratings - mean)))
 
     def sha256(self) -> str:
         """Digest of the ratings as they were split, in hexadecimal."""
@@ -43,13 +43,13 @@ class Splits:
         return digest.hexdigest()
 
 
-def average(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
+def mean_over(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
     """Mean over all ratings of what `of` makes of them, block by block."""
     sums = [of(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
     return float(sum(sums)) / sum(map(len, tables))
 
 
-def split(
+def split_ratings(
     ratings: Table | pd.DataFrame,
     *,
     by: SplitBy = "random",
@@ -89,7 +89,7 @@ def split(
     return Splits(*(table.take(part) for part in np.split(order, (first, second))))
 
 
-def given(
+def given_splits(
     train: Table,
     valid: Table | None,
     test: Table,
@@ -116,10 +116,10 @@ def given(
         if part is not None and not len(part):
             raise NaspError(f"there are no {name} ratings; give a table with some")
     if valid is None:
-        train, test = same_types(train, test)
+        train, test = align_id_types(train, test)
         elsewhere = {"test": test}
     else:
-        train, valid, test = same_types(train, valid, test)
+        train, valid, test = align_id_types(train, valid, test)
         elsewhere = {"validation": valid, "test": test}
     if valid is None:
         order = _shuffled(len(train), seed)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from nasp.data.fetch import cache_folder
 from nasp.errors import NaspError
-from sif.data.columns import entities
+from sif.data.columns import entity_columns
 
 IN_MEMORY = 1 << 25  # bytes of a column up to which it stays in memory
 BLOCK = 1 << 20  # rows that are worked on at once
@@ -102,7 +102,7 @@ class Table:
         if isinstance(ratings, cls):
             return ratings
         frame = cast(pd.DataFrame, ratings)
-        columns = entities(frame)
+        columns = entity_columns(frame)
         ids = tuple(pd.Index(frame[name].unique()).sort_values() for name in columns)
         codes = tuple(
             known.get_indexer(pd.Index(frame[name])).astype(np.int32)

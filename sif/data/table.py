@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nasp.errors import NaspError
 from sif.data.check import Check, Transform, check_frame
-from sif.data.columns import Columns, find_columns, parse_columns, resolve
+from sif.data.columns import Columns, find_columns, parse_columns, resolve_numbers
 from sif.data.formats import parts_of, read_raw
 from sif.data.layout import Layout, Reading
 from sif.data.order import check_order
@@ -52,7 +52,7 @@ def read_table(
     for part in parts_of(path):
 
         def choose(layout: Layout, source: str = str(part)) -> Collection[str]:
-            named = resolve(given, layout.names)
+            named = resolve_numbers(given, layout.names)
             found = find_columns(layout.names, named, source, layout.header)
             if not seen:
                 check = Check(source, named, found, transform, layout.text, reading, timed, judged)

@@ -5,11 +5,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sif.data.ids import read_ids, simple, texts, whole_numbers
+from sif.data.ids import as_texts, plain_ids, read_ids, whole_numbers
 from sif.data.store import BLOCK, Spool
 
 
-class Vocabulary:
+class IdNumbering:
     """Numbers the ids of a column in the order of their first appearance.
 
     Args:
@@ -28,7 +28,7 @@ class Vocabulary:
         Raises:
             NaspError: A value cannot be an id.
         """
-        codes, uniques = pd.factorize(simple(ids, self.place))
+        codes, uniques = pd.factorize(plain_ids(ids, self.place))
         distinct = pa.array(uniques)
         if self.known is not None and distinct.type != self.known.type:
             self.known, distinct = _alike(self.known, distinct)
@@ -69,4 +69,4 @@ def _alike(*blocks: pa.Array) -> list[pa.Array]:
     columns = [whole_numbers(pd.Series(ids.to_pandas())) for ids in blocks]
     if all(column.dtype.kind == "i" for column in columns):
         return [pa.array(column, pa.int64()) for column in columns]
-    return [pa.array(texts(column)) for column in columns]
+    return [pa.array(as_texts(column)) for column in columns]

@@ -25,12 +25,12 @@ def sparse_tensor() -> Any:
     return SparseTensor
 
 
-def installed(backend: Backend) -> bool:
+def backend_installed(backend: Backend) -> bool:
     """Whether the backend can be used here."""
     return backend == "torch" or sparse_tensor() is not None
 
 
-def distinct(rows: Tensor) -> Tensor:
+def distinct_pairs(rows: Tensor) -> Tensor:
     """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
     size = int(rows.max()) + 1
     key: Tensor = torch.unique(rows[0].long() * size + rows[1])  # 32 bits would overflow
@@ -67,7 +67,7 @@ class Propagation(nn.Module):
         backend: Backend | None = None,
     ) -> None:
         super().__init__()
-        if backend is not None and not installed(backend):
+        if backend is not None and not backend_installed(backend):
             raise NaspError(
                 "torch-sparse is not installed: pip install --no-build-isolation -e '.[sparse]' "
                 "in the checkout, as the README says"
@@ -77,7 +77,7 @@ class Propagation(nn.Module):
         self.register_buffer("column", column[order], persistent=False)
         self.register_buffer("value", value[order], persistent=False)
         self.shape = shape
-        self.backend = backend or ("torch-sparse" if installed("torch-sparse") else "torch")
+        self.backend = backend or ("torch-sparse" if backend_installed("torch-sparse") else "torch")
         self._ready: tuple[torch.device, Any, Any] | None = None
 
     def forward(self, embeddings: Tensor) -> Tensor:

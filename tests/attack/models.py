@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from nasp.cnn.model_file import load_network
-from nasp.files.digest import digest, sealed
+from nasp.files.digest import digest, with_digest
 from nasp.rnn.model_file import load_model
 from sif import InteractionModel, InteractionSearch, search, train
 from tests.attack.harness import Case
@@ -54,10 +54,10 @@ def _models(
         yield Case(f"{name}, digest as it was", partial(load, path), "refused")
     rest = {key: value for key, value in body.items() if key != "digest"}
     for name, changed in body_of(rest, random, 60, WRONG):
-        torch.save(sealed(changed), path)
+        torch.save(with_digest(changed), path)
         yield Case(name, partial(load, path))
     for wrong in (True, "2", 2.0, 99, -1, None):
-        torch.save(sealed({**rest, "version": wrong}), path)
+        torch.save(with_digest({**rest, "version": wrong}), path)
         yield Case(f"version {wrong!r}", partial(load, path), "refused")
     for wrong in ([], 1, "x", torch.zeros(3), {}):
         torch.save(wrong, path)
@@ -163,7 +163,7 @@ def checkpoints(made: Made, folder: Path, random: Random) -> Iterator[Case]:
             yield Case(f"{file.name}: {name}", command, "either" if same else "refused")
         rest = {key: value for key, value in body.items() if key != "digest"}
         for name, changed in body_of(rest, random, 60 // len(files), WRONG):
-            torch.save(sealed(changed), file)
+            torch.save(with_digest(changed), file)
             yield Case(f"{file.name}: {name}", command)
         for wrong in ([], 1, "x", {}, torch.zeros(3)):
             torch.save(wrong, file)

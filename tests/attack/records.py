@@ -21,9 +21,9 @@ import nasp.data.cards
 from nasp.cli.package_files import resource
 from nasp.cnn.classify import blank
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from sif import compare, search
-from sif.data.fetch import load
+from sif.data.fetch import load_ratings
 from tests.attack.harness import Case
 from tests.attack.made import COMPARE, SIF, Made
 from tests.attack.media import claimed
@@ -48,10 +48,10 @@ def trials(made: Made, folder: Path, random: Random) -> Iterator[Case]:
             yield Case(f"{path.name}: {name}", command, "refused" if changed != body else "either")
         rest = {key: value for key, value in body.items() if key != "digest"}
         for name, changed in body_of(rest, random, 60, PLAIN):
-            path.write_text(json.dumps(sealed(changed)))
+            path.write_text(json.dumps(with_digest(changed)))
             yield Case(f"{path.name}, sealed: {name}", command)
         for wrong in (True, "1", 1.0, 99, -1, None):
-            path.write_text(json.dumps(sealed({**rest, "version": wrong})))
+            path.write_text(json.dumps(with_digest({**rest, "version": wrong})))
             yield Case(f"{path.name}: version {wrong!r}", command, "refused")
         for name, text in (("a list", "[]"), ("nothing", ""), ("deep lists", "[" * 100_000)):
             path.write_text(text)
@@ -117,8 +117,8 @@ def cards(made: Made, folder: Path, random: Random) -> Iterator[Case]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # away from the checkout's cards
         patch.setattr(nasp.data.cards, "resource", lambda relative: folder / relative)
-        ours = partial(load, "ours", data_dir=made.table.parent)
-        other = partial(load, "other", data_dir=made.table.parent)
+        ours = partial(load_ratings, "ours", data_dir=made.table.parent)
+        other = partial(load_ratings, "other", data_dir=made.table.parent)
         right = {**right, "file": {"path": "ratings.csv", "bytes": 10, "sha256": "0" * 64}}
         for name, changed in body_of({**right, "aliases": ["a"]}, random, 60, PLAIN):
             path.write_text(yaml.safe_dump(changed))
@@ -142,10 +142,10 @@ def served(made: Made, folder: Path, random: Random) -> Iterator[Case]:
     """Requests to the served models: an exception of MLflow's is a line with status 400."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, on type hints
-        from nasp.cnn.serving import Classifier
-        from sif.serving import Recommender
+        from nasp.cnn.serving import ServedClassifier
+        from sif.serving import ServedRecommender
 
-        classifier, recommender = Classifier(), Recommender()
+        classifier, recommender = ServedClassifier(), ServedRecommender()
     classifier.load_context(SimpleNamespace(artifacts={"model": str(made.network)}))
     recommender.load_context(SimpleNamespace(artifacts={"model": str(made.searched / "model.pt")}))
 

@@ -9,16 +9,16 @@ from benchmarks.surprise_rival import ALGORITHMS, train_library
 from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from sif.baselines.train import train_baseline
-from sif.data import Splits, Synthetic, split, synthetic
+from sif.data import Splits, Synthetic, split_ratings, synthetic
 from sif.data.evaluation import errors, predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.options import TrainOptions
 
 OPTIONS = TrainOptions(embedding_dim=2, batch_size=64)
 
 
 def splits() -> Splits:
-    return split(synthetic(Synthetic(users=60, items=40, ratings=1500), seed=0), seed=0)
+    return split_ratings(synthetic(Synthetic(users=60, items=40, ratings=1500), seed=0), seed=0)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -28,7 +28,7 @@ def test_ours_is_as_good_as_the_library(name: str) -> None:
     theirs = train_library(name, parts, OPTIONS, dim=2, epochs=(20, 80), seed=0)
     again = train_library(name, parts, OPTIONS, dim=2, epochs=(theirs.epochs,), seed=0)
     assert theirs == again
-    data = Data.of(parts.train, parts.valid)
+    data = SearchData.of(parts.train, parts.valid)
     generator = torch.Generator().manual_seed(0)
     model, _ = train_baseline(name, data, OPTIONS, epochs=60, generator=generator, run=RunContext())
     test = data.judge(parts.test)

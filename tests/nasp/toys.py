@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nasp.testing import ToyCNN, ToyRNN, ToySpace
 from sif.nn.space import InteractionSpace
-from sif.objectives import loss
+from sif.objectives import rating_loss
 from sif.options import TrainOptions
 
 
@@ -20,7 +20,7 @@ class ToyCF(InteractionSpace, ToySpace):
         super().__init__((7, 6, 4), options, generator)
 
     def loss(self, outputs: Any, batch: Any) -> Tensor:
-        return loss(outputs, batch[1], self.options)
+        return rating_loss(outputs, batch[1], self.options)
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         first = torch.tensor([0, 7, 13])

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from nasp.registry import class_and_options
 from nasp.runs.context import RunContext
 from nasp.search import STRATEGIES
@@ -25,7 +25,7 @@ from sif.comparison.methods import FIXED, METHODS, Fitted
 from sif.comparison.tuning import Watched, tune
 from sif.config import RatingOptions
 from sif.data import Synthetic, synthetic
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.options import SearchOptions
 from tests.killing import Killing
 
@@ -143,7 +143,7 @@ def test_resuming_measures_only_what_is_missing(
     path = tmp_path / "cells" / "synthetic mf dim=2 seed=1.json"
     body = json.loads(path.read_text())
     body["metrics"]["test/rmse"] = 123.0
-    path.write_text(json.dumps(sealed({k: v for k, v in body.items() if k != "digest"})))
+    path.write_text(json.dumps(with_digest({k: v for k, v in body.items() if k != "digest"})))
     with pytest.raises(NaspError, match="--resume"):
         compare(tmp_path)
     resumed = compare(tmp_path, resume="true")
@@ -255,7 +255,7 @@ def test_a_method_for_other_numbers_of_entities_is_told(tmp_path: Path) -> None:
 def test_a_method_that_diverges_costs_only_its_cells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def diverged(data: Data, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
+    def diverged(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
         raise NaspError("lower the learning rate")
 
     monkeypatch.setitem(METHODS, "mf", diverged)
@@ -268,7 +268,7 @@ def test_a_method_that_diverges_costs_only_its_cells(
 def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
     ratings = RatingOptions(synthetic=Synthetic(users=60, items=50, ratings=900))
     splits = ratings.load("synthetic", 1)
-    data = Data.of(splits.train, splits.valid)
+    data = SearchData.of(splits.train, splits.valid)
     options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=0.01)
 
     def best(learning_rate: float, weight_decay: float) -> float:
@@ -300,7 +300,7 @@ def test_a_strategys_own_options_are_tuned_and_others_ignore_them() -> None:
     assert list(ranges.of("darts")) == list(ranges.of("mf")) == ["weight_decay"]
     ratings = RatingOptions(synthetic=Synthetic(users=30, items=20, ratings=300))
     splits = ratings.load("synthetic", 1)
-    data = Data.of(splits.train, splits.valid)
+    data = SearchData.of(splits.train, splits.valid)
     shared = SearchOptions(
         **{"embedding_dim": 2, "epochs": 1, "warm_up": 0, "restarts": 1, "finalists": 1},
         **{"trials": 4, "train_epochs": 1, "strategy": {"name": "nasp", "eta": 0.5}},  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from sif.objectives import loss, penalty
+from sif.objectives import penalty, rating_loss
 from sif.options import OBJECTIVES, TrainOptions
 from sif.testing import ObjectiveContract
 
@@ -29,5 +29,5 @@ def test_the_penalty_is_weighted_and_added(
     options = TrainOptions(penalty=kind, weight_decay=0.1)
     assert float(penalty(looked_up, options)) == pytest.approx(expected)
     outputs = torch.tensor([1.0, 3.0]), looked_up
-    total = float(loss(outputs, torch.zeros(2), options))
+    total = float(rating_loss(outputs, torch.zeros(2), options))
     assert total == pytest.approx(5.0 + 0.1 * expected)

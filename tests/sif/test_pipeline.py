@@ -18,9 +18,9 @@ from nasp.samplers import SAMPLERS
 from nasp.samplers.tpe import RANGE
 from nasp.search import SearchResult, TrainingResult, run_search, train
 from nasp.strategies import ONE_SHOT
-from sif.data import Splits, Synthetic, split, synthetic
+from sif.data import Splits, Synthetic, split_ratings, synthetic
 from sif.data.evaluation import errors
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import operation_of
 from sif.options import SearchOptions, TrainOptions
@@ -31,11 +31,11 @@ SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3
 
 def planted(operation: str = "multiply", seed: int = 0, ratings: int = 3000) -> Splits:
     options = Synthetic(operation=operation, users=150, items=100, ratings=ratings, noise=0.3)
-    return split(synthetic(options, seed=seed), seed=seed)
+    return split_ratings(synthetic(options, seed=seed), seed=seed)
 
 
-def data_of(parts: Splits) -> Data:
-    return Data.of(parts.train, parts.valid)
+def data_of(parts: Splits) -> SearchData:
+    return SearchData.of(parts.train, parts.valid)
 
 
 class WatchedTask(RatingTask):
@@ -161,7 +161,7 @@ def test_offsets_are_deviations_from_one_start() -> None:
 def test_three_entities_are_searched_by_the_same_code() -> None:
     frame = synthetic(Synthetic(users=40, items=30, ratings=900), seed=0)
     frame.insert(2, "daytime", ["morning", "noon", "night"] * 300)
-    parts = split(frame, seed=0)
+    parts = split_ratings(frame, seed=0)
     task = RatingTask(data_of(parts), SMALL)
     model = task.model(run_search(task, 1, RunContext()))
     assert model.encoder.columns == ("user", "item", "daytime")
@@ -190,7 +190,7 @@ def planted_in_threes(seed: int, additive: bool) -> Splits:
     noise = 0.3 * random.standard_normal(6000)
     frame = pd.DataFrame(rows.T, columns=["user", "item", "context"])
     frame["rating"] = 3.5 + (signal - signal.mean()) / signal.std() + noise
-    return split(frame.drop_duplicates(["user", "item", "context"]), seed=seed)
+    return split_ratings(frame.drop_duplicates(["user", "item", "context"]), seed=seed)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from sif import InteractionModel, InteractionSearch
 from sif.data import Synthetic, synthetic
 from sif.options import SpaceOptions
-from sif.recommender import stand_alone
+from sif.recommender import build_network
 
 FAST = {"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3}
 
@@ -298,7 +298,7 @@ def test_what_no_training_writes_is_refused_by_name(
         ({"options": {}}, "options.embedding_dim is missing"),
         ({"genotype": "{}"}, "not a genotype"),
     ):
-        torch.save(sealed({**body, **change}), path)
+        torch.save(with_digest({**body, **change}), path)
         with pytest.raises(NaspError, match=message) as error:
             InteractionModel.load(path)
         assert str(path) in str(error.value)
@@ -362,7 +362,7 @@ def test_a_genotype_of_another_space_is_refused() -> None:
     options = SpaceOptions(embedding_dim=2)
     cnn = Genotype("cnn", {"normal": (("in", "skip"), ("in2", "skip"))})
     with pytest.raises(NaspError, match="'cnn'"):
-        stand_alone(cnn, (3, 3), options, torch.Generator())
+        build_network(cnn, (3, 3), options, torch.Generator())
     two = InteractionSearch(**FAST).fit(ratings()).genotype_
     with pytest.raises(NaspError, match="3 entities"):
-        stand_alone(two, (3, 3, 3), options, torch.Generator())
+        build_network(two, (3, 3, 3), options, torch.Generator())

@@ -6,7 +6,7 @@ from nasp.cnn.data.cifar import load_cifar
 from nasp.cnn.data.encoded import EncodedImages
 from nasp.cnn.data.find import find_images
 from nasp.cnn.data.imagenet import EncodedSet, open_imagenet
-from nasp.cnn.data.labelled import ImageSet, Labelled, split, subset
+from nasp.cnn.data.labelled import ImageSet, LabelledImages, random_subset, split_images
 from nasp.cnn.data.loader import Loader, evaluation_loader, statistics, training_loader
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "EncodedSet",
     "ImageBatch",
     "ImageSet",
-    "Labelled",
+    "LabelledImages",
     "Loader",
     "Normalise",
     "evaluation_batches",
@@ -24,9 +24,9 @@ __all__ = [
     "find_images",
     "load_cifar",
     "open_imagenet",
-    "split",
+    "random_subset",
+    "split_images",
     "statistics",
-    "subset",
     "training_batches",
     "training_loader",
 ]

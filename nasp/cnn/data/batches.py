@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nasp.cnn.data.augment import Augment, Draws, Normalise
-from nasp.cnn.data.labelled import Labelled
+from nasp.cnn.data.labelled import LabelledImages
 from nasp.errors import NaspError
 from nasp.training.parallel import own_share
 
@@ -15,7 +15,7 @@ ImageBatch = tuple[Tensor, Tensor]
 
 
 def training_batches(
-    labelled: Labelled,
+    labelled: LabelledImages,
     batch_size: int,
     generator: torch.Generator,
     augment: Augment,
@@ -55,7 +55,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    labelled: Labelled, batch_size: int, normalise: Normalise
+    labelled: LabelledImages, batch_size: int, normalise: Normalise
 ) -> Iterator[ImageBatch]:
     """All images once, in order, all in each process; the last batch may be smaller."""
     for positions in torch.split(torch.arange(len(labelled)), batch_size):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels, pixels
-from nasp.cnn.data.labelled import ImageSet, Labelled
+from nasp.cnn.data.labelled import ImageSet, LabelledImages
 from nasp.cnn.data.pickled import read_pickled
 from nasp.cnn.data.shards import Shards
 from nasp.errors import NaspError
@@ -69,7 +69,7 @@ def _from_parquet(folder: Path, classes: int | None) -> ImageSet:
     return ImageSet(_decoded(train, first.width), _decoded(test, first.width), names)
 
 
-def _decoded(encoded: EncodedImages, size: int) -> Labelled:
+def _decoded(encoded: EncodedImages, size: int) -> LabelledImages:
     images = torch.empty((len(encoded), 3, size, size), dtype=torch.uint8)
     for index in range(len(encoded)):
         image = encoded.image(index)
@@ -79,7 +79,7 @@ def _decoded(encoded: EncodedImages, size: int) -> Labelled:
                 f"image has {size} × {size}: give all images one size"
             )
         images[index] = pixels(image)
-    return Labelled(images, encoded.labels)
+    return LabelledImages(images, encoded.labels)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -125,11 +125,13 @@ def _from_batches(files: Iterator[tuple[str, bytes]], source: Path) -> ImageSet:
     train = [parts[name] for name in TRAIN]
     images = torch.cat([part.images for part in train])
     return ImageSet(
-        Labelled(images, torch.cat([part.labels for part in train])), parts[TEST], tuple(names)
+        LabelledImages(images, torch.cat([part.labels for part in train])),
+        parts[TEST],
+        tuple(names),
     )
 
 
-def _batch(content: dict[str, Any], place: str) -> Labelled:
+def _batch(content: dict[str, Any], place: str) -> LabelledImages:
     """The images of one file: rows of all red, then all green, then all blue pixels."""
     data, labels = content.get("data"), content.get("labels")
     if not isinstance(data, np.ndarray) or data.ndim != 2 or not isinstance(labels, list):
@@ -143,4 +145,4 @@ def _batch(content: dict[str, Any], place: str) -> Labelled:
             "download the archive again"
         )
     images = torch.from_numpy(data.reshape(-1, 3, size, size).copy())  # the bytes are read-only
-    return Labelled(images, torch.tensor(labels))
+    return LabelledImages(images, torch.tensor(labels))

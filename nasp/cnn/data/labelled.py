@@ -9,7 +9,7 @@ from nasp.errors import NaspError
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImages:
     """Images and their classes, on one device.
 
     Attributes:
@@ -23,13 +23,13 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, indices: Tensor) -> "Labelled":
+    def __getitem__(self, indices: Tensor) -> "LabelledImages":
         """The images at these positions, int64 `(some,)`."""
-        return Labelled(self.images[indices], self.labels[indices])
+        return LabelledImages(self.images[indices], self.labels[indices])
 
-    def to(self, device: torch.device) -> "Labelled":
+    def to(self, device: torch.device) -> "LabelledImages":
         """The same on another device."""
-        return Labelled(self.images.to(device), self.labels.to(device))
+        return LabelledImages(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class ImageSet:
         classes: Name of each class.
     """
 
-    train: Labelled
-    test: Labelled
+    train: LabelledImages
+    test: LabelledImages
     classes: tuple[str, ...]
 
 
-def split(
-    labelled: Labelled, fraction: float, generator: torch.Generator
-) -> tuple[Labelled, Labelled]:
+def split_images(
+    labelled: LabelledImages, fraction: float, generator: torch.Generator
+) -> tuple[LabelledImages, LabelledImages]:
     """Split images at random.
 
     Args:
@@ -73,7 +73,9 @@ def split(
     return labelled[order[:count]], labelled[order[count:]]
 
 
-def subset(labelled: Labelled, count: int, generator: torch.Generator) -> Labelled:
+def random_subset(
+    labelled: LabelledImages, count: int, generator: torch.Generator
+) -> LabelledImages:
     """Return `count` different images, drawn at random.
 
     Raises:

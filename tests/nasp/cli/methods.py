@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nasp.cli.option_checks import above_zero
+from nasp.cli.option_checks import check_positive
 from nasp.registry import NoOptions
 
 
@@ -39,7 +39,7 @@ class SteepOptions:
     part: Part = Part()
 
     def __post_init__(self) -> None:
-        above_zero(self, "rate")
+        check_positive(self, "rate")
 
 
 class Steep:

@@ -14,7 +14,7 @@ import torch
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from nasp.cnn.classify import Classify, blank
+from nasp.cnn.classify import ImageClassifier, blank
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.errors import NaspError
@@ -44,7 +44,9 @@ def test_the_class_is_the_networks_largest_logit(path):
     with torch.no_grad():
         images = torch.from_numpy(arrays.transpose(0, 3, 1, 2).copy())
         numbers = model.network(model.normalise(images))[0].argmax(1).tolist()
-    assert Classify.load(path)([text(array) for array in arrays]) == [NAMES[n] for n in numbers]
+    assert ImageClassifier.load(path)([text(array) for array in arrays]) == [
+        NAMES[n] for n in numbers
+    ]
     assert len(set(numbers)) > 1
 
 
@@ -53,14 +55,14 @@ def test_the_class_is_the_networks_largest_logit(path):
 )
 def test_a_broken_image_is_named(broken, path):
     with pytest.raises(NaspError, match="image 2 is not base64 of a JPEG or PNG") as caught:
-        Classify.load(path)([text(random_images(1)[0]), broken])
+        ImageClassifier.load(path)([text(random_images(1)[0]), broken])
     assert "\n" not in str(caught.value)
 
 
 def test_a_cut_off_image_is_named(path):
     whole = image_bytes(random_images(1, 64)[0])
     with pytest.raises(NaspError, match="image 1 is not base64"):
-        Classify.load(path)([base64.b64encode(whole[: len(whole) // 2]).decode()])
+        ImageClassifier.load(path)([base64.b64encode(whole[: len(whole) // 2]).decode()])
 
 
 @pytest.mark.parametrize("side", [8200, 13_000, 40_000])
@@ -72,15 +74,15 @@ def test_a_small_file_of_many_pixels_takes_no_memory(side, path):
     data = header.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head))
     claimed = base64.b64encode(data + header.getvalue()[33:]).decode()
     with pytest.raises(NaspError, match=r"^image 2 (has .* at most 64 million|is far too large)"):
-        Classify.load(path)([text(random_images(1)[0]), claimed])
+        ImageClassifier.load(path)([text(random_images(1)[0]), claimed])
 
 
 def test_served_mistakes_are_one_line_that_a_server_answers_with(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow's own, on type hints
-        from nasp.cnn.serving import Classifier
+        from nasp.cnn.serving import ServedClassifier
 
-        served = Classifier()
+        served = ServedClassifier()
     served.load_context(SimpleNamespace(artifacts={"model": path}))
     assert served.predict(None, pd.DataFrame({"image": [blank(8)]})).shape == (1,)
     for table, message in (
@@ -93,7 +95,7 @@ def test_served_mistakes_are_one_line_that_a_server_answers_with(path):
 
 
 def test_other_sizes_and_modes_are_seen_in_the_centre(path):
-    classify = Classify.load(path)
+    classify = ImageClassifier.load(path)
     plain = [np.full(shape, 200, np.uint8) for shape in ((30, 17), (8, 8, 3), (8, 8, 4), (3, 5))]
     plain[2][..., 3] = 255
     assert len(set(classify([text(array) for array in plain]))) == 1
@@ -104,8 +106,8 @@ def test_other_sizes_and_modes_are_seen_in_the_centre(path):
 
 
 def test_no_image_has_no_class(path):
-    assert Classify.load(path)([]) == []
+    assert ImageClassifier.load(path)([]) == []
 
 
 def test_the_example_is_an_image_of_the_size(path):
-    assert Classify.load(path)([blank(8)]) == Classify.load(path)([blank(80)])
+    assert ImageClassifier.load(path)([blank(8)]) == ImageClassifier.load(path)([blank(80)])

@@ -18,7 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from nasp import cnn_eval, cnn_search, cnn_train
 from nasp.cnn import report, tasks
-from nasp.cnn.classify import Classify
+from nasp.cnn.classify import ImageClassifier
 from nasp.cnn.commands import evaluate
 from nasp.cnn.config import EvalConfig
 from nasp.cnn.data import load_cifar
@@ -317,7 +317,7 @@ def test_a_tracked_training_is_served(trained: Path, photos: Path) -> None:
     images = load_cifar(photos).test.images[:5].permute(0, 2, 3, 1).numpy()
     texts = [base64.b64encode(image_bytes(image)).decode() for image in images]
     names = loaded.predict(pd.DataFrame({"image": texts})).tolist()
-    assert names == Classify.load(trained / "model.pt")(texts)
+    assert names == ImageClassifier.load(trained / "model.pt")(texts)
 
 
 def test_a_logged_model_brings_its_code(trained: Path, tmp_path: Path) -> None:

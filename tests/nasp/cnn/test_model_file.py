@@ -7,7 +7,7 @@ from nasp.cnn.data import Normalise
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from nasp.runs.checkpoint import Checkpoint
 from tests.nasp.cnn.cells import SMALL
 
@@ -95,7 +95,7 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
         ("state", {"classifier.weight": weight}, "is missing in the network's state"),
         ("more", 1, "more is unknown here"),
     ):
-        torch.save(sealed({**body, key: value}), path)
+        torch.save(with_digest({**body, key: value}), path)
         refused(message)
     path.unlink()
     refused("No such file")

@@ -11,9 +11,9 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from nasp.cnn import draw, report
-from nasp.cnn.data import Labelled
+from nasp.cnn.data import LabelledImages
 from nasp.cnn.genotype import darts_text, to_darts
-from nasp.cnn.images import InMemory
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.network import Network
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import decisions_of
@@ -41,9 +41,9 @@ def history(epochs: int) -> list[Metrics]:
 def task(space: str = "darts") -> ImageTask:
     """A search on images that nobody looks at."""
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-    half = Labelled(images, torch.arange(4) % 2)
+    half = LabelledImages(images, torch.arange(4) % 2)
     return ImageTask(
-        InMemory(half, half, None, ("a", "b"), 2, 0), SearchOptions(space=space, channels=4)
+        ImagesInMemory(half, half, None, ("a", "b"), 2, 0), SearchOptions(space=space, channels=4)
     )
 
 
@@ -127,10 +127,10 @@ def said(shown: Report, result: dict[str, Any]) -> str:
 @pytest.mark.parametrize("held_out", [False, True])
 def test_a_training_shows_a_row_for_each_split(held_out: bool) -> None:
     images = torch.randint(256, (12, 3, 8, 8), generator=torch.Generator().manual_seed(1))
-    data = Labelled(images.to(torch.uint8), torch.arange(12) % 3)
+    data = LabelledImages(images.to(torch.uint8), torch.arange(12) % 3)
     part, rest = torch.arange(8), torch.arange(8, 12)
     held = data[rest] if held_out else None
-    split = InMemory(data[part], held, data[rest], ("a", "b", "c"), 4, 0)
+    split = ImagesInMemory(data[part], held, data[rest], ("a", "b", "c"), 4, 0)
     options = TrainOptions(channels=4, layers=3, epochs=1, batch_size=4)
     training = ImageTask(split, options)
     found = train(training, "train", DARTS_V2, 1, RunContext())

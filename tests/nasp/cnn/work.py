@@ -17,9 +17,9 @@ from torch import Tensor
 from nasp import atomic_io as files
 from nasp import cnn_search, cnn_train
 from nasp.cnn import report
-from nasp.cnn.data import Labelled
+from nasp.cnn.data import LabelledImages
 from nasp.cnn.evaluation import evaluate
-from nasp.cnn.images import InMemory
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import TrainOptions
 from nasp.cnn.space import CNNSpace
 from nasp.cnn.tasks import ImageTask
@@ -112,12 +112,12 @@ def trained(batch_size: int = 8) -> Results:
     """Two epochs of a network with an auxiliary head; drop-path begins in the second."""
     random = seeded()
     images = torch.randint(256, (24, 3, 8, 8), generator=random, dtype=torch.uint8)
-    data = Labelled(images, torch.arange(24) % 3)
+    data = LabelledImages(images, torch.arange(24) % 3)
     part = torch.arange(16), torch.arange(16, 24)
     options = TrainOptions(
         channels=4, layers=3, epochs=2, batch_size=batch_size, cutout=2, drop_path_prob=0.4
     )
-    split = InMemory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
+    split = ImagesInMemory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
     task = ImageTask(split, options)
     (found,) = task.train("train", DARTS_V2, 1, RunContext())
     network, history = task.restored(found), found.history

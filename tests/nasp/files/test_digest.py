@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from nasp.files.digest import digest, is_whole, sealed
+from nasp.files.digest import digest, digest_matches, with_digest
 
 
 def test_it_does_not_depend_on_order_strides_or_lists() -> None:
@@ -29,12 +29,12 @@ def test_every_difference_changes_it() -> None:
 
 
 def test_a_sealed_body_is_whole_until_it_is_changed() -> None:
-    body = sealed({"a": 1, "b": [torch.ones(2)]})
-    assert is_whole(body)
-    assert not is_whole({**body, "a": 2})
-    assert not is_whole({**body, "c": 2})
-    assert not is_whole({"a": 1})
-    assert is_whole({"a": 1}, required=False)
+    body = with_digest({"a": 1, "b": [torch.ones(2)]})
+    assert digest_matches(body)
+    assert not digest_matches({**body, "a": 2})
+    assert not digest_matches({**body, "c": 2})
+    assert not digest_matches({"a": 1})
+    assert digest_matches({"a": 1}, required=False)
 
 
 def test_what_no_file_holds_is_refused() -> None:

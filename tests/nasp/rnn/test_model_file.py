@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from nasp.rnn.data import Vocabulary
 from nasp.rnn.model_file import load_model, save_model
 from nasp.rnn.network import LanguageModel
@@ -63,7 +63,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         ("state", [], "state must be a mapping"),
         ("genotype", {}, "genotype must be text"),
     ):
-        torch.save(sealed(body | {key: value}), path)
+        torch.save(with_digest(body | {key: value}), path)
         with pytest.raises(NaspError, match=message) as error:
             load_model(path)
         assert str(path) in str(error.value)

@@ -19,7 +19,7 @@ from nasp.rnn.data import TextBatch
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.space import RNNSpace
-from nasp.rnn.words import Decoded, loss
+from nasp.rnn.words import LanguageModelOutput, language_model_loss
 from nasp.search.one_shot import loss_of
 from nasp.strategies import ONE_SHOT
 from nasp.training.optimization import WeightStep, frozen
@@ -42,7 +42,7 @@ def made(
 
 
 def lossy(space: RNNSpace, batch: TextBatch, relaxation: Relaxation) -> Tensor:
-    return loss(space(batch, relaxation), batch, 0.3, 0.2)
+    return language_model_loss(space(batch, relaxation), batch, 0.3, 0.2)
 
 
 def by_hand(space: RNNSpace, batch: TextBatch, weights: dict[str, Tensor]) -> Tensor:
@@ -130,11 +130,12 @@ def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
             halves = [space.cell.maps[node - 1].chunk(2, 1) for node in nodes]
             own.copy_(torch.cat([*(gate for gate, _ in halves), *(z for _, z in halves)], 1))
     torch.testing.assert_close(
-        lossy(space, batch, Relaxation.one_path(projection)), loss(alone(batch), batch, 0.3, 0.2)
+        lossy(space, batch, Relaxation.one_path(projection)),
+        language_model_loss(alone(batch), batch, 0.3, 0.2),
     )
     normed, _, _ = made(5)
     other = lossy(normed, batch, Relaxation.one_path(projection))
-    assert not torch.isclose(other, loss(alone(batch), batch, 0.3, 0.2))
+    assert not torch.isclose(other, language_model_loss(alone(batch), batch, 0.3, 0.2))
 
 
 def several(space: RNNSpace, seed: int) -> Relaxation:
@@ -324,8 +325,8 @@ def test_none_has_a_weight_and_computes_nothing() -> None:
         torch.testing.assert_close(mine, other, rtol=1e-7, atol=1e-10)
 
 
-def plain(outputs: Decoded, batch: TextBatch) -> Tensor:
-    return loss(outputs, batch, 0.0, 0.0)
+def plain(outputs: LanguageModelOutput, batch: TextBatch) -> Tensor:
+    return language_model_loss(outputs, batch, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", ONE_SHOT)

@@ -12,7 +12,7 @@ from nasp.rnn.data.streams import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 from nasp.rnn.evaluation import evaluate
 from nasp.rnn.network import LanguageModel
-from nasp.rnn.words import TiedWords, loss
+from nasp.rnn.words import TiedWords, language_model_loss
 from nasp.rnn.zoo import ZOO
 from tests.nasp.rnn.made import made_batch
 
@@ -56,13 +56,13 @@ def test_regularisers_belong_to_training_batches_alone() -> None:
     plain = TextBatch(text, text, state, Reader(state))
     regularised = TextBatch(text, text, state, Reader(state), regularised=True)
     # All words are alike, so the cross-entropy is log 5; mean squares are 15/4 and 5/2.
-    assert float(loss(words.decode(outputs), plain, 0.1, 0.01).detach()) == pytest.approx(
-        math.log(5)
-    )
+    assert float(
+        language_model_loss(words.decode(outputs), plain, 0.1, 0.01).detach()
+    ) == pytest.approx(math.log(5))
     expected = math.log(5) + 0.1 * 15 / 4 + 0.01 * 5 / 2
-    assert float(loss(words.decode(outputs), regularised, 0.1, 0.01).detach()) == pytest.approx(
-        expected
-    )
+    assert float(
+        language_model_loss(words.decode(outputs), regularised, 0.1, 0.01).detach()
+    ) == pytest.approx(expected)
 
 
 def test_judging_in_one_column_is_exact_and_covers_all_words() -> None:

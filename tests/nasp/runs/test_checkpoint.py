@@ -9,7 +9,7 @@ import torch
 
 from nasp import atomic_io as files
 from nasp.errors import NaspError
-from nasp.files.digest import sealed
+from nasp.files.digest import with_digest
 from nasp.runs import checkpoint as module
 from nasp.runs.checkpoint import Checkpoint
 
@@ -126,7 +126,7 @@ def test_no_pickled_code_runs(tmp_path: Path) -> None:
 def test_a_checkpoint_of_an_earlier_version_is_refused_by_its_version(
     version: int, tmp_path: Path
 ) -> None:
-    whole = sealed({"version": version, "config": {"a": "1"}, "section": "s", "state": {}})
+    whole = with_digest({"version": version, "config": {"a": "1"}, "section": "s", "state": {}})
     torch.save(whole, tmp_path / "s.pt")
     with pytest.raises(NaspError, match=f"checkpoint version {version}, this program reads 3"):
         Checkpoint(tmp_path, {"b": 2}, resume=True)

@@ -15,7 +15,7 @@ from nasp.samplers.exhaustive import Exhaustive
 from nasp.samplers.reinforce import Reinforce, log_probability_of_set
 from nasp.samplers.tpe import TPE
 from nasp.testing import SamplerContract
-from nasp.testing.samplers import tried
+from nasp.testing.samplers import ask_and_tell
 
 
 class TestSamplers(SamplerContract):
@@ -49,7 +49,7 @@ def found_best(name: str, seed: int) -> bool:
         )
         return edges + sum(len(set(target[d.name]) - pairs[d.name]) for d in DECISIONS)
 
-    trials = tried(SAMPLERS[name](DECISIONS, seeded(seed)), score, TRIALS)
+    trials = ask_and_tell(SAMPLERS[name](DECISIONS, seeded(seed)), score, TRIALS)
     return min(trial.score for trial in trials) == 0
 
 
@@ -70,7 +70,9 @@ def test_it_learns_the_continuous_architecture(name: str) -> None:
 
     first, last = 0.0, 0.0
     for seed in range(4):
-        scores = [t.score for t in tried(SAMPLERS[name](decisions, seeded(seed), 4), score, 80)]
+        scores = [
+            t.score for t in ask_and_tell(SAMPLERS[name](decisions, seeded(seed), 4), score, 80)
+        ]
         first, last = first + sum(scores[:8]), last + sum(scores[-8:])
     assert last < 0.8 * first
 
@@ -166,7 +168,7 @@ def test_reinforce_steps_along_the_gradient_of_the_expected_score() -> None:
 
 def test_children_of_evolution_differ_by_one_mutation() -> None:
     sampler = SAMPLERS["evolution"](DECISIONS, seeded(0), 3)
-    members = tried(sampler, lambda trial: float(-trial.number), 60)
+    members = ask_and_tell(sampler, lambda trial: float(-trial.number), 60)
     for position, child in enumerate(members[8:], start=8):
         differences = []
         for parent in members[position - 8 : position]:  # the oldest have died
@@ -184,7 +186,7 @@ def test_who_learns_comes_to_avoid_failures(name: str) -> None:
     def score(trial: Trial) -> float | None:
         return None if trial.choices["one"][0][1] in "xyz" else 1.0
 
-    runs = [tried(SAMPLERS[name](decisions, seeded(1), 2), score, 60) for _ in range(2)]
+    runs = [ask_and_tell(SAMPLERS[name](decisions, seeded(1), 2), score, 60) for _ in range(2)]
     assert runs[0] == runs[1]
     failed = [trial.state == "failed" for trial in runs[0]]
     assert 0 < sum(failed) < 60
@@ -209,7 +211,7 @@ def test_a_population_of_two_has_children_from_the_third_trial_on() -> None:
     def members(population: int) -> list[Trial]:
         options = SAMPLERS["evolution"].Options(population=population)
         sampler = SAMPLERS["evolution"](DECISIONS, seeded(0), 0, options)
-        return tried(sampler, lambda trial: float(trial.number), 5)
+        return ask_and_tell(sampler, lambda trial: float(trial.number), 5)
 
     small, large = members(2), members(5)
     assert [t.choices for t in small[:2]] == [t.choices for t in large[:2]]
@@ -222,6 +224,6 @@ def test_a_population_of_two_has_children_from_the_third_trial_on() -> None:
 
 def test_tpe_is_silent_and_leaves_the_log_level(capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
-    tried(TPE(DECISIONS, seeded(0), 2), lambda trial: float(trial.number), 12)
+    ask_and_tell(TPE(DECISIONS, seeded(0), 2), lambda trial: float(trial.number), 12)
     assert optuna.logging.get_verbosity() == before
     assert capfd.readouterr() == ("", "")

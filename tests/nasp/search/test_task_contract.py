@@ -5,16 +5,16 @@ import dataclasses
 import pytest
 import torch
 
-from nasp.cnn.data import Labelled
-from nasp.cnn.images import InMemory
+from nasp.cnn.data import LabelledImages
+from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions as CNNOptions
 from nasp.cnn.tasks import ImageTask
 from nasp.rnn.options import SearchOptions as RNNOptions
 from nasp.rnn.tasks import TextTask
 from nasp.search import SearchOptions, Task
 from nasp.testing import TaskContract, ToyCNN, ToyOptions, ToyTask
-from sif.data import Synthetic, split, synthetic
-from sif.data.search_data import Data
+from sif.data import Synthetic, split_ratings, synthetic
+from sif.data.search_data import SearchData
 from sif.options import SearchOptions as RatingOptions
 from sif.tasks import RatingTask
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
@@ -33,10 +33,10 @@ class TestImageTask(TaskContract):
     def task(self) -> Task:
         generator = torch.Generator().manual_seed(0)
         images = torch.randint(256, (24, 3, 8, 8), generator=generator).to(torch.uint8)
-        data = Labelled(images, torch.arange(24) % 3)
+        data = LabelledImages(images, torch.arange(24) % 3)
         halves = data[torch.arange(16)], data[torch.arange(16, 24)]
         options = CNNOptions(channels=4, layers=3, batch_size=8, **SHORT)
-        return ImageTask(InMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
+        return ImageTask(ImagesInMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
 
 
 class TestTextTask(TaskContract):
@@ -52,9 +52,9 @@ class TestTextTask(TaskContract):
 class TestRatingTask(TaskContract):
     @pytest.fixture
     def task(self) -> Task:
-        parts = split(synthetic(Synthetic(users=40, items=30, ratings=900), seed=0), seed=0)
+        parts = split_ratings(synthetic(Synthetic(users=40, items=30, ratings=900), seed=0), seed=0)
         options = RatingOptions(embedding_dim=2, batch_size=64, **SHORT)
-        return RatingTask(Data.of(parts.train, parts.valid), options)
+        return RatingTask(SearchData.of(parts.train, parts.valid), options)
 
 
 def test_all_searches_share_their_options() -> None:

@@ -170,7 +170,7 @@ def test_a_file_is_written_once_and_read_as_it_was(tmp_path: Path) -> None:
 def test_a_file_that_is_not_as_it_was_written_is_refused(
     change: dict | None, message: str, tmp_path: Path
 ) -> None:
-    from nasp.files.digest import KEY, sealed
+    from nasp.files.digest import KEY, with_digest
 
     TrialStore(tmp_path, {}).put(Trial(0, {"node": (("a", "x"),)}).completed(1.0))
     path = tmp_path / "trial-1.json"
@@ -181,7 +181,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(
         path.write_text(json.dumps({**body, **change}))
     else:
         del body[KEY]
-        path.write_text(json.dumps(sealed({**body, **change})))
+        path.write_text(json.dumps(with_digest({**body, **change})))
     with pytest.raises(NaspError, match=message):
         TrialStore(tmp_path, {}).get("trial 1")
 

@@ -12,7 +12,7 @@ from nasp.errors import NaspError
 from nasp.search.one_shot import loss_of
 from nasp.strategies import ONE_SHOT, Strategy
 from nasp.testing import StrategyContract, ToyTask
-from nasp.testing.strategies import Absence, Killed, searched, strategy_of, without_times
+from nasp.testing.strategies import Absence, Killed, make_strategy, run_toy_search, without_times
 from tests.nasp.toys import TOYS
 
 
@@ -38,24 +38,24 @@ def test_sampled_probes_resume_as_uninterrupted(kind: str, tmp_path: Path) -> No
     sampled = {"name": "nasp", "learning_rate": 0.01, "probe_fraction": 0.4}
     path = tmp_path / "checkpoint"
     with pytest.raises(Killed):
-        searched(sampled, TOYS[kind], path=path, stop=3)
-    resumed, whole = (searched(sampled, TOYS[kind], path=p) for p in (path, None))
+        run_toy_search(sampled, TOYS[kind], path=path, stop=3)
+    resumed, whole = (run_toy_search(sampled, TOYS[kind], path=p) for p in (path, None))
     assert resumed.best == whole.best
     assert without_times(resumed) == without_times(whole)
-    everything = searched({"name": "nasp", "learning_rate": 0.01}, TOYS[kind])
+    everything = run_toy_search({"name": "nasp", "learning_rate": 0.01}, TOYS[kind])
     assert without_times(whole) != without_times(everything)
 
 
 @pytest.mark.parametrize("name", ONE_SHOT)
 def test_a_starts_as_in_the_authors_code(name: str) -> None:
-    strategy, _ = strategy_of(name, TOYS["rnn"])
+    strategy, _ = make_strategy(name, TOYS["rnn"])
     a = torch.cat([v.detach().flatten() for v in strategy.scores().values()])
     if "darts" in name:
         assert 0 < a.abs().max() < 5e-3
         assert abs(float(a.mean())) < 1e-3
     else:
         assert (a == 0.5).all()
-    kept = {str(strategy_of(name, TOYS["cnn"], seed)[0].genotype()) for seed in range(8)}
+    kept = {str(make_strategy(name, TOYS["cnn"], seed)[0].genotype()) for seed in range(8)}
     assert len(kept) > 4  # equal values are told apart at random, not by position
 
 
@@ -66,7 +66,7 @@ def test_a_genotype_that_keeps_absence_is_refused() -> None:
 
 
 def test_nasp_keeps_a_in_the_unit_interval() -> None:
-    strategy, task = strategy_of({"name": "nasp", "learning_rate": 0.4}, TOYS["cf"])
+    strategy, task = make_strategy({"name": "nasp", "learning_rate": 0.4}, TOYS["cf"])
     for _ in range(8):
         stepped(strategy, task, 1)
         (a,) = strategy.scores().values()
@@ -77,7 +77,7 @@ def test_nasp_keeps_a_in_the_unit_interval() -> None:
 def test_eta_prefers_operations_of_few_parameters() -> None:
     def weight_of_convolutions(eta: float) -> float:
         options = {"name": "nasp", "learning_rate": 0.02, "eta": eta}
-        strategy, task = strategy_of(options, TOYS["cnn"], 3)
+        strategy, task = make_strategy(options, TOYS["cnn"], 3)
         stepped(strategy, task, 40)
         return sum(float(a[:, 1].sum().detach()) for a in strategy.scores().values())
 

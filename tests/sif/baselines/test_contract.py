@@ -9,7 +9,7 @@ from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from sif.baselines import BASELINES, baselines_of
 from sif.baselines.train import train_baseline
-from sif.testing import OPTIONS, BaselineContract, made, small_data
+from sif.testing import OPTIONS, BaselineContract, make_baseline, small_data
 
 CASES = [(name, n) for n in (2, 3) for name in baselines_of(n)]
 
@@ -50,7 +50,7 @@ def test_a_baseline_is_trained_by_its_name(name: str, entities: int) -> None:
         assert len(outcome.history) == epochs
         return model.rate(small_data(entities).valid.rows)[0]
 
-    start = made(BASELINES[name], entities).rate(small_data(entities).valid.rows)[0]
+    start = make_baseline(BASELINES[name], entities).rate(small_data(entities).valid.rows)[0]
     assert not torch.equal(trained(1), start)
     assert torch.equal(trained(1), trained(1))
 

@@ -13,7 +13,7 @@ from sif.data import binary, text
 from sif.data.check import Check
 from sif.data.columns import Columns
 from sif.data.table import read_table
-from sif.data.vocabulary import Vocabulary
+from sif.data.vocabulary import IdNumbering
 
 ROWS = [f"{u},{i},{1 + (u + i) % 5},{1000 - i}" for u in range(30) for i in range(9)]
 CSV = "\n".join(["user,item,rating,timestamp", *ROWS]) + "\n"
@@ -102,7 +102,7 @@ IDS = st.lists(st.sampled_from([0.0, 1.0, 2.0, 0.5, 7.0]), min_size=1, max_size=
 @given(IDS, st.integers(1, 20))
 def test_cuts_do_not_matter_to_a_vocabulary(ids: list[float], size: int) -> None:
     column = pd.Series(ids)
-    whole, cut = (Vocabulary("t.csv, column user", text=False) for _ in range(2))
+    whole, cut = (IdNumbering("t.csv, column user", text=False) for _ in range(2))
     whole.append(column)
     for start in range(0, len(ids), size):
         cut.append(column[start : start + size])

@@ -12,7 +12,7 @@ from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
 from sif.data.encoded import Ratings, Scale
 from sif.data.evaluation import errors, predict
-from sif.data.search_data import Data
+from sif.data.search_data import SearchData
 
 TRAIN = pd.DataFrame({"user": [7, 7, 9, 9], "item": list("abab"), "rating": [1.0, 2.0, 3.0, 6.0]})
 TEST = pd.DataFrame({"user": [9, 5, 7], "item": ["b", "a", "z"], "rating": [4.0, 3.0, 5.0]})
@@ -116,7 +116,9 @@ def test_no_validation_rating_of_known_ids_is_told_with_its_cause() -> None:
     rows = [(u, u % 7, 1.0 + u % 5, u * 1.37) for u in range(40)]
     frame = pd.DataFrame(rows, columns=["user", "item", "rating", "price"])
     with pytest.raises(NaspError, match="20 of 20 have a user that no training rating has"):
-        Data.of(frame[["user", "item", "rating"]][:20], frame[["user", "item", "rating"]][20:])
+        SearchData.of(
+            frame[["user", "item", "rating"]][:20], frame[["user", "item", "rating"]][20:]
+        )
     frame["user"] = frame["user"] % 5
     with pytest.raises(NaspError, match=r"20 of 20 have a price .* whose values do not repeat"):
-        Data.of(frame[:20], frame[20:])
+        SearchData.of(frame[:20], frame[20:])

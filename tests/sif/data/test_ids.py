@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from nasp.errors import NaspError
-from sif.data import Table, check_frame, check_known, find_ids, read_table, same_types
-from sif.data.vocabulary import Vocabulary
+from sif.data import Table, align_id_types, check_frame, find_ids, read_table, report_unknown_ids
+from sif.data.vocabulary import IdNumbering
 
 LATE = pd.Timestamp("2020-01-01")
 UUIDS = [uuid.UUID(int=i) for i in range(3)]
@@ -103,18 +103,18 @@ def test_unknown_ids_are_told() -> None:
     known = pd.Index(["u1", "u2"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_known(np.array([0, 1]), ["u1", "u2"], known, "users")
+        report_unknown_ids(np.array([0, 1]), ["u1", "u2"], known, "users")
     with pytest.warns(UserWarning, match="users: 1 of 3 ids are not known, guest for example"):
-        check_known(np.array([0, -1, 1]), ["u1", "guest", "u2"], known, "users")
+        report_unknown_ids(np.array([0, -1, 1]), ["u1", "guest", "u2"], known, "users")
     with pytest.raises(NaspError, match=r"users: no id is known, 7 for example.*u1 for example"):
-        check_known(np.array([-1, -1]), [7, 8], known, "users")
+        report_unknown_ids(np.array([-1, -1]), [7, 8], known, "users")
 
 
 def test_tables_of_one_run_have_ids_of_one_type(tmp_path: Path) -> None:
     train = written(tmp_path, [str(n) for n in range(8, 12)])
     test = written(tmp_path, ["9", "guest", "10"], "b.csv")
     before = train.frame()
-    ours, theirs = same_types(train, test)
+    ours, theirs = align_id_types(train, test)
     assert ours.ids[0].tolist() == ["10", "11", "8", "9"]
     assert ours.frame()["user"].tolist() == before["user"].astype("str").tolist()
     assert ours.frame()["item"].tolist() == before["item"].tolist()
@@ -123,7 +123,7 @@ def test_tables_of_one_run_have_ids_of_one_type(tmp_path: Path) -> None:
 
 
 def test_types_that_change_from_block_to_block() -> None:
-    vocabulary = Vocabulary("t, column user", text=False)
+    vocabulary = IdNumbering("t, column user", text=False)
     for block in (np.array([7, 8], np.int32), np.array([8.0, 9.0]), ["x", "7"]):
         vocabulary.append(pd.Series(block))
     ids, codes = vocabulary.finish()

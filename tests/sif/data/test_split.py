@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis import given as hypothesis_given
+from hypothesis import given_splits as hypothesis_given
 from hypothesis import strategies as st
 
 from nasp.errors import NaspError
-from sif.data.split import Splits, given, split
+from sif.data.split import Splits, given_splits, split_ratings
 from sif.data.store import Table
 
 
@@ -27,33 +27,33 @@ def keys(splits: Splits) -> list[set[tuple[int, int]]]:
 @hypothesis_given(st.integers(0, 2**32), st.sampled_from(["random", "time"]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 def test_a_split_is_a_partition(frame: pd.DataFrame, seed: int, by: str) -> None:
-    splits = split(frame, by=by, seed=seed)  # type: ignore[arg-type]
+    splits = split_ratings(frame, by=by, seed=seed)  # type: ignore[arg-type]
     assert [len(part) for part in parts(splits)] == [20, 10, 10]
     whole = pd.concat(parts(splits)).sort_values(["user", "item"], ignore_index=True)
     pd.testing.assert_frame_equal(whole, frame)
 
 
 def test_a_seed_fixes_a_split_and_nothing_else_does(frame: pd.DataFrame) -> None:
-    first = split(frame, seed=3)
+    first = split_ratings(frame, seed=3)
     np.random.seed(1)
     expected = np.random.random()
     np.random.seed(1)
-    again = split(frame, seed=3)
+    again = split_ratings(frame, seed=3)
     for one, two in zip(parts(first), parts(again), strict=True):
         pd.testing.assert_frame_equal(one, two)
     assert np.random.random() == expected
-    assert keys(first) != keys(split(frame, seed=4))
+    assert keys(first) != keys(split_ratings(frame, seed=4))
 
 
 def test_time_splits_old_from_new(frame: pd.DataFrame) -> None:
-    train, valid, test = parts(split(frame, by="time", seed=0))
+    train, valid, test = parts(split_ratings(frame, by="time", seed=0))
     assert train["timestamp"].max() < valid["timestamp"].min()
     assert valid["timestamp"].max() < test["timestamp"].min()
 
 
 def test_equal_times_keep_the_order_of_rows(frame: pd.DataFrame) -> None:
     tied = frame.assign(timestamp=[1] * 30 + [0] * 10)
-    train = split(tied, by="time", seed=0).train.frame()
+    train = split_ratings(tied, by="time", seed=0).train.frame()
     pd.testing.assert_frame_equal(train[:10], tied[30:].reset_index(drop=True))
     pd.testing.assert_frame_equal(train[10:].reset_index(drop=True), tied[:10])
 
@@ -64,22 +64,22 @@ def test_equal_times_keep_the_order_of_rows(frame: pd.DataFrame) -> None:
 )
 def test_bad_fractions(frame: pd.DataFrame, fractions: tuple[float, float, float]) -> None:
     with pytest.raises(NaspError, match="fractions") as caught:
-        split(frame, fractions=fractions, seed=0)
+        split_ratings(frame, fractions=fractions, seed=0)
     assert str(fractions) in str(caught.value)
 
 
 def test_bad_splits_by_time(frame: pd.DataFrame) -> None:
     with pytest.raises(NaspError, match="--columns timestamp="):
-        split(frame.drop(columns="timestamp"), by="time", seed=0)
+        split_ratings(frame.drop(columns="timestamp"), by="time", seed=0)
     with pytest.raises(NaspError, match="equal"):
-        split(frame.assign(timestamp=0), by="time", seed=0)
+        split_ratings(frame.assign(timestamp=0), by="time", seed=0)
     with pytest.raises(NaspError, match="'users': it is one of random, time, user, last"):
-        split(frame, by="users", seed=0)  # type: ignore[arg-type]
+        split_ratings(frame, by="users", seed=0)  # type: ignore[arg-type]
 
 
 def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
     train, valid, test = tables(frame[:20], frame[20:30], frame[30:])
-    splits = given(train, valid, test, seed=0)
+    splits = given_splits(train, valid, test, seed=0)
     assert splits.train is train
     assert splits.valid is valid
     assert splits.test is test
@@ -87,26 +87,26 @@ def test_given_splits_are_kept(frame: pd.DataFrame) -> None:
 
 def test_validation_is_carved_from_training(frame: pd.DataFrame) -> None:
     whole, test = tables(frame[:20], frame[20:])
-    splits = given(whole, None, test, seed=0)
+    splits = given_splits(whole, None, test, seed=0)
     assert [len(part) for part in parts(splits)] == [15, 5, 20]
     train, valid, _ = keys(splits)
     assert not train & valid
-    assert keys(given(whole, None, test, seed=0)) == keys(splits)
-    assert keys(given(whole, None, test, seed=1)) != keys(splits)
+    assert keys(given_splits(whole, None, test, seed=0)) == keys(splits)
+    assert keys(given_splits(whole, None, test, seed=1)) != keys(splits)
 
 
 def test_bad_given_splits(frame: pd.DataFrame) -> None:
     train, test = tables(frame[:20], frame[15:])
     (city,) = tables(frame.assign(city=1)[["user", "item", "city", "rating"]])
     with pytest.raises(NaspError, match="test ratings have columns user, item, city"):
-        given(train, None, city, seed=0)
+        given_splits(train, None, city, seed=0)
     with pytest.raises(NaspError, match="no test ratings"):
-        given(train, None, test.take(np.arange(0)), seed=0)
+        given_splits(train, None, test.take(np.arange(0)), seed=0)
     for fraction in (0.0, 1.0, -1.0):
         with pytest.raises(NaspError, match=str(fraction)):
-            given(train, None, test, fraction=fraction, seed=0)
+            given_splits(train, None, test, fraction=fraction, seed=0)
     with pytest.warns(UserWarning, match="5 test ratings are in training too"):
-        given(train, *tables(frame[20:30]), test, seed=0)
+        given_splits(train, *tables(frame[20:30]), test, seed=0)
 
 
 def by_user(frame: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def by_user(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_split_by_user_has_some_ratings_of_each_in_each_part(frame: pd.DataFrame) -> None:
     table = by_user(frame)
-    splits = split(table, by="user", fractions=(0.5, 0.25, 0.25), seed=1)
+    splits = split_ratings(table, by="user", fractions=(0.5, 0.25, 0.25), seed=1)
     counts = [part["user"].value_counts().to_dict() for part in parts(splits)]
     assert counts == [
         {"a": 1, "b": 1, "c": 2, "d": 4, "e": 10},
@@ -126,8 +126,8 @@ def test_a_split_by_user_has_some_ratings_of_each_in_each_part(frame: pd.DataFra
         {"c": 1, "d": 2, "e": 5},
     ]
     assert sum(map(len, keys(splits))) == len(set.union(*keys(splits))) == len(table)
-    assert keys(split(table, by="user", seed=1)) == keys(splits)
-    assert keys(split(table, by="user", seed=2)) != keys(splits)
+    assert keys(split_ratings(table, by="user", seed=1)) == keys(splits)
+    assert keys(split_ratings(table, by="user", seed=2)) != keys(splits)
 
 
 @pytest.mark.parametrize("timed", [True, False])
@@ -139,7 +139,7 @@ def test_the_last_rating_of_each_user_tests(frame: pd.DataFrame, timed: bool) ->
     else:
         ordered = table.groupby("user")["item"].apply(list)
         last, before = ({u: ordered[u][i] for u in "cde"} for i in (-1, -2))
-    train, valid, test = parts(split(table, by="last", seed=0))
+    train, valid, test = parts(split_ratings(table, by="last", seed=0))
     assert dict(zip(test["user"], test["item"], strict=True)) == last
     assert dict(zip(valid["user"], valid["item"], strict=True)) == before
     assert len(train) + len(valid) + len(test) == len(table)
@@ -150,4 +150,4 @@ def test_users_with_too_few_ratings_are_told() -> None:
     frame = pd.DataFrame({"user": range(40), "item": [1, 2] * 20, "rating": [1.0, 2.0] * 20})
     for by in ("user", "last"):
         with pytest.raises(NaspError, match="40 ratings of 40 users leaves a part empty"):
-            split(frame, by=by, seed=0)  # type: ignore[arg-type]
+            split_ratings(frame, by=by, seed=0)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from nasp.errors import NaspError
-from sif.data import Reading, Table, load, parse_columns, read_table
+from sif.data import Reading, Table, load_ratings, parse_columns, read_table
 
 ROWS = [(u, i, 1 + (u + i) % 5) for u in range(3) for i in range(4)]
 
@@ -49,7 +49,7 @@ def test_the_line(tmp_path: Path) -> None:
 def test_a_data_set_is_described_too(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NASP_DATA", str(data_dir))
     said: list[str] = []
-    load("movielens", say=said.append)
+    load_ratings("movielens", say=said.append)
     assert said == [
         "u.data: 100,000 ratings, 943 users, 1,682 items, ratings 1–5; "
         "user=1 item=2 rating=3 timestamp=4 (seconds); no header"

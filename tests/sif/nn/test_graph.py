@@ -5,12 +5,12 @@ import torch
 
 from nasp.errors import NaspError
 from sif.nn import graph as propagation
-from sif.nn.graph import BACKENDS, Backend, Propagation, distinct, installed
+from sif.nn.graph import BACKENDS, Backend, Propagation, backend_installed, distinct_pairs
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_product_is_the_dense_one(backend: Backend) -> None:
-    if not installed(backend):
+    if not backend_installed(backend):
         pytest.skip("the extra `sparse` is not installed")
     generator = torch.Generator().manual_seed(0)
     dense = torch.randn(7, 5, generator=generator)
@@ -32,7 +32,7 @@ def test_a_product_is_the_dense_one(backend: Backend) -> None:
 
 def test_pairs_are_distinct() -> None:
     rows = torch.tensor([[1, 0, 1, 1], [5, 6, 5, 2]])
-    assert distinct(rows).tolist() == [[0, 1, 1], [6, 2, 5]]
+    assert distinct_pairs(rows).tolist() == [[0, 1, 1], [6, 2, 5]]
 
 
 def test_a_missing_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,4 +46,4 @@ def test_a_missing_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_pairs_of_many_ids_are_told_apart() -> None:
     rows = torch.tensor([[0, 70_000, 70_000, 0], [99_999, 99_999, 80_000, 99_999]]).int()
     expected = [[0, 70_000, 70_000], [99_999, 80_000, 99_999]]
-    assert distinct(rows).tolist() == expected
+    assert distinct_pairs(rows).tolist() == expected

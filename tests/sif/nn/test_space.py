@@ -11,7 +11,7 @@ from nasp.errors import NaspError
 from sif.nn.elementwise import ElementwiseMLP
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import DECISION, InteractionSpace
-from sif.objectives import loss
+from sif.objectives import rating_loss
 from sif.options import SpaceOptions, TrainOptions
 
 SIZES = (5, 4, 3)
@@ -26,7 +26,7 @@ def lossy(
     space: InteractionSpace, batch: tuple[torch.Tensor, torch.Tensor], relaxation: Relaxation
 ) -> torch.Tensor:
     assert isinstance(space.options, TrainOptions)
-    return loss(space(batch, relaxation), batch[1], space.options)
+    return rating_loss(space(batch, relaxation), batch[1], space.options)
 
 
 def path(operation: str) -> Relaxation:

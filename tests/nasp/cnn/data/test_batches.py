@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from nasp.cnn.data import Augment, Labelled, evaluation_batches, training_batches
+from nasp.cnn.data import Augment, LabelledImages, evaluation_batches, training_batches
 from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import SEEN, random_images
 
 IMAGES = torch.from_numpy(random_images(22, 6).transpose(0, 3, 1, 2).copy())
-DATA = Labelled(IMAGES, torch.arange(22))
+DATA = LabelledImages(IMAGES, torch.arange(22))
 PLAIN = Augment(SEEN, padding=0, flip=False)
 FULL = Augment(SEEN, padding=2, cutout=2)
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from nasp.cnn.data import Labelled, split, subset
+from nasp.cnn.data import LabelledImages, random_subset, split_images
 from nasp.errors import NaspError
 
 
 def made(count=20):
     labels = torch.arange(count)
-    return Labelled(labels.to(torch.uint8)[:, None, None, None].expand(-1, 3, 2, 2), labels)
+    return LabelledImages(labels.to(torch.uint8)[:, None, None, None].expand(-1, 3, 2, 2), labels)
 
 
 def seeded(seed=1):
@@ -23,24 +23,24 @@ def together(part):
 
 
 def test_a_split_has_every_image_once():
-    first, second = (together(part) for part in split(made(), 0.3, seeded()))
+    first, second = (together(part) for part in split_images(made(), 0.3, seeded()))
     assert (len(first), len(second)) == (6, 14)
     assert sorted(first + second) == list(range(20))
     assert first != sorted(first)  # at random
-    assert together(split(made(), 0.3, seeded())[0]) == first
-    assert together(split(made(), 0.3, seeded(2))[0]) != first
+    assert together(split_images(made(), 0.3, seeded())[0]) == first
+    assert together(split_images(made(), 0.3, seeded(2))[0]) != first
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, 0.02, -0.5, 1.5])
 def test_a_split_with_an_empty_part(fraction):
     with pytest.raises(NaspError, match="of 20 images leaves one part empty"):
-        split(made(), fraction, seeded())
+        split_images(made(), fraction, seeded())
 
 
 def test_a_subset_has_no_image_twice():
-    found = together(subset(made(), 7, seeded()))
+    found = together(random_subset(made(), 7, seeded()))
     assert len(set(found)) == 7
-    assert together(subset(made(), 7, seeded())) == found
+    assert together(random_subset(made(), 7, seeded())) == found
     for count in (0, 21, -1):
         with pytest.raises(NaspError, match=f"{count} of 20 images"):
-            subset(made(), count, seeded())
+            random_subset(made(), count, seeded())
