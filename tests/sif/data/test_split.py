@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import given_splits as hypothesis_given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasp.errors import NaspError
@@ -24,7 +23,7 @@ def keys(splits: Splits) -> list[set[tuple[int, int]]]:
     return [set(zip(part["user"], part["item"], strict=True)) for part in parts(splits)]
 
 
-@hypothesis_given(st.integers(0, 2**32), st.sampled_from(["random", "time"]))
+@given(st.integers(0, 2**32), st.sampled_from(["random", "time"]))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 def test_a_split_is_a_partition(frame: pd.DataFrame, seed: int, by: str) -> None:
     splits = split_ratings(frame, by=by, seed=seed)  # type: ignore[arg-type]
