@@ -19,7 +19,7 @@ from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from nasp.training.seeding import generator
 from sif.baselines import baselines_of
-from sif.baselines.train import train_baseline
+from sif.baselines.fit import train_baseline
 from sif.data import Splits, load_ratings, parse_columns, split_ratings
 from sif.data.evaluation import errors, predict
 from sif.data.search_data import SearchData
@@ -32,8 +32,8 @@ Row = tuple[float, float, float]
 
 
 def ours(name: str, splits: Splits, options: TrainOptions, seed: int) -> Row:
-    data = SearchData.of(splits.train, splits.valid)
-    test = data.judge(splits.test)
+    data = SearchData.from_splits(splits.train, splits.valid)
+    test = data.encode(splits.test)
     start = time.process_time()
     model, outcome = train_baseline(
         name, data, options, epochs=EPOCHS, generator=generator(seed, name), run=RunContext()
@@ -59,8 +59,8 @@ def theirs(name: str, splits: Splits, options: TrainOptions, seed: int, own: boo
 
 
 def trivial(splits: Splits) -> Row:
-    data = SearchData.of(splits.train, splits.valid)
-    parts = (data.valid, data.judge(splits.test))
+    data = SearchData.from_splits(splits.train, splits.valid)
+    parts = (data.valid, data.encode(splits.test))
     valid, test = (errors(data.biases[p.rows].sum(0), p, data.scale)["rmse"] for p in parts)
     return valid, test, 0.0
 

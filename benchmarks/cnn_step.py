@@ -58,7 +58,7 @@ def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple
     images = ImagesInMemory(train, valid, None, CLASSES, options.batch_size, options.cutout)
     strategy, rival = METHODS[method]
     task = ImageTask(images, replace(options, space=space, strategy=strategy))
-    (batches,) = task.pairs(random)
+    (batches,) = task.batch_pairs(random)
     return Steps(task, rival), batches
 
 

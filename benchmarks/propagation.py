@@ -21,7 +21,7 @@ from torch import Tensor
 
 from sif.baselines.lightgcn import rating_graph
 from sif.data import Encoder, Table, load_ratings
-from sif.data.encoded import table_rows
+from sif.data.rating_tensors import table_rows
 from sif.nn.graph import BACKENDS, Propagation, backend_installed
 
 
@@ -61,7 +61,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     frame = load_ratings(arguments.data).frame().sample(frac=arguments.share, random_state=0)
-    table = Table.of(frame)
+    table = Table.from_frame(frame)
     encoder = Encoder.fit(table)
     positions = torch.from_numpy(np.stack(encoder.positions(table), axis=1))
     rows, nodes = table_rows(positions, encoder.sizes), sum(encoder.sizes)

@@ -24,8 +24,8 @@ class RatingSearches:
     """
 
     def __init__(self, splits: Splits, options: SearchOptions, seed: int) -> None:
-        self.data = SearchData.of(splits.train, splits.valid)
-        self.test = self.data.judge(splits.test)
+        self.data = SearchData.from_splits(splits.train, splits.valid)
+        self.test = self.data.encode(splits.test)
         self.options, self.seed = options, seed
 
     def search(self) -> tuple[str, float]:

@@ -54,7 +54,7 @@ def begin(method: str, words: int, given: argparse.Namespace) -> Callable[[], tu
         bptt=given.bptt,
     )
     task = TextTask(corpus, options, torch.device("cpu"))
-    (batches,) = task.pairs(random)
+    (batches,) = task.batch_pairs(random)
     return partial(Steps(task, rival).iteration, *batches)
 
 

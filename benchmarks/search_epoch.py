@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--embedding_dim", type=int, nargs="+", default=[2, 8])
     arguments = parser.parse_args()
     parts = split_ratings(load_ratings(arguments.data), seed=1)
-    data = SearchData.of(parts.train, parts.valid)
+    data = SearchData.from_splits(parts.train, parts.valid)
     print(
         f"median of {ROUNDS} times {EPOCHS} epochs, alternating, {torch.get_num_threads()} threads"
     )

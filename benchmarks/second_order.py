@@ -41,7 +41,9 @@ def main() -> None:
     )
     print("| step | validation loss | after the clipped step | after the unclipped step |")
     print("|---|---|---|---|")
-    for step, (train, valid) in zip(range(given.steps), task.pairs(steps.generator), strict=False):
+    for step, (train, valid) in zip(
+        range(given.steps), task.batch_pairs(steps.generator), strict=False
+    ):
         losses = steps.loss(train), steps.loss(valid)
         if step % given.every == 0:
             before = float(losses[1](clipped.weight_relaxation()).detach())

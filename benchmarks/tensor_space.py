@@ -41,7 +41,7 @@ def made_up(entities: int) -> SearchData:
     names = ("user", "item", "context_1", "context_2")[:entities]
     ids = {name: random.integers(0, size, count) for name, size in zip(names, SIZES, strict=False)}
     frame = pd.DataFrame({**ids, "rating": random.standard_normal(count)})
-    return SearchData.of(frame, frame)
+    return SearchData.from_splits(frame, frame)
 
 
 def step_ms(
@@ -51,7 +51,7 @@ def step_ms(
     options = SearchOptions(embedding_dim=dim, batch_size=BATCH)
     task = RatingTask(data, options, functions=tuple(candidates))
     steps = Steps(task, kind)
-    pairs = list(task.pairs(steps.generator))
+    pairs = list(task.batch_pairs(steps.generator))
 
     def take(some: Sequence[tuple[object, object]]) -> None:
         for train, valid in some:

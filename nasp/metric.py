@@ -40,11 +40,11 @@ class Metric:
         """Whether a value is strictly better than another one."""
         return value > than if self.larger_is_better else value < than
 
-    def best(self, values: Sequence[float]) -> int:
+    def best_position(self, values: Sequence[float]) -> int:
         """The position of the best value, the first of equals."""
         return list(values).index((max if self.larger_is_better else min)(values))
 
-    def loss(self, value: float) -> float:
+    def as_loss(self, value: float) -> float:
         """The value as a number that is the better the smaller it is."""
         return -value if self.larger_is_better else value
 

@@ -57,8 +57,8 @@ def _opened(
     start = time.perf_counter()
     splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
     read = time.perf_counter()
-    data = SearchData.of(splits.train, splits.valid, device)
-    splits.train.rest()  # the three are parts of one table, which is not needed for long
+    data = SearchData.from_splits(splits.train, splits.valid, device)
+    splits.train.release_memory()  # the three are parts of one table, which is not needed for long
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
     name = _name(config.data, config.data_dir)

@@ -87,7 +87,7 @@ class RatingOptions(Reading):
             say: Called with a line on what was understood.
         """
         if name == "synthetic":
-            return Table.of(synthetic(self.synthetic, seed=seed))
+            return Table.from_frame(synthetic(self.synthetic, seed=seed))
         columns, transform = self.columns, self.rating_transform
         if like is not None and (card := find_rating_card(like, self.data_dir)) is not None:
             columns, transform = columns or card.columns, transform or card.rating_transform
@@ -98,7 +98,7 @@ class RatingOptions(Reading):
             transform=transform,
             reading=self,
             timed=timed,
-            judged=like is not None,
+            evaluation_only=like is not None,
             say=say,
         )
 

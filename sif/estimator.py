@@ -90,12 +90,14 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             count = max(1, round(self.valid_fraction * len(table)))
             train, checked = table.take(order[count:]), table.take(order[:count])
         else:
-            checked = self._table(valid, None, columns, "the validation table", judged=True)
+            checked = self._table(
+                valid, None, columns, "the validation table", evaluation_only=True
+            )
             train, checked = align_id_types(table, checked)
             report_unseen_ids(checked, train, "validation")
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = RunContext(progress=Progress(quiet=not self.verbose))
-        task = RatingTask(SearchData.of(train, checked, device), options)
+        task = RatingTask(SearchData.from_splits(train, checked, device), options)
         model = task.model(run_search(task, self.random_state, run))
         model.fitted_with = self.get_params(deep=False)
         self._take(model)
@@ -192,7 +194,9 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         return pd.DataFrame({name: frame[found[name]].array for name in names})
 
     @staticmethod
-    def _table(X: Any, y: Any, columns: Columns, source: str, judged: bool = False) -> Table:
+    def _table(
+        X: Any, y: Any, columns: Columns, source: str, evaluation_only: bool = False
+    ) -> Table:
         frame = as_frame(X, ("user", "item", *(() if y is not None else ("rating",))))
         frame = frame.rename(columns=str)
         if y is not None:
@@ -203,7 +207,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             columns = replace(columns, rating="rating")
         with _as_of_a_frame():
             found = find_columns(list(frame.columns), columns, source)
-            table = check_frame(frame, source, columns, judged=judged)
+            table = check_frame(frame, source, columns, evaluation_only=evaluation_only)
         if unused := [name for name in frame.columns if name not in found.values()]:
             warnings.warn(
                 f"columns that are not used: {', '.join(unused)}; further entities are named in "

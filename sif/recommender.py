@@ -28,8 +28,8 @@ from nasp.files.schema import (
 )
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
-from sif.data.encoded import Ratings, Scale, known_biases, table_rows
 from sif.data.evaluation import predict
+from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import SpaceOptions

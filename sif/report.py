@@ -16,8 +16,8 @@ from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
-from sif.data.encoded import Ratings
 from sif.data.evaluation import METRICS, errors
+from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.nn.space import DECISION, InteractionSpace, operation_of
 from sif.tasks import RatingTask
@@ -109,7 +109,7 @@ class RatingReport(Report):
             functions.add_column(column, justify="left" if column == "function" else "right")
         for name, history in list(self.found.trainings.items())[:SHOWN]:
             values = [epoch[RMSE.on("valid").name] for epoch in history]
-            best = values[RMSE.best(values)]
+            best = values[RMSE.best_position(values)]
             functions.add_row(name, str(len(history)), f"{best:.4f}")
         console.print(functions)
         final = Table(title="errors in rating units", title_justify="left")
@@ -147,7 +147,7 @@ class RatingReport(Report):
 
     def _evaluated(self, task: RatingTask, splits: Splits) -> tuple[list[Row], Metrics]:
         data = task.data
-        scale, test = data.scale, data.judge(splits.test)
+        scale, test = data.scale, data.encode(splits.test)
         models: dict[str, Callable[[Ratings], Tensor]] = {
             "biases": lambda ratings: data.biases[ratings.rows].sum(0),
             "found": self.model.rate,

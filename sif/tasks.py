@@ -72,7 +72,7 @@ class RatingTask(Task):
     def examples(self, batch: RatingBatch) -> int:
         return len(batch[1])
 
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         size = self.options.batch_size
         steps = -(-len(self.data.train.ratings) // size)
         return zip(
@@ -88,10 +88,10 @@ class RatingTask(Task):
         found = errors(predictions, valid, self.data.scale)
         return {f"valid/{name}": value for name, value in found.items()}
 
-    def stream(self, seed: int, restart: int) -> torch.Generator:
+    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
         return generator(seed, "search", restart)
 
-    def begin(self, strategy: Strategy, restart: int, seed: int) -> None:
+    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
         """Begin each restart at another simple operation.
 
         The MLPs and embeddings of one-path search grow around the path that runs, and where they
@@ -100,7 +100,7 @@ class RatingTask(Task):
         (decision,) = strategy.space.decisions
         simple = decision.operations[: len(OPERATIONS)]  # those of one operation come first
         order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
-        strategy.begin_at({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
+        strategy.start_from({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
 
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         template = self.space(generator, dense=False)

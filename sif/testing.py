@@ -15,8 +15,8 @@ from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from nasp.training.optimization import descend
 from sif.baselines import Baseline
+from sif.baselines.fit import fit_baseline
 from sif.baselines.fixed import BiasedMF
-from sif.baselines.train import fit_baseline
 from sif.data import Synthetic, synthetic
 from sif.data.search_data import SearchData
 from sif.fit import adagrad
@@ -37,7 +37,7 @@ def small_data(entities: int) -> SearchData:
     generator = np.random.default_rng(0)
     for n in range(entities - 2):
         frame[f"context{n}"] = generator.integers(3, size=len(frame))
-    return SearchData.of(frame[:60], frame[60:])
+    return SearchData.from_splits(frame[:60], frame[60:])
 
 
 class BaselineContract:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from nasp.cli.schema import AvailableOptions
+from nasp.cli.available_options import AvailableOptions
 from nasp.errors import NaspError
 from nasp.files.yaml_file import check_plain
 

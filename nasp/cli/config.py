@@ -10,10 +10,10 @@ from typing import Any, TypeVar, cast
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from nasp.cli.available_options import AvailableOptions, Option, options_of
 from nasp.cli.command_line import option_texts, scan_options
 from nasp.cli.help import Help
 from nasp.cli.package_files import find_config, version
-from nasp.cli.schema import AvailableOptions, Option, options_of
 from nasp.errors import NaspError, without_password
 from nasp.files.yaml_file import read_yaml
 from nasp.registry import chosen_name, resolve_choice

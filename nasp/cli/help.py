@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import docstring_parser
 
+from nasp.cli.available_options import AvailableOptions, Option
 from nasp.cli.package_files import configs
-from nasp.cli.schema import AvailableOptions, Option
 
 FORMS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "true|false"}
 OTHERS = "other options"  # heading of those that no group has

@@ -10,7 +10,7 @@ from typing import Self
 import torch
 from PIL import Image
 
-from nasp.cnn.data.encoded import decode, pixels
+from nasp.cnn.data.encoded_images import decode, pixels
 from nasp.cnn.data.views import CentreView
 from nasp.cnn.model_file import TrainedNetwork, load_network
 from nasp.errors import NaspError

@@ -31,7 +31,7 @@ from nasp.errors import NaspError
 from nasp.training.seeding import generator
 
 Batches = Iterable[tuple[Tensor, Tensor]]
-JUDGED = 512  # images of a batch that is only judged
+EVALUATION_BATCH = 512  # images of a batch that is only judged
 
 
 class ImageData(ABC):
@@ -98,7 +98,7 @@ class ImagesInMemory(ImageData):
     ) -> None:
         self.train_images, self.valid_images, self.test_images = train, valid, test
         self.classes, self.batch_size, self.cutout = classes, batch_size, cutout
-        self.normalise = normalise or Normalise.of([train.images])
+        self.normalise = normalise or Normalise.fit([train.images])
         self.size, self.device = train.images.shape[-1], train.images.device
         self.sha256, self.rows = sha256, len(train) + (0 if valid is None else len(valid))
 
@@ -112,17 +112,17 @@ class ImagesInMemory(ImageData):
         return self._augmented(images, size, generator)
 
     def valid(self) -> Batches | None:
-        return None if self.valid_images is None else self._judged(self.valid_images)
+        return None if self.valid_images is None else self._evaluation(self.valid_images)
 
     def test(self) -> Batches:
-        return () if self.test_images is None else self._judged(self.test_images)
+        return () if self.test_images is None else self._evaluation(self.test_images)
 
     def _validation(self) -> LabelledImages:
         assert self.valid_images is not None, "a search holds images out"
         return self.valid_images
 
-    def _judged(self, images: LabelledImages) -> Batches:
-        return evaluation_batches(images, JUDGED, self.normalise)
+    def _evaluation(self, images: LabelledImages) -> Batches:
+        return evaluation_batches(images, EVALUATION_BATCH, self.normalise)
 
     def _augmented(self, images: LabelledImages, size: int, generator: torch.Generator) -> Batches:
         augment = Augment(self.normalise, cutout=self.cutout)
@@ -231,7 +231,7 @@ def _decoded(
     judged = partial(
         evaluation_loader,
         size=options.size,
-        batch_size=JUDGED,
+        batch_size=EVALUATION_BATCH,
         normalise=normalise,
         device=device,
         workers=options.workers,

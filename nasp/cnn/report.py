@@ -84,7 +84,7 @@ class TrainReport(Report):
         assert found.trained is not None
         self.task, self.name, self.genotype = task, name, found.genotype
         self.history = found.trained.history
-        self.network = network = task.restored(found.trained)
+        self.network = network = task.trained_network(found.trained)
         images, precision = task.images, task.training.numbers(task.device)
         precision.prepare(network)
         self.metrics = {

@@ -68,7 +68,7 @@ class ImageTask(Task):
     def examples(self, batch: tuple[Tensor, Tensor]) -> int:
         return len(batch[1])
 
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         images = self.images
         assert isinstance(images, ImagesInMemory), "a search is on images in memory"
         return pair_batches(images.train(0, generator), lambda: images.architecture(generator))
@@ -122,7 +122,7 @@ class ImageTask(Task):
             generator,
         ).to(self.device)
 
-    def restored(self, trained: TrainingResult) -> Network:
+    def trained_network(self, trained: TrainingResult) -> Network:
         """The network that was trained, in evaluation mode."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)

@@ -40,7 +40,7 @@ class Averaging:
         self.losses.append(loss)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def applied(self) -> Iterator[None]:
         """Give the network the mean, if there is one, for a while."""
         if self.count == 0 or self.means is None:
             yield

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nasp.errors import Diverged
 from nasp.metric import LOSS, Metric, Metrics
-from nasp.rnn.data.streams import batches, columns
+from nasp.rnn.data.text_batches import batches, columns
 from nasp.rnn.network import LanguageModel
 from nasp.rnn.words import TiedWords
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from nasp.metric import Metrics
 from nasp.rnn.averaging import Averaging
-from nasp.rnn.data.streams import batches, varied_lengths
+from nasp.rnn.data.text_batches import batches, varied_lengths
 from nasp.rnn.dropout import Masks, draw_masks
 from nasp.rnn.evaluation import PERPLEXITY, evaluate
 from nasp.rnn.network import LanguageModel
@@ -61,13 +61,13 @@ def fit(
             descend(loss, weights, optimizer, options.gradient_clip)
             averaging.update()
             losses.append(loss, batch.targets.numel())
-        with averaging.in_place():
+        with averaging.applied():
             metrics = evaluate(network.outputs, network.words, valid, "valid")
         averaging.observe(metrics["valid/loss"])
         return {"train/loss": losses.mean(), **metrics}
 
     def snapshot() -> dict[str, Tensor]:
-        with averaging.in_place():
+        with averaging.applied():
             return {key: value.clone() for key, value in network.state_dict().items()}
 
     outcome = run_epochs(

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from nasp.core.genotype import Genotype
 from nasp.rnn.cell import RecurrentCell
-from nasp.rnn.data.streams import TextBatch
+from nasp.rnn.data.text_batches import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import plan_of
 from nasp.rnn.words import LanguageModelOutput, TiedWords

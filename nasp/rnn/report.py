@@ -67,7 +67,7 @@ class TrainReport(Report):
     def __init__(self, task: TextTask, found: SearchResult, name: str) -> None:
         assert found.trained is not None
         self.task, self.name, self.genotype = task, name, found.genotype
-        self.history, self.network = found.trained.history, task.restored(found.trained)
+        self.history, self.network = found.trained.history, task.trained_network(found.trained)
         self.metrics = {
             **{k: v for k, v in found.metrics.items() if not k.startswith("time/")},
             **evaluate_exactly(self.network, task.corpus.test.to(task.device), "test"),

@@ -114,7 +114,7 @@ class _History:
         self.states: list[States] = []
         self.stacked: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def of(self, edge: int) -> tuple[Tensor, Tensor]:
+    def at(self, edge: int) -> tuple[Tensor, Tensor]:
         """A state at all time steps, and what dropout lets pass of it, `(steps · batch, units)`."""
         if edge not in self.stacked:
             state = torch.stack([states[edge] for states in self.states])
@@ -163,7 +163,7 @@ class _Probe:
 
     def _row(self, edge: int, factors: Sequence[float], g: Tensor) -> Tensor:
         """The entries of a predecessor, `(operations,)`, for the flat gradient of the node."""
-        state, passed = self.history.of(edge)
+        state, passed = self.history.at(edge)
         product = self._known(self.ran.index(edge)) if edge in self.ran else passed @ self.weight
         gate, z = product.chunk(2, -1)
         gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)

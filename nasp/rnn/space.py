@@ -6,7 +6,7 @@ from torch import Tensor
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.rnn.data.streams import TextBatch
+from nasp.rnn.data.text_batches import TextBatch
 from nasp.rnn.dropout import Masks
 from nasp.rnn.genotype import NODES, SPACE, decisions_of
 from nasp.rnn.search_cell import SearchCell

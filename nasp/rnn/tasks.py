@@ -78,7 +78,7 @@ class TextTask(Task):
     def examples(self, batch: TextBatch) -> int:
         return batch.targets.numel()
 
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         def read(text: Tensor, regularised: bool) -> Iterator[TextBatch]:
             rates, words, units = (
                 self.options.rates(),
@@ -124,7 +124,7 @@ class TextTask(Task):
         words = len(self.corpus.vocabulary)
         return LanguageModel(genotype, words, self.training.nhid, generator).to(self.device)
 
-    def restored(self, trained: TrainingResult) -> LanguageModel:
+    def trained_network(self, trained: TrainingResult) -> LanguageModel:
         """The language model that was trained."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)

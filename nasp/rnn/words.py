@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.errors import Diverged
-from nasp.rnn.data.streams import TextBatch
+from nasp.rnn.data.text_batches import TextBatch
 from nasp.rnn.dropout import Masks
 
 INIT_RANGE = 0.04  # weights start uniform in ± this, as DARTS's do

@@ -79,7 +79,7 @@ def curves(
             marker = "o" if len(values) == 1 else None  # a line of one point would not be seen
             axes.plot(epochs, values, label=name, marker=marker, **style(position))
             if metric.name.startswith("valid/"):
-                top = metric.best(values)
+                top = metric.best_position(values)
                 axes.plot(top + 1, values[top], "o", color=style(position)["color"])
         axes.set_xlabel("epoch")
         axes.set_ylabel(metric.label)

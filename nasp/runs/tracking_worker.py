@@ -207,7 +207,7 @@ class Worker:
         """Log the best value so far, at the last step: that is the one which tables show."""
         known, name = self._known(run, key), f"best/{key}"
         values = [known[step] for step in sorted(known)]
-        value, last = values[self.best[key].best(values)], max(known)
+        value, last = values[self.best[key].best_position(values)], max(known)
         shown = self._known(run, name)
         if not shown or shown[max(shown)] != value:
             shown[last] = value

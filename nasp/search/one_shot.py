@@ -45,13 +45,13 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
     Raises:
         Diverged: A loss or metric is not finite.
     """
-    random = task.stream(seed, restart)
+    random = task.restart_generator(seed, restart)
     strategy_class, strategy_options = class_and_options(task.options, "strategy")
     space = task.space(random, strategy_class.dense).to(task.device)
     optimizer = task.optimizer(space.weights())
     step = WeightStep(optimizer, task.gradient_clip)
     strategy: Strategy = strategy_class(space, random, strategy_options, step)
-    task.begin(strategy, restart, seed)
+    task.choose_start(strategy, restart, seed)
     return run_epochs(
         name,
         partial(_epoch, task, strategy, optimizer, random),
@@ -90,7 +90,7 @@ def _epoch(
     before = _moment(strategy)
     losses, watch = Losses(), Stopwatch(strategy.device)
     space.train()
-    for train, valid in task.pairs(random):
+    for train, valid in task.batch_pairs(random):
         if position >= task.options.warm_up:
             with watch.time("architecture"):
                 strategy.architecture_step(
@@ -107,7 +107,7 @@ def _epoch(
     space.eval()
     metrics = {"train/loss": losses.mean()}
     metrics |= task.validate(space, Relaxation.one_path(strategy.projection(), strategy.device))
-    relaxed = strategy.relaxed()
+    relaxed = strategy.search_relaxation()
     if relaxed is not None:
         values = task.validate(space, relaxed)
         metrics |= {k.replace("valid/", "relaxed/", 1): v for k, v in values.items()}

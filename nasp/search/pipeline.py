@@ -77,7 +77,7 @@ def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContex
     """Train one architecture alone; see `Task.train`."""
     trained = task.train(origin, genotype, seed, run)
     monitor = task.monitor
-    trained.sort(key=lambda one: monitor.loss(one.metrics.get(monitor.name, 0.0)))
+    trained.sort(key=lambda one: monitor.as_loss(one.metrics.get(monitor.name, 0.0)))
     best = trained[0]
     return SearchResult(
         genotype, best.metrics, {}, {one.name: one.history for one in trained}, best
@@ -118,7 +118,7 @@ def _search(shared: TrialContext, trial: Trial) -> tuple[Trial, None]:
     phase = f"{name} of {options.restarts}" if options.restarts > 1 else name
     outcome = one_shot.one_shot_search(phase, task, trial.number, shared.seed, run)
     genotype, metrics = one_shot.final_genotype(outcome)
-    ended = trial.completed(task.monitor.loss(metrics[task.monitor.name]), metrics)
+    ended = trial.completed(task.monitor.as_loss(metrics[task.monitor.name]), metrics)
     histories = {name: outcome.history}
     return replace(
         ended, genotype=genotype, histories=histories, seconds=total_seconds(histories.values())
@@ -168,4 +168,4 @@ def _best(
 
 
 def _best_value(monitor: Metric, history: Sequence[Metrics]) -> float:
-    return min(monitor.loss(metrics[monitor.name]) for metrics in history)
+    return min(monitor.as_loss(metrics[monitor.name]) for metrics in history)

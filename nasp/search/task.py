@@ -92,7 +92,7 @@ class Task(ABC):
         """How many examples the loss of a batch is the mean of."""
 
     @abstractmethod
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         """Start an epoch: a training batch and a validation batch for each step.
 
         Args:
@@ -108,10 +108,10 @@ class Task(ABC):
     ) -> None:
         """Set the learning rate of an epoch, given its position."""
 
-    def begin(self, strategy: Strategy, restart: int, seed: int) -> None:  # noqa: B027 (optional)
+    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:  # noqa: B027 (optional)
         """Choose where the search of a restart begins."""
 
-    def stream(self, seed: int, restart: int) -> torch.Generator:
+    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
         """The random numbers of a restart."""
         return generator(seed, "search", *([restart] if restart else []))
 

@@ -157,9 +157,9 @@ def train_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResu
     genotype = trial.genotype or task.genotype(trial, shared.seed)
     run = replace(shared.run, log=lambda metrics, step: None, failed={})
     trained = task.train(trial.origin or trial.name, genotype, shared.seed, run)
-    best = min(trained, key=lambda one: task.monitor.loss(one.metrics[task.monitor.name]))
+    best = min(trained, key=lambda one: task.monitor.as_loss(one.metrics[task.monitor.name]))
     ended = replace(
-        trial.completed(task.monitor.loss(best.metrics[task.monitor.name]), best.metrics),
+        trial.completed(task.monitor.as_loss(best.metrics[task.monitor.name]), best.metrics),
         genotype=best.genotype,
         histories={one.name: one.history for one in trained},
         seconds=time.perf_counter() - start,

@@ -94,7 +94,7 @@ class Strategy(ABC):
     def projection(self) -> dict[str, Tensor]:
         """The discrete architecture of this moment: one-hot rows for each decision, on the host."""
 
-    def relaxed(self) -> Relaxation | None:
+    def search_relaxation(self) -> Relaxation | None:
         """What the network is that the search trains; None where that is the projection itself.
 
         A search evaluates both: the difference is the discretisation gap.
@@ -106,7 +106,7 @@ class Strategy(ABC):
         return self.space.genotype(choices_of(self.space.decisions, self.projection()))
 
     @abstractmethod
-    def begin_at(self, choices: Choices, margin: float = 0.01) -> None:
+    def start_from(self, choices: Choices, margin: float = 0.01) -> None:
         """Start from an architecture: let it lead the others by `margin`."""
 
     @abstractmethod

@@ -34,7 +34,7 @@ class DARTS(GradientStrategy):
     def projection(self) -> dict[str, Tensor]:
         return self.architecture.projection(self._softmax())
 
-    def relaxed(self) -> Relaxation:
+    def search_relaxation(self) -> Relaxation:
         return self.weight_relaxation()
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:

@@ -72,7 +72,7 @@ class GradientStrategy(Strategy):
         return self.architecture.projection()
 
     @torch.no_grad()
-    def begin_at(self, choices: Choices, margin: float = 0.01) -> None:
+    def start_from(self, choices: Choices, margin: float = 0.01) -> None:
         """Start from an architecture: raise its weights by `margin` over the others."""
         for name, a in projection_of(self.space.decisions, choices).items():
             self.architecture.weights[name] += margin * a.to(self.architecture.weights[name])

@@ -70,8 +70,8 @@ class NASP(GradientStrategy):
         self._project()
         return loss.detach()
 
-    def begin_at(self, choices: Choices, margin: float = 0.01) -> None:
-        super().begin_at(choices, margin)
+    def start_from(self, choices: Choices, margin: float = 0.01) -> None:
+        super().start_from(choices, margin)
         self._project()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

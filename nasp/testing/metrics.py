@@ -34,9 +34,9 @@ class MetricContract:
                 assert not own.better(worse, than=value)
                 assert not own.better(value, than=value)
                 assert own.loss(value) < own.loss(worse)
-            assert own.best(worst_first) == len(worst_first) - 1
-            assert own.best(worst_first[::-1]) == 0
-            assert own.best([worst_first[-1], *worst_first]) == 0
+            assert own.best_position(worst_first) == len(worst_first) - 1
+            assert own.best_position(worst_first[::-1]) == 0
+            assert own.best_position([worst_first[-1], *worst_first]) == 0
 
     def test_it_has_a_name_for_people_and_one_for_trackers(self, metric: Metric) -> None:
         """The split is part of both."""

@@ -88,7 +88,7 @@ class StrategyContract:
         weights = [p.detach().clone() for p in made.space.weights()]
         scores = {name: a.detach().clone() for name, a in made.scores().items()}
         global_state = torch.get_rng_state()
-        for train, valid in task.pairs(torch.Generator().manual_seed(1)):
+        for train, valid in task.batch_pairs(torch.Generator().manual_seed(1)):
             loss = made.architecture_step(
                 partial(loss_of, task.loss, made.space, train),
                 partial(loss_of, task.loss, made.space, valid),
@@ -102,21 +102,21 @@ class StrategyContract:
     def test_weights_step_under_its_relaxation(self, strategy: Any, space: Any) -> None:
         """Each candidate that runs gets a gradient; the penalty, if any, is a scalar."""
         made, task = make_strategy(strategy, space)
-        train, _ = next(iter(task.pairs(torch.Generator().manual_seed(1))))
+        train, _ = next(iter(task.batch_pairs(torch.Generator().manual_seed(1))))
         loss = loss_of(task.loss, made.space, train, made.weight_relaxation())
         gradients = torch.autograd.grad(loss, made.space.weights(), allow_unused=True)
         assert any(g is not None and g.abs().max() > 0 for g in gradients)
         penalty = made.weight_penalty()
         assert penalty is None or penalty.shape == ()
 
-    def test_begin_at_starts_there(self, strategy: Any, space: Any) -> None:
+    def test_start_from_sets_the_genotype(self, strategy: Any, space: Any) -> None:
         """The genotype of a strategy that has not stepped yet."""
         made, _ = make_strategy(strategy, space)
         choices = {
             d.name: tuple((s, d.operations[-1]) for s in d.sources[: d.keep])
             for d in made.space.decisions
         }
-        made.begin_at(choices, margin=0.2)
+        made.start_from(choices, margin=0.2)
         assert made.genotype().choices == choices
 
     def test_absence_is_never_kept(self, strategy: Any) -> None:
@@ -125,7 +125,7 @@ class StrategyContract:
             made, task = make_strategy(strategy, Absence, seed)
             random = torch.Generator().manual_seed(seed)
             for _ in range(4):
-                for train, valid in task.pairs(random):
+                for train, valid in task.batch_pairs(random):
                     assert "none" not in str(made.genotype())
                     made.architecture_step(
                         partial(loss_of, task.loss, made.space, train),
@@ -144,9 +144,9 @@ class _KilledTask(ToyTask):
     stop = 0
     begun = 0
 
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         self.begun += 1
-        for step, pair in enumerate(super().pairs(generator)):
+        for step, pair in enumerate(super().batch_pairs(generator)):
             if self.begun == self.stop and step == self.options.steps - 1:
                 raise Killed
             yield pair

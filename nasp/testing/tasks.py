@@ -75,7 +75,7 @@ class TaskContract:
         before = torch.get_rng_state()
         counts = []
         for _ in range(2):
-            pairs = list(task.pairs(torch.Generator().manual_seed(5)))
+            pairs = list(task.batch_pairs(torch.Generator().manual_seed(5)))
             counts.append([(task.examples(a), task.examples(b)) for a, b in pairs])
         assert counts[0] == counts[1]
         assert counts[0]
@@ -122,7 +122,7 @@ def at_a_point(task: Task) -> tuple[Any, Any, dict[str, torch.Tensor]]:
     """A space, a training batch and a random projection onto its constraints."""
     generator = torch.Generator().manual_seed(2)
     space = task.space(generator, dense=False).to(task.device)
-    batch, _ = next(iter(task.pairs(generator)))
+    batch, _ = next(iter(task.batch_pairs(generator)))
     projection = Architecture(space.decisions, generator).projection()
     return space, batch, {name: a.to(task.device) for name, a in projection.items()}
 

@@ -186,7 +186,7 @@ class ToyTask(Task):
     def examples(self, batch: Any) -> int:
         return 1
 
-    def pairs(self, generator: torch.Generator) -> Pairs:
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
         batches = self._template.batches(generator)
         for _ in range(self.options.steps):
             yield next(batches), next(batches)

@@ -21,7 +21,7 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
         "deep_wide": "sif.baselines.deep:DeepWide",
         "ncf": "sif.baselines.deep:NCF",
         "fm": "sif.baselines.machines:FM",
-        "cml": "sif.baselines.metric:CML",
+        "cml": "sif.baselines.metric_learning:CML",
         "svdpp": "sif.baselines.svdpp:SVDpp",
         "lightgcn": "sif.baselines.lightgcn:LightGCN",
         "cp": "sif.baselines.fixed:CP",

@@ -30,8 +30,8 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
-from sif.data.encoded import Ratings
 from sif.data.evaluation import errors
+from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 
 
@@ -103,7 +103,7 @@ class Cell:
             splits = config.load(self.data, config.seed)
             tuned = tune(
                 self.method,
-                SearchData.of(splits.train, splits.valid),
+                SearchData.from_splits(splits.train, splits.valid),
                 config.options(self.method, self.embedding_dim, {}),
                 config.tune.of(self.method),
                 config.tuning_trials,
@@ -215,7 +215,7 @@ def measure(shared: tuple[CompareConfig, Path], group: list[Cell]) -> list[Cell]
 
 
 def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
-    data = SearchData.of(splits.train, splits.valid)
+    data = SearchData.from_splits(splits.train, splits.valid)
     dim = cell.embedding_dim or config.search.embedding_dim
     options = config.options(cell.method, dim, cell.tuned)
     watched, start = Watched(), time.perf_counter()
@@ -230,7 +230,7 @@ def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
     # The global mean is one for all ratings; other models have biases for ids that are unseen.
     biases = None if cell.method == "global mean" else data.biases
     valid, test = (  # the only use of test ratings
-        Ratings.of(part, data.encoder, data.scale, biases, data.train.ratings.device)
+        Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
         for part in (splits.valid, splits.test)
     )
     on_test = errors(fitted.rate(test), test, data.scale)

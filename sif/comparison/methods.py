@@ -13,12 +13,12 @@ from nasp.samplers.random import Random
 from nasp.search import STRATEGIES, run_search
 from nasp.training.seeding import generator
 from sif.baselines import BASELINES
+from sif.baselines.fit import fit_baseline, train_baseline
 from sif.baselines.general import DECISIONS, GeneralMLP
-from sif.baselines.train import fit_baseline, train_baseline
 from sif.comparison.config import for_method
 from sif.data import biases as bias
-from sif.data.encoded import Ratings
 from sif.data.evaluation import predict
+from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 from sif.nn.space import operation_of
 from sif.options import SearchOptions

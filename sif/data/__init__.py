@@ -3,10 +3,10 @@
 from sif.data.check import check_frame
 from sif.data.columns import Columns, find_columns, parse_columns
 from sif.data.encode import Encoder
-from sif.data.fetch import load_ratings, locate_ratings
 from sif.data.frames import as_column, as_frame
 from sif.data.ids import align_id_types, find_ids, report_unknown_ids, report_unseen_ids
 from sif.data.layout import Reading
+from sif.data.locate import load_ratings, locate_ratings
 from sif.data.split import Splits, given_splits, split_ratings
 from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sif.data.encoded import Ratings, Scale
 from sif.data.evaluation import errors
+from sif.data.rating_tensors import Ratings, Scale
 
 DAMPINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0)
 SWEEPS = 10

@@ -28,7 +28,7 @@ def check_frame(
     columns: Columns | None = None,
     transform: Transform = "none",
     *,
-    judged: bool = False,
+    evaluation_only: bool = False,
 ) -> Table:
     """Return the ratings of a frame, or say what is wrong with them.
 
@@ -37,7 +37,8 @@ def check_frame(
         source: The table's name, for messages.
         columns: The table's column names where they are not the usual ones, and the contexts.
         transform: What becomes of each rating r: `log` makes it log(1 + r).
-        judged: The ratings are not learnt from: a few of one user and one value are enough.
+        evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
+            user or one value too.
 
     Returns:
         The ratings. Of those of one and the same pair the latest is kept, with a warning.
@@ -50,7 +51,7 @@ def check_frame(
     names = list(frame.columns)
     columns = resolve_numbers(columns or Columns(), names)
     found = find_columns(names, columns, source)
-    check = Check(source, columns, found, transform, judged=judged)
+    check = Check(source, columns, found, transform, evaluation_only=evaluation_only)
     check.add(frame)
     table = check.finish()
     for note in check.notes:
@@ -69,7 +70,7 @@ class Check:
         text: Ids come from a text file, where `12` may be a number.
         reading: Which ratings are dropped, and what becomes of repeats.
         timed: Times are needed.
-        judged: The ratings are not learnt from.
+        evaluation_only: The ratings are not learnt from.
 
     Attributes:
         notes: What became of the table's values, for people; whole after `finish`.
@@ -85,10 +86,14 @@ class Check:
         text: bool = False,
         reading: Reading | None = None,
         timed: bool = False,
-        judged: bool = False,
+        evaluation_only: bool = False,
     ) -> None:
         self.source, self.columns, self.found = source, columns, found
-        self.transform, self.reading, self.judged = transform, reading or Reading(), judged
+        self.transform, self.reading, self.evaluation_only = (
+            transform,
+            reading or Reading(),
+            evaluation_only,
+        )
         self.vocabularies = {
             name: IdNumbering(f"{source}, column {found[name]}", text) for name in columns.entities
         }
@@ -188,7 +193,7 @@ class Check:
         spans = [(part.ratings.min(), part.ratings.max()) for part in table.blocks()]
         lowest, highest = zip(*spans, strict=True)
         self.span = float(min(lowest)), float(max(highest))
-        if self.judged:
+        if self.evaluation_only:
             return
         if len(table) < MIN_ROWS:
             raise NaspError(f"{source}: {len(table)} ratings; at least {MIN_ROWS} are needed")

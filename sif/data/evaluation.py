@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nasp.metric import Metric
-from sif.data.encoded import Ratings, Scale
+from sif.data.rating_tensors import Ratings, Scale
 
 VALUES: dict[Metric, Callable[[Tensor], Tensor]] = {
     Metric("rmse", unit="rating units", title="RMSE"): lambda r: r.square().mean().sqrt(),

@@ -11,7 +11,7 @@ from torch import Tensor
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
-from sif.data.encoded import Ratings, Scale
+from sif.data.rating_tensors import Ratings, Scale
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SearchData:
     rated: Tensor
 
     @classmethod
-    def of(
+    def from_splits(
         cls,
         train: Table | pd.DataFrame,
         valid: Table | pd.DataFrame,
@@ -47,22 +47,22 @@ class SearchData:
         Raises:
             NaspError: No validation rating is of ids that training has: nothing could be chosen.
         """
-        train, valid = Table.of(train), Table.of(valid)
+        train, valid = Table.from_frame(train), Table.from_frame(valid)
         encoder, scale = Encoder.fit(train), Scale.fit(train)
-        fit_on = Ratings.of(train, encoder, scale, device=device)
-        checked_on = Ratings.of(valid, encoder, scale, device=device)
+        fit_on = Ratings.encode(train, encoder, scale, device=device)
+        checked_on = Ratings.encode(valid, encoder, scale, device=device)
         if not len(checked_on.ratings):
             raise NaspError(_why_none(encoder, valid))
         biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
         if len(checked_on.unseen):
-            checked_on = Ratings.of(valid, encoder, scale, biases, device)
+            checked_on = Ratings.encode(valid, encoder, scale, biases, device)
         rated = torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1)
         return cls(encoder, scale, biases, fit_on, checked_on, rated)
 
-    def judge(self, ratings: Table | pd.DataFrame) -> Ratings:
+    def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
         """Encode checked ratings that were kept apart, test ratings for example."""
-        table, device = Table.of(ratings), self.train.ratings.device
-        return Ratings.of(table, self.encoder, self.scale, self.biases, device)
+        table, device = Table.from_frame(ratings), self.train.ratings.device
+        return Ratings.encode(table, self.encoder, self.scale, self.biases, device)
 
 
 def rated_pairs(encoder: Encoder, ratings: Table) -> Tensor:

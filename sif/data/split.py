@@ -73,7 +73,7 @@ def split_ratings(
     """
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise NaspError(f"fractions {fractions}: three positive numbers with sum 1 are needed")
-    table = Table.of(ratings)
+    table = Table.from_frame(ratings)
     if by in ("user", "last"):
         return _by_user(table, by, fractions, seed)
     if by == "time":

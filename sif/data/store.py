@@ -97,7 +97,7 @@ class Table:
         return len(self.values if self.rows is None else self.rows)
 
     @classmethod
-    def of(cls, ratings: Self | pd.DataFrame) -> Self:
+    def from_frame(cls, ratings: Self | pd.DataFrame) -> Self:
         """Columns of a frame that is known to be right, as `frame` gives it; a table as it is."""
         if isinstance(ratings, cls):
             return ratings
@@ -139,7 +139,7 @@ class Table:
         """The times of these ratings, float64 `(ratings,)`."""
         return None if self.times is None else self._of(self.times)
 
-    def rest(self) -> None:
+    def release_memory(self) -> None:
         """Give the memory of columns in files back; they are read again where they are needed."""
         for column in (*self.codes, self.values, self.times):
             file = column.base if isinstance(column, np.memmap) else None

@@ -23,7 +23,7 @@ def read_table(
     reading: Reading | None = None,
     *,
     timed: bool = False,
-    judged: bool = False,
+    evaluation_only: bool = False,
     say: Callable[[str], object] | None = None,
 ) -> Table:
     """Read ratings from a file of one of many forms, see `sif.data.formats`.
@@ -38,7 +38,8 @@ def read_table(
         transform: What becomes of each rating, see `check_frame`.
         reading: What is known of the file, and which ratings are kept.
         timed: Times are needed.
-        judged: The ratings are not learnt from: a few of one user and one value are enough.
+        evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
+            user or one value too.
         say: Called with a line on what was understood; if None, warnings tell what was dropped.
 
     Returns:
@@ -55,7 +56,9 @@ def read_table(
             named = resolve_numbers(given, layout.names)
             found = find_columns(layout.names, named, source, layout.header)
             if not seen:
-                check = Check(source, named, found, transform, layout.text, reading, timed, judged)
+                check = Check(
+                    source, named, found, transform, layout.text, reading, timed, evaluation_only
+                )
                 seen.append((layout, check))
             elif seen[0][1].found != found:
                 raise NaspError(f"{source}: other columns than in the parts before: {found}")

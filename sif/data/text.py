@@ -22,7 +22,7 @@ from sif.data.layout import (
     guess_encoding,
     layout_of,
 )
-from sif.data.streams import Stream, chunks_of, tabs_for_blanks, tabs_for_colons
+from sif.data.parser_input import Stream, chunks_of, tabs_for_blanks, tabs_for_colons
 
 BLOCK_BYTES = 1 << 25
 

@@ -23,7 +23,7 @@ from nasp.cnn.classify import blank
 from nasp.errors import NaspError
 from nasp.files.digest import with_digest
 from sif import compare, search
-from sif.data.fetch import load_ratings
+from sif.data.locate import load_ratings
 from tests.attack.harness import Case
 from tests.attack.made import COMPARE, SIF, Made
 from tests.attack.media import claimed

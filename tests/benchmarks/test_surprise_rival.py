@@ -8,7 +8,7 @@ import torch
 from benchmarks.surprise_rival import ALGORITHMS, train_library
 from nasp.errors import NaspError
 from nasp.runs.context import RunContext
-from sif.baselines.train import train_baseline
+from sif.baselines.fit import train_baseline
 from sif.data import Splits, Synthetic, split_ratings, synthetic
 from sif.data.evaluation import errors, predict
 from sif.data.search_data import SearchData
@@ -28,10 +28,10 @@ def test_ours_is_as_good_as_the_library(name: str) -> None:
     theirs = train_library(name, parts, OPTIONS, dim=2, epochs=(20, 80), seed=0)
     again = train_library(name, parts, OPTIONS, dim=2, epochs=(theirs.epochs,), seed=0)
     assert theirs == again
-    data = SearchData.of(parts.train, parts.valid)
+    data = SearchData.from_splits(parts.train, parts.valid)
     generator = torch.Generator().manual_seed(0)
     model, _ = train_baseline(name, data, OPTIONS, epochs=60, generator=generator, run=RunContext())
-    test = data.judge(parts.test)
+    test = data.encode(parts.test)
     ours = errors(predict(model.rate, test.rows), test, data.scale)["rmse"]
     assert ours < theirs.test_rmse + 0.05
     own = train_library(name, parts, None, dim=2, epochs=(20,), seed=0)

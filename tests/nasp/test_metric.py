@@ -13,8 +13,8 @@ def test_a_metric_that_is_to_grow(metric: Metric) -> None:
     assert metric.better(0.6, than=0.5)
     assert not metric.better(0.5, than=0.6)
     assert not metric.better(0.5, than=0.5)
-    assert metric.best([0.1, 0.7, 0.3, 0.7]) == 1
-    assert metric.loss(0.7) < metric.loss(0.1)
+    assert metric.best_position([0.1, 0.7, 0.3, 0.7]) == 1
+    assert metric.as_loss(0.7) < metric.as_loss(0.1)
 
 
 @pytest.mark.parametrize("metric", [SHRINKS, SHRINKS.on("test")])
@@ -22,8 +22,8 @@ def test_a_metric_that_is_to_shrink(metric: Metric) -> None:
     assert metric.better(0.5, than=0.6)
     assert not metric.better(0.6, than=0.5)
     assert not metric.better(0.5, than=0.5)
-    assert metric.best([0.3, 0.1, 0.7, 0.1]) == 1
-    assert metric.loss(0.1) < metric.loss(0.7)
+    assert metric.best_position([0.3, 0.1, 0.7, 0.1]) == 1
+    assert metric.as_loss(0.1) < metric.as_loss(0.7)
 
 
 def test_names_and_labels() -> None:

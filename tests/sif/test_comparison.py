@@ -268,7 +268,7 @@ def test_a_method_that_diverges_costs_only_its_cells(
 def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
     ratings = RatingOptions(synthetic=Synthetic(users=60, items=50, ratings=900))
     splits = ratings.load("synthetic", 1)
-    data = SearchData.of(splits.train, splits.valid)
+    data = SearchData.from_splits(splits.train, splits.valid)
     options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=0.01)
 
     def best(learning_rate: float, weight_decay: float) -> float:
@@ -300,7 +300,7 @@ def test_a_strategys_own_options_are_tuned_and_others_ignore_them() -> None:
     assert list(ranges.of("darts")) == list(ranges.of("mf")) == ["weight_decay"]
     ratings = RatingOptions(synthetic=Synthetic(users=30, items=20, ratings=300))
     splits = ratings.load("synthetic", 1)
-    data = SearchData.of(splits.train, splits.valid)
+    data = SearchData.from_splits(splits.train, splits.valid)
     shared = SearchOptions(
         **{"embedding_dim": 2, "epochs": 1, "warm_up": 0, "restarts": 1, "finalists": 1},
         **{"trials": 4, "train_epochs": 1, "strategy": {"name": "nasp", "eta": 0.5}},  # type: ignore[arg-type]

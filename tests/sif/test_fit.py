@@ -7,7 +7,7 @@ import torch
 
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult
-from sif.baselines.train import train_baseline
+from sif.baselines.fit import train_baseline
 from sif.data.evaluation import errors, predict
 from sif.fit import adagrad, train_alone
 from sif.nn.rating_model import RatingModel

@@ -35,7 +35,7 @@ def planted(operation: str = "multiply", seed: int = 0, ratings: int = 3000) -> 
 
 
 def data_of(parts: Splits) -> SearchData:
-    return SearchData.of(parts.train, parts.valid)
+    return SearchData.from_splits(parts.train, parts.valid)
 
 
 class WatchedTask(RatingTask):
@@ -209,7 +209,7 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
     for additive in (False, True):
         parts = planted_in_threes(seed, additive)
         data = data_of(parts)
-        test = data.judge(parts.test)
+        test = data.encode(parts.test)
         by_biases = errors(data.biases[test.rows].sum(0), test, data.scale)["rmse"]
         ratio = found_rmse(RatingTask(data, options), parts) / by_biases
         assert ratio > 0.98 if additive else ratio < 0.9
@@ -217,7 +217,7 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
 
 def found_rmse(task: RatingTask, parts: Splits) -> float:
     """Of what a search finds."""
-    test, model = task.data.judge(parts.test), task.model(run_search(task, 1, RunContext()))
+    test, model = task.data.encode(parts.test), task.model(run_search(task, 1, RunContext()))
     return errors(model.rate(test), test, task.data.scale)["rmse"]
 
 

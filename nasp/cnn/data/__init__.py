@@ -2,9 +2,9 @@
 
 from nasp.cnn.data.augment import Augment, Draws, Normalise
 from nasp.cnn.data.batches import ImageBatch, evaluation_batches, training_batches
+from nasp.cnn.data.card import find_images
 from nasp.cnn.data.cifar import load_cifar
-from nasp.cnn.data.encoded import EncodedImages
-from nasp.cnn.data.find import find_images
+from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.cnn.data.imagenet import EncodedSet, open_imagenet
 from nasp.cnn.data.labelled import ImageSet, LabelledImages, random_subset, split_images
 from nasp.cnn.data.loader import Loader, evaluation_loader, statistics, training_loader

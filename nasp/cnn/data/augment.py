@@ -24,7 +24,7 @@ class Normalise:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, parts: Iterable[Tensor]) -> "Normalise":
+    def fit(cls, parts: Iterable[Tensor]) -> "Normalise":
         """What fits images. A channel that has one value everywhere is only centred.
 
         Args:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels, pixels
+from nasp.cnn.data.encoded_images import EncodedImages, check_classes, check_labels, pixels
 from nasp.cnn.data.labelled import ImageSet, LabelledImages
 from nasp.cnn.data.pickled import read_pickled
 from nasp.cnn.data.shards import Shards

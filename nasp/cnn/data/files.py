@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from nasp.atomic_io import check_regular
-from nasp.cnn.data.encoded import EncodedImages
+from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.errors import NaspError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasp.cnn.data.encoded import EncodedImages, check_classes, check_labels
+from nasp.cnn.data.encoded_images import EncodedImages, check_classes, check_labels
 from nasp.cnn.data.files import FileImages, list_folder, list_tar
 from nasp.cnn.data.shards import Shards
 from nasp.errors import NaspError

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nasp.cnn.data.augment import Normalise
 from nasp.cnn.data.batches import ImageBatch
-from nasp.cnn.data.encoded import EncodedImages, pixels
+from nasp.cnn.data.encoded_images import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
 from nasp.errors import NaspError
 from nasp.training.parallel import own_share
@@ -152,7 +152,7 @@ def statistics(images: EncodedImages, size: int, indices: Tensor) -> Normalise:
     """
     seen = SeenImages(images, CentreView(size))
     counted, _ = indices[:COUNTED].sort()  # in order, a row group is read once
-    return Normalise.of(seen[0, index][0][None] for index in counted.tolist())
+    return Normalise.fit(seen[0, index][0][None] for index in counted.tolist())
 
 
 class _Order:

@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 import torch
 
 from nasp.atomic_io import check_regular
-from nasp.cnn.data.encoded import EncodedImages
+from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.errors import NaspError
 from nasp.files.json_file import parse_json
 

@@ -1,8 +1,8 @@
 """Text in: words of a data set as integers, and the batches that are cut from them."""
 
+from nasp.rnn.data.card import find_text
 from nasp.rnn.data.corpus import Corpus, Vocabulary, encode, load_corpus, read_words
-from nasp.rnn.data.find import find_text
-from nasp.rnn.data.streams import TextBatch, batches, columns, varied_lengths
+from nasp.rnn.data.text_batches import TextBatch, batches, columns, varied_lengths
 
 __all__ = [
     "Corpus",

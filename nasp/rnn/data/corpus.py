@@ -35,7 +35,7 @@ class Vocabulary:
     words: tuple[str, ...]
 
     @classmethod
-    def of(cls, lines: Lines) -> Self:
+    def from_lines(cls, lines: Lines) -> Self:
         """The words of a text in the order in which they first appear."""
         return cls(tuple(dict.fromkeys(word for line in lines for word in (*line, END))))
 
@@ -75,7 +75,7 @@ def load_corpus(path: Path) -> Corpus:
             word that training text has not.
     """
     texts = {split: read_words(path, split) for split in SPLITS}
-    vocabulary = Vocabulary.of(texts["train"][1])
+    vocabulary = Vocabulary.from_lines(texts["train"][1])
     encoded = {split: encode(lines, vocabulary, place) for split, (place, lines) in texts.items()}
     found = hashlib.sha256("\n".join(vocabulary.words).encode())
     for split in SPLITS:

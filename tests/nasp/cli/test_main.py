@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from nasp.cli import main as commands
+from nasp.cli.available_options import AvailableOptions
 from nasp.cli.config import differences, parse, to_yaml
 from nasp.cli.help import Help
 from nasp.cli.main import COMMANDS, FIRST, GROUPS, Command, main
 from nasp.cli.package_files import version
-from nasp.cli.schema import AvailableOptions
 from nasp.errors import NaspError
 from nasp.search.options import STRATEGIES
 from nasp.strategies import ONE_SHOT

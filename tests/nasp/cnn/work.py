@@ -120,7 +120,7 @@ def trained(batch_size: int = 8) -> Results:
     split = ImagesInMemory(data[part[0]], data[part[1]], None, ("a", "b", "c"), batch_size, 2)
     task = ImageTask(split, options)
     (found,) = task.train("train", DARTS_V2, 1, RunContext())
-    network, history = task.restored(found), found.history
+    network, history = task.trained_network(found), found.history
     return {
         "weights": torch.cat([w.detach().flatten() for w in network.parameters()]),
         "buffers": torch.cat([b.double().flatten() for b in network.buffers()]),

@@ -9,11 +9,11 @@ import yaml
 
 import nasp.data.cards
 from nasp.cli.package_files import resource
-from nasp.cnn.data.find import ImageCard
+from nasp.cnn.data.card import ImageCard
 from nasp.data.cards import Card, all_cards, find_card
 from nasp.errors import NaspError
 from nasp.files.schema import Rule, integer
-from nasp.rnn.data.find import TextCard
+from nasp.rnn.data.card import TextCard
 from sif.data.card import RatingCard
 
 WORDS = {

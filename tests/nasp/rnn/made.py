@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from nasp.rnn.data import Corpus, load_corpus
-from nasp.rnn.data.streams import Reader, TextBatch
+from nasp.rnn.data.text_batches import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 
 WORDS = 12

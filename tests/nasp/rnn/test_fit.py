@@ -51,7 +51,7 @@ def trained(
     checkpoint.put = put  # type: ignore[method-assign]
     task = TextTask(corpus, chosen, CPU)
     (found,) = task.train("train", ZOO["darts_v1"], seed, RunContext(checkpoint))
-    return task.restored(found), found.history
+    return task.trained_network(found), found.history
 
 
 def kept_of(path: Path) -> dict[str, Any]:
@@ -146,12 +146,12 @@ def test_averaging_begins_when_validation_no_longer_improves() -> None:
         with torch.no_grad():
             weight.fill_(value)
         averaging.update()
-    with averaging.in_place():
+    with averaging.applied():
         assert float(weight.detach()) == pytest.approx(7.0)
     assert float(weight.detach()) == 11.0
     copy = Averaging([weight], nonmono=2)
     copy.load_state_dict(averaging.state_dict())
-    with copy.in_place():
+    with copy.applied():
         assert float(weight.detach()) == pytest.approx(7.0)
 
 

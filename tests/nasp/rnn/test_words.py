@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 from nasp.rnn.data import columns
-from nasp.rnn.data.streams import Reader, TextBatch
+from nasp.rnn.data.text_batches import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 from nasp.rnn.evaluation import evaluate
 from nasp.rnn.network import LanguageModel

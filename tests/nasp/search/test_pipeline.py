@@ -101,10 +101,10 @@ class SomeFail(ToyTask):
 
     failing: tuple[str, ...] = ()
 
-    def stream(self, seed: int, restart: int) -> Any:
+    def restart_generator(self, seed: int, restart: int) -> Any:
         if f"search {restart + 1}" in self.failing:
             raise Diverged("the loss is nan")
-        return super().stream(seed, restart)
+        return super().restart_generator(seed, restart)
 
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext

@@ -54,7 +54,7 @@ class TestRatingTask(TaskContract):
     def task(self) -> Task:
         parts = split_ratings(synthetic(Synthetic(users=40, items=30, ratings=900), seed=0), seed=0)
         options = RatingOptions(embedding_dim=2, batch_size=64, **SHORT)
-        return RatingTask(SearchData.of(parts.train, parts.valid), options)
+        return RatingTask(SearchData.from_splits(parts.train, parts.valid), options)
 
 
 def test_all_searches_share_their_options() -> None:

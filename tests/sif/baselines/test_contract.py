@@ -8,7 +8,7 @@ import torch
 from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from sif.baselines import BASELINES, baselines_of
-from sif.baselines.train import train_baseline
+from sif.baselines.fit import train_baseline
 from sif.testing import OPTIONS, BaselineContract, make_baseline, small_data
 
 CASES = [(name, n) for n in (2, 3) for name in baselines_of(n)]

@@ -26,8 +26,8 @@ def table(users: list[int] | list[str], items: list[int] | list[str]) -> pd.Data
 @given(INTEGERS | TEXTS, INTEGERS | TEXTS)
 def test_positions_lead_back_to_ids(users: list[int], items: list[int]) -> None:
     frame = table(users, items)
-    encoder = Encoder.fit(Table.of(frame))
-    positions = encoder.positions(Table.of(frame))
+    encoder = Encoder.fit(Table.from_frame(frame))
+    positions = encoder.positions(Table.from_frame(frame))
     assert [p.dtype for p in positions] == [np.int32, np.int32]
     for column, name in enumerate(encoder.columns):
         ids = encoder.ids[column]
@@ -39,13 +39,13 @@ def test_positions_lead_back_to_ids(users: list[int], items: list[int]) -> None:
 @given(INTEGERS | TEXTS, INTEGERS | TEXTS)
 def test_state_survives_a_safe_load(users: list[int], items: list[int]) -> None:
     frame = table(users, items)
-    encoder = Encoder.fit(Table.of(frame))
+    encoder = Encoder.fit(Table.from_frame(frame))
     file = io.BytesIO()
     torch.save(encoder.state_dict(), file)
     file.seek(0)
     again = Encoder.from_state_dict(torch.load(file, weights_only=True))
     assert again.columns == encoder.columns
-    asked = Table.of(frame)
+    asked = Table.from_frame(frame)
     assert np.array_equal(again.positions(asked), encoder.positions(asked))
     assert again.state_dict() == encoder.state_dict()
 
@@ -67,22 +67,22 @@ def test_state_survives_a_safe_load(users: list[int], items: list[int]) -> None:
     ],
 )
 def test_unseen_ids_and_other_types(known: list[int], asked: object, expected: list[int]) -> None:
-    encoder = Encoder.fit(Table.of(table(known, known)))
+    encoder = Encoder.fit(Table.from_frame(table(known, known)))
     assert find_ids(asked, encoder.ids[0], "user").tolist() == expected
 
 
 def test_order_of_training_rows_does_not_matter(frame: pd.DataFrame) -> None:
-    shuffled = Encoder.fit(Table.of(frame.sample(frac=1, random_state=0)))
-    assert shuffled.state_dict() == Encoder.fit(Table.of(frame)).state_dict()
+    shuffled = Encoder.fit(Table.from_frame(frame.sample(frac=1, random_state=0)))
+    assert shuffled.state_dict() == Encoder.fit(Table.from_frame(frame)).state_dict()
 
 
 def test_contexts_are_encoded(frame: pd.DataFrame) -> None:
     frame.insert(2, "city", ["A", "B"] * 20)
-    encoder = Encoder.fit(Table.of(frame))
+    encoder = Encoder.fit(Table.from_frame(frame))
     assert encoder.columns == ("user", "item", "city")
     assert encoder.sizes == (5, 8, 2)
 
 
 def test_a_missing_column_is_named(frame: pd.DataFrame) -> None:
     with pytest.raises(NaspError, match="no column 'item'"):
-        Encoder.fit(Table.of(frame)).positions(Table.of(frame[["user", "rating"]]))
+        Encoder.fit(Table.from_frame(frame)).positions(Table.from_frame(frame[["user", "rating"]]))

@@ -16,7 +16,7 @@ def parts(splits: Splits) -> list[pd.DataFrame]:
 
 
 def tables(*frames: pd.DataFrame) -> list[Table]:
-    return [Table.of(frame) for frame in frames]
+    return [Table.from_frame(frame) for frame in frames]
 
 
 def keys(splits: Splits) -> list[set[tuple[int, int]]]:

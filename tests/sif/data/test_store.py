@@ -60,15 +60,15 @@ def test_a_table_in_files_is_the_table_in_memory(
     table = check_frame(frame)
     assert isinstance(table.codes[0], np.memmap)
     pd.testing.assert_frame_equal(table.frame(), expected.frame())
-    table.rest()
+    table.release_memory()
     pd.testing.assert_frame_equal(table.frame(), expected.frame())
 
 
 def test_parts_of_parts_and_blocks(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    part = Table.of(frame).take(np.array([7, 3, 30])).take(np.array([2, 0]))
+    part = Table.from_frame(frame).take(np.array([7, 3, 30])).take(np.array([2, 0]))
     pd.testing.assert_frame_equal(part.frame(), frame.iloc[[30, 7]].reset_index(drop=True))
     monkeypatch.setattr(store, "BLOCK", 16)
-    blocks = list(Table.of(frame).blocks())
+    blocks = list(Table.from_frame(frame).blocks())
     assert [len(block) for block in blocks] == [16, 16, 8]
     whole = pd.concat([block.frame() for block in blocks], ignore_index=True)
     pd.testing.assert_frame_equal(whole, frame)
@@ -77,7 +77,7 @@ def test_parts_of_parts_and_blocks(frame: pd.DataFrame, monkeypatch: pytest.Monk
 def test_dates_survive(frame: pd.DataFrame) -> None:
     days = pd.to_datetime(frame["timestamp"], unit="D", utc=True).astype("datetime64[us, UTC]")
     dated = frame.assign(timestamp=days)
-    for table in (Table.of(dated), check_frame(dated)):
+    for table in (Table.from_frame(dated), check_frame(dated)):
         pd.testing.assert_frame_equal(table.frame(), dated)
 
 
@@ -98,5 +98,5 @@ def test_the_last_of_repeats_is_kept(rows: list[tuple[int, ...]], timed: bool) -
         frame = frame.drop(columns="timestamp")
     ordered = frame.sort_values("timestamp", kind="stable") if timed else frame
     expected = ordered.drop_duplicates(["user", "item"], keep="last").sort_index()
-    kept = without_repeats(Table.of(frame)).frame()
+    kept = without_repeats(Table.from_frame(frame)).frame()
     pd.testing.assert_frame_equal(kept, expected.reset_index(drop=True))

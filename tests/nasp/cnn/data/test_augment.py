@@ -98,7 +98,7 @@ def test_draws_follow_the_seed():
 
 def test_statistics_are_those_of_the_images():
     images = batch(1500, 4)
-    found = Normalise.of(images.split(400))
+    found = Normalise.fit(images.split(400))
     plain = images.numpy().transpose(1, 0, 2, 3).reshape(3, -1) / 255
     np.testing.assert_allclose(found.mean, plain.mean(1), rtol=1e-12)
     np.testing.assert_allclose(found.std, plain.std(1), rtol=1e-12)
@@ -110,7 +110,7 @@ def test_statistics_are_those_of_the_images():
 def test_a_channel_of_one_value_is_only_centred():
     images = batch(20, 4)
     images[:, 1] = 7
-    found = Normalise.of([images])
+    found = Normalise.fit([images])
     assert found.std[1] == 1
     assert torch.equal(found(images)[:, 1], torch.zeros(20, 4, 4))
     np.testing.assert_allclose(found(images)[:, 0].std(correction=0), 1, rtol=1e-5)

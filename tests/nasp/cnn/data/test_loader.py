@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nasp.cnn.data import evaluation_loader, open_imagenet, statistics, training_loader
-from nasp.cnn.data.encoded import pixels
+from nasp.cnn.data.encoded_images import pixels
 from nasp.cnn.data.views import CentreView, TrainingView
 from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import SEEN, write_folders

@@ -10,7 +10,7 @@ from nasp.data.cards import all_cards
 from nasp.errors import NaspError
 from sif.data.card import RatingCard, find_rating_card
 from sif.data.columns import Columns
-from sif.data.fetch import load_ratings, locate_ratings
+from sif.data.locate import load_ratings, locate_ratings
 
 ROWS = [(u, i, 1 + (u + i) % 5, 100 - i) for u in range(3) for i in range(4)]
 RATINGS = "".join("\t".join(map(str, row)) + "\n" for row in ROWS).encode()

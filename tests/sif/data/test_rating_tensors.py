@@ -10,8 +10,8 @@ import torch
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
-from sif.data.encoded import Ratings, Scale
 from sif.data.evaluation import errors, predict
+from sif.data.rating_tensors import Ratings, Scale
 from sif.data.search_data import SearchData
 
 TRAIN = pd.DataFrame({"user": [7, 7, 9, 9], "item": list("abab"), "rating": [1.0, 2.0, 3.0, 6.0]})
@@ -19,9 +19,9 @@ TEST = pd.DataFrame({"user": [9, 5, 7], "item": ["b", "a", "z"], "rating": [4.0,
 
 
 def prepared() -> tuple[Ratings, Ratings, Scale, Encoder]:
-    tables = [Table.of(frame) for frame in (TRAIN, TEST)]
+    tables = [Table.from_frame(frame) for frame in (TRAIN, TEST)]
     encoder, scale = Encoder.fit(tables[0]), Scale.fit(tables[0])
-    train, test = (Ratings.of(table, encoder, scale) for table in tables)
+    train, test = (Ratings.encode(table, encoder, scale) for table in tables)
     return train, test, scale, encoder
 
 
@@ -45,7 +45,7 @@ def test_unseen_ids_are_predicted_by_the_mean() -> None:
 def test_an_unseen_id_counts_as_an_average_one() -> None:
     _, _, scale, encoder = prepared()
     biases = torch.tensor([0.1, 0.2, 0.25, 0.5])  # users 7 and 9, items a and b
-    test = Ratings.of(Table.of(TEST), encoder, scale, biases)
+    test = Ratings.encode(Table.from_frame(TEST), encoder, scale, biases)
     raw = (torch.tensor([3.0, 5.0]) - scale.mean) / scale.std
     # user 5 is unseen, item a is not; user 7 is known, item z is not
     assert test.unseen.tolist() == pytest.approx((raw - torch.tensor([0.25, 0.1])).tolist())
@@ -53,7 +53,9 @@ def test_an_unseen_id_counts_as_an_average_one() -> None:
 
 def test_predictions_stay_within_the_range_of_training() -> None:
     train, _, scale, encoder = prepared()
-    beyond = Ratings.of(Table.of(TEST), encoder, scale, torch.tensor([9.0, 0.0, -9.0, 0.0]))
+    beyond = Ratings.encode(
+        Table.from_frame(TEST), encoder, scale, torch.tensor([9.0, 0.0, -9.0, 0.0])
+    )
     predicted = torch.tensor([3.0, 5.0]) - beyond.unseen * scale.std - scale.mean
     assert (predicted + scale.mean).tolist() == pytest.approx([1.0, 6.0], abs=1e-5)
     assert scale.as_read(torch.tensor([-9.0, 9.0])).tolist() == [1.0, 6.0]
@@ -64,9 +66,9 @@ def test_predictions_stay_within_the_range_of_training() -> None:
 
 def test_predictions_are_in_the_units_that_were_read() -> None:
     counts = TRAIN.assign(rating=[1.0, 20.0, 70.0, 300.0])
-    checked = Table.of(counts.assign(rating=np.log1p(counts["rating"])))
+    checked = Table.from_frame(counts.assign(rating=np.log1p(counts["rating"])))
     scale = Scale.fit(replace(checked, transform="log"))
-    standardised = Ratings.of(checked, Encoder.fit(checked), scale).ratings
+    standardised = Ratings.encode(checked, Encoder.fit(checked), scale).ratings
     assert scale.as_read(standardised).tolist() == pytest.approx([1, 20, 70, 300], rel=1e-5)
 
 
@@ -91,10 +93,10 @@ def test_biases_recover_an_additive_table() -> None:
     grid = pd.DataFrame([(u, i) for u in range(40) for i in range(30)], columns=["user", "item"])
     grid["rating"] = 3 + users[grid["user"]] + items[grid["item"]]
     order = rng.permutation(len(grid))
-    table = Table.of(grid)
+    table = Table.from_frame(grid)
     parts = [table.take(rows) for rows in np.split(order, (600, 900))]
     encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0])
-    train, valid, test = (Ratings.of(part, encoder, scale) for part in parts)
+    train, valid, test = (Ratings.encode(part, encoder, scale) for part in parts)
     fitted = fit_biases(train, valid, 70, scale)
     assert errors(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
 
@@ -116,9 +118,9 @@ def test_no_validation_rating_of_known_ids_is_told_with_its_cause() -> None:
     rows = [(u, u % 7, 1.0 + u % 5, u * 1.37) for u in range(40)]
     frame = pd.DataFrame(rows, columns=["user", "item", "rating", "price"])
     with pytest.raises(NaspError, match="20 of 20 have a user that no training rating has"):
-        SearchData.of(
+        SearchData.from_splits(
             frame[["user", "item", "rating"]][:20], frame[["user", "item", "rating"]][20:]
         )
     frame["user"] = frame["user"] % 5
     with pytest.raises(NaspError, match=r"20 of 20 have a price .* whose values do not repeat"):
-        SearchData.of(frame[:20], frame[20:])
+        SearchData.from_splits(frame[:20], frame[20:])

@@ -76,7 +76,7 @@ class Ratings:
     unseen: Tensor
 
     @classmethod
-    def of(
+    def encode(
         cls,
         table: Table,
         encoder: Encoder,

@@ -22,7 +22,7 @@ def load_ratings(
     transform: Transform | None = None,
     reading: Reading | None = None,
     timed: bool = False,
-    judged: bool = False,
+    evaluation_only: bool = False,
     say: Say = say_on_stderr,
 ) -> Table:
     """Return checked ratings; see `locate_ratings` and `read_table`, also for what they raise.
@@ -34,7 +34,7 @@ def load_ratings(
         transform: What becomes of each rating; what the card says, if it does, where None.
         reading: What is known of the file, and which ratings are kept.
         timed: Times are needed.
-        judged: The ratings are not learnt from.
+        evaluation_only: The ratings are not learnt from.
         say: Called with a line on each thing that a person should know of.
     """
     path = locate_ratings(name_or_path, data_dir, say)
@@ -44,7 +44,13 @@ def load_ratings(
         if transform == card.rating_transform == "log":
             say(f"{card.title}: ratings are log(1 + count); --rating_transform none keeps counts")
     return read_table(
-        path, columns, transform or "none", reading, timed=timed, judged=judged, say=say
+        path,
+        columns,
+        transform or "none",
+        reading,
+        timed=timed,
+        evaluation_only=evaluation_only,
+        say=say,
     )
 
 
