@@ -33,7 +33,7 @@ class MetricContract:
                 assert own.better(value, than=worse)
                 assert not own.better(worse, than=value)
                 assert not own.better(value, than=value)
-                assert own.loss(value) < own.loss(worse)
+                assert own.as_loss(value) < own.as_loss(worse)
             assert own.best_position(worst_first) == len(worst_first) - 1
             assert own.best_position(worst_first[::-1]) == 0
             assert own.best_position([worst_first[-1], *worst_first]) == 0
