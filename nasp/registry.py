@@ -18,18 +18,18 @@ class Registry(Mapping[str, Value]):
     """Values by name. Listing the names imports nothing, so `--help` does not wait for torch.
 
     Args:
-        places: The import path of each value, `package.module:attribute`.
+        places: Each value, or its import path, `package.module:attribute`.
     """
 
-    def __init__(self, places: Mapping[str, str]) -> None:
+    def __init__(self, places: Mapping[str, str | Value]) -> None:
         self.places = dict(places)
 
-    def add(self, name: str, place: str) -> None:
+    def add(self, name: str, place: str | Value) -> None:
         """Register one more value, from inside or outside of this project.
 
         Args:
             name: The value's name.
-            place: The value's import path, `package.module:attribute`.
+            place: The value, or its import path, `package.module:attribute`.
 
         Raises:
             NaspError: Another value has this name.
@@ -38,7 +38,10 @@ class Registry(Mapping[str, Value]):
             raise NaspError(f"{name!r} is {self.places[name]} already: choose another name")
 
     def __getitem__(self, name: str) -> Value:
-        module, _, attribute = self.places[name].partition(":")
+        place = self.places[name]
+        if not isinstance(place, str):
+            return place
+        module, _, attribute = place.partition(":")
         value: Value = getattr(import_module(module), attribute)
         return value
 

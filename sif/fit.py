@@ -9,7 +9,7 @@ from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
-from sif.data.evaluation import METRICS, errors, predict
+from sif.data.evaluation import RMSE, errors, predict
 from sif.data.search_data import SearchData
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
@@ -109,7 +109,7 @@ def fit(
         epoch,
         epochs=epochs,
         state={"network": model, "optimizer": optimizer, "generator": generator},
-        monitor=METRICS[0].on("valid"),
+        monitor=RMSE.on("valid"),
         snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
         run=run,
         patience=options.patience,

@@ -16,7 +16,7 @@ from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
-from sif.data.evaluation import METRICS, errors
+from sif.data.evaluation import RMSE, VALUES, errors
 from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.nn.space import DECISION, InteractionSpace, operation_of
@@ -25,17 +25,15 @@ from sif.tasks import RatingTask
 SHOWN = 5  # functions in the picture and the table
 DRAWN = 8  # weights in a picture
 NEGLIGIBLE = 0.002  # share of an RMSE up to which a gain is called none
-RMSE = METRICS[0]
 
 
 @dataclass
 class Row:
-    """One model of the final table; errors in rating units."""
+    """One model of the final table, with its metrics by name on validation and on test ratings."""
 
     name: str
-    valid_rmse: float
-    test_rmse: float
-    test_mae: float
+    valid: Metrics
+    test: Metrics
 
 
 class RatingReport(Report):
@@ -99,7 +97,7 @@ class RatingReport(Report):
         return files
 
     def table(self) -> str:
-        lines = ["| model | validation RMSE | test RMSE | test MAE |", "|---|---|---|---|"]
+        lines = ["| " + " | ".join(_columns()) + " |", "|---" * len(_columns()) + "|"]
         lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
         return "\n".join(lines)
 
@@ -113,13 +111,13 @@ class RatingReport(Report):
             functions.add_row(name, str(len(history)), f"{best:.4f}")
         console.print(functions)
         final = Table(title="errors in rating units", title_justify="left")
-        for column in ("model", "validation RMSE", "test RMSE", "test MAE"):
+        for column in _columns():
             final.add_column(column, justify="left" if column == "model" else "right")
         for cells in self._cells():
             final.add_row(*cells)
         console.print(final)
-        trivial = min(self.rows[:-1], key=lambda row: row.test_rmse)
-        share = 1 - self.rows[-1].test_rmse / trivial.test_rmse
+        trivial = min(self.rows[:-1], key=lambda row: row.test[RMSE.name])
+        share = 1 - self.rows[-1].test[RMSE.name] / trivial.test[RMSE.name]
         if share > NEGLIGIBLE:
             console.print(
                 f"test RMSE of the found function is {share:.1%} below that of {trivial.name}"
@@ -140,7 +138,7 @@ class RatingReport(Report):
         return [
             [
                 f"found: {self.operation}" if row.name == "found" else row.name,
-                *(f"{error:.4f}" for error in (row.valid_rmse, row.test_rmse, row.test_mae)),
+                *(f"{value:.4f}" for value in (row.valid[RMSE.name], *row.test.values())),
             ]
             for row in self.rows
         ]
@@ -157,22 +155,27 @@ class RatingReport(Report):
             for part in (splits.valid, splits.test)
         )
         mae = mean_over([splits.test], lambda ratings: np.abs(ratings - scale.mean))
-        table = [Row("global mean", valid_rmse, test_rmse, mae)]
+        of_mean = errors(torch.zeros_like(test.ratings), test, scale)
+        on_test = {**of_mean, "rmse": test_rmse, "mae": mae}
+        table = [Row("global mean", {"rmse": valid_rmse}, on_test)]
         for name, rate in models.items():
-            on_valid = errors(rate(data.valid), data.valid, scale)
-            on_test = errors(rate(test), test, scale)
-            table.append(Row(name, on_valid["rmse"], on_test["rmse"], on_test["mae"]))
+            parts = [errors(rate(part), part, scale) for part in (data.valid, test)]
+            table.append(Row(name, *parts))
         trivial, bias, ours = table
         return table, {
-            "valid/rmse": ours.valid_rmse,
-            "test/rmse": ours.test_rmse,
-            "test/mae": ours.test_mae,
+            "valid/rmse": ours.valid["rmse"],
+            **{f"test/{name}": value for name, value in ours.test.items()},
             # As in the paper's tables: in units of the deviation of all ratings, test included.
-            "test/rmse_standardized": ours.test_rmse / splits.deviation(),
-            "test/rmse_global_mean": trivial.test_rmse,
-            "test/rmse_biases": bias.test_rmse,
+            "test/rmse_standardized": ours.test["rmse"] / splits.deviation(),
+            "test/rmse_global_mean": trivial.test["rmse"],
+            "test/rmse_biases": bias.test["rmse"],
             "test/unseen_ratings": float(len(test.unseen)),
         }
+
+
+def _columns() -> list[str]:
+    """The heads of the final table's columns."""
+    return ["model", RMSE.on("valid").title, *(metric.on("test").title for metric in VALUES)]
 
 
 def draw_function(

@@ -9,6 +9,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from nasp.errors import NaspError
+from nasp.plugins import load_plugins
 
 
 class ServedRecommender(PythonModel):
@@ -20,6 +21,7 @@ class ServedRecommender(PythonModel):
             InteractionModel,
         )
 
+        load_plugins((context.model_config or {}).get("plugins", ()))
         self.model = InteractionModel.load(context.artifacts["model"])
 
     def predict(

@@ -11,14 +11,14 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import Diverged
-from nasp.metric import Metrics
+from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
 from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
-from sif.data.evaluation import METRICS, errors, predict
+from sif.data.evaluation import VALUES, errors, predict
 from sif.data.search_data import SearchData
 from sif.fit import adagrad, train_alone
 from sif.nn.embeddings import RatingBatch
@@ -41,7 +41,6 @@ class RatingTask(Task):
     """
 
     name = InteractionSpace.name
-    metrics = METRICS
     options: SearchOptions | TrainOptions
 
     def __init__(
@@ -54,6 +53,10 @@ class RatingTask(Task):
         self.data, self.options, self.functions = data, options, functions
         self.device = data.train.ratings.device
         self.epochs = epochs or self._search.train_epochs
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(VALUES)
 
     @property
     def _search(self) -> SearchOptions:

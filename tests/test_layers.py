@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom to the top; those of one line do not import each other.
 LAYERS = (
     {"nasp.errors"},
-    {"nasp.registry", "nasp.atomic_io", "nasp.metric"},
+    {"nasp.registry", "nasp.plugins", "nasp.atomic_io", "nasp.metric"},
     {"nasp.files"},
     {"nasp.cli"},  # options: from the command line and from files
     {"nasp.core", "nasp.data"},

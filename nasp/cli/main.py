@@ -12,6 +12,7 @@ from typing import NoReturn
 from nasp.cli.package_files import version
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import run_command
+from nasp.plugins import load_plugins
 
 FIRST = (
     *("model", "genotype", "data", "data_dir", "columns", "split"),
@@ -83,6 +84,7 @@ class Command:
         from nasp.cli.config import parse
         from nasp.cli.help import Help
 
+        load_plugins()
         config = parse(
             resolve_name(self.schema),
             argv,

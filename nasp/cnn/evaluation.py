@@ -29,7 +29,6 @@ VALUES: dict[Metric, Callable[[Tensor, Tensor], Tensor]] = {
     LOSS: _loss,
 }
 """Metrics that are means over images: of each its sum over a batch, from logits and labels."""
-METRICS = tuple(VALUES)
 
 
 @torch.no_grad()

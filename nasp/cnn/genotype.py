@@ -16,6 +16,7 @@ from nasp.cnn.operations import OPERATIONS
 from nasp.core.darts_notation import read_cells
 from nasp.core.genotype import Choices, Genotype
 from nasp.errors import NaspError, nearest
+from nasp.plugins import HINT
 
 SPACE = "cnn"
 CELLS = ("normal", "reduce")
@@ -181,7 +182,7 @@ def _pairs(pairs: Pairs, name: str, sources: Sequence[str], operations: Sequence
             if value not in valid:
                 raise NaspError(
                     f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
-                    f"there are {', '.join(valid)}"
+                    f"there are {', '.join(valid)}{HINT if part == 'operation' else ''}"
                 )
     return pairs
 

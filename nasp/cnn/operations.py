@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.errors import check_known
+from nasp.registry import Registry
 from nasp.training.batch_norm import BatchNorm
 
 
@@ -143,23 +144,26 @@ def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
 Maker = Callable[[int, int, bool], nn.Module]
 """Makes an operation from its channels, its stride and whether its batch norms have weights."""
 
-OPERATIONS: dict[str, Maker] = {
-    "none": lambda channels, stride, affine: Zero(stride),
-    "skip_connect": _skip,
-    "avg_pool_3x3": _avg_pool(3),
-    "max_pool_3x3": _max_pool(3),
-    "max_pool_5x5": _max_pool(5),
-    "max_pool_7x7": _max_pool(7),
-    "conv_1x1": _conv(1),
-    "conv_3x3": _conv(3),
-    "conv_3x1_1x3": _factorized_conv(3),
-    "conv_7x1_1x7": _factorized_conv(7),
-    "sep_conv_3x3": _sep_conv(3),
-    "sep_conv_5x5": _sep_conv(5),
-    "sep_conv_7x7": _sep_conv(7),
-    "dil_conv_3x3": _dil_conv(3),
-    "dil_conv_5x5": _dil_conv(5),
-}
+OPERATIONS = Registry[Maker](
+    {
+        "none": lambda channels, stride, affine: Zero(stride),
+        "skip_connect": _skip,
+        "avg_pool_3x3": _avg_pool(3),
+        "max_pool_3x3": _max_pool(3),
+        "max_pool_5x5": _max_pool(5),
+        "max_pool_7x7": _max_pool(7),
+        "conv_1x1": _conv(1),
+        "conv_3x3": _conv(3),
+        "conv_3x1_1x3": _factorized_conv(3),
+        "conv_7x1_1x7": _factorized_conv(7),
+        "sep_conv_3x3": _sep_conv(3),
+        "sep_conv_5x5": _sep_conv(5),
+        "sep_conv_7x7": _sep_conv(7),
+        "dil_conv_3x3": _dil_conv(3),
+        "dil_conv_5x5": _dil_conv(5),
+    }
+)
+"""By name. What an operation returns should be normalised; pooling is in the search space."""
 
 
 def operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from nasp.cnn.classify import ImageClassifier, blank
 from nasp.cnn.draw import draw_cells
-from nasp.cnn.evaluation import ACCURACY, METRICS, evaluate
+from nasp.cnn.evaluation import ACCURACY, VALUES, evaluate
 from nasp.cnn.fit import logits_of
 from nasp.cnn.genotype import INPUT_LABELS, darts_text, label, plans
 from nasp.cnn.model_file import load_network, save_network
@@ -113,10 +113,10 @@ class TrainReport(Report):
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
         splits = [s for s in ("valid", "test") if ACCURACY.on(s).name in self.metrics]
         table = Table(title=f"network of {self.name}", title_justify="left")
-        for column in ("images", *(metric.label for metric in METRICS)):
+        for column in ("images", *(metric.label for metric in VALUES)):
             table.add_column(column, justify="left" if column == "images" else "right")
         for split in splits:
-            values = (self.metrics[metric.on(split).name] for metric in METRICS)
+            values = (self.metrics[metric.on(split).name] for metric in VALUES)
             table.add_row(SPLITS[split], *(f"{value:.4f}" for value in values))
         console.print(table)
         console.print(

@@ -9,6 +9,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from nasp.errors import NaspError
+from nasp.plugins import load_plugins
 
 
 class ServedClassifier(PythonModel):
@@ -20,6 +21,7 @@ class ServedClassifier(PythonModel):
             ImageClassifier,  # here, so that logging the model needs no torch
         )
 
+        load_plugins((context.model_config or {}).get("plugins", ()))
         self.classify = ImageClassifier.load(context.artifacts["model"])
 
     def predict(

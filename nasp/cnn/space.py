@@ -1,5 +1,6 @@
 """The search space of CNN cells: the network whose nodes are undecided."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -101,33 +102,28 @@ class SearchCell(nn.Module):
         rectified: States = ()  # all convolutions of a state, to whatever node, begin with this
         for decision, edges in zip(self.decisions, self.nodes, strict=True):
             rectified = (*rectified, *(state.relu() for state in states[len(rectified) :]))
-            run = partial(self._run, decision, edges, states, rectified)
+            run = partial(self._run, edges, states, rectified)
             states = (*states, relaxation.mix(decision.name, run))
         return torch.cat(states[2:], 1)
 
     def _run(
-        self,
-        decision: Decision,
-        edges: nn.Module,
-        states: States,
-        rectified: States,
-        edge: int,
-        k: int,
+        self, edges: nn.Module, states: States, rectified: States, edge: int, k: int
     ) -> Tensor:
-        inputs = rectified if "conv" in decision.operations[k] else states
-        return self.evaluate(edges[edge][k], inputs[edge])  # type: ignore[index]
+        candidate: nn.Module = edges[edge][k]  # type: ignore[index]
+        inputs = rectified if isinstance(candidate, _AfterReLU) else states
+        return self.evaluate(candidate, inputs[edge])
+
+
+class _AfterReLU(nn.Sequential):
+    """An operation without the ReLU that it begins with: its input has been through one."""
 
 
 def _candidate(name: str, channels: int, stride: int) -> nn.Module:
-    """An operation whose result is normalised, pooling too, so that weights compare.
-
-    A convolution comes without the ReLU that it begins with.
-    """
+    """An operation whose result is normalised, pooling too, so that weights compare."""
     made = operation(name, channels, stride, affine=False)
-    if "conv" in name:
-        assert isinstance(made, nn.Sequential) and isinstance(made[0], nn.ReLU)
-        return made[1:]
-    if "pool" in name:
+    if isinstance(made, nn.Sequential) and isinstance(made[0], nn.ReLU):
+        return _AfterReLU(OrderedDict(list(made.named_children())[1:]))
+    if isinstance(made, nn.MaxPool2d | nn.AvgPool2d):
         return nn.Sequential(made, BatchNorm(channels, affine=False))
     return made
 

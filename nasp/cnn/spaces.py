@@ -1,5 +1,7 @@
 """The candidates of each search space of CNN cells, names in `nasp.cnn.operations`."""
 
+from nasp.registry import Registry
+
 DARTS = (
     "max_pool_3x3",
     "avg_pool_3x3",
@@ -9,21 +11,23 @@ DARTS = (
     "dil_conv_3x3",
     "dil_conv_5x5",
 )
-# Candidates of the normal and of the reduction cell, by the name of the space.
-SPACES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "nasp": (
-        (
-            "skip_connect",
-            "conv_3x1_1x3",
-            "dil_conv_3x3",
-            "conv_1x1",
-            "conv_3x3",
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "sep_conv_7x7",
+SPACES = Registry[tuple[tuple[str, ...], tuple[str, ...]]](
+    {
+        "nasp": (
+            (
+                "skip_connect",
+                "conv_3x1_1x3",
+                "dil_conv_3x3",
+                "conv_1x1",
+                "conv_3x3",
+                "sep_conv_3x3",
+                "sep_conv_5x5",
+                "sep_conv_7x7",
+            ),
+            ("skip_connect", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5", "max_pool_7x7"),
         ),
-        ("skip_connect", "avg_pool_3x3", "max_pool_3x3", "max_pool_5x5", "max_pool_7x7"),
-    ),
-    "darts": (DARTS, DARTS),
-    "darts_none": (("none", *DARTS), ("none", *DARTS)),
-}
+        "darts": (DARTS, DARTS),
+        "darts_none": (("none", *DARTS), ("none", *DARTS)),
+    }
+)
+"""Candidates of the normal and of the reduction cell, by the name of the space."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.cnn.data import find_images, load_cifar, random_subset, split_images
-from nasp.cnn.evaluation import METRICS, evaluate
+from nasp.cnn.evaluation import VALUES, evaluate
 from nasp.cnn.fit import cosine, fit, logits_of, set_rate
 from nasp.cnn.images import ImageData, ImagesInMemory, images_digest
 from nasp.cnn.network import Network
@@ -15,7 +15,7 @@ from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
-from nasp.metric import Metrics
+from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search.one_shot import pair_batches
 from nasp.search.task import Pairs, Task, TrainingResult
@@ -32,11 +32,14 @@ class ImageTask(Task):
     """
 
     name = "cnn"
-    metrics = METRICS
     options: SearchOptions | TrainOptions
 
     def __init__(self, images: ImageData, options: SearchOptions | TrainOptions) -> None:
         self.images, self.options, self.device = images, options, images.device
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(VALUES)
 
     @property
     def _search(self) -> SearchOptions:

@@ -29,7 +29,7 @@ class RecurrentCell(nn.Module):
 
     Attributes:
         groups: For each of them the predecessor, the nodes, and the runs of equal activations as
-            (operation, units).
+            (operation, nodes).
         maps: For each group the gates of its nodes, and then their candidates:
             `(units, 2 · nodes · units)`.
     """
@@ -37,7 +37,7 @@ class RecurrentCell(nn.Module):
     def __init__(self, plan: CellPlan, units: int, generator: torch.Generator) -> None:
         super().__init__()
         self.plan, self.units = plan, units
-        self.groups = _groups(plan, units)
+        self.groups = _groups(plan)
         self.input_map = uniform(units, 2 * units, generator=generator)
         self.state_map = uniform(units, 2 * units, generator=generator)
         self.maps = nn.ParameterList(
@@ -75,20 +75,19 @@ class RecurrentCell(nn.Module):
         states = {0: torch.lerp(state, z.tanh(), gate.sigmoid())}
         for position, (source, nodes, runs) in enumerate(self.groups, 1):
             gate, z = product(position, states[source]).chunk(2, -1)
-            values = _activated(z, runs)
             if len(nodes) == 1:
+                values = OPERATIONS[runs[0][0]](z)
                 states[nodes[0]] = torch.lerp(states[source], values, gate.sigmoid())
                 continue
             shape = (-1, len(nodes), self.units)
-            new = torch.lerp(
-                states[source][:, None], values.reshape(shape), gate.sigmoid().view(shape)
-            )
+            values = _activated(z.view(shape), runs)
+            new = torch.lerp(states[source][:, None], values, gate.sigmoid().view(shape))
             states |= zip(nodes, new.unbind(1), strict=True)
         return torch.stack([states[node] for node in self.plan.output]).mean(0)
 
 
 def _groups(
-    plan: CellPlan, units: int
+    plan: CellPlan,
 ) -> tuple[tuple[int, tuple[int, ...], tuple[tuple[str, int], ...]], ...]:
     order = list(OPERATIONS)
     followers: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -98,13 +97,14 @@ def _groups(
     for source in sorted(followers):  # a group's nodes come after it, so each finds its source
         members = sorted(followers[source])
         counts = [sum(k == position for k, _ in members) for position in range(len(order))]
-        runs = tuple((order[k], units * count) for k, count in enumerate(counts) if count)
+        runs = tuple((order[k], count) for k, count in enumerate(counts) if count)
         groups.append((source, tuple(node for _, node in members), runs))
     return tuple(groups)
 
 
 def _activated(z: Tensor, runs: tuple[tuple[str, int], ...]) -> Tensor:
+    """The activations of a group's nodes, `(batch, nodes, units)` to the same."""
     if len(runs) == 1:
         return OPERATIONS[runs[0][0]](z)
-    parts = torch.split(z, [units for _, units in runs], -1)
-    return torch.cat([OPERATIONS[name](p) for (name, _), p in zip(runs, parts, strict=True)], -1)
+    parts = torch.split(z, [nodes for _, nodes in runs], 1)
+    return torch.cat([OPERATIONS[name](p) for (name, _), p in zip(runs, parts, strict=True)], 1)

@@ -13,6 +13,7 @@ from nasp.core.darts_notation import read_cells
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.errors import NaspError, nearest
+from nasp.plugins import HINT
 from nasp.rnn.operations import OPERATIONS
 
 SPACE = "rnn"
@@ -148,6 +149,6 @@ def _checked(
             if value not in valid:
                 raise NaspError(
                     f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
-                    f"there are {', '.join(valid)}"
+                    f"there are {', '.join(valid)}{HINT if part == 'operation' else ''}"
                 )
     return [(sources.index(source), operation) for source, operation in choices[name]]

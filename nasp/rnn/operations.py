@@ -5,17 +5,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nasp.registry import Registry
+
 
 def _identity(x: Tensor) -> Tensor:
     return x
 
 
-OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "identity": _identity,
-}
+OPERATIONS = Registry[Callable[[Tensor], Tensor]](
+    {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "identity": _identity}
+)
+"""By name: functions of `(..., units)` to the same shape. All are candidates of every search."""
 
 
 def value(name: str, z: Tensor) -> Tensor:

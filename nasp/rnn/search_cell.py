@@ -166,14 +166,14 @@ class _Probe:
         state, passed = self.history.at(edge)
         product = self._known(self.ran.index(edge)) if edge in self.ran else passed @ self.weight
         gate, z = product.chunk(2, -1)
-        gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.reshape(-1)
+        gated, s, z = gate.sigmoid().view(-1).mul_(g), state.view(-1), z.contiguous()
         shared = torch.dot(g, s) - torch.dot(gated, s)
         inner = []
         for name, factor in zip(self.decision.operations, factors, strict=True):
             if factor == 0.0:
                 inner.append(torch.zeros_like(shared))
                 continue
-            entry = shared + torch.dot(gated, value(name, z))
+            entry = shared + torch.dot(gated, value(name, z).reshape(-1))
             inner.append(entry if factor == 1.0 else factor * entry)
         return torch.stack(inner)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from nasp.errors import without_password
 from nasp.metric import Metric
+from nasp.plugins import plugin_files, plugin_names
 
 SECONDS_BETWEEN_FLUSHES = 2.0
 METRICS_A_CALL = 1000  # MLflow's limit
@@ -150,7 +151,8 @@ class Worker:
                 # 1.999, and of untyped columns it reads no csv.
                 signature=self.mlflow.models.ModelSignature(None, outputs),
                 metadata={"columns": message["columns"]},
-                code_paths=[str(folder) for folder in _packages()],
+                code_paths=[str(path) for path in (*_packages(), *plugin_files())],
+                model_config={"plugins": plugin_names()},
                 pip_requirements=_requirements(),
                 step=message["step"],
             )

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from nasp.errors import NaspError, check_known
+from nasp.plugins import load_plugins
 from nasp.registry import Registry
 
 ATTEMPTS = 3  # of a job whose process is killed
@@ -227,6 +228,7 @@ def run_job(call: bytes, shared: Callable[[], object]) -> bytes:
         The pickled `JobResult`.
     """
     try:
+        load_plugins()  # another process has none yet
         function, arguments, named = pickle.loads(call)
         return pickle.dumps(JobResult(function(shared(), *arguments, **named)))
     except Exception as error:

@@ -53,15 +53,18 @@ class Task(ABC):
 
     Attributes:
         name: Of its space, and of the folder of its configurations: `cnn`.
-        metrics: What is measured on each split; the first is the one that is monitored.
         options: How to search, or to train.
         device: Where to compute.
     """
 
     name: ClassVar[str]
-    metrics: ClassVar[Sequence[Metric]]
     options: Any
     device: torch.device
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Sequence[Metric]:
+        """What is measured on each split; the first is the one that is monitored."""
 
     @property
     def monitor(self) -> Metric:

@@ -8,12 +8,16 @@ from torch import Tensor
 from nasp.metric import Metric
 from sif.data.rating_tensors import Ratings, Scale
 
-VALUES: dict[Metric, Callable[[Tensor], Tensor]] = {
-    Metric("rmse", unit="rating units", title="RMSE"): lambda r: r.square().mean().sqrt(),
-    Metric("mae", unit="rating units", title="MAE"): lambda r: r.abs().mean(),
+RMSE = Metric("rmse", unit="rating units", title="RMSE")
+VALUES: dict[Metric, Callable[[Tensor, float], Tensor]] = {
+    RMSE: lambda residuals, std: residuals.square().mean().sqrt() * std,
+    Metric("mae", unit="rating units", title="MAE"): lambda r, std: r.abs().mean() * std,
 }
-"""Errors by metric: of residuals in standardised units, float64 `(ratings,)`, a scalar."""
-METRICS = tuple(VALUES)
+"""Of each metric its value, a scalar, from predictions minus ratings and the ratings' deviation.
+
+Both are float64, the first `(ratings,)` and standardised, so that `residuals * std` is in rating
+units. The first metric is the one that validation monitors; more may be added.
+"""
 CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
 
 
@@ -34,7 +38,7 @@ def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Te
 
 
 def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
-    """The metrics in `VALUES` by their names, in rating units, ratings of unseen ids included.
+    """The metrics in `VALUES` by their names, ratings of unseen ids included.
 
     Args:
         predictions: Standardised, `(ratings,)`, for `data.rows`; clipped to the range of the
@@ -44,4 +48,4 @@ def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]
     """
     # On the CPU: a Mac's GPU has no float64.
     residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
-    return {metric.name: float(value(residuals)) * scale.std for metric, value in VALUES.items()}
+    return {metric.name: float(value(residuals, scale.std)) for metric, value in VALUES.items()}

@@ -19,8 +19,11 @@ class GroupedProbe:
     def __init__(self, candidates: Sequence[Function]) -> None:
         self._candidates = tuple(candidates)
         # Where all are evaluated, most operations meet most parts: the few values that no candidate
-        # asked for cost less than stacks of their own.
-        self._all = _Groups(self._candidates, lambda f: len(f.parts))
+        # asked for cost less than stacks of their own. An ordered operation alone meets its orders.
+        self._all = _Groups(
+            self._candidates,
+            lambda f: (len(f.parts), f.operation if OPERATIONS[f.operation].ordered else ""),
+        )
 
     def __call__(
         self,

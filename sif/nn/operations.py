@@ -7,14 +7,15 @@ Two embeddings meet in one operation. Three or more also meet in compositions of
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import torch
 from torch import Tensor
 
 from nasp.errors import NaspError
+from nasp.registry import Registry
 
-MOST_COMPOSED = 4  # embeddings, of which all compositions are candidates
+MOST_COMPOSED = 4  # embeddings, of which all compositions and orders are candidates
 MOST = 32  # embeddings, whose pairs still make a number of candidates that can be tried
 
 
@@ -31,17 +32,41 @@ def _concat(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(tuple(parts), dim=-1)
 
 
-# Named functions, so that a fitted estimator can be pickled.
-OPERATIONS: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-    "plus": partial(reduce, torch.add),
-    "multiply": partial(reduce, torch.mul),
-    "max": partial(reduce, _max),
-    "min": partial(reduce, _min),
-    "concat": _concat,
-}
-"""By name: N tensors `(..., embedding_dim)` in, one `(..., width)` out."""
-ELEMENTWISE = tuple(name for name in OPERATIONS if name != "concat")
-"""Those whose output is an embedding again, which may meet others; in any order the same."""
+def _side_by_side(embedding_dim: int, parts: int) -> int:
+    return embedding_dim * parts
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How N embeddings meet.
+
+    Attributes:
+        join: N tensors `(..., embedding_dim)` in, one `(..., width)` out; a function of a module,
+            so that a fitted estimator can be pickled.
+        wide: The width, given embedding_dim and N; None if the output is an embedding again, which
+            may meet others.
+        ordered: Whether the order of the embeddings matters: each order is then a candidate.
+    """
+
+    join: Callable[[Sequence[Tensor]], Tensor]
+    wide: Callable[[int, int], int] | None = None
+    ordered: bool = False
+
+    def __call__(self, parts: Sequence[Tensor]) -> Tensor:
+        """Join the parts."""
+        return self.join(parts)
+
+
+OPERATIONS = Registry[Operation](
+    {
+        "plus": Operation(partial(reduce, torch.add)),
+        "multiply": Operation(partial(reduce, torch.mul)),
+        "max": Operation(partial(reduce, _max)),
+        "min": Operation(partial(reduce, _min)),
+        "concat": Operation(_concat, wide=_side_by_side),
+    }
+)
+"""By name; all are candidates of every search."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +83,14 @@ class Function:
 
     def width(self, embedding_dim: int) -> int:
         """Size of the output vector, and so of its linear head."""
-        return embedding_dim * (len(self.parts) if self.operation == "concat" else 1)
+        wide = OPERATIONS[self.operation].wide
+        return embedding_dim if wide is None else wide(embedding_dim, len(self.parts))
 
     @property
     def plain(self) -> Callable[[Sequence[Tensor]], Tensor] | None:
         """The operation, if it is the only one, and joins all in order."""
         alone = self.parts == tuple(range(len(self.parts)))
-        return OPERATIONS[self.operation] if alone else None
+        return OPERATIONS[self.operation].join if alone else None
 
     def __call__(
         self, embeddings: Sequence[Tensor], known: dict["Function", Tensor] | None = None
@@ -92,7 +118,8 @@ def functions(entities: int) -> dict[str, Function]:
 
     The element-wise operations are commutative and associative, so functions that differ only in
     the order of parts, or that apply one operation to parts of the same operation, are one. There
-    are 5 of two embeddings, 53 of three, and 897 of four.
+    are 5 of two embeddings, 53 of three, and 897 of four. Of an ordered operation of up to four
+    parts each order is a function, `attend` and `attend(item,user)` for example.
 
     Of five and more there are too many to try (21,025 of five). So the compositions are only those
     in which one pair meets first, and the result all others: 165 functions of five, 245 of six.
@@ -128,22 +155,35 @@ def _rooted(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
         choices: list[list[int | Function]] = [
             [block[0]]
             if len(block) == 1
-            else [f for op in ELEMENTWISE if op != operation for f in _rooted(op, block)]
+            else [f for op in _inner(operation) for f in _rooted(op, block)]
             for block in blocks
         ]
         for parts in product(*choices):
             # Compound parts first: `max(plus(user,item),context)`.
-            yield Function(operation, tuple(sorted(parts, key=lambda p: isinstance(p, int))))
+            first = tuple(sorted(parts, key=lambda p: isinstance(p, int)))
+            yield from _in_orders(operation, first)
 
 
 def _paired(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
     """The operation of all members, and of each pair's value under another with the rest."""
-    yield Function(operation, members)
+    yield from _in_orders(operation, members)
     for pair in combinations(members, 2):
         rest = tuple(m for m in members if m not in pair)
-        for op in ELEMENTWISE:
-            if op != operation:
-                yield Function(operation, (Function(op, pair), *rest))
+        for op in _inner(operation):
+            for first in _in_orders(op, pair):
+                yield from _in_orders(operation, (first, *rest))
+
+
+def _inner(operation: str) -> Iterator[str]:
+    """The operations whose values may be parts of this one."""
+    return (op for op, made in OPERATIONS.items() if made.wide is None and op != operation)
+
+
+def _in_orders(operation: str, parts: "tuple[int | Function, ...]") -> Iterator[Function]:
+    """The operation of its parts, in each order that makes a difference."""
+    if OPERATIONS[operation].ordered and len(parts) <= MOST_COMPOSED:
+        return (Function(operation, order) for order in permutations(parts))
+    return iter((Function(operation, parts),))
 
 
 def _partitions(members: tuple[int, ...]) -> Iterator[list[tuple[int, ...]]]:
@@ -166,7 +206,7 @@ def _depth(function: "int | Function") -> int:
 def _text(function: "int | Function", names: tuple[str, ...], *, root: bool = True) -> str:
     if isinstance(function, int):
         return names[function]
-    if root and _depth(function) == 1:
+    if root and function.parts == tuple(range(len(names))):
         return function.operation
     parts = ",".join(_text(part, names, root=False) for part in function.parts)
     return f"{function.operation}({parts})"

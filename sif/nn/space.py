@@ -11,6 +11,7 @@ from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import NaspError, nearest
+from nasp.plugins import HINT
 from sif.nn.elementwise import ElementwiseMLP
 from sif.nn.embeddings import Embeddings, RatingBatch, check_memory
 from sif.nn.grouped_gradient import GroupedProbe
@@ -59,6 +60,7 @@ class InteractionSpace(SearchSpace, RatingModel):
                 raise NaspError(
                     f"unknown operation {name!r}{nearest(name, known)}; the simple ones are "
                     + ", ".join(OPERATIONS)
+                    + HINT
                 )
         # A product of transforms near 0 has no part that is linear in one entity. Biases supply it;
         # without them (1 + u)(1 + v) does, and heads of alternating sign cancel the constant.

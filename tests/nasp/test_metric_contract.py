@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from nasp.cnn.tasks import ImageTask
+from nasp.cnn import evaluation as images
 from nasp.metric import Metric
-from nasp.rnn.tasks import TextTask
+from nasp.rnn import evaluation as texts
 from nasp.testing import MetricContract
-from sif.tasks import RatingTask
+from sif.data import evaluation as ratings
 
 GROWING = {"accuracy", "top5_accuracy"}
 
 
 class TestMetrics(MetricContract):
     @pytest.fixture(
-        params=[metric for task in (ImageTask, TextTask, RatingTask) for metric in task.metrics],
+        params=[*images.VALUES, *texts.METRICS, *ratings.VALUES],
         ids=lambda metric: metric.name,
     )
     def metric(self, request: pytest.FixtureRequest) -> Any:

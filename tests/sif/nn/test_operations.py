@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from nasp.errors import NaspError
-from sif.nn.operations import ELEMENTWISE, OPERATIONS, functions
+from sif.nn.operations import OPERATIONS, functions
+
+ELEMENTWISE = ("plus", "multiply", "max", "min")
 
 
 @pytest.mark.parametrize(("entities", "count"), [(2, 5), (3, 53), (4, 897), (5, 165), (6, 245)])
