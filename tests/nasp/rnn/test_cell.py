@@ -79,7 +79,7 @@ def test_nodes_of_one_predecessor_share_a_product() -> None:
     assert [(source, sorted(nodes)) for source, nodes, _ in cell.groups] == [
         (0, [1]), (1, [2, 3, 4]), (2, [5]), (3, [7]), (5, [6, 8]),
     ]  # fmt: skip
-    assert cell.groups[1][2] == (("relu", 2 * UNITS), ("identity", UNITS))
+    assert cell.groups[1][2] == (("relu", 2), ("identity", 1))
 
 
 def test_each_product_is_taken_once() -> None:
