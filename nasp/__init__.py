@@ -1,1 +1,1 @@
-"""Neural architecture search by proximal iterations: the core, its strategies and its spaces."""
+"""Neural architecture search by proximal iterations: core, strategies and search spaces."""

@@ -1,4 +1,4 @@
-"""Atomic writes: a reader, or a killed process, never sees half a file."""
+"""Atomic writes: a file is either the old one or the new one, even if the process is killed."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
         write: Called with the open temporary file.
 
     Raises:
-        OSError: The folder is missing or not writable, or the disk is full; `path` is as it was.
+        OSError: The folder is missing or not writable, or the disk is full; `path` is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
@@ -30,7 +30,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except RuntimeError as error:
         if "inline_container" not in str(error):
             raise
-        # torch's writer does not say which error of the system it met.
+        # torch's writer does not report which system error occurred.
         text = f"{os.strerror(errno.ENOSPC)}, or the file cannot be written"
         raise OSError(errno.ENOSPC, text, str(path)) from error
     finally:
@@ -38,9 +38,9 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writes that were killed, in a folder and the folders in it.
+    """Remove the temporary files of killed writes from a folder and its subfolders.
 
-    No one may write there now.
+    No other process may be writing there.
     """
     for pattern in (".*.????????.tmp", "*/.*.????????.tmp"):
         for path in folder.glob(pattern):
@@ -53,20 +53,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def check_regular(path: Path, noun: str) -> None:
-    """Check that a file can be read to its end: a named pipe or a device would wait for ever.
+    """Check that a path is a regular file. Reading a named pipe or a device could block for ever.
 
     Args:
-        path: The file that is about to be read.
-        noun: What it is, for messages.
+        path: The file that will be read.
+        noun: What the file should be, for messages.
 
     Raises:
-        NaspError: It is missing, or no regular file.
+        NaspError: The file is missing or is not a regular file.
     """
     try:
         if path.is_file():
             return
-        found = "is a folder" if path.is_dir() else "is no regular file" if path.exists() else None
-    except (OSError, ValueError) as error:  # a part is no folder, or a name that cannot be
+        found = (
+            "is a folder" if path.is_dir() else "is not a regular file" if path.exists() else None
+        )
+    except (OSError, ValueError) as error:  # a parent is not a folder, or the name is invalid
         raise NaspError(f"{path}: cannot read the {noun} ({error})") from error
     if found is None:
         raise NaspError(f"{path}: cannot read the {noun} ({os.strerror(errno.ENOENT)})")

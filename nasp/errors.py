@@ -1,11 +1,11 @@
-"""The exceptions of the toolkit, and what a command says of any error."""
+"""The exceptions of the toolkit, and the one-line messages of all errors."""
 
 import errno
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
-LONGEST = 800  # characters that a person still reads
+LONGEST = 800  # characters of a message
 LESS_MEMORY = (
     "lower --batch_size, or the size of the network (embedding_dim, channels, layers or nhid)"
 )
@@ -19,15 +19,15 @@ REMEDIES = {
 
 
 class NaspError(ValueError):
-    """A mistake in what the user gave: the message says what is wrong, where, and what to do."""
+    """A user's mistake. The message says what is wrong, where, and what to do."""
 
 
 class Diverged(NaspError):
-    """A training whose numbers are no longer finite. Where there are several, the others go on.
+    """A training whose loss or parameters are not finite. Other trainings of the run continue.
 
     Args:
-        message: Where it happened, what was not finite, and what to do.
-        reason: The same without the place; the message if it names none.
+        message: Which training diverged, what was not finite, and what to do.
+        reason: The message without the training's name; `message` if empty.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -42,15 +42,15 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def check_known(what: str, value: str, names: Collection[str]) -> None:
-    """Check that a value is a known name.
+    """Check that a name is one of the valid names.
 
     Args:
-        what: What it is the name of.
-        value: What was given.
-        names: Those that there are.
+        what: What the name stands for, for messages.
+        value: The name to check.
+        names: The valid names.
 
     Raises:
-        NaspError: It is none of them; the message has the nearest.
+        NaspError: The name is not valid; the message suggests the nearest valid name.
     """
     if value not in names:
         raise NaspError(
@@ -59,7 +59,7 @@ def check_known(what: str, value: str, names: Collection[str]) -> None:
 
 
 def one_line(error: BaseException) -> str | None:
-    """What to tell a user; None if it is a fault of the program, whose traceback is needed."""
+    """Return the message for a user, or None for a bug, whose traceback should be shown."""
     text = without_password(" ".join(str(error).split()))
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     if isinstance(error, NaspError):
@@ -77,6 +77,6 @@ def one_line(error: BaseException) -> str | None:
 
 
 def without_password(text: str) -> str:
-    """A text without the user and the password of the addresses in it."""
-    text = re.sub(r"(\w+://)[^/\s]*@", r"\1", text)  # to the last @: a password may hold one
+    """Remove user names and passwords from all URLs in a text."""
+    text = re.sub(r"(\w+://)[^/\s]*@", r"\1", text)  # up to the last @: a password may contain one
     return re.sub(r"(?i)([?&](?:password|passwd|token|secret)=)[^&\s'\"]+", r"\1…", text)

@@ -1,4 +1,4 @@
-"""What models are judged by."""
+"""Metrics: a name, a unit, and whether larger values are better."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ SPLITS = {"train": "training", "valid": "validation", "test": "test"}
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that says how good a model is.
+    """A measure of a model's quality.
 
     Attributes:
-        name: What it is tracked under: `rmse`, and `valid/rmse` on a split.
-        larger_is_better: Whether a larger value is the better one.
-        unit: Of its values, for people; empty for a plain number.
-        title: What people call it; the name if empty.
+        name: Tracking name: `rmse`, or `valid/rmse` on a split.
+        larger_is_better: Whether larger values are better.
+        unit: Unit of the values, for labels; empty for none.
+        title: Name in tables and plots; `name` if empty.
     """
 
     name: str
@@ -27,25 +27,25 @@ class Metric:
     title: str = ""
 
     def on(self, split: str) -> Self:
-        """The same metric on a split of the data: `train`, `valid` or `test`."""
+        """Return the same metric on a split of the data: `train`, `valid` or `test`."""
         title = f"{SPLITS.get(split, split)} {self.title or self.name}"
         return replace(self, name=f"{split}/{self.name}", title=title)
 
     @property
     def label(self) -> str:
-        """The title and the unit, for the axis of a picture."""
+        """The title and the unit, for the axis of a plot."""
         return (self.title or self.name) + (f" ({self.unit})" if self.unit else "")
 
     def better(self, value: float, than: float) -> bool:
-        """Whether a value is strictly better than another one."""
+        """Whether `value` is strictly better than `than`."""
         return value > than if self.larger_is_better else value < than
 
     def best_position(self, values: Sequence[float]) -> int:
-        """The position of the best value, the first of equals."""
+        """Return the position of the best value; the first one on a tie."""
         return list(values).index((max if self.larger_is_better else min)(values))
 
     def as_loss(self, value: float) -> float:
-        """The value as a number that is the better the smaller it is."""
+        """Return the value, or its negative if larger is better, so that smaller is better."""
         return -value if self.larger_is_better else value
 
 

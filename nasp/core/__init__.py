@@ -1,4 +1,4 @@
-"""The mathematics of every search: decisions, relaxations, projections, genotypes."""
+"""The mathematics of all searches: decisions, relaxations, projections and genotypes."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Cells read from a line in DARTS's notation, `Genotype(name=value, ...)`, without executing it."""
+"""A parser of DARTS's notation of cells, `Genotype(name=value, ...)`, which executes nothing."""
 
 import ast
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ Edges = list[tuple[str, int]]
 def read_cells(text: str, cells: Mapping[str, str]) -> list[tuple[Edges, list[int]]]:
     """Read `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), ...)`.
 
-    What stands before it, a name or the head of a log's line, is passed over.
+    Text before it, such as a variable's name or the head of a log line, is skipped.
 
     Args:
-        text: The text, which holds one genotype.
-        cells: For each cell the name of its edges, and that of the states in its output:
+        text: Text that holds one genotype.
+        cells: For each cell, the name of its edges and the name of the states in its output:
             `{"normal": "normal_concat", "reduce": "reduce_concat"}`.
 
     Returns:
-        Of each cell its (operation, state) pairs, and the states in its output. Whether these make
-        a cell is not checked.
+        For each cell, its (operation, state) pairs and the states in its output. They are not
+        checked to be a valid cell.
 
     Raises:
-        NaspError: The text holds no such genotype, or more than one.
+        NaspError: The text does not hold exactly one such genotype.
     """
     fields = [name for pair in cells.items() for name in pair]
     start = text.find("Genotype(")
@@ -42,7 +42,7 @@ def read_cells(text: str, cells: Mapping[str, str]) -> list[tuple[Edges, list[in
             ([_edge(pair) for pair in values[edges]], [_integer(state) for state in values[states]])
             for edges, states in cells.items()
         ]
-    # The last two: brackets nested too deep for the parser.
+    # The last two are raised for brackets that are nested too deeply for the parser.
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
         raise NaspError(
             f"not one genotype in DARTS's notation ({error}): give "
@@ -51,7 +51,7 @@ def read_cells(text: str, cells: Mapping[str, str]) -> list[tuple[Edges, list[in
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a literal, or of `range(...)` of literals."""
+    """Return the value of a literal, or of `range(...)` of literals."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
         return ast.literal_eval(node)
     if node.func.id != "range" or node.keywords:

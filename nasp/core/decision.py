@@ -1,4 +1,4 @@
-"""A decision: the one form that every architecture choice of the toolkit has."""
+"""`Decision`, the common form of all architecture choices."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -11,13 +11,13 @@ class Decision:
     """A node that sums its candidates: `node = Σ_{e,k} A[e,k] · op_k(input_e)`.
 
     Attributes:
-        name: Unique in its space; no dot (it names a parameter).
-        sources: Names of the edges, the inputs that the node may take.
-        operations: Names of the operations that an edge may carry.
+        name: Unique in its space; without a dot, because it names a parameter.
+        sources: Names of the edges, which are the node's possible inputs.
+        operations: Names of the operations that an edge may have.
         cost: Number of parameters of each operation, the `p_k` of the complexity regulariser.
         keep: Number of edges that the constraint C1 keeps, each with one operation.
-        absent: The operation that means no connection, if there is one: it takes weight from the
-            others (DARTS), and is never kept, whatever the strategy.
+        absent: The operation that means "no connection" (DARTS's `none`), if there is one. It takes
+            weight from the others in a softmax, and no strategy ever keeps it.
 
     Raises:
         NaspError: A name is empty or repeated, a cost is missing or negative, `keep` is not between
@@ -53,7 +53,7 @@ class Decision:
             )
 
     def without_absent(self) -> Self:
-        """The same decision with the operations that may be kept, for who draws or lists them."""
+        """Return the same decision with only the operations that may be kept."""
         if self.absent is None:
             return self
         offered = [k for k, name in enumerate(self.operations) if name != self.absent]
@@ -68,11 +68,11 @@ class Decision:
 
 
 def weight_name(decision: Decision, source: str, operation: str) -> str:
-    """`arch/<decision>/<operation>`, with the edge between them where there are several."""
+    """Return `arch/<decision>/<operation>`, with the edge in between if there are several."""
     edge = (source,) if len(decision.sources) > 1 else ()
     return "/".join(("arch", decision.name, *edge, operation))
 
 
 def is_weight(name: str) -> bool:
-    """Whether a metric's name is one of `weight_name`."""
+    """Whether a metric's name was made by `weight_name`."""
     return name.startswith("arch/") and name.count("/") > 1

@@ -1,10 +1,9 @@
-"""A gradient that is found once, when every use of a tensor has been differentiated.
+"""A tensor's gradient computed once, after the backward passes of all uses of the tensor.
 
-A tensor that is used many times, such as a weight of a recurrent cell at each time step, gets its
-gradient from autograd in as many parts, each found and added on its own. Here the backward pass of
-a use only keeps what its part is made of, and the sum of all parts is found at once, in fewer and
-larger operations. Autograd itself tells that moment: the tensor passes through an identity, whose
-backward pass runs after that of all its users.
+Autograd computes and adds one part of the gradient for each use of a tensor, for example for each
+time step of a recurrent cell's weight. Here the backward pass of a use only stores the factors of
+its part, and the sum of all parts is computed at once, in fewer and larger operations. The tensor
+passes through an identity, whose backward pass runs after those of all uses.
 """
 
 from collections.abc import Callable
@@ -17,28 +16,28 @@ Find = Callable[[], Tensor]
 
 
 def deferred(tensor: Tensor, find: Find) -> Tensor:
-    """The same tensor, whose gradient is what `find` returns after the backward passes of its uses.
+    """Return the same tensor, whose gradient `find` computes after the backward passes of its uses.
 
-    What a use kept stays until `find` is called. So a backward pass that leaves this gradient out
-    must be of the same loss as the next one that asks for it.
+    Stored factors stay until `find` is called. So a backward pass without this gradient must be of
+    the same loss as the next backward pass with it.
 
     Args:
-        tensor: What is used many times. The backward pass of a use returns no gradient for it, or
-            a part of it, and keeps what `find` needs.
-        find: Called once in each backward pass, without autograd; its result, of the tensor's
-            shape, is added to what the uses returned. It must hold no tensor that has a history, or
-            the graph would hold itself and never be freed.
+        tensor: The tensor with many uses. The backward pass of a use returns no gradient for it, or
+            only a part of it, and stores what `find` needs.
+        find: Called once in each backward pass, without autograd. Its result, in the tensor's
+            shape, is added to the gradients that the uses returned. It must not refer to a tensor
+            with a history: the graph would then refer to itself and never be freed.
     """
     return _Deferred.apply(tensor, find)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def refuse_second_derivatives() -> None:
-    """Called in a backward pass whose result has no history, so that its derivative is not wrong.
+    """Raise an error if the current backward pass, which records no history, is differentiated.
 
     Raises:
-        RuntimeError: The backward pass is to be differentiated again (`create_graph=True`).
+        RuntimeError: The backward pass was called with `create_graph=True`.
     """
-    if torch.is_grad_enabled():  # autograd's mode of a backward pass that is recorded
+    if torch.is_grad_enabled():  # autograd enables it in a backward pass that is recorded
         raise RuntimeError(
             "no second derivatives of a one-path network, or through time: take DARTS with "
             "hessian=finite"

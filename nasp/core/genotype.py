@@ -1,4 +1,4 @@
-"""What a search found."""
+"""`Genotype`, the architecture that a search found, and its file."""
 
 import json
 import math
@@ -43,11 +43,11 @@ SCHEMA = section(
 
 @dataclass(frozen=True)
 class Genotype:
-    """The operations of each decision, and the continuous parts; equal by value.
+    """The chosen operations of each decision, and the continuous architecture; equal by value.
 
     Attributes:
-        space: Name of the space that it is of.
-        choices: For each decision the kept `(source, operation)` pairs.
+        space: Name of its search space.
+        choices: The kept `(source, operation)` pairs of each decision.
         continuous: Continuous architecture parameters by name, as nested lists of numbers.
     """
 
@@ -62,7 +62,7 @@ class Genotype:
         )
 
     def to_json(self) -> str:
-        """The genotype as JSON text with its digest; floats survive the round trip exactly."""
+        """Return the genotype as JSON text with its digest; floats are written exactly."""
         body = {"version": VERSION, "space": self.space, "choices": self.choices}
         return (
             json.dumps(with_digest({**body, "continuous": dict(self.continuous)}), indent=1) + "\n"
@@ -70,15 +70,15 @@ class Genotype:
 
     @classmethod
     def from_json(cls, text: str, source: str = NOUN) -> Self:
-        """Read `to_json`'s text, or what a person wrote in its form, who may leave out the digest.
+        """Read the text that `to_json` writes. A handwritten text may leave out the digest.
 
         Args:
             text: The JSON text.
-            source: What to call it in an error, a path for example.
+            source: The text's origin for messages, for example a path.
 
         Raises:
-            NaspError: The text is no genotype, of a version that is not known here, or not what
-                its digest was taken of.
+            NaspError: The text is not a genotype, has an unknown version, or does not match its
+                digest.
         """
         return cls._of(parse_json(text, source, NOUN), source)
 
@@ -96,7 +96,7 @@ class Genotype:
             raise NaspError(f"{source}: not a genotype file: {error}") from error
         if not digest_matches(body, required=False):
             raise NaspError(
-                f"{source}: the genotype is not as it was written: give another; or, if you "
+                f"{source}: the genotype does not match its digest: give another file; or, if you "
                 f'edited it, remove its "{KEY}"'
             )
         choices = {
@@ -111,7 +111,7 @@ class Genotype:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a genotype from `path`, a file or the folder of a run.
+        """Read a genotype from a file, or from the folder of a run.
 
         Raises:
             NaspError: The file is missing or not a genotype.
@@ -122,7 +122,7 @@ class Genotype:
 
 
 def choices_of(decisions: tuple[Decision, ...], projection: Mapping[str, Tensor]) -> Choices:
-    """Name what a projection onto C1 keeps: `(source, operation)` pairs for each decision."""
+    """Return the `(source, operation)` pairs of each decision that a projection onto C1 keeps."""
     return {
         d.name: tuple(
             (d.sources[edge], d.operations[k]) for edge, k in projection[d.name].nonzero().tolist()
@@ -132,7 +132,9 @@ def choices_of(decisions: tuple[Decision, ...], projection: Mapping[str, Tensor]
 
 
 def projection_of(decisions: tuple[Decision, ...], choices: Choices) -> dict[str, Tensor]:
-    """The inverse of `choices_of`: one-hot rows `(edges, operations)` for each decision.
+    """Return the projection that keeps the choices, the inverse of `choices_of`.
+
+    The projection has one-hot rows, `(edges, operations)` for each decision.
 
     Raises:
         NaspError: The choices do not belong to these decisions.

@@ -1,4 +1,4 @@
-"""Where a command's genotype comes from: a zoo of published ones, a file, or a run's folder."""
+"""Look-up of a genotype in a zoo of published genotypes, in a file, or in a run's folder."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -11,17 +11,17 @@ from nasp.errors import NaspError, nearest
 def find_genotype(
     name_or_path: str, zoo: Mapping[str, Genotype], check: Callable[[Genotype], object]
 ) -> Genotype:
-    """The genotype of a command's option: a name of `zoo`, a genotype.json, or a run's folder.
+    """Return the genotype that an option names: a name in `zoo`, a genotype.json or a run's folder.
 
-    A name of the zoo wins over a file of the same name (`./name` reaches that).
+    A name in the zoo has precedence over a file of the same name; `./name` is always a file.
 
     Args:
-        name_or_path: What the option says.
+        name_or_path: The option's value.
         zoo: Published genotypes by name.
-        check: Raises a NaspError for a genotype of another space.
+        check: Raises NaspError for a genotype of another space.
 
     Raises:
-        NaspError: There is none, or `check` refuses it; the message names the file.
+        NaspError: No genotype is found, or `check` refuses it; the message names the file.
     """
     if name_or_path in zoo:
         return zoo[name_or_path]

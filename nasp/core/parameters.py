@@ -1,4 +1,4 @@
-"""The tensors A of a search, one for each decision."""
+"""The architecture weights `A` of a search, a tensor for each decision."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ class Architecture(nn.Module):
     """The architecture weights `A` that a one-shot strategy trains.
 
     Args:
-        decisions: What is to be decided.
-        generator: Source of the start values and of the order in which ties are broken.
-        mean: Start value of every weight.
-        std: Standard deviation of the normal noise on it.
+        decisions: The decisions of the space.
+        generator: Draws the initial values and the order in which ties are broken.
+        mean: Mean of the initial values.
+        std: Standard deviation of the initial values, which are normal.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Architecture(nn.Module):
                 f"cost_{decision.name}", torch.tensor(decision.cost, dtype=torch.float32)
             )
         self._sizes = [a.numel() for a in self.weights.values()]
-        # Weights that were clipped to the same bound are ordered by this, not by position: the
-        # first operation is often skip_connect.
+        # Breaks ties between weights that were clipped to the same bound. Breaking them by
+        # position would favour the first operation, which is often skip_connect.
         self.ties: Tensor
         self.register_buffer("ties", 1e-6 * torch.rand(sum(self._sizes), generator=generator))
 
@@ -47,17 +47,17 @@ class Architecture(nn.Module):
 
     @torch.no_grad()
     def projection(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """`prox_C1` for each decision; ties in seeded random order.
+        """Return `prox_C1` of each decision; ties are broken in a random order fixed by the seed.
 
         Args:
-            values: What to project, `A` itself if None.
+            values: The weights to project, `A` if None.
 
         Returns:
-            One-hot rows `(edges, operations)`, on the host: one copy from the device in all.
+            One-hot rows `(edges, operations)` on the host, by a single copy from the device.
         """
         chosen = self.weights if values is None else values
         flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
-        # In float64: beside 0.5 float32 has room for sixteen different ties.
+        # In float64, because float32 has only sixteen distinct tie-breaking offsets near 0.5.
         a, ties = torch.stack([flat, self.ties.to(flat)]).cpu().double()
         parts = torch.split(a + ties, self._sizes)
         projection = {}
@@ -69,7 +69,7 @@ class Architecture(nn.Module):
         return projection
 
     def complexity(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """Σ R over the decisions at the given point, a scalar (NASP, eq. 4)."""
+        """Return Σ R over the decisions at the given weights, a scalar (NASP, eq. 4)."""
         terms = [
             complexity(weights[d.name], self.get_buffer(f"cost_{d.name}")) for d in self.decisions
         ]

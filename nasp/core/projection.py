@@ -7,25 +7,25 @@ from nasp.errors import Diverged
 
 
 def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
-    """Project onto C1: `keep` edges stay, each with its one best operation.
+    """Project onto C1: keep the `keep` best edges, each with its best operation.
 
-    It is the point of C1 nearest to `a`: among matrices of zeros and ones it maximises ⟨a, x⟩,
-    so the edges with the largest best values stay. Equal values go to the first of them.
+    The result is the point of C1 nearest to `a`. Among matrices of zeros and ones it maximises
+    ⟨a, x⟩, so it keeps the edges whose largest values are largest. The first of equal values wins.
 
     Args:
         a: Architecture weights, `(edges, operations)`.
-        keep: Edges that stay, at most `edges`.
+        keep: Number of edges to keep, at most `edges`.
 
     Returns:
         One-hot rows for the kept edges and zero rows for the others, `(edges, operations)`.
 
     Raises:
-        ValueError: `keep` is out of range, or `a` is no matrix.
+        ValueError: `keep` is out of range, or `a` is not a matrix.
         Diverged: `a` holds NaN.
     """
     if a.ndim != 2 or not 1 <= keep <= a.shape[0]:
         raise ValueError(f"keep={keep} must be 1 to the edges of a, whose shape is {(*a.shape,)}")
-    rows = a.tolist()  # tiny, and wanted on the host: lists beat a dozen kernels
+    rows = a.tolist()  # `a` is tiny and the result goes to the host: lists beat a dozen kernels
     if any(value != value for row in rows for value in row):
         raise Diverged("the architecture weights hold NaN: lower the architecture learning rate")
     best = [max(range(len(row)), key=row.__getitem__) for row in rows]
@@ -37,16 +37,16 @@ def prox_c1(a: Tensor, keep: int = 1) -> Tensor:
 
 
 def prox_c2(a: Tensor) -> Tensor:
-    """Project onto C2 = [0, 1]: clip each weight; any shape, the same shape back."""
+    """Project onto C2 = [0, 1]: clip each weight of a tensor of any shape."""
     return a.clamp(0.0, 1.0)
 
 
 def complexity(a: Tensor, cost: Tensor) -> Tensor:
-    """R(A) = Σ_k (p_k / Σ p) ‖A[:, k]‖², which prefers operations with few parameters.
+    """Return R(A) = Σ_k (p_k / Σ p) ‖A[:, k]‖², which favours operations with few parameters.
 
     Args:
         a: Architecture weights, `(edges, operations)`.
-        cost: Parameters `p_k` of each operation, `(operations,)`; all zero makes R zero.
+        cost: Numbers of parameters `p_k`, `(operations,)`; R is 0 if all are 0.
 
     Returns:
         The scalar R(A).

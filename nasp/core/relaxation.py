@@ -1,4 +1,4 @@
-"""How one step presents the architecture to the network, and the exact one-path gradient."""
+"""`Relaxation`: the weights of all candidates in a forward pass, and the one-path gradient."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,36 +13,36 @@ from nasp.core.deferred import deferred, refuse_second_derivatives
 
 Choice = tuple[int, int]  # (edge, operation), positions in the decision's lists
 Run = Callable[[int, int], Tensor]  # evaluates one candidate: (edge, operation) -> node-shaped
-Probes = Mapping[Choice, float]  # which candidates are evaluated, and the factor on each
+Probes = Mapping[Choice, float]  # candidates to evaluate, and the factor on each one's gradient
 
 
 class Probe(Protocol):
-    """Finds ∂L/∂A of one decision, whose entries are ⟨∂L/∂node, op_k(input_e)⟩.
+    """Computes ∂L/∂A of one decision, whose entries are ⟨∂L/∂node, op_k(input_e)⟩.
 
-    A space brings one where it can evaluate candidates together, in fewer and larger operations
-    than one at a time. `Relaxation` calls it in the backward pass, where ∂L/∂node is known, under
-    `torch.no_grad()`; nothing that it evaluates gets a gradient.
+    A space provides a probe where it can evaluate candidates together, in fewer and larger
+    operations than one at a time. `Relaxation` calls it in the backward pass, where ∂L/∂node is
+    known, under `torch.no_grad()`; what the probe evaluates gets no gradient.
     """
 
     def __call__(self, gradient: Tensor, probes: Probes | None) -> Tensor:
-        """∂L/∂A of the decision.
+        """Return ∂L/∂A of the decision.
 
         Args:
-            gradient: ∂L/∂node, in the node's shape. Of a decision that `Relaxation.repeated` was
-                given a probe for, those of all calls of `Relaxation.mix`, in their order:
+            gradient: ∂L/∂node, in the node's shape. For a decision whose probe was given to
+                `Relaxation.repeated`, the gradients of all calls of `Relaxation.mix`, in order:
                 `(calls, *shape of the node)`, zero where the loss does not depend on the node.
-            probes: The candidates to evaluate and the factor on the entry of each. Those that run
-                are among them, with factor one. All candidates, with factor one, if None.
+            probes: The candidates to evaluate, and the factor on each one's entry. Candidates that
+                run are included with factor one. None stands for all candidates with factor one.
 
         Returns:
-            `(edges, operations)`, zero where nothing is to be evaluated. The factors of sampled
-            candidates are such that the mean over the draws is the exact gradient.
+            `(edges, operations)`, zero for candidates that are not evaluated. The factors of sampled
+            candidates make the mean over draws the exact gradient.
         """
         ...
 
 
 def factor_of(probes: Probes | None, choice: Choice) -> float:
-    """The factor on a candidate's entry in ∂L/∂A, 0 if it is not to be evaluated."""
+    """Return the factor on a candidate's entry in ∂L/∂A, 0 if it is not evaluated."""
     return 1.0 if probes is None else probes.get(choice, 0.0)
 
 
@@ -50,18 +50,18 @@ def factor_of(probes: Probes | None, choice: Choice) -> float:
 class Relaxation:
     """The weights of all candidates for one forward pass.
 
-    A space calls `mix` for each of its nodes; it never asks which strategy made the relaxation. A
-    decision that stands for several nodes (the cells of a network, the time steps of a recurrent
-    one) is mixed several times, and its gradient is the sum over them.
+    A space calls `mix` for each of its nodes, and does not know which strategy made the relaxation.
+    A decision that is shared by several nodes (the cells of a network, the time steps of a
+    recurrent network) is mixed several times, and its gradient is the sum over them.
 
     Attributes:
         weights: `(edges, operations)` for each decision, on the network's device. A discrete
             relaxation whose weights require a gradient gets it for *every* candidate.
-        active: The candidates that run, known on the host, so that no operation waits for a GPU.
-        discrete: The active candidates have weight one and the others none.
-        probes: For each decision, which of the candidates that do not run are evaluated for the
-            gradient, and the factor on it; all, with factor one, if None.
-        collected: ∂L/∂node of each call of `mix`, for the decisions whose gradient is found once
+        active: The candidates that run, on the host, so that no operation waits for a GPU.
+        discrete: Whether the active candidates have weight one and all others weight zero.
+        probes: For each decision, the inactive candidates that are evaluated for the gradient, and
+            the factor on each one's gradient; None stands for all with factor one.
+        collected: ∂L/∂node of each call of `mix`, for the decisions whose gradient is computed once
             for all calls (`repeated`).
     """
 
@@ -73,7 +73,7 @@ class Relaxation:
 
     @classmethod
     def dense(cls, weights: Mapping[str, Tensor]) -> Self:
-        """Every candidate runs under autograd, scaled by its weight (DARTS)."""
+        """Return a relaxation in which all candidates run, scaled by their weights (DARTS)."""
         active = {
             name: tuple((e, k) for e in range(w.shape[0]) for k in range(w.shape[1]))
             for name, w in weights.items()
@@ -82,11 +82,11 @@ class Relaxation:
 
     @classmethod
     def one_path(cls, projection: Mapping[str, Tensor], device: torch.device | str = "cpu") -> Self:
-        """Only candidates of weight one run; the rest have weight zero (NASP).
+        """Return a relaxation in which only candidates of weight one run (NASP).
 
         Args:
-            projection: Projections onto C1, `(edges, operations)` each, on the host.
-            device: The network's.
+            projection: The projection of each decision onto C1, `(edges, operations)`, on the host.
+            device: The network's device.
         """
         active = {
             name: tuple((e, k) for e, row in enumerate(a.tolist()) for k, x in enumerate(row) if x)
@@ -95,12 +95,12 @@ class Relaxation:
         return cls({name: a.to(device) for name, a in projection.items()}, active, discrete=True)
 
     def probed(self, fraction: float = 1.0, generator: torch.Generator | None = None) -> Self:
-        """The same relaxation with weights that get a gradient, for all candidates.
+        """Return the same relaxation with weights that get a gradient, for all candidates.
 
         Args:
-            fraction: Share of the candidates that do not run which are evaluated; below 1 their
-                gradient is a sample whose mean over the draws is the exact one.
-            generator: Draws which.
+            fraction: Share of the inactive candidates that are evaluated. Below 1 their gradient is
+                an unbiased estimate.
+            generator: Draws the candidates to evaluate.
         """
         weights = {n: w.detach().requires_grad_() for n, w in self.weights.items()}
         if fraction == 1.0:
@@ -114,22 +114,22 @@ class Relaxation:
         return replace(self, weights=weights, probes=probes, collected={})
 
     def detached(self) -> Self:
-        """The same relaxation with weights that get no gradient."""
+        """Return the same relaxation with weights that get no gradient."""
         return replace(self, weights={n: w.detach() for n, w in self.weights.items()})
 
     def is_probed(self, name: str) -> bool:
-        """Whether the backward pass will find ∂L/∂A of a decision by a probe."""
+        """Whether the backward pass will compute ∂L/∂A of a decision by a probe."""
         return self.discrete and self.weights[name].requires_grad and torch.is_grad_enabled()
 
     def repeated(self, probes: Mapping[str, Probe]) -> Self:
-        """The same relaxation for one forward pass in which decisions are mixed many times.
+        """Return the same relaxation for one forward pass that mixes decisions many times.
 
-        The backward pass of each `mix` then only keeps ∂L/∂node, and the probe is called once,
-        when those of all calls are known: one large product in place of many small ones.
+        The backward pass of each `mix` then only stores ∂L/∂node. The probe is called once, with
+        the gradients of all calls: one large product instead of many small ones.
 
         Args:
-            probes: For each such decision, what takes the gradients of all calls; `mix` finds the
-                gradient of the others at each call. A probe must hold no tensor that has a history.
+            probes: A probe for each such decision. For all other decisions `mix` computes the
+                gradient at each call. A probe must not refer to a tensor that has a history.
         """
         weights, collected = dict(self.weights), {}
         for name, probe in probes.items():
@@ -140,18 +140,18 @@ class Relaxation:
         return replace(self, weights=weights, collected=collected)
 
     def mix(self, name: str, run: Run, probe: Probe | None = None) -> Tensor:
-        """The node's value, `Σ A[e,k] · run(e, k)` over the active candidates.
+        """Return the node's value, `Σ A[e,k] · run(e, k)` over the active candidates.
 
         Args:
-            name: The decision.
-            run: Evaluates a candidate; all candidates of a decision have one output shape. It is
-                called once for each active candidate, and, where the weights of a discrete
-                relaxation need a gradient and no probe is given, once more for each of the others
-                (or those of `probes`) during the backward pass, without autograd.
-            probe: Finds ∂L/∂A in place of those calls.
+            name: The decision's name.
+            run: Evaluates a candidate; all candidates of a decision have the same output shape. It
+                is called once for each active candidate. If the weights of a discrete relaxation
+                need a gradient and no probe is given, the backward pass calls it, without
+                autograd, for the inactive candidates, or for those in `probes`.
+            probe: Computes ∂L/∂A instead of those calls in the backward pass.
 
         Returns:
-            The node's value, in the shape that `run` returns.
+            The node's value, in the shape of what `run` returns.
         """
         weights, active = self.weights[name], self.active[name]
         if not self.discrete:
@@ -170,7 +170,7 @@ class Relaxation:
         return _OnePath.apply(weights, value, find)  # type: ignore[no-any-return, no-untyped-call]
 
     def _asked(self, name: str) -> Probes | None:
-        """The probes of a decision, the active candidates among them."""
+        """Return the probes of a decision, including the active candidates."""
         if self.probes is None:
             return None
         return {**self.probes[name], **dict.fromkeys(self.active[name], 1.0)}
@@ -195,12 +195,12 @@ def _each(
     gradient: Tensor,
     probes: Probes | None,
 ) -> Tensor:
-    """The `Probe` of a space that brings none: one candidate at a time, in one output's memory."""
-    # In the order of the gradient in memory, which the outputs mostly share, nothing is copied.
+    """The default `Probe`: evaluates one candidate at a time, in the memory of one output."""
+    # Flattened in the gradient's memory layout, which most outputs share, nothing is copied.
     order = None
     if not gradient.is_contiguous():
         order = sorted(range(gradient.ndim), key=gradient.stride, reverse=True)
-    exact = torch.promote_types(gradient.dtype, torch.float32)  # a sum of halves loses digits
+    exact = torch.promote_types(gradient.dtype, torch.float32)  # float16 is too coarse for the sum
 
     def flat(tensor: Tensor) -> Tensor:
         row = (tensor if order is None else tensor.permute(order)).reshape(-1)
@@ -225,21 +225,21 @@ class _Collected:
     Args:
         a: The decision's weights, without a history.
         probe: Called with the gradients of all calls.
-        probes: Passed on to it.
+        probes: Passed to the probe.
     """
 
     def __init__(self, a: Tensor, probe: Probe, probes: Probes | None) -> None:
         self._a, self._probe, self._probes = a, probe, probes
         self._calls = 0
-        self._gradients: dict[int, Tensor] = {}  # by call; a later backward pass writes over them
+        self._gradients: dict[int, Tensor] = {}  # by call; a later backward pass replaces them
 
     def keep_next(self) -> "_Find":
-        """What keeps ∂L/∂node of the next call."""
+        """Return a function that stores ∂L/∂node of the next call."""
         self._calls += 1
         return partial(self._gradients.__setitem__, self._calls - 1)
 
     def find(self) -> Tensor:
-        """∂L/∂A, `(edges, operations)`."""
+        """Return ∂L/∂A, `(edges, operations)`."""
         if not self._gradients:
             return torch.zeros_like(self._a)
         zero = torch.zeros_like(next(iter(self._gradients.values())))
@@ -248,15 +248,15 @@ class _Collected:
         return self._probe(gradients, self._probes).to(self._a.dtype)
 
 
-_Find = Callable[[Tensor], Tensor | None]  # ∂L/∂node -> ∂L/∂A, or None if it is found later
+_Find = Callable[[Tensor], Tensor | None]  # ∂L/∂node -> ∂L/∂A, or None if it is computed later
 
 
 class _OnePath(torch.autograd.Function):
-    """Identity on the node's value; its backward pass finds ∂L/∂A of every candidate.
+    """Identity on the node's value, whose backward pass computes ∂L/∂A of every candidate.
 
-    A candidate of weight zero passes no gradient to weights or inputs, so that all that is needed
-    of it is ∂L/∂A[e,k] = ⟨∂L/∂node, op_k(input_e)⟩. It is evaluated where ∂L/∂node is known,
-    without autograd, and dropped.
+    A candidate of weight zero passes no gradient to weights or inputs, so only its
+    ∂L/∂A[e,k] = ⟨∂L/∂node, op_k(input_e)⟩ is needed. The candidate is evaluated without autograd
+    in the backward pass, where ∂L/∂node is known, and its output is then freed.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What a search space promises to the strategies."""
+"""`SearchSpace`, the contract between search spaces and strategies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ from nasp.errors import NaspError
 
 
 class SearchSpace(nn.Module, ABC):
-    """A network with undecided nodes.
+    """A network with decisions.
 
-    Its parameters are of two kinds, and each is of exactly one: those that `architecture()` yields
-    are continuous architecture, trained on validation data beside `A`; the rest are weights,
-    trained on training data.
+    Each parameter is of exactly one of two kinds. The parameters that `architecture()` yields are
+    continuous architecture, trained on validation data like `A`. All others are weights, trained on
+    training data.
     """
 
     name: str
@@ -26,23 +26,22 @@ class SearchSpace(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Any, relaxation: Relaxation) -> Any:
-        """What the network returns for a batch under a relaxation; its task knows the loss."""
+        """Return the outputs for a batch under a relaxation; the task computes the loss."""
 
     @abstractmethod
     def genotype(self, choices: dict[str, tuple[tuple[str, str], ...]]) -> Genotype:
-        """Complete choices of each decision with the space's continuous architecture."""
+        """Return the genotype of choices, with the space's current continuous architecture."""
 
     def architecture(self) -> Iterator[nn.Parameter]:
-        """Parameters that are continuous architecture; none by default."""
+        """Yield the parameters of the continuous architecture; none by default."""
         return iter(())
 
     @torch.no_grad()
     def move(self, offsets: Sequence[float]) -> None:
-        """Add a deviation to each number of the continuous architecture, in place.
+        """Add an offset to each number of the continuous architecture, in place.
 
         Args:
-            offsets: One for each, in the parameters' units, flattened in the order of
-                `architecture()`.
+            offsets: The offsets, flattened in the order of `architecture()`.
 
         Raises:
             NaspError: There are more or fewer offsets than numbers.
@@ -58,7 +57,7 @@ class SearchSpace(nn.Module, ABC):
             parameter.add_(part.view_as(parameter).to(parameter))
 
     def weights(self) -> list[nn.Parameter]:
-        """Parameters that are weights."""
+        """Return the parameters that are weights."""
         architecture = {id(p) for p in self.architecture()}
         return [p for p in self.parameters() if id(p) not in architecture]
 

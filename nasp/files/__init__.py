@@ -1,1 +1,1 @@
-"""Files that may come from anywhere, read strictly."""
+"""Strict reading of files from untrusted sources: JSON, YAML, schemas and digests."""

@@ -1,4 +1,4 @@
-"""A digest of what a file holds, written with it: a changed bit does not go unseen."""
+"""A digest of a file's content, stored in the file, which detects any change to it."""
 
 import hashlib
 import struct
@@ -12,17 +12,17 @@ KEY = "digest"
 
 
 def digest(value: Any) -> str:
-    """The SHA-256 of a value, in hexadecimal.
+    """Return the SHA-256 of a value, in hexadecimal.
 
-    It is the same whatever the order of keys, the strides and the device of tensors, and whether a
-    sequence is a list or a tuple, so that it survives JSON and `torch.save`.
+    It does not depend on the order of keys, on the strides and devices of tensors, or on whether a
+    sequence is a list or a tuple. So it survives JSON and `torch.save`.
 
     Args:
         value: None, truth values, numbers, strings, bytes, tensors, and lists, tuples and dicts of
             them.
 
     Raises:
-        TypeError: It holds something else.
+        TypeError: The value holds another type.
     """
     hashed = hashlib.sha256()
 
@@ -60,19 +60,19 @@ def digest(value: Any) -> str:
 
 
 def with_digest(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with its digest as one more entry."""
+    """Return the body with its digest added as an entry."""
     return {**body, KEY: digest(body)}
 
 
 def digest_matches(body: Mapping[str, Any], *, required: bool = True) -> bool:
-    """Whether a body that was read is what `with_digest` made.
+    """Whether a body is unchanged since `with_digest` added its digest.
 
     Args:
-        body: All that the file holds.
-        required: Whether a body without a digest is refused, too.
+        body: The whole content of the file.
+        required: Whether a body without a digest counts as changed.
 
     Raises:
-        TypeError: It holds what no file of this project does.
+        TypeError: The body holds a type that no file of this project holds.
     """
     rest = {key: value for key, value in body.items() if key != KEY}
     return digest(rest) == body[KEY] if KEY in body else not required

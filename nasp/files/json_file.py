@@ -1,4 +1,4 @@
-"""JSON that comes from anywhere: what is no plain JSON text is refused in one line."""
+"""A strict reader of JSON, which refuses anything else with a one-line message."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from nasp.atomic_io import check_regular
 from nasp.errors import NaspError
 
 LARGEST = 1 << 26  # bytes
-DIGITS = 40  # of a whole number: far beyond all that is counted here
+DIGITS = 40  # of a whole number, far more than any value here has
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -20,10 +20,11 @@ def read_json(path: Path, noun: str) -> Any:
 
     Args:
         path: The file.
-        noun: What it is, for messages.
+        noun: What the file should be, for messages.
 
     Raises:
-        NaspError: It is missing, no regular file, too large, no UTF-8, or `parse_json` refuses it.
+        NaspError: The file is missing, not a regular file, too large, not UTF-8, or refused by
+            `parse_json`.
     """
     check_regular(path, noun)
     try:
@@ -46,12 +47,12 @@ def parse_json(text: str, source: str, noun: str) -> Any:
 
     Args:
         text: The text.
-        source: Where it is from, for messages.
-        noun: What it is, for messages.
+        source: The text's origin, for messages.
+        noun: What the text should be, for messages.
 
     Raises:
-        NaspError: It is no JSON, nested too deeply, has a key twice, or a number that is not
-            finite or has too many digits.
+        NaspError: The text is not JSON, is nested too deeply, repeats a key, or has a number that
+            is not finite or has too many digits.
     """
     try:
         value = json.loads(
@@ -61,7 +62,7 @@ def parse_json(text: str, source: str, noun: str) -> Any:
             parse_float=_finite,
             parse_constant=_constant,
         )
-        if "\\ud" in text.lower():  # half of a surrogate pair: no text that could be written again
+        if "\\ud" in text.lower():  # half of a surrogate pair, which cannot be encoded
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise NaspError(f"{source}: nested too deeply to be a {noun}: give another") from None
@@ -74,7 +75,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         twice = first_repeated(key for key, _ in pairs)
-        raise ValueError(f"the key {twice!r} stands there twice: keep one")
+        raise ValueError(f"the key {twice!r} occurs twice: keep one")
     return value
 
 
@@ -96,7 +97,7 @@ def _constant(name: str) -> NoReturn:
 
 
 def first_repeated(values: Iterable[Value]) -> Value | None:
-    """The first value that stood there before, None if each stands there once."""
+    """Return the first value that occurs a second time, or None."""
     seen: set[Value] = set()
     for value in values:
         if value in seen:

@@ -1,4 +1,4 @@
-"""What a file that was read must look like: each rule says in one line what is wrong."""
+"""Rules for the content of a file; each reports a violation in one line."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     import torch
 
 Rule = Callable[[Any, str], None]
-"""Takes a value and what to call it; raises NaspError if the value is not what it must be."""
+"""Takes a value and its name for messages; raises NaspError if the value breaks the rule."""
 SHOWN = 40  # characters of a wrong value
 LARGEST = 2**63 - 1  # what a tensor of indices can hold
 
 
 def integer(low: int = 0, high: int = LARGEST) -> Rule:
-    """A whole number in a range; True is none."""
+    """A whole number in a range; True and False are not numbers."""
 
     def rule(value: Any, name: str) -> None:
         if type(value) is not int or not low <= value <= high:
@@ -50,11 +50,11 @@ def text(value: Any, name: str) -> None:
 
 
 def anything(value: Any, name: str) -> None:
-    """Whatever it is."""
+    """Any value."""
 
 
 def one_of(*known: Any) -> Rule:
-    """One of some values, of the same type."""
+    """One of the given values, with the same type."""
 
     def rule(value: Any, name: str) -> None:
         if not any(type(value) is type(one) and value == one for one in known):
@@ -64,12 +64,12 @@ def one_of(*known: Any) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """None, or what `rule` says."""
+    """None, or a value that follows `rule`."""
     return lambda value, name: None if value is None else rule(value, name)
 
 
 def sequence(rule: Rule, length: int | None = None) -> Rule:
-    """A list or tuple, of so many, each of which follows a rule."""
+    """A list or tuple, of this length if given, whose elements all follow `rule`."""
 
     def checked(value: Any, name: str) -> None:
         if not isinstance(value, list | tuple) or length not in (None, len(value)):
@@ -81,7 +81,7 @@ def sequence(rule: Rule, length: int | None = None) -> Rule:
 
 
 def mapping(rule: Rule) -> Rule:
-    """Names with values, each of which follows a rule."""
+    """A mapping from names to values that all follow `rule`."""
 
     def checked(value: Any, name: str) -> None:
         if not isinstance(value, Mapping) or not all(type(key) is str for key in value):
@@ -93,11 +93,11 @@ def mapping(rule: Rule) -> Rule:
 
 
 def section(rules: Mapping[str, Rule], may: Mapping[str, Rule] | None = None) -> Rule:
-    """A mapping with certain keys.
+    """A mapping with fixed keys.
 
     Args:
-        rules: The keys that it must have.
-        may: Those that it may have; there are no others.
+        rules: The required keys.
+        may: The optional keys. Other keys are refused.
     """
     known = {**rules, **(may or {})}
 
@@ -119,10 +119,10 @@ def tensor(dtype: "torch.dtype | None" = None, shape: Sequence[int | None] | Non
     """A dense tensor of finite numbers.
 
     Args:
-        dtype: Of its numbers; any if None.
-        shape: Its shape, None for any length; any shape if None.
+        dtype: The required dtype; any if None.
+        shape: The required shape, in which None allows any length; any shape if None.
     """
-    import torch  # here, as most files that are checked hold no tensors
+    import torch  # imported here: most files hold no tensors
 
     def rule(value: Any, name: str) -> None:
         if not isinstance(value, torch.Tensor) or value.layout != torch.strided:
@@ -142,7 +142,7 @@ def tensor(dtype: "torch.dtype | None" = None, shape: Sequence[int | None] | Non
 
 
 def like(example: Any) -> Rule:
-    """Of the types, keys, lengths and shapes of an example; None tells nothing."""
+    """A value with the types, keys, lengths and shapes of an example; None allows anything."""
     if example is None:
         return anything
     if type(example).__name__ == "Tensor":

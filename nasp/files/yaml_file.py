@@ -1,4 +1,4 @@
-"""YAML from anywhere: what could mean two things, or too much, is refused in one line."""
+"""A strict reader of YAML, which refuses ambiguous or oversized content in one line."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from nasp.files.json_file import first_repeated
 
 LARGEST = 1 << 20  # bytes
 DIGITS = 40  # of a number
-# What some programs read as octal, sexagesimal or grouped digits, and others do not.
+# Numbers that some programs read as octal, sexagesimal or grouped digits, and others do not.
 ODD = re.compile(r"[-+]?(0[0-9_]+|0[xob]\w+|\d+(:\d+)+(\.\d*)?|\d+_[\d_.]*)")
 
 
@@ -21,11 +21,11 @@ def read_yaml(path: Path, noun: str) -> Any:
 
     Args:
         path: The file.
-        noun: What it is, for messages.
+        noun: What the file should be, for messages.
 
     Raises:
-        NaspError: It is missing, no regular file, too large, no UTF-8 or no YAML; or it has a key
-            twice, an anchor, a tag, or a number that is not in plain decimal digits.
+        NaspError: The file is missing, not a regular file, too large, not UTF-8 or not YAML; or it
+            has a repeated key, an anchor, a tag, or a number that is not in plain decimal digits.
     """
     check_regular(path, noun)
     try:
@@ -44,15 +44,14 @@ def check_plain(number: str) -> None:
     """Check that a number is written in plain decimal digits.
 
     Raises:
-        NaspError: It means something else to other programs, or has more digits than any that
-            counts.
+        NaspError: Other programs read the number differently, or it has too many digits.
     """
     if ODD.fullmatch(number) or len(number) > DIGITS:
-        raise NaspError(f"{number[:DIGITS]} is no number in plain decimal digits: write it so")
+        raise NaspError(f"{number[:DIGITS]} is not a number in plain decimal digits: write it so")
 
 
 class _Strict(yaml.SafeLoader):
-    """Builds mappings, lists, texts, numbers, truth values and nulls alone, each once."""
+    """A loader that builds only mappings, lists, texts, numbers, booleans and nulls, no aliases."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -65,7 +64,7 @@ class _Strict(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise NaspError("a key that is no text")
         if (twice := first_repeated(keys)) is not None:
-            raise NaspError(f"the key {twice!r} stands there twice: keep one")
+            raise NaspError(f"the key {twice!r} occurs twice: keep one")
         return super().construct_mapping(node, deep=deep)
 
     def refuse(self, node: Any) -> None:

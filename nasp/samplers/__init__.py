@@ -1,4 +1,4 @@
-"""The registry of samplers: a new one is a file here and a line below."""
+"""The registry of samplers. A new sampler is a file here and a line below."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The contract of multi-trial search."""
+"""`Sampler`, the contract of strategies that train each architecture alone."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,9 +12,9 @@ from nasp.core.genotype import Choices
 from nasp.registry import NoOptions
 from nasp.samplers.trial import Trial
 
-# Standard deviation of the offsets that samplers try, in the parameters' own units. Start values of
-# a network are of order 1. On MovieLens 100K functions with random offsets of 0.1 are as good as
-# fresh ones, with some better; at 0.3 and above most are worse.
+# Standard deviation of the offsets that samplers propose. Initial values are of order 1. On
+# MovieLens 100K, functions with random offsets of 0.1 are as good as freshly drawn ones and some
+# are better; at 0.3 and above most are worse.
 SPREAD = 0.1
 
 Proposal = tuple[Choices, tuple[float, ...]]
@@ -24,20 +24,20 @@ Proposal = tuple[Choices, tuple[float, ...]]
 class Sampler(ABC):
     """Proposes architectures, one or several at a time, and learns from their scores.
 
-    The same asks and tells make the same proposals: all chance comes from `generator`. So the state
-    of a sampler is the list of its asks and tells, and a resumed search that repeats them with the
-    trials that it has on file goes on as if it had never stopped.
+    All random numbers come from `generator`, so the same asks and tells lead to the same proposals.
+    The state of a sampler is therefore the list of its asks and tells. A resumed search repeats
+    them with the trials that it has on file, and continues as if it had not stopped.
 
     Args:
-        decisions: What is to be decided. A sampler sees them without the operation that means
-            absence, which is never kept: `self.decisions`.
-        generator: Source of all its choices, on the CPU.
-        continuous: Number of parameters of the space's continuous architecture; 0 if it has none.
-        options: An instance of `Options`; its defaults if None.
+        decisions: The decisions of the space. `self.decisions` leaves out the operations that mean
+            "no connection", because they are never kept.
+        generator: Source of all random numbers, on the CPU.
+        continuous: Number of parameters of the space's continuous architecture.
+        options: An instance of `Options`; the defaults if None.
 
     Attributes:
-        Options: A dataclass with defaults: the options that are the sampler's own.
-        learns: Whether scores change what it proposes.
+        Options: A dataclass of the sampler's own options, with defaults.
+        learns: Whether the proposals depend on earlier scores.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
@@ -54,19 +54,19 @@ class Sampler(ABC):
         self.generator = generator
         self.continuous = continuous
         self.options = self.Options() if options is None else options
-        self._asked: dict[int, Trial] = {}  # and not told yet
+        self._asked: dict[int, Trial] = {}  # asked for, and not told yet
         self._count = 0
         self._events: list[Any] = []
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027 (optional)
-        """Set up what `propose` needs, once decisions, generator and options are there."""
+        """Set up the sampler's state. Decisions, generator and options are set before."""
 
     def ask(self, count: int = 1) -> list[Trial]:
-        """The next architectures to try.
+        """Return the next architectures to try.
 
         Args:
-            count: How many to propose before anything is learnt about them.
+            count: Number of architectures, which are proposed before the score of any is known.
         """
         self._events.append(count)
         trials = []
@@ -78,13 +78,13 @@ class Sampler(ABC):
         return trials
 
     def tell(self, trial: Trial) -> None:
-        """Learn how a trial ended; trials may end in any order, and some never.
+        """Report a trial that has ended. Trials may end in any order, and some may never end.
 
         Args:
-            trial: One that was asked for, with its state and score.
+            trial: A trial that `ask` returned, with its state and score.
 
         Raises:
-            ValueError: It was not asked for, was told before, or has not ended.
+            ValueError: The trial was not asked for, was told before, or has not ended.
         """
         if self._asked.pop(trial.number, None) is None:
             raise ValueError(f"{trial.name} was not asked for, or was told before")
@@ -95,24 +95,24 @@ class Sampler(ABC):
 
     @abstractmethod
     def propose(self, number: int) -> Proposal:
-        """The choices and offsets of the trial of a number; asks come in the order of numbers."""
+        """Return the choices and offsets of trial `number`; called in the order of numbers."""
 
     def learn(self, trial: Trial) -> None:  # noqa: B027 (optional)
-        """Take in how a trial ended; nothing by default.
+        """Update the sampler by a trial that has ended; does nothing by default.
 
-        Its score is infinite where it failed. A sampler that computes with scores takes the worst
-        that it has seen for an infinite one; one that only compares them may take it as it is.
+        The score of a failed trial is infinite. A sampler that computes with scores replaces it by
+        the worst finite score so far; a sampler that only compares scores need not.
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """All asks and tells, as lists and numbers."""
+        """Return all asks and tells, as lists and numbers."""
         return {"events": list(self._events)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Repeat the asks and tells that `state_dict` returned.
 
         Raises:
-            ValueError: This sampler was asked before: make a new one of the same arguments.
+            ValueError: This sampler was asked before; make a new one with the same arguments.
         """
         if self._events:
             raise ValueError("the state goes into a sampler that was not asked yet")
@@ -126,14 +126,14 @@ class Sampler(ABC):
                 self.tell(ended)
 
     def _below(self, count: int) -> int:
-        """A uniform integer from 0 to `count - 1`, which fits 64 bits."""
+        """Draw a uniform integer from 0 to `count - 1`, where `count` fits 64 bits."""
         return int(torch.randint(count, (), generator=self.generator))
 
 
 def name_choices(
     decision: Decision, edges: Iterable[int], operations: Iterable[int]
 ) -> tuple[tuple[str, str], ...]:
-    """The `(source, operation)` pairs of positions: kept edges, ascending, and their operations."""
+    """Return the `(source, operation)` pairs of kept edges, ascending, and their operations."""
     return tuple(
         (decision.sources[e], decision.operations[k])
         for e, k in zip(edges, operations, strict=True)

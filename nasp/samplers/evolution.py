@@ -16,14 +16,15 @@ from nasp.samplers.trial import Trial
 
 @dataclass(frozen=True)
 class EvolutionOptions:
-    """How large the population is, and how strict its choice of parents.
+    """Options of regularised evolution.
 
-    The paper has 100 and 25, and trains 20000 models. Trials here are tens or a few hundred: a
-    small population leaves some of them to children, and needs a large tournament lest it drift.
+    The paper uses a population of 100, a tournament of 25, and 20000 trials. Searches here have
+    tens or hundreds of trials: the population must be small to leave trials for children, and the
+    tournament large, or the population drifts at random.
 
     Attributes:
-        population: Trials that are alive: the latest ones that did not fail.
-        tournament: Members that are drawn for each child, whose best is its parent.
+        population: Size of the population, which consists of the latest trials that did not fail.
+        tournament: Number of members drawn for each child; the best of them is its parent.
     """
 
     population: int = 8
@@ -35,14 +36,14 @@ class EvolutionOptions:
 
 
 class Evolution(Sampler):
-    """The oldest dies, not the worst; the best of a random few has the next child.
+    """Mutates the best of a random few members; the oldest member, not the worst, is removed.
 
     The first `population` architectures are random. A child differs from its parent by one
-    mutation, of a kind drawn evenly from those that the space allows: one kept edge moves to
-    another source (the paper's hidden-state mutation), one operation becomes another (its op
-    mutation), or, where the space has a continuous architecture, all of it takes normal noise of
-    deviation `SPREAD`. The paper's identity mutation, one in twenty, is left out. What failed does
-    not join the population: it has no children, and nothing dies of it.
+    mutation. Its kind is drawn uniformly from the kinds that the space allows: one kept edge moves
+    to another source (the paper's hidden-state mutation); one operation is replaced (its op
+    mutation); or the continuous architecture, if any, gets normal noise of standard deviation
+    `SPREAD`. The paper's identity mutation, one in twenty, is left out. A failed trial does not
+    join the population and removes no member.
 
     """
 
@@ -69,7 +70,7 @@ class Evolution(Sampler):
         drawn = [self._population[self._below(size)] for _ in range(self.options.tournament)]
         best = min(drawn, key=lambda member: member.score)
         parent = best.choices, best.offsets
-        if not self._mutations:  # the only architecture there is
+        if not self._mutations:  # the space has a single architecture
             return parent
         return self._mutations[self._below(len(self._mutations))](parent)
 
@@ -100,7 +101,7 @@ class Evolution(Sampler):
         return choices, tuple((before + noise).tolist())
 
     def _slot(self, decisions: list[Decision]) -> tuple[Decision, int]:
-        """A kept edge, drawn evenly from all of these decisions."""
+        """Draw a kept edge uniformly from all edges of these decisions."""
         slots = [(d, slot) for d in decisions for slot in range(d.keep)]
         return slots[self._below(len(slots))]
 

@@ -1,4 +1,4 @@
-"""Every architecture of the decisions, once each."""
+"""Exhaustive search: every architecture once."""
 
 import math
 from itertools import combinations, islice
@@ -9,17 +9,17 @@ import torch
 from nasp.core.decision import Decision
 from nasp.samplers.base import Proposal, Sampler, name_choices
 
-CHUNK = 32  # bits drawn at a time: a CNN space has more architectures than 64 bits can number
+CHUNK = 32  # bits drawn at a time; a CNN space has more than 2^64 architectures
 
 
 class Exhaustive(Sampler):
-    """Asks for each architecture once, in random order, and then begins again in another order.
+    """Proposes each architecture once, in random order, and then starts over in another order.
 
-    It makes no offsets, so that an architecture that comes again meets a new draw of the space's
-    continuous architecture.
+    It proposes no offsets, so each repetition of an architecture gets a new random draw of the
+    space's continuous architecture.
 
-    The order is a Fisher-Yates shuffle of the architectures' numbers, of which only the entries
-    that differ from their position are kept: memory grows with what was asked, not with `count`.
+    The order is a Fisher-Yates shuffle of the architectures' numbers that stores only the entries
+    that differ from their positions. So memory grows with the number of asks, not with `count`.
 
     """
 
@@ -30,7 +30,7 @@ class Exhaustive(Sampler):
 
     @property
     def count(self) -> int:
-        """Number of architectures: `Π_d C(edges, keep) · operations ^ keep`; none is listed."""
+        """The number of architectures, `Π_d C(edges, keep) · operations ^ keep`."""
         return math.prod(_count(d) for d in self.decisions)
 
     def propose(self, number: int) -> Proposal:
@@ -48,7 +48,7 @@ class Exhaustive(Sampler):
         return choices, ()
 
     def _integer(self, below: int) -> int:
-        """A uniform integer from 0 to `below - 1`, however large."""
+        """Draw a uniform integer from 0 to `below - 1`, of any size."""
         bits = (below - 1).bit_length()
         while True:
             chunks = -(-bits // CHUNK)
@@ -64,7 +64,7 @@ def _count(decision: Decision) -> int:
 
 
 def _numbered(decision: Decision, number: int) -> tuple[tuple[str, str], ...]:
-    """The pairs with a number below the decision's count: operations are its last digits."""
+    """Decode a number below the decision's count; its last digits are the operations."""
     edges, operations = decision.shape
     kinds = []
     for _ in range(decision.keep):

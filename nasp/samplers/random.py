@@ -1,4 +1,4 @@
-"""Random search: the smallest sampler."""
+"""Random search."""
 
 from typing import ClassVar
 
@@ -9,9 +9,9 @@ from nasp.samplers.base import Proposal, Sampler, name_choices
 
 
 class Random(Sampler):
-    """Uniform over edges and operations, each trial on its own.
+    """Draws edges and operations uniformly and independently.
 
-    It makes no offsets: the continuous architecture of each trial is as the space draws it.
+    It proposes no offsets: the space draws the continuous architecture of each trial.
     """
 
     learns: ClassVar[bool] = False

@@ -12,18 +12,18 @@ from nasp.cli.option_checks import check_not_negative, check_positive, check_typ
 from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
 from nasp.samplers.trial import Trial
 
-MEAN_RATE = 0.1  # of means, in units of SPREAD: their gradients are not bounded, as a logit's are
-MOMENTUM = 0.9  # of the moving averages: they see about the last ten trials
+MEAN_RATE = 0.1  # learning rate of the means, in units of SPREAD; their gradients are unbounded
+MOMENTUM = 0.9  # of the moving averages, which span about ten trials
 
 
 @dataclass(frozen=True)
 class ReinforceOptions:
-    """How the policy learns.
+    """Options of REINFORCE.
 
     Attributes:
-        learning_rate: Of the logits. Controllers of published searches take thousands of smaller
+        learning_rate: Learning rate of the logits. Published controllers take thousands of smaller
             steps.
-        entropy_weight: Of the bonus for entropy, beside advantages of order 1.
+        entropy_weight: Weight of the entropy bonus; advantages are of order 1.
     """
 
     learning_rate: float = 0.5
@@ -36,17 +36,17 @@ class ReinforceOptions:
 
 
 class Reinforce(Sampler):
-    """A policy of independent logits, moved along `advantage · ∇ log p(proposal)`.
+    """A policy of independent logits, trained along `advantage · ∇ log p(proposal)`.
 
-    For each decision it has a logit for each edge and for each operation on each edge. The kept
-    edges are the `keep` largest of logit + Gumbel noise, which is a draw without replacement with
-    probabilities proportional to `exp(logit)` (Kool et al., ICML 2019, arXiv 1903.06059); each
-    kept edge then draws its operation. The continuous architecture, if the space has any, is
-    normal with a mean that is learned and a fixed deviation `SPREAD` (Williams, 1992).
+    Each decision has a logit for each edge and for each operation on each edge. The kept edges are
+    the `keep` largest of logit + Gumbel noise, which draws them without replacement with
+    probabilities proportional to `exp(logit)` (Kool et al., ICML 2019, arXiv 1903.06059). Each kept
+    edge then draws its operation. The continuous architecture, if any, is normal with a learned
+    mean and the fixed standard deviation `SPREAD` (Williams, 1992).
 
     The advantage is the moving average of the scores minus the score, divided by the moving root
-    mean square of that difference, so that the unit of the score does not matter. What failed
-    counts as the worst so far. The bonus is the sum of the entropies of all softmaxes.
+    mean square of that difference, so it has no unit. A failed trial gets the worst score so far.
+    The entropy bonus is the sum of the entropies of all softmaxes.
 
     """
 
@@ -91,10 +91,10 @@ class Reinforce(Sampler):
             self.mean += MEAN_RATE * of_mean
 
     def log_probability(self, trial: Trial) -> Tensor:
-        """`log p(proposal)`, up to a constant for the density of offsets, a scalar.
+        """Return `log p(proposal)`, a scalar, without the constant term of the density of offsets.
 
-        A trial holds the set of kept edges, not the order in which they were drawn, so its
-        probability is the sum over all orders.
+        A trial stores the set of kept edges but not the order of the draws, so its probability is
+        the sum over all orders.
         """
         terms = []
         for d in self.decisions:
@@ -121,19 +121,19 @@ class Reinforce(Sampler):
         return torch.stack([-(x.softmax(-1) * x.log_softmax(-1)).sum() for x in logits]).sum()
 
     def _noisy(self, logits: Tensor) -> Tensor:
-        """Logits plus standard Gumbel noise, `-log` of a standard exponential variable."""
+        """Add standard Gumbel noise, `-log` of a standard exponential variable, to logits."""
         return logits - torch.empty_like(logits).exponential_(generator=self.generator).log()
 
 
 def log_probability_of_set(logits: Tensor, kept: list[int]) -> Tensor:
-    """Log-probability that draws without replacement take a set, in whatever order.
+    """Return the log-probability that draws without replacement yield a set, in any order.
 
-    `P(S) = Σ_{e∈S} P(S∖e) · exp(logit_e) / Σ_{f∉S∖e} exp(logit_f)`, from the empty set upwards:
-    `2^keep` sets instead of `keep!` orders.
+    It is computed from the empty set upwards, over `2^keep` sets instead of `keep!` orders:
+    `P(S) = Σ_{e∈S} P(S∖e) · exp(logit_e) / Σ_{f∉S∖e} exp(logit_f)`.
 
     Args:
-        logits: One for each edge, `(edges,)`.
-        kept: Positions of the set, distinct.
+        logits: The logit of each edge, `(edges,)`.
+        kept: Distinct positions of the edges in the set.
 
     Returns:
         A scalar, differentiable in `logits`.

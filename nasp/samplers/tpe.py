@@ -12,15 +12,16 @@ from nasp.cli.option_checks import check_positive, check_types
 from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
 from nasp.samplers.trial import Trial
 
-RANGE = 2 * SPREAD  # offsets are searched within plus and minus this, in the parameters' own units
+RANGE = 2 * SPREAD  # offsets are searched between -RANGE and RANGE
 
 
 @dataclass(frozen=True)
 class TPEOptions:
-    """When modelling begins.
+    """Options of TPE.
 
     Attributes:
-        startup: Random trials before the first model; optuna's 10 leave little of a few tens.
+        startup: Number of random trials before the first model. Optuna's default of 10 is too many
+            for searches of a few tens of trials.
     """
 
     startup: int = 6
@@ -31,15 +32,15 @@ class TPEOptions:
 
 
 class TPE(Sampler):
-    """Models the good and the bad trials apart, and asks where their ratio is largest.
+    """Models good and bad trials by two densities, and proposes where their ratio is largest.
 
-    For each decision the set of kept edges is one categorical variable, and the operation of each
-    kept edge another, which exists only in the trials that keep the edge: the tree of the name.
-    Each number of the continuous architecture is a variable within `RANGE` of the start. Variables
-    are modelled one by one (§4), as the conditional ones need it. Trials are only ranked, so what
-    failed is a bad one with the score infinity.
+    For each decision, the set of kept edges is a categorical variable. The operation of each kept
+    edge is another one, which exists only in the trials that keep the edge (the tree in TPE). Each
+    offset of the continuous architecture is a variable between `-RANGE` and `RANGE`. Variables are
+    modelled independently (§4), because some are conditional. Trials are only ranked, so a failed
+    trial simply has an infinite score.
 
-    For each decision `C(edges, keep)` sets of edges are listed.
+    The memory grows with the `C(edges, keep)` sets of edges of each decision.
     """
 
     Options: ClassVar[type[TPEOptions]] = TPEOptions
@@ -50,7 +51,7 @@ class TPE(Sampler):
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=self.options.startup, multivariate=False, seed=self._below(1 << 32)
         )
-        with silent_optuna():  # only the creation of a study is logged
+        with silent_optuna():  # optuna logs only the creation of a study
             self._study = optuna.create_study(sampler=sampler, study_name="tpe")
         self._trials: dict[int, optuna.Trial] = {}
 
@@ -72,7 +73,7 @@ class TPE(Sampler):
 
 @contextmanager
 def silent_optuna() -> Iterator[None]:
-    """Keep optuna's log, which is the process's, quiet for a while."""
+    """Silence optuna's log, which is global to the process, within a `with` block."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""One architecture that is tried: what it is, and how it went."""
+"""`Trial`, one training of an architecture and its outcome."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,25 +13,24 @@ State = Literal["running", "complete", "failed", "pruned"]
 
 @dataclass(frozen=True)
 class Trial:
-    """An architecture to try, or that was tried.
+    """An architecture to train and evaluate, with the outcome once it has ended.
 
     Attributes:
-        number: Position among those of its kind, from 0.
-        choices: For each decision the kept `(source, operation)` pairs, in the order of sources.
-        offsets: The continuous architecture, as deviations in the parameters' own units from one
-            fixed, seeded start of the space's, flattened in the order of
-            `SearchSpace.architecture()`: either `continuous` numbers, or none, and then the space
-            draws its continuous architecture fresh for each trial.
-        kind: What is tried: the `trial` of a sampler, a `search` on shared weights, which finds
-            its own choices, or a `finalist` of such searches.
-        origin: The search that a finalist comes from; empty for all others.
-        state: How far it is.
-        score: What the search minimises; infinite unless the trial is complete.
-        genotype: Of the network that was trained, once the trial has ended.
-        metrics: Of that network.
-        histories: Metrics by epoch of what was trained, by the names of the trainings.
-        seconds: Wall time of the training.
-        reason: Why it failed, or was pruned.
+        number: Position among the trials of its kind, from 0.
+        choices: The kept `(source, operation)` pairs of each decision, in the order of sources.
+        offsets: Offsets of the continuous architecture from a fixed start, which the seed
+            determines, flattened in the order of `SearchSpace.architecture()`. If empty, the space
+            draws the continuous architecture anew for each trial.
+        kind: `trial` for a sampler's proposal, `search` for a search on shared weights, which finds
+            its own choices, or `finalist` for a finalist of such searches.
+        origin: Name of the search that found the finalist; empty for other kinds.
+        state: State of the trial.
+        score: The value that the search minimises; infinite unless the trial is complete.
+        genotype: Genotype of the trained network, once the trial has ended.
+        metrics: Metrics of the trained network.
+        histories: Metrics of each epoch, by the names of the trainings.
+        seconds: Wall time of the trainings.
+        reason: Why the trial failed or was pruned.
         failures: Why single trainings of a complete trial failed, by their names.
     """
 
@@ -51,15 +50,15 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """How it is called: `trial 1` is the first."""
+        """The trial's name; the first one is `trial 1`."""
         return f"{self.kind} {self.number + 1}"
 
     def completed(self, score: float, metrics: Metrics | None = None) -> Self:
-        """The same trial, which has a score now; one that is no number is a failure."""
+        """Return the same trial as complete, or as failed if the score is not finite."""
         if not math.isfinite(score):
             return self.failed(f"its score is {score}: lower the learning rate")
         return replace(self, state="complete", score=score, metrics=dict(metrics or {}))
 
     def failed(self, reason: str) -> Self:
-        """The same trial, which has no score."""
+        """Return the same trial as failed."""
         return replace(self, state="failed", score=math.inf, reason=reason)

@@ -1,4 +1,4 @@
-"""The registry of strategies: a new one is a file here and a line below."""
+"""The registry of strategies on shared weights. A new strategy is a file here and a line below."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The contract of a one-shot strategy: how it relaxes, and how it moves, the architecture."""
+"""`Strategy`, the contract of strategies that search on shared weights."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from nasp.training.optimization import WeightStep
 class Loss(Protocol):
     """The loss of one batch under a relaxation, a scalar.
 
-    `weights` replaces parameters of the space by name, for a step that looks ahead.
+    `weights` replaces parameters of the space by name, for second-order strategies.
     """
 
     def __call__(
@@ -26,18 +26,18 @@ class Loss(Protocol):
 
 
 class Strategy(ABC):
-    """Relaxes the architecture for the weights' steps, and moves it.
+    """Makes the relaxation for the steps of the weights, and trains the architecture.
 
     Args:
-        space: What is searched.
-        generator: Source of all that the strategy draws.
+        space: The search space.
+        generator: Source of the strategy's random numbers.
         options: An instance of `Options`.
-        weight_step: The step that the weights take next, for a strategy that looks ahead.
+        weight_step: The next step of the weights, for second-order strategies.
 
     Attributes:
-        Options: A dataclass with defaults: the options that are the strategy's own.
-        dense: Whether all candidates of a node run together and share its weight, so that an
-            operation that means absence has one, too.
+        Options: A dataclass of the strategy's own options, with defaults.
+        dense: Whether all candidates of a node run and share its weight, including an operation
+            that means "no connection".
     """
 
     Options: ClassVar[type[Any]] = NoOptions
@@ -56,31 +56,31 @@ class Strategy(ABC):
         self.prepare()
 
     def prepare(self) -> None:  # noqa: B027 (optional)
-        """Set up the architecture, once space, generator and options are there."""
+        """Set up the architecture. Space, generator and options are set before."""
 
     def begin_epoch(self, position: int, epochs: int) -> None:  # noqa: B027 (optional)
-        """Called before the steps of an epoch, to anneal a temperature for example.
+        """Prepare for an epoch, for example anneal a temperature.
 
         Args:
-            position: Of the epoch, from 0; the first ones may be a warm-up of the weights alone.
+            position: Position of the epoch, from 0. In a warm-up only the weights are trained.
             epochs: Number of epochs of the search.
         """
 
     @abstractmethod
     def weight_relaxation(self) -> Relaxation:
-        """The relaxation under which the weights take their step."""
+        """Return the relaxation for a step of the weights."""
 
     def weight_penalty(self) -> Tensor | None:
-        """What is added to the weights' loss, a scalar; None adds nothing."""
+        """Return a scalar that is added to the loss of the weights, or None."""
         return None
 
     @abstractmethod
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        """Move the architecture once.
+        """Take one step of the architecture.
 
         Args:
-            train_loss: Loss of the training batch that the weights will step on next.
-            valid_loss: Loss of a validation batch.
+            train_loss: The loss of the training batch of the next step of the weights.
+            valid_loss: The loss of a validation batch.
 
         Returns:
             The validation loss before the step, a detached scalar.
@@ -88,31 +88,31 @@ class Strategy(ABC):
 
     @abstractmethod
     def scores(self) -> Mapping[str, Tensor]:
-        """What each candidate is worth now, `(edges, operations)` for each decision: `A` here."""
+        """Return the current scores of the candidates of each decision, `(edges, operations)`."""
 
     @abstractmethod
     def projection(self) -> dict[str, Tensor]:
-        """The discrete architecture of this moment: one-hot rows for each decision, on the host."""
+        """Return the current discrete architecture: one-hot rows for each decision, on the host."""
 
     def search_relaxation(self) -> Relaxation | None:
-        """What the network is that the search trains; None where that is the projection itself.
+        """Return the relaxation that the weights are trained under; None if it is the projection.
 
-        A search evaluates both: the difference is the discretisation gap.
+        A search evaluates both, and their difference is the discretisation gap.
         """
         return None
 
     def genotype(self) -> Genotype:
-        """What the projection keeps; nothing else decides."""
+        """Return the genotype of the projection."""
         return self.space.genotype(choices_of(self.space.decisions, self.projection()))
 
     @abstractmethod
     def start_from(self, choices: Choices, margin: float = 0.01) -> None:
-        """Start from an architecture: let it lead the others by `margin`."""
+        """Start from an architecture, whose scores exceed all others by `margin`."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on, beside the space and the generator."""
+        """Return the strategy's state, without the space and the generator."""
 
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""

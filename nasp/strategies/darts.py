@@ -16,13 +16,13 @@ from nasp.training.optimization import WeightStep, differentiate, frozen
 from nasp.training.parallel import mean_over_processes
 
 Gradients = tuple[Tensor | None, ...]
-FINITE_STEP = 0.01  # the paper's scale of the finite difference, divided by the gradient's norm
+FINITE_STEP = 0.01  # numerator of the finite difference's step; the gradient's norm divides it
 
 
 class DARTS(GradientStrategy):
-    """Every candidate runs at every step, weighted by the softmax of its edge's `A`.
+    """Runs all candidates at every step, weighted by the softmax over each edge's `A`.
 
-    The gradient of the architecture takes the weights as they are: first order.
+    The gradient of the architecture ignores the next step of the weights (first order).
     """
 
     start: ClassVar[tuple[float, float]] = (0.0, 1e-3)
@@ -43,7 +43,7 @@ class DARTS(GradientStrategy):
         return loss.detach()
 
     def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
-        """The validation loss, and its gradient by the architecture."""
+        """Return the validation loss and its gradient with respect to the architecture."""
         with frozen(self.weights):
             loss = valid_loss(self._relaxation())
         return loss, differentiate(loss, self.parameters)
@@ -57,31 +57,31 @@ class DARTS(GradientStrategy):
 
 @dataclass(frozen=True)
 class SecondOrderOptions(GradientOptions):
-    """How the architecture is trained.
+    """Options of second-order DARTS.
 
     Attributes:
-        hessian: How the Hessian-vector product is found: `exact` by autograd, or the paper's
-            `finite` difference (eq. 8), which needs far less memory.
+        hessian: How the Hessian-vector product is computed: `exact` by autograd, or `finite` by
+            the paper's finite difference (eq. 8), which needs far less memory.
     """
 
     hessian: Literal["exact", "finite"] = "exact"
 
 
 class SecondOrderDARTS(DARTS):
-    """Differentiates the validation loss after the next step of the weights (eq. 6–7).
+    """Minimises the validation loss after the next step of the weights (eq. 6–7).
 
-    That is the step which they would take, with its learning rate, clipping, weight decay and
-    momentum: see `nasp.training.optimization.WeightStep`.
+    That step includes learning rate, clipping, weight decay and momentum; see
+    `nasp.training.optimization.WeightStep`.
 
     Args:
-        space: What is searched.
-        generator: Source of the start values of `A`.
-        options: How the architecture is trained.
-        weight_step: The step that the weights take next.
+        space: The search space.
+        generator: Draws the initial values of `A`.
+        options: The options.
+        weight_step: The next step of the weights.
 
     Raises:
-        ValueError: The weights' step is not known.
-        NaspError: The exact second order is to run in several processes.
+        ValueError: `weight_step` is None.
+        NaspError: The exact second order is used in several processes.
     """
 
     Options: ClassVar[type[SecondOrderOptions]] = SecondOrderOptions
@@ -90,7 +90,7 @@ class SecondOrderDARTS(DARTS):
 
     def prepare(self) -> None:
         if self.weight_step is None:
-            raise ValueError("the second order looks ahead: weight_step must say how")
+            raise ValueError("the second order needs weight_step, the next step of the weights")
         super().prepare()
         if self.options.hessian == "exact" and processes() > 1:
             raise NaspError("the exact second order runs in one process: take hessian=finite")
@@ -106,7 +106,7 @@ class SecondOrderDARTS(DARTS):
     def _ahead(
         self, weights: dict[str, Tensor], gradients: Sequence[Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """The weights after their next step, and the factor that clips their gradient."""
+        """Return the weights after their next step, and the factor that clips their gradient."""
         scale = self.weight_step.scale(gradients)
         parameters = list(self._weights().values())
         steps = [scale * gradient for gradient in gradients]
@@ -155,7 +155,7 @@ class SecondOrderDARTS(DARTS):
 
 
 def _all(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """`differentiate`, with zeros for an input that the loss does not depend on."""
+    """Call `differentiate`, and return zeros for inputs that the loss does not depend on."""
     gradients = torch.autograd.grad(loss, inputs, materialize_grads=True)
     mean_over_processes(gradients)
     return gradients

@@ -1,4 +1,4 @@
-"""Strategies that train architecture weights `A` by gradient steps."""
+"""`GradientStrategy`, the base of strategies that train `A` by gradient steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +17,14 @@ from nasp.training.optimization import Adam
 
 @dataclass(frozen=True)
 class GradientOptions:
-    """How `A` and the continuous architecture are trained.
+    """Options of the training of `A` and of the continuous architecture.
 
     Attributes:
         learning_rate: Adam's step size ε.
-        betas: Adam's decay rates of its moving averages.
+        betas: Decay rates of Adam's moving averages.
         weight_decay: L2 penalty on `A` and the continuous architecture.
-        start: Mean and standard deviation of the start values of `A`; the strategy's own if null.
+        start: Mean and standard deviation of the initial values of `A`; null takes the strategy's
+            own.
     """
 
     learning_rate: float = 3e-4
@@ -43,8 +44,7 @@ class GradientStrategy(Strategy):
     """Trains `A` and the space's continuous architecture with one Adam optimiser.
 
     Attributes:
-        start: Mean and standard deviation of the start values of `A`; equal ones are told apart at
-            random.
+        start: Mean and standard deviation of the initial values of `A`. Ties are broken at random.
     """
 
     Options: ClassVar[type[GradientOptions]] = GradientOptions
@@ -73,7 +73,7 @@ class GradientStrategy(Strategy):
 
     @torch.no_grad()
     def start_from(self, choices: Choices, margin: float = 0.01) -> None:
-        """Start from an architecture: raise its weights by `margin` over the others."""
+        """Start from an architecture: raise its weights in `A` by `margin` above all others."""
         for name, a in projection_of(self.space.decisions, choices).items():
             self.architecture.weights[name] += margin * a.to(self.architecture.weights[name])
 
@@ -88,7 +88,7 @@ class GradientStrategy(Strategy):
         self.optimizer.load_state_dict(state["optimizer"])
 
     def _descend(self, gradients: tuple[Tensor | None, ...]) -> None:
-        """One Adam step along gradients in the order of `parameters`."""
+        """Take an Adam step with gradients in the order of `parameters`."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self.optimizer.step()

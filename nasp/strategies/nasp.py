@@ -18,12 +18,12 @@ from nasp.training.optimization import differentiate, frozen
 
 @dataclass(frozen=True)
 class NASPOptions(GradientOptions):
-    """How the architecture is trained.
+    """Options of NASP.
 
     Attributes:
-        eta: Weight η of the complexity regulariser, which prefers operations of few parameters.
-        probe_fraction: Share of the candidates that do not run which one step evaluates, drawn
-            anew at each step; below 1 the gradient is a sample, without bias.
+        eta: Weight η of the complexity regulariser, which favours operations with few parameters.
+        probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
+            step. Below 1 the gradient is an unbiased estimate.
     """
 
     eta: float = 0.0
@@ -34,15 +34,15 @@ class NASPOptions(GradientOptions):
         check_not_negative(self, "eta")
         check_positive(self, "probe_fraction")
         if self.probe_fraction > 1:
-            raise NaspError(f"probe_fraction is {self.probe_fraction}; it is a share, 1 at most")
+            raise NaspError(f"probe_fraction is {self.probe_fraction}; it must be at most 1")
 
 
 class NASP(GradientStrategy):
-    """The network is discrete at every step: one path runs, and the supernet is never trained.
+    """Trains a discrete network at every step: one path runs, never the whole supernet.
 
-    `Ā = prox_C1(A)`; `A ← prox_C2(A − ε ∇_Ā [L_val(w, Ā) + η R(Ā)])`; then the weights step at the
-    new `prox_C1(A)`. The gradient at the discrete point covers all candidates exactly, at the
-    price of one evaluation each (`nasp.core.relaxation`).
+    `Ā = prox_C1(A)`; `A ← prox_C2(A − ε ∇_Ā [L_val(w, Ā) + η R(Ā)])`; then the weights take a step
+    at the new `prox_C1(A)`. The gradient at the discrete point is exact for all candidates, and
+    costs one evaluation of each (`nasp.core.relaxation`).
     """
 
     Options: ClassVar[type[NASPOptions]] = NASPOptions
@@ -79,5 +79,5 @@ class NASP(GradientStrategy):
         self._project()
 
     def _project(self) -> None:
-        # Step 3 of one iteration and step 1 of the next are the same point: projected once.
+        # Step 3 of an iteration and step 1 of the next project the same point, so it is done once.
         self._path = Relaxation.one_path(self.projection(), self.device)

@@ -1,4 +1,4 @@
-"""NASP without the bilevel problem: the architecture, too, is trained on training data."""
+"""Single-level NASP: the architecture is trained on training data, like the weights."""
 
 from torch import Tensor
 
@@ -7,9 +7,9 @@ from nasp.strategies.nasp import NASP
 
 
 class SingleLevel(NASP):
-    """What validation data are worth: SIF calls this "no-auto" (arXiv 1906.12091, §5.4).
+    """NASP's steps on training instead of validation data ("no-auto" in arXiv 1906.12091, §5.4).
 
-    The same proximal steps, each on the training batch that the weights step on next.
+    Each architecture step uses the training batch of the next step of the weights.
     """
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:

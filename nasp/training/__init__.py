@@ -1,4 +1,4 @@
-"""Training: the epoch loop, its steps, and where it computes."""
+"""Training: the epoch loop, optimiser steps, devices and processes."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Batch normalisation over the whole batch, however many processes share it."""
+"""Batch normalisation over the whole batch when several processes share it."""
 
 from typing import Any
 
@@ -11,24 +11,26 @@ from nasp.training.parallel import sum_over_processes
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """`nn.BatchNorm2d`, whose statistics in training are of the batch of all processes.
+    """`nn.BatchNorm2d` with training statistics over the batches of all processes.
 
-    torch's own `SyncBatchNorm` needs CUDA; this one has what gloo and NCCL both offer. With one
-    process it is `nn.BatchNorm2d`. Images `(batch, channels, height, width)`, the same out.
+    torch's `SyncBatchNorm` needs CUDA; this class uses only what gloo and NCCL both offer. With one
+    process it is `nn.BatchNorm2d`. Input and output are `(batch, channels, height, width)`.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise.
+        """Normalise a batch.
 
         Raises:
-            NaspError: In training, a channel has only one number.
+            NaspError: In training, each channel has a single number.
         """
         count = input.numel() // self.num_features * processes()
         if self.training and count == 1:
-            raise NaspError("a batch of one image of one pixel has no deviation: a batch_size of 2")
+            raise NaspError(
+                "batch norm needs more than one value for each channel: raise batch_size"
+            )
         if not self.training or processes() == 1:
             return super().forward(input)
-        # Half precision would lose the small variances.
+        # In float32, because half precision cannot hold small variances.
         x = input.to(torch.promote_types(input.dtype, torch.float32))
         mean, variance = self._statistics(x)
         self._follow(mean.detach(), variance.detach() * count / (count - 1))
@@ -41,10 +43,10 @@ class BatchNorm(nn.BatchNorm2d):
         return output.to(input.dtype)
 
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and biased variance of the whole batch, `(channels,)` each, in one exchange.
+        """Return mean and biased variance of the whole batch, `(channels,)`, by one exchange.
 
-        Those of the parts are exchanged, not sums of squares, which lose a variance that is small
-        beside the mean.
+        The processes exchange means and variances, because sums of squares lose a variance that is
+        small compared with the mean.
         """
         variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
         own = torch.stack([mean, variance])
@@ -66,7 +68,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over the processes; the losses of all depend on it, so its gradient is one too."""
+    """The sum over the processes. All losses depend on it, so its gradient is summed, too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:

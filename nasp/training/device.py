@@ -1,4 +1,4 @@
-"""The device that a command computes on."""
+"""The device of a command."""
 
 import torch
 
@@ -6,10 +6,10 @@ from nasp.errors import NaspError
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of `--device`: auto takes the GPU where there is one and its optimisers run there.
+    """Return the device of `--device`; `auto` is a GPU if there is one that can train.
 
     Raises:
-        NaspError: The name is unknown, or the device is not there.
+        NaspError: The name is unknown, or there is no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -30,7 +30,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def _mps_is_of_use() -> bool:
-    """Whether there is a Mac's GPU and torch has the fused Adam for it that a search takes."""
+    """Whether there is a Mac's GPU for which torch has a fused Adam, which searches need."""
     if not torch.backends.mps.is_available():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The one epoch loop: searches and stand-alone trainings supply only what differs."""
+"""The epoch loop of all searches and stand-alone trainings."""
 
 import copy
 import math
@@ -38,7 +38,7 @@ SECTION = section(
 
 
 class Stateful(Protocol):
-    """Anything that can be put into a checkpoint: modules, optimisers, schedules, strategies."""
+    """An object with a state for the checkpoint: a module, optimiser, schedule or strategy."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -47,12 +47,12 @@ class Stateful(Protocol):
 
 @dataclass
 class PhaseResult:
-    """How a phase went.
+    """The outcome of a phase.
 
     Attributes:
         history: Metrics of each epoch; `time/seconds` counts from the start of the phase.
-        best_epoch: Position of the epoch that is the answer; -1 before there is one.
-        best: What `snapshot` returned then.
+        best_epoch: Position of the selected epoch; -1 before any is selected.
+        best: The snapshot of the selected epoch.
     """
 
     history: list[Metrics]
@@ -75,27 +75,26 @@ def run_epochs(
     patience: int | None = None,
     max_seconds: float | None = None,
 ) -> PhaseResult:
-    """Run epochs until there are enough, or `monitor` no longer improves, or time is up.
+    """Run epochs until their number, the patience or the time limit is reached.
 
-    A phase whose checkpoint section exists goes on from there, and ends as if it had never
-    stopped; one that had ended returns at once. Whatever stops it, the last whole epoch is in the
-    checkpoint's file.
+    A phase with a section in the checkpoint continues from there and ends as if it had never
+    stopped. A phase that had ended returns at once. Whatever stops the phase, the checkpoint's file
+    holds the last complete epoch.
 
     Args:
-        name: The phase, unique in the run.
-        epoch: Runs one epoch, given its position, and returns its metrics.
-        epochs: Number of epochs at most.
-        state: All that an epoch changes and the next depends on.
-        monitor: The metric that tells the best epoch, one of `epoch`'s.
+        name: Name of the phase, unique in the run.
+        epoch: Runs the epoch at a position and returns its metrics.
+        epochs: Maximum number of epochs.
+        state: All objects that an epoch changes and the next epoch depends on.
+        monitor: The metric that selects the best epoch; `epoch` must return it.
         snapshot: Returns what to keep of the best epoch: tensors, numbers, strings, lists, dicts.
         run: Checkpoint, progress and log.
-        keep: The parts of `state` that are wanted once the phase has ended. The checkpoint of one
-            that has ended holds no others.
-        first: The first epoch that may be the answer; those before it are a warm-up.
-        answer: Which epoch is the answer: the best one by `monitor`, or the last one.
-        patience: Epochs without an improvement after which it stops; None never does.
-        max_seconds: Seconds after which no further epoch starts, once there is an answer; None
-            sets no limit.
+        keep: The parts of `state` that the checkpoint keeps after the phase has ended.
+        first: The first epoch that can be selected; the epochs before are a warm-up.
+        answer: Selects the `best` epoch by `monitor`, or the `last` one.
+        patience: Number of epochs without improvement after which to stop; None for no limit.
+        max_seconds: Seconds after which no epoch starts, once one can be selected; None for no
+            limit.
 
     Raises:
         Diverged: `epoch` raised it, or `monitor` is not finite.
@@ -163,10 +162,10 @@ def _resumed(
     snapshot: Callable[[], Any],
     first: int,
 ) -> tuple[PhaseResult, bool]:
-    """What a phase's checkpoint holds, which must be of such a phase; the state is as it was.
+    """Read a phase's section of the checkpoint and restore its state.
 
     Raises:
-        NaspError: It is not.
+        NaspError: The section is not of such a phase.
     """
     saved: Any = run.checkpoint.get(name)
     try:
@@ -176,11 +175,11 @@ def _resumed(
             <= saved["best_epoch"]
             < len(saved["history"])
         ):
-            raise ValueError("the best epoch is none of the history")
+            raise ValueError("the best epoch is not in the history")
         if not saved["done"] and saved["state"].keys() != state.keys():
             raise KeyError("a part of the state is missing")
         if saved["best_epoch"] >= 0:
-            like(snapshot())(saved["best"], "best")  # before a generator has its state
+            like(snapshot())(saved["best"], "best")  # before any state is restored
         for key, part in saved["state"].items():
             _restore(state[key], part)
     except DAMAGE as error:
@@ -192,12 +191,12 @@ def _resumed(
 
 
 def total_seconds(histories: Iterable[Sequence[Metrics]]) -> float:
-    """Wall time of phases in seconds, of all the times that their run was started."""
+    """Return the wall time of phases in seconds, summed over restarts of their run."""
     return sum(history[-1][SECONDS] for history in histories if history)
 
 
 def seconds_before(checkpoint: Checkpoint) -> float:
-    """`total_seconds` of the phases in a checkpoint; one that is damaged counts nothing."""
+    """Return `total_seconds` of the phases in a checkpoint; damaged sections are ignored."""
     histories = []
     for saved in checkpoint.sections.values():
         with suppress(NaspError, LookupError, TypeError):
@@ -225,14 +224,14 @@ def _told_as_of(name: str, done: int) -> Iterator[None]:
 
 
 def _capture(part: Stateful | torch.Generator) -> Any:
-    # A copy: the file may be written epochs later, when the live tensors have moved on.
+    # A copy, because the file may be written epochs later, when the tensors have changed.
     if isinstance(part, torch.Generator):
         return part.get_state()
     return copy.deepcopy(part.state_dict())
 
 
 def _restore(part: Stateful | torch.Generator, saved: Any) -> None:
-    # A copy here, too: optimisers take the tensors that they are given, and step on them in place.
+    # A copy, because optimisers keep the tensors that they load and change them in place.
     if isinstance(part, torch.Generator):
         part.set_state(saved)
     else:

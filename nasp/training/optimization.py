@@ -1,4 +1,4 @@
-"""One optimiser step, and the losses of an epoch of them."""
+"""Optimiser steps, and the mean loss of an epoch."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -11,15 +11,14 @@ from torch import Tensor, nn
 
 from nasp.training.parallel import mean_over_processes
 
-BLOCK = 1024  # losses that are stacked at a time
+BLOCK = 1024  # number of losses that are stacked at once
 Optimizer = TypeVar("Optimizer", bound=torch.optim.Optimizer)
 
 
 def _without_compiler(optimizer: type[Optimizer]) -> type[Optimizer]:
-    """The same optimiser, which does not import torch's compiler: seconds, once a process.
+    """Return a subclass that does not import torch's compiler, which takes seconds per process.
 
-    torch wraps these methods for code that is compiled; the functions themselves are in
-    `__wrapped__`.
+    torch wraps these methods for compiled code; `__wrapped__` holds the original functions.
     """
     names = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
     methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in names}
@@ -33,11 +32,11 @@ Adagrad = _without_compiler(torch.optim.Adagrad)
 
 
 def differentiate(loss: Tensor, inputs: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-    """Gradients of the mean loss of all processes; None where it does not depend on an input.
+    """Return gradients of the mean loss of all processes; None for inputs it does not depend on.
 
     Args:
-        loss: This process's mean over its share of a batch, a scalar.
-        inputs: What to differentiate by.
+        loss: The mean over this process's share of a batch, a scalar.
+        inputs: The tensors to differentiate with respect to.
     """
     gradients = torch.autograd.grad(loss, inputs, allow_unused=True)
     mean_over_processes(gradients)
@@ -50,12 +49,12 @@ def descend(
     optimizer: torch.optim.Optimizer,
     gradient_clip: float | None = None,
 ) -> None:
-    """Step on `parameters` alone: no gradient of anything else is computed.
+    """Take an optimiser step on `parameters`, and compute no other gradients.
 
     Args:
-        loss: The mean of this process's share of a batch, a scalar that depends on some of them;
-            the others are left as they are.
-        parameters: What `optimizer` steps on.
+        loss: The mean over this process's share of a batch, a scalar. Parameters that it does not
+            depend on are not changed.
+        parameters: The parameters of `optimizer`.
         optimizer: Takes the step.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
     """
@@ -72,7 +71,7 @@ def descend(
 
 @torch.no_grad()
 def clipping(gradients: Sequence[Tensor], largest: float) -> Tensor:
-    """The factor, at most 1, that brings the norm of the whole gradient to `largest`; a scalar."""
+    """Return the factor that clips the norm of the whole gradient to `largest`, a scalar <= 1."""
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
     scale: Tensor = largest / norm
     return scale.clamp_(max=1.0)
@@ -80,14 +79,14 @@ def clipping(gradients: Sequence[Tensor], largest: float) -> Tensor:
 
 @dataclass(frozen=True)
 class WeightStep:
-    """The step of `descend` that comes next, as a function of the gradient.
+    """The next step of `descend`, as a function of the gradient.
 
-    With the learning rate of the moment and clipping `c`, decay `λ` and momentum buffer `m`, SGD
-    takes `w` to `w − ξ (c ∇L + λ w + μ m)`. Of another optimiser, which shapes its steps itself,
-    the learning rate and the decay are taken.
+    With the current learning rate ξ, clipping factor c, weight decay λ, momentum μ and momentum
+    buffer m, SGD takes w to `w − ξ (c ∇L + λ w + μ m)`. For any other optimiser only its learning
+    rate and weight decay are used.
 
     Attributes:
-        optimizer: Of the weights.
+        optimizer: The optimiser of the weights.
         gradient_clip: Largest norm of the whole gradient; None does not clip.
     """
 
@@ -95,24 +94,24 @@ class WeightStep:
     gradient_clip: float | None = None
 
     def scale(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The factor of the clipping, a scalar, taken for a constant of the gradient (DARTS)."""
+        """Return the clipping factor, a scalar; it is not differentiated, as in DARTS."""
         if self.gradient_clip is None:
             return torch.ones((), device=gradients[0].device)
         return clipping(gradients, self.gradient_clip)
 
     def rates(self, parameters: Sequence[nn.Parameter]) -> list[float]:
-        """The learning rate of each parameter."""
+        """Return the learning rate of each parameter."""
         return [group["lr"] for group in self._groups(parameters)]
 
     def ahead(
         self, parameters: Sequence[nn.Parameter], weights: Sequence[Tensor], steps: Sequence[Tensor]
     ) -> list[Tensor]:
-        """The weights after the step.
+        """Return the weights after the step.
 
         Args:
-            parameters: As the optimiser knows the weights.
-            weights: Their values.
-            steps: Their gradients, clipped.
+            parameters: The optimiser's parameters.
+            weights: The values of the parameters.
+            steps: The clipped gradients.
         """
         found = []
         groups = self._groups(parameters)
@@ -132,7 +131,7 @@ class WeightStep:
 
 @contextmanager
 def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Keep parameters out of autograd: what only they need is neither recorded nor saved."""
+    """Exclude parameters from autograd within a `with` block, to save time and memory."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:
@@ -143,11 +142,10 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
 
 
 class Losses:
-    """Mean losses of batches, kept on their device, so that no step waits for it.
+    """Losses of batches, kept on their device so that no step waits for it.
 
-    A list of all of them would keep a few bytes of every step, from between the step's large
-    temporaries: memory in pieces that the allocator cannot use again, 0.4 MB a step with batches
-    of 8192.
+    Losses are stacked in blocks, because single scalars would fragment the memory between the large
+    temporary tensors of the steps: 0.4 MB for each step with batches of 8192.
     """
 
     def __init__(self) -> None:
@@ -160,7 +158,7 @@ class Losses:
 
         Args:
             loss: The mean over a batch, a scalar.
-            count: How many examples that is over.
+            count: Number of examples in the batch.
         """
         self.counts.append(count)
         self.latest.append(loss.detach())
@@ -169,12 +167,12 @@ class Losses:
             self.latest = []
 
     def mean(self) -> float:
-        """The mean over all examples, those of other processes included; NaN if there are none."""
+        """Return the mean over the examples of all processes; NaN if there are none."""
         rest = [torch.stack(self.latest)] if self.latest else []
         if not self.counts:
             return float("nan")
         losses = torch.cat([*self.blocks, *rest])
         counts = torch.tensor(self.counts, dtype=torch.float64)
         mean = torch.dot(losses, (counts / counts.sum()).to(losses))
-        mean_over_processes([mean])  # every process has as many examples
+        mean_over_processes([mean])  # every process has the same number of examples
         return float(mean)

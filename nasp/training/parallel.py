@@ -1,8 +1,8 @@
 """Data parallelism: every process holds the whole state and a share of each batch.
 
-All processes draw the same random numbers and take their own part of them, and gradients and
-statistics are of the whole batch, so that any number of processes has one result, up to the order
-of floating-point sums.
+All processes draw the same random numbers and use their own part of them. Gradients and statistics
+are those of the whole batch. So the result does not depend on the number of processes, except for
+the order of floating-point sums.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from nasp.training.device import resolve_device
 
 
 def own_share(batch: Tensor) -> Tensor:
-    """This process's part of a batch, along the first dimension.
+    """Return this process's part of a batch, along the first dimension.
 
     Raises:
         NaspError: The batch cannot be divided evenly.
@@ -39,10 +39,11 @@ def sum_over_processes(tensor: Tensor) -> None:
 
 
 def mean_over_processes(tensors: Sequence[Tensor | None]) -> None:
-    """Replace each tensor, in place, by its mean over the processes, in one exchange.
+    """Replace each tensor, in place, by its mean over the processes, by one exchange.
 
     Args:
-        tensors: Of one type and on one device; None is passed over, and has to be None in all.
+        tensors: Tensors of one dtype and device. None is skipped, and must be None in every
+            process.
     """
     present = [tensor for tensor in tensors if tensor is not None] if processes() > 1 else []
     if not present:
@@ -58,13 +59,13 @@ def mean_over_processes(tensors: Sequence[Tensor | None]) -> None:
 
 @contextmanager
 def fail_together(device: torch.device) -> Iterator[None]:
-    """Let all processes leave with an error if one does, before they wait for each other.
+    """Raise an error in all processes if the `with` block raises one in any of them.
 
     Args:
-        device: Of this process.
+        device: The device of this process.
 
     Raises:
-        NaspError: This process's, or that another one refused.
+        NaspError: This process raised it, or another process failed.
     """
     error = None
     try:
@@ -76,21 +77,21 @@ def fail_together(device: torch.device) -> Iterator[None]:
     if error is not None:
         raise error
     if refusals:
-        raise NaspError("another process of the run has refused it: its message says why")
+        raise NaspError("another process of the run failed: see its message")
 
 
 @contextmanager
 def join_processes(device: str) -> Iterator[torch.device]:
-    """Join the other processes that `torchrun` has started, if it has.
+    """Join the processes that `torchrun` started, if it was used.
 
     Args:
-        device: Of `--device`; each process has a GPU of its own where there are GPUs.
+        device: The value of `--device`. If there are GPUs, each process has its own.
 
     Yields:
         The device of this process.
 
     Raises:
-        NaspError: The device is unknown or not there.
+        NaspError: The device is unknown, or there is no such device.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield resolve_device(device)
@@ -99,8 +100,8 @@ def join_processes(device: str) -> Iterator[torch.device]:
     if found.type == "cuda":
         found = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(found)
-    # Torch imports this at an optimiser's first step. Imported after the group is made it keeps the
-    # group, whose threads then run into the end of the interpreter, and now and then abort it.
+    # torch imports this module at an optimiser's first step. If it is imported after the process
+    # group is made, it keeps the group alive, whose threads can then abort the interpreter at exit.
     importlib.import_module("torch.distributed.nn.functional")
     dist.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:

@@ -1,4 +1,4 @@
-"""The numbers that a network computes with, and how its images lie in memory."""
+"""Floating-point precision and memory layout of a network."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,28 +9,29 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Precision:
-    """How a network is evaluated.
+    """Precision and memory layout of a network.
 
     Attributes:
-        half: Convolutions and products in bfloat16 (autocast), weights and sums in float32.
-        channels_last: Channels vary fastest in memory. Tensor cores want it, and the CPU is twice
-            as fast with it.
+        half: Whether convolutions and matrix products use bfloat16 (autocast); weights and sums
+            stay in float32.
+        channels_last: Whether channels vary fastest in memory. Tensor cores need this layout, and
+            CPUs are twice as fast with it.
     """
 
     half: bool = False
     channels_last: bool = True
 
     def prepare(self, network: nn.Module) -> None:
-        """Lay the weights out in memory like the images, in place."""
+        """Convert the weights to the memory layout, in place."""
         if self.channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        """The context of every evaluation."""
+        """Return the autocast context of a forward pass."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.half)
 
     def layout(self, images: Tensor) -> Tensor:
-        """Images `(batch, channels, height, width)` as they are to lie in memory."""
+        """Return images `(batch, channels, height, width)` in the memory layout."""
         if self.channels_last:
             return images.contiguous(memory_format=torch.channels_last)
         return images

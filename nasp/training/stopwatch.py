@@ -1,4 +1,4 @@
-"""How long the parts of an epoch take."""
+"""A stopwatch for the parts of an epoch."""
 
 import time
 from collections import defaultdict
@@ -9,10 +9,10 @@ import torch
 
 
 class Stopwatch:
-    """Sums the time of parts that alternate; on CUDA without waiting for the device.
+    """Sums the time of alternating parts, on CUDA without waiting for the device.
 
     Args:
-        device: Where the parts compute. CUDA's time is that between events in its queue.
+        device: The device of the computation. On CUDA the time between events in the queue counts.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -22,7 +22,7 @@ class Stopwatch:
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
-        """Add the time of what is done within to a part."""
+        """Add the time of the `with` block to a part."""
         if self._cuda:
             first, last = (
                 torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
@@ -38,7 +38,7 @@ class Stopwatch:
             self._seconds[part] += time.perf_counter() - start
 
     def seconds(self, part: str) -> float:
-        """The time of a part so far; waits for the device."""
+        """Return the total time of a part; waits for the device."""
         for first, last in self._events.pop(part, ()):
             last.synchronize()
             self._seconds[part] += first.elapsed_time(last) / 1000

@@ -50,7 +50,7 @@ def parts_of(path: Path) -> list[Path]:
     except (OSError, ValueError) as error:
         raise NaspError(f"{path}: no such file; check the path") from error
     if not regular:
-        raise NaspError(f"{path} is no regular file; save the ratings to one, and give its path")
+        raise NaspError(f"{path} is not a regular file; save the ratings to one, and give its path")
     return [path]
 
 

@@ -212,7 +212,7 @@ def test_a_cell_of_something_else_is_refused(
             {"tune.strategies": "{nasp: {betas: [1, 2]}}"},
             "betas cannot be tuned: its value is",
         ),
-        ({"tune.strategies": "{nasp: {probe_fraction: [1, 2]}}"}, "it is a share, 1 at most"),
+        ({"tune.strategies": "{nasp: {probe_fraction: [1, 2]}}"}, "it must be at most 1"),
         ({"tune.strategies": "{tpe: {startup: [1.5, 2]}}"}, "tpe.startup is .* whole numbers"),
         ({"tune.strategies": "{1: {2: [1, 2]}}"}, "unknown strategy in tune.strategies: '1'"),
     ],

@@ -69,5 +69,5 @@ def test_a_test_table_may_be_small(
 @pytest.mark.parametrize("command", [search.main, compare.main])
 def test_a_pipe_is_refused(command: object, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ratings.csv")
-    with pytest.raises(NaspError, match=r"ratings\.csv is no regular file"):
+    with pytest.raises(NaspError, match=r"ratings\.csv is not a regular file"):
         command(["--data", str(tmp_path / "ratings.csv"), "--output", str(tmp_path / "run")])  # type: ignore[operator]

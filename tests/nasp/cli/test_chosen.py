@@ -180,7 +180,7 @@ def test_yaml_holds_every_option_and_comes_back(file: Path) -> None:
         (["--method.mode", "exat"], r'"method\.mode": Expected one of \[\'exact\', \'finite\'\]'),
         (["--method.rate=null"], r"method\.rate.*None"),
         (["--method.rate=.inf"], r"method\.rate is inf; it must be finite"),
-        (["--method.rate=1:30"], "1:30 is no number in plain decimal digits"),
+        (["--method.rate=1:30"], "1:30 is not a number in plain decimal digits"),
         (["--method=wide", f"--method.points={2**63}"], r"method\.points is 9.*; it must fit 64"),
         (["--method.rate", "-1"], r"^method\.rate is -1\.0; it must be above 0"),
         (["--search.method=steep", "--search.method.rate=0"], r"^search\.method\.rate is 0\.0"),

@@ -92,7 +92,7 @@ def test_a_changed_number_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "genotype.json"
     Genotype("s", {"n": (("a", "x"),)}, {"w": [[0.1, -2.5]]}).save(path)
     path.write_text(path.read_text().replace("-2.5", "-2.4"))
-    with pytest.raises(NaspError, match="not as it was written"):
+    with pytest.raises(NaspError, match="does not match its digest"):
         Genotype.load(path)
 
 

@@ -14,7 +14,7 @@ from nasp.files.json_file import read_json
     [
         (b"", "not a letter: Expecting value"),
         (b"{", "not a letter"),
-        (b'{"a": 1, "a": 2}', "the key 'a' stands there twice"),
+        (b'{"a": 1, "a": 2}', "the key 'a' occurs twice"),
         (b'{"a": NaN}', "NaN is no number"),
         (b"[-Infinity]", "-Infinity is no number"),
         (b"[1e999]", "the number 1e999 is too large"),
@@ -37,7 +37,7 @@ def test_anything_else_is_refused_in_one_line(content: bytes, message: str, tmp_
 
 def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
-    with pytest.raises(NaspError, match=r"pipe\.json is no regular file"):
+    with pytest.raises(NaspError, match=r"pipe\.json is not a regular file"):
         read_json(tmp_path / "pipe.json", "letter")
     with pytest.raises(NaspError, match="is a folder"):
         read_json(tmp_path, "letter")

@@ -76,7 +76,7 @@ def test_a_loss_that_is_not_finite_keeps_the_epoch_before(bad: float) -> None:
     [
         ({"history": 3}, "history must be a list"),
         ({"history": [{"loss": "low"}]}, r"history\[0\] must be numbers"),
-        ({"best_epoch": 9}, "the best epoch is none of the history"),
+        ({"best_epoch": 9}, "the best epoch is not in the history"),
         ({"best": "x"}, "best must be a int, not 'x'"),
         ({"done": 0}, "done must be true or false"),
         ({"state": {}, "done": False}, "a part of the state is missing"),
