@@ -35,8 +35,8 @@ class Probe(Protocol):
                 run are included with factor one. None stands for all candidates with factor one.
 
         Returns:
-            `(edges, operations)`, zero for candidates that are not evaluated. The factors of sampled
-            candidates make the mean over draws the exact gradient.
+            `(edges, operations)`, zero for candidates that are not evaluated. The factors of
+            sampled candidates make the mean over draws the exact gradient.
         """
         ...
 
