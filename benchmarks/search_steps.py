@@ -73,7 +73,7 @@ class FullNASP(NASP):
         inputs = list(point.weights.values())
         loss = valid_loss(point)
         gradients = torch.autograd.grad(loss, [*inputs, *beside], allow_unused=True)
-        self._descend(gradients[: len(inputs)])
+        self.descend(gradients[: len(inputs)])
         with torch.no_grad():
             for a in self.architecture.values().values():
                 a.copy_(prox_c2(a))
@@ -94,5 +94,5 @@ class PublishedDARTS(DARTS):
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         loss = valid_loss(self._relaxation())
         gradients = torch.autograd.grad(loss, [*self.parameters, *self.weights], allow_unused=True)
-        self._descend(gradients[: len(self.parameters)])
+        self.descend(gradients[: len(self.parameters)])
         return loss.detach()

@@ -39,7 +39,7 @@ class DARTS(GradientStrategy):
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         loss, gradients = self._differentiated(train_loss, valid_loss)
-        self._descend(gradients)
+        self.descend(gradients)
         return loss.detach()
 
     def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:

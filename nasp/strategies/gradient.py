@@ -87,7 +87,7 @@ class GradientStrategy(Strategy):
         self.architecture.load_state_dict(state["architecture"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def _descend(self, gradients: tuple[Tensor | None, ...]) -> None:
+    def descend(self, gradients: tuple[Tensor | None, ...]) -> None:
         """Take an Adam step with gradients in the order of `parameters`."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient

@@ -63,7 +63,7 @@ class NASP(GradientStrategy):
         if self.options.eta:
             objective = loss + self.options.eta * self.architecture.complexity(point.weights)
         inputs = [*point.weights.values(), *self.space.architecture()]
-        self._descend(differentiate(objective, inputs))
+        self.descend(differentiate(objective, inputs))
         with torch.no_grad():
             for a in self.architecture.values().values():
                 a.copy_(prox_c2(a))

@@ -1,0 +1,21 @@
+"""A metric of ratings: the share of predictions that are less than half a rating unit off."""
+
+from torch import Tensor
+
+from nasp.metric import Metric
+from sif.data.evaluation import VALUES
+
+WITHIN_HALF = Metric("within_half", larger_is_better=True, title="share within half a unit")
+
+
+def within_half(residuals: Tensor, std: float) -> Tensor:
+    """The share, a scalar.
+
+    Args:
+        residuals: Predictions minus ratings, standardised, `(ratings,)`.
+        std: How many rating units one is.
+    """
+    return ((residuals * std).abs() < 0.5).double().mean()
+
+
+VALUES[WITHIN_HALF] = within_half

@@ -1,0 +1,144 @@
+"""Each example of `docs/extending` keeps the contract of its kind."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from nasp.cnn.data import LabelledImages
+from nasp.cnn.images import ImagesInMemory
+from nasp.cnn.options import SearchOptions as CNNOptions
+from nasp.cnn.tasks import ImageTask
+from nasp.metric import Metric
+from nasp.rnn.options import SearchOptions as RNNOptions
+from nasp.rnn.tasks import TextTask
+from nasp.samplers import SAMPLERS
+from nasp.search import Task
+from nasp.testing import MetricContract, SamplerContract, StrategyContract, TaskContract
+from nasp.testing.samplers import DECISIONS, ask_and_tell
+from nasp.testing.strategies import make_strategy, run_toy_search, without_times
+from nasp.testing.toys import ToyCNN
+from sif.baselines import BASELINES
+from sif.data import Synthetic, split_ratings, synthetic
+from sif.data.evaluation import VALUES
+from sif.data.search_data import SearchData
+from sif.options import OBJECTIVES
+from sif.options import SearchOptions as RatingOptions
+from sif.tasks import RatingTask
+from sif.testing import BaselineContract, ObjectiveContract
+from tests.docs.conftest import Use
+from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
+
+SHORT = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1, "train_epochs": 1}
+
+
+class TestAnnealed(StrategyContract):
+    @pytest.fixture
+    def strategy(self, use: Use) -> Any:
+        use("annealed")
+        return {"name": "annealed", "temperature": 3.0, "learning_rate": 0.01}
+
+    def test_its_option_cools_down(self, strategy: Any) -> None:
+        annealed, _ = make_strategy(strategy, ToyCNN)
+        temperatures = []
+        for position in range(3):
+            annealed.begin_epoch(position, 3)
+            temperatures.append(annealed.temperature)  # type: ignore[attr-defined]
+        assert temperatures == [3.0, 2.0, 1.0]
+        cold = run_toy_search({**strategy, "temperature": 1.0}, ToyCNN)
+        assert without_times(cold) != without_times(run_toy_search(strategy, ToyCNN))
+
+
+class TestHillClimbing(SamplerContract):
+    @pytest.fixture
+    def sampler(self, use: Use) -> Any:
+        use("hill_climbing")
+        return SAMPLERS["hill_climbing"]
+
+    def test_without_exploring_it_changes_one_decision_of_the_best(self, sampler: Any) -> None:
+        options = sampler.Options(explore=0.0)
+        made = sampler(DECISIONS["edges"], torch.Generator().manual_seed(0), 0, options)
+        first, *others = ask_and_tell(made, lambda trial: float(trial.number), 20)
+        for trial in others:
+            changed = [
+                name for name, pairs in trial.choices.items() if pairs != first.choices[name]
+            ]
+            assert len(changed) <= 1
+
+
+class TestWithinHalf(MetricContract):
+    @pytest.fixture
+    def metric(self, use: Use) -> Any:
+        metric: Metric = use("within_half").WITHIN_HALF
+        return metric
+
+    @pytest.fixture
+    def worst_first(self) -> list[float]:
+        return [0.1, 0.5, 1.0]
+
+    def test_it_is_in_rating_units(self, metric: Metric) -> None:
+        residuals = torch.tensor([0.0, -0.2, 0.3, 2.0]).double()
+        assert float(VALUES[metric](residuals, 2.0)) == 0.5
+        assert float(VALUES[metric](residuals, 1.0)) == 0.75
+
+
+class TestHuber(ObjectiveContract):
+    @pytest.fixture
+    def objective(self, use: Use) -> Any:
+        use("huber")
+        return OBJECTIVES["huber"]
+
+
+class TestCosine(BaselineContract):
+    @pytest.fixture
+    def baseline(self, use: Use) -> Any:
+        use("cosine")
+        return BASELINES["cosine"]
+
+
+class TestShiftConv(TaskContract):
+    """Among others: its one-path gradient is that of full autograd."""
+
+    @pytest.fixture
+    def task(self, use: Use) -> Task:
+        use("shift_conv")
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(256, (24, 3, 8, 8), generator=generator).to(torch.uint8)
+        data = LabelledImages(images, torch.arange(24) % 3)
+        halves = data[torch.arange(16)], data[torch.arange(16, 24)]
+        options = CNNOptions(channels=4, layers=3, batch_size=8, space="darts_shift", **SHORT)
+        return ImageTask(ImagesInMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
+
+
+class TestRMSNorm(TaskContract):
+    tolerance = 1e-3
+
+    @pytest.fixture
+    def task(self, use: Use, tmp_path_factory: pytest.TempPathFactory) -> Task:
+        use("rms_norm")
+        corpus = made_corpus(tmp_path_factory.mktemp("made"))
+        options = RNNOptions(**SMALL, **LIGHT, **SHORT, tokens=100)
+        return TextTask(corpus, options, torch.device("cpu"))
+
+
+def rating_task(entities: int = 2) -> RatingTask:
+    ratings = synthetic(Synthetic(users=40, items=30, ratings=900), seed=0)
+    for position in range(entities - 2):
+        ratings[f"context{position}"] = torch.arange(len(ratings)).numpy() % (3 + position)
+    parts = split_ratings(ratings, seed=0)
+    options = RatingOptions(embedding_dim=3, batch_size=64, **SHORT)
+    return RatingTask(SearchData.from_splits(parts.train, parts.valid), options)
+
+
+class TestAttend(TaskContract):
+    @pytest.fixture
+    def task(self, use: Use) -> Task:
+        use("attend")
+        return rating_task()
+
+
+class TestOuterProduct(TaskContract):
+    @pytest.fixture
+    def task(self, use: Use) -> Task:
+        use("outer_product")
+        return rating_task()
