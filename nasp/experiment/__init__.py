@@ -1,4 +1,4 @@
-"""A command's run: its options, its folder, its record and its report."""
+"""The run of a command: options, folder, record and report."""
 
 from typing import TYPE_CHECKING
 

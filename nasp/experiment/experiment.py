@@ -1,4 +1,4 @@
-"""A search or a training as a run: its folder, its tracking, its files and its report."""
+"""`Experiment`, which runs a search or a training with folder, tracking and report."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -24,15 +24,15 @@ class Experiment(Generic[OfTask]):
     """A task with the options of a command.
 
     Attributes:
-        task: What is searched or trained.
-        title: Of the task, for people: `image classification`.
-        group: Name of MLflow's experiments, before that of the data: `nasp/cnn`.
-        config: All options of the command, `RunOptions` among them; with `network_size`, its size
-            in words, and `shown`, the options that MLflow shows even where they are the
-            defaults.
+        task: The task.
+        title: Title of the task for people: `image classification`.
+        group: First part of the name of MLflow's experiment, before the data's name: `nasp/cnn`.
+        config: All options of the command, including `RunOptions`. Its `network_size` is the size
+            of the network in words, and `shown` names the options that MLflow shows even if they
+            have their default values.
         data: The data set's name, digest and size.
         began: Moment of `time.perf_counter` at which the command began.
-        seconds: Wall time of what was done before, reading the data for example.
+        seconds: Wall time of earlier parts, for example of reading the data.
     """
 
     task: OfTask
@@ -47,13 +47,13 @@ class Experiment(Generic[OfTask]):
         """Search, and report.
 
         Args:
-            report: Makes the report of what was found. It alone may touch test data.
+            report: Makes the report of the result. Only the report may use test data.
 
         Returns:
             The content of `result.json`.
 
         Raises:
-            NaspError: A mistake in the options, or all searches failed.
+            NaspError: An option is wrong, or all searches failed.
         """
         config, strategy = self.config, self.config.strategy_name
 
@@ -72,10 +72,10 @@ class Experiment(Generic[OfTask]):
         """Train an architecture alone, and report; see `search`.
 
         Args:
-            name: What people call the architecture.
+            name: The architecture's name, for people.
             origin: See `Task.train`.
             genotype: The architecture.
-            report: Makes the report of what was trained.
+            report: Makes the report of the result.
         """
 
         def produce(job: RunRecord) -> SearchResult:

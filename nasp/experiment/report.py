@@ -1,4 +1,4 @@
-"""What a run has to say: to machines, to people and to a tracker."""
+"""`Report`, which writes a run's result to files, to the terminal and to the tracker."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from nasp.runs import plots
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that MLflow can serve, once its file is written.
+    """A model that MLflow can serve.
 
     Attributes:
         code: A file that calls `mlflow.models.set_model`.
-        columns: Those of the tables that the model takes.
-        outputs: What it predicts, for example: for the signature.
+        columns: Columns of the model's input tables, with example values.
+        outputs: Example of the model's predictions, for the signature.
     """
 
     code: Path
@@ -32,15 +32,15 @@ class ServedModel:
 
 
 class Report(ABC):
-    """What was found or trained, and how it is told.
+    """The result of a search or training, and how it is reported.
 
     Attributes:
         genotype: The architecture.
-        metrics: By tracking name.
-        seconds: Wall time of the parts, of all the times that the run was started.
-        epochs: Of the run's own curves; the metrics are logged at this step.
-        metric: What validation chooses by.
-        searches: Metrics by epoch of the searches on shared weights, by their names.
+        metrics: The metrics, by tracking name.
+        seconds: Wall time of the parts, summed over restarts of the run.
+        epochs: Number of epochs of the run's own curves. The metrics are logged at this step.
+        metric: The metric that validation selects by.
+        searches: Metrics of each epoch of the searches on shared weights, by their names.
     """
 
     genotype: Genotype
@@ -51,7 +51,7 @@ class Report(ABC):
     searches: Mapping[str, Sequence[Metrics]] = MappingProxyType({})
 
     def curve(self) -> Sequence[Metrics]:
-        """Metrics by epoch that belong to the run itself, in case no phase has logged them."""
+        """The metrics of each epoch of the run itself, if no phase has logged them."""
         return ()
 
     def text(self) -> str:
@@ -59,26 +59,26 @@ class Report(ABC):
         return str(self.genotype)
 
     def table(self) -> str:
-        """The metrics as a table in Markdown, for the run's page."""
+        """The metrics as a table in Markdown, for the run's page in MLflow."""
         rows = [f"| {name} | {value:.4f} |" for name, value in self.metrics.items()]
         return "\n".join(["| metric | value |", "|---|---|", *rows])
 
     def save_model(self, path: Path) -> bool:
-        """Write the model that was trained; returns whether there is one."""
+        """Write the trained model, if there is one, and return whether there is."""
         return False
 
     def served(self, path: Path) -> ServedModel | None:
-        """What MLflow needs to serve the model that was written, if it can."""
+        """Return what MLflow needs to serve the written model; None if it cannot be served."""
         return None
 
     def write(self, folder: Path) -> list[Path]:
-        """Write the genotype and the pictures into the run's folder.
+        """Write the genotype and the plots into the run's folder.
 
         Returns:
-            All files for a tracker; the model is apart.
+            The files for the tracker, without the model.
 
         Raises:
-            OSError: A file cannot be written; those written before are whole.
+            OSError: A file cannot be written; the files before it are complete.
         """
         path = folder / "genotype.json"
         self.genotype.save(path)
@@ -90,13 +90,13 @@ class Report(ABC):
 
     @abstractmethod
     def draw(self, folder: Path) -> list[Path]:
-        """Draw pictures into the run's folder; returns their files."""
+        """Draw plots into the run's folder, and return their files."""
 
     @abstractmethod
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
-        """Print what was found and what it is worth.
+        """Print the result.
 
         Args:
-            console: Where to.
+            console: The console to print to.
             result: The content of `result.json`.
         """

@@ -1,4 +1,4 @@
-"""What every command shares: its exits, its warnings and its output folder."""
+"""The common parts of all commands: options, exit codes, warnings and the output folder."""
 
 import shlex
 import signal
@@ -24,19 +24,19 @@ OURS = {"checkpoint", "checkpoint.pt", "genotype.json", "model.pt", "result.json
 
 @dataclass
 class RunOptions:
-    """Where and how a command runs.
+    """Options of every command that makes a run.
 
     It stands before the other bases of a command's options: it checks its own, then theirs.
 
     Attributes:
-        seed: Fixes everything that is drawn at random.
+        seed: Determines all random numbers.
         device: auto, cpu, cuda, cuda:1 or mps.
-        output: Folder of the run; a new one in runs/ if null.
-        resume: Go on with the run in `output`.
-        tracking: MLflow's address, or none; MLFLOW_TRACKING_URI or sqlite:///mlflow.db if null.
+        output: Folder of the run; null makes a new one in runs/.
+        resume: Continue the run in `output`.
+        tracking: MLflow's address, or none; null takes MLFLOW_TRACKING_URI or sqlite:///mlflow.db.
         quiet: Show no progress.
-        executor: What runs searches, trials and trainings side by side: serial, processes (one a
-            core), processes:4, ray, or ray:ADDRESS; the result does not depend on it.
+        executor: Runs searches, trials and trainings in parallel: serial, processes (one for each
+            core), processes:4, ray, or ray:ADDRESS. The result does not depend on it.
     """
 
     seed: int = 1
@@ -56,12 +56,12 @@ class RunOptions:
 
 @dataclass
 class EvaluationOptions:
-    """What is evaluated, on what, and where.
+    """Options of commands that evaluate a trained model.
 
     Attributes:
         model: The model.pt of a training, or the folder of its run.
-        data: As in training.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data: Name or path of the data, as in the training.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
         device: auto, cpu, cuda, cuda:1 or mps.
     """
 
@@ -72,12 +72,12 @@ class EvaluationOptions:
 
     @property
     def model_file(self) -> Path:
-        """The model's file, if the folder of a run is given."""
+        """The model's file; `model` may be the folder of a run."""
         return self.model / "model.pt" if self.model.is_dir() else self.model
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end, by a scheduler for example: it ends as after Ctrl-C."""
+    """SIGTERM was received, for example from a scheduler; handled like Ctrl-C."""
 
 
 def run_command(main: Callable[[Sequence[str] | None], None]) -> NoReturn:
@@ -109,20 +109,20 @@ def _terminate(number: int, frame: object) -> NoReturn:
 
 @contextmanager
 def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
-    """Hold the output folder of a run: no other process works in it at the same time.
+    """Lock the output folder of a run, so that no other process uses it at the same time.
 
-    An interruption is told how the run goes on, see `run_command`.
+    After an interruption, `run_command` prints how to resume the run.
 
     Args:
-        options: `output` and `resume`.
-        name: What a new folder in runs/ is called after, with the time.
+        options: Its `output` and `resume` are used.
+        name: First part of the name of a new folder in runs/, before the time.
 
     Yields:
         The folder.
 
     Raises:
-        NaspError: The folder cannot be written, is in use, or holds another run or somebody's
-            files. Nothing was written then.
+        NaspError: The folder cannot be written, is in use, or holds another run or other files.
+            Nothing is written in this case.
     """
     if options.output is None and options.resume:
         raise NaspError("--resume needs --output, the folder of the run to go on with")
@@ -131,12 +131,12 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
-        lock.acquire()  # let go of by the system, too, however the process ends
+        lock.acquire()  # the system releases it if the process is killed
     except Timeout as error:
         raise NaspError(
-            f"{folder}: another process is at work there: wait for it, or give another --output"
+            f"{folder}: another process uses this folder: wait for it, or give another --output"
         ) from error
-    except (OSError, ValueError) as error:  # ValueError: no name of a file
+    except (OSError, ValueError) as error:  # ValueError: an invalid file name
         reason = getattr(error, "strerror", None) or error
         raise NaspError(
             f"{folder}: cannot write there ({reason}): give another --output"
@@ -151,12 +151,12 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
         with suppress(OSError):
             remove_leftovers(folder)  # of processes that were killed
         lock.release()
-        with suppress(OSError):  # somebody else may hold it by now
+        with suppress(OSError):  # another process may hold it by now
             Path(lock.lock_file).unlink()
 
 
 def _new_folder(name: str) -> Path:
-    """A folder in runs/ that is not there yet."""
+    """Make and return a new folder in runs/."""
     stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in count(1):
         folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")

@@ -1,4 +1,4 @@
-"""One run of a command: its folder, its checkpoint, its tracking and its record."""
+"""The record of a command's run: folder, checkpoint, tracking and result.json."""
 
 import json
 import time
@@ -27,7 +27,7 @@ from nasp.runs.trial_store import TrialStore
 from nasp.training.loop import seconds_before
 from nasp.training.parallel import fail_together
 
-# Where and how a command runs, which no result depends on.
+# Options that results do not depend on: a run may be resumed with other values of these.
 ELSEWHERE = {f for f in RunOptions.__dataclass_fields__ if f != "seed"} | {"data_dir", "workers"}
 
 
@@ -36,16 +36,16 @@ RUN_FILE = "mlflow_run_id"
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a command writes to.
+    """An open run of a command.
 
     Attributes:
-        folder: The run's.
-        context: What each phase gets.
+        folder: The run's folder.
+        context: The context of its phases.
         tracker: Its MLflow run.
-        device: Where it computes.
+        device: Device of the computation.
         environment: The device's name, versions and commit.
         began: Moment of `time.perf_counter` at which the command began.
-        before: Seconds of work that a resumed run found done.
+        before: Seconds of work that earlier starts of a resumed run have done.
     """
 
     folder: Path
@@ -66,10 +66,9 @@ class RunRecord:
         """Write `result.json` and log the metrics.
 
         Args:
-            result: What the command has to say beside the following.
-            metrics: Under the tracking names.
-            seconds: Wall time of the parts, of all the times that the run was started; the total
-                is added.
+            result: Further content of the file.
+            metrics: The metrics, by tracking name.
+            seconds: Wall time of the parts, summed over restarts of the run; the total is added.
             step: The step after all epochs, at which the metrics are logged.
 
         Returns:
@@ -91,7 +90,7 @@ class RunRecord:
         return content
 
     def describe(self, found: str, table: str) -> None:
-        """Say in MLflow what was found, and the report's table, in Markdown."""
+        """Write the result and the report's table, in Markdown, to the run's page in MLflow."""
         self.tracker.describe({"found": found}, f"**{found}**\n\n{table}")
 
 
@@ -111,27 +110,27 @@ def open_run_record(
     best: Collection[Metric] = (),
     tags: Mapping[str, str],
 ) -> Iterator[RunRecord]:
-    """Make the run's folder, read its checkpoint and start its tracking.
+    """Make the run's folder, read its checkpoint and start tracking.
 
-    Where several processes share a run, the first one writes, and is the only one to talk.
+    If several processes share a run, only the first one writes files and messages.
 
     Args:
         config: All options of the command.
-        name: What a new folder is called after.
-        experiment: MLflow's experiment.
-        run_name: MLflow's name of the run.
-        device: Where it computes.
-        data: The data set, whose content the results depend on.
-        depends_on: What else they depend on, beside the options.
+        name: First part of the name of a new folder.
+        experiment: Name of MLflow's experiment.
+        run_name: Name of MLflow's run.
+        device: Device of the computation.
+        data: The data set.
+        depends_on: What the results depend on, apart from options and data.
         began: See `RunRecord`.
-        shown: Options that are shown in MLflow even where they are the defaults.
-        params: What else is shown there: task, strategy, data set and split.
-        best: Metrics whose best value is tracked beside them.
+        shown: Options that MLflow shows even if they have their default values.
+        params: Further parameters for MLflow: task, strategy, data set and split.
+        best: Metrics whose best value is tracked as well.
         tags: Further tags.
 
     Raises:
-        NaspError: The folder cannot be written or holds another run; or the checkpoint is damaged
-            or of another configuration.
+        NaspError: The folder cannot be written or holds another run, or the checkpoint is damaged
+            or has another configuration.
     """
     first = rank() == 0
     options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}

@@ -1,4 +1,4 @@
-"""What a run leaves behind: checkpoints, trials, models, progress, tracking, pictures."""
+"""Checkpoints, trial files, model files, progress, tracking and plots of runs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""All that a killed run needs to go on: a folder with a file for each of its phases."""
+"""The checkpoint of a run: a folder with a file for each phase."""
 
 import hashlib
 import re
@@ -20,18 +20,18 @@ SECONDS_BETWEEN_WRITES = 2.0
 
 
 class Checkpoint:
-    """Named sections, one for each phase of a run, each in a file of its own that is always whole.
+    """Named sections, one for each phase of a run, each in its own file, written atomically.
 
-    Only the section that changed is written, so that what a run writes does not grow with what it
-    has done. Where several processes share a run, the first one writes.
+    Only the section that changed is written, so the time of a write does not grow with the number
+    of phases. If several processes share a run, only the first one writes.
 
     Args:
-        folder: Holds the files, and is made with the first one; None keeps everything in memory.
-        config: The settings that the results depend on. A checkpoint of others is refused.
-        resume: Read the files that are there, and remove what a killed write left.
+        folder: Folder of the files, made with the first file; None keeps everything in memory.
+        config: The settings that the results depend on. A checkpoint with others is refused.
+        resume: Read existing files, and remove temporary files of killed writes.
 
     Raises:
-        NaspError: A file is damaged, of another version or of another configuration.
+        NaspError: A file is damaged, or has another version or configuration.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class Checkpoint:
                 remove_leftovers(folder)
 
     def __reduce__(self) -> Any:
-        """Another process reads the files that are there, and writes sections of its own."""
+        """Pickle so that another process reads the existing files and writes its own sections."""
         return _reopened, (self.folder, self.config)
 
     def get(self, section: str) -> Any | None:
-        """What was last put there, None if nothing was."""
+        """Return the latest state of a section, None if there is none."""
         return self.sections.get(section)
 
     def put(self, section: str, state: Any, *, now: bool = False) -> None:
-        """Replace a section; its file follows at once if `now`, else every few seconds.
+        """Replace the state of a section. Write its file at once if `now`, else every few seconds.
 
-        A run that is killed and goes on from an older state repeats the same steps to the same
-        result, so nothing but a little time is lost between two writes.
+        A killed run that resumes from an older state repeats the same steps with the same result,
+        so only a few seconds of work are lost between two writes.
 
         Raises:
-            OSError: The file cannot be written; the one before it is still whole.
+            OSError: The file cannot be written; the previous file is unchanged.
         """
         if self._unwritten != section:
             self.flush()
@@ -74,7 +74,7 @@ class Checkpoint:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was put and is in no file yet; raises like `put`."""
+        """Write all states that are not in their files yet; raises like `put`."""
         if self._unwritten is None:
             return
         if self.folder is not None and rank() == 0:
@@ -83,11 +83,11 @@ class Checkpoint:
         self._unwritten, self._written = None, time.monotonic()
 
     def place(self, section: str) -> str:
-        """Where a section is, for messages."""
+        """Return the place of a section, for messages."""
         return f"the state of {section!r}" if self.folder is None else str(self._path(section))
 
     def _path(self, section: str) -> Path:
-        """Of a section's file: what can be read of its name, and what tells it from all others."""
+        """Return the path of a section's file: a readable part of its name and a unique digest."""
         assert self.folder is not None
         readable = re.sub(r"[^A-Za-z0-9]+", "-", section)[:60].strip("-")
         digest = hashlib.sha256(section.encode()).hexdigest()[:8]

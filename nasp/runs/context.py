@@ -1,4 +1,4 @@
-"""What a run gives to its phases."""
+"""`RunContext`: the checkpoint, progress and logs that the phases of a run use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ Log = Callable[[Mapping[str, float], int], None]
 
 @dataclass
 class RunContext:
-    """What a run gives to each of its phases.
+    """The services of a run that its phases use.
 
     Attributes:
-        checkpoint: Where the state goes.
-        progress: Where a person looks.
-        log: Where an epoch's metrics go: `(metrics, epoch)`. A resumed phase tells all of its
-            epochs again, in case the other side lost some.
-        part: Makes a `log` for a part of the run that has curves of its own, given its name.
-        trials: The trials that have ended.
-        failed: Why trainings diverged which the run goes on without, by their names.
+        checkpoint: Stores the state of each phase.
+        progress: Shows the progress.
+        log: Logs metrics of an epoch: `log(metrics, epoch)`. A resumed phase logs all of its epochs
+            again, because the tracker may have lost some.
+        part: Makes a `log` for a part of the run with its own curves, given the part's name.
+        trials: Stores the trials that have ended.
+        failed: Why trainings diverged that the run continues without, by their names.
     """
 
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
@@ -33,5 +33,5 @@ class RunContext:
     failed: dict[str, str] = field(default_factory=dict)
 
     def __reduce__(self) -> Any:
-        """In another process a run is silent, and has the files of the checkpoint."""
+        """Pickle only the checkpoint: in another process the run shows and logs nothing."""
         return RunContext, (self.checkpoint,)

@@ -1,4 +1,4 @@
-"""Where a run took place: device, versions, commit and memory."""
+"""The environment of a run: device, versions, commit and memory."""
 
 import platform
 import subprocess
@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Versions, the commit of the checkout (None without one) and the device's name."""
+    """Return versions, the commit of the checkout (None without one) and the device's name."""
     versions = {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -28,7 +28,7 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process has held, in units of 10⁶ bytes."""
+    """Return the peak memory of this process, in units of 10⁶ bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -39,9 +39,9 @@ def peak_memory_mb() -> float:
 
 
 def peak_device_memory_mb(device: torch.device) -> float | None:
-    """The most memory that tensors have held on a CUDA device, in units of 10⁶ bytes.
+    """Return the peak memory of tensors on a CUDA device, in units of 10⁶ bytes.
 
-    None for a device that does not count it.
+    For other devices return None.
     """
     return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
 
@@ -57,7 +57,7 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     def git(*arguments: str) -> str:
-        # Without optional locks a run never stands in the way of somebody's `git commit`.
+        # Without optional locks, a run cannot block a `git commit` of the user.
         command = ["git", "--no-optional-locks", "-C", str(CHECKOUT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 

@@ -1,4 +1,4 @@
-"""A trained model in one file, which no code comes out of."""
+"""Files of trained models, which hold data and no code."""
 
 import pickle
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.schema import Rule, anything
 
 Model = TypeVar("Model")
-# What torch raises on damaged files, depending on where the damage is.
+# The exceptions that torch raises on damaged files.
 DAMAGE = (
     RuntimeError,
     OSError,
@@ -37,13 +37,13 @@ class ModelFormat:
     """A kind of model file.
 
     Attributes:
-        format: Tells the kind from all others, in the file.
-        version: Of what the file holds.
-        content: What the file holds, in messages.
+        format: Name of the format, stored in the file.
+        version: Current version of the format.
+        content: Description of the content, for messages.
         noun: `content` in one word.
-        schema: What the body must look like.
-        oldest: The first version that is still read. Version 1 has no digest.
-        named: Whether version 1 says its format, too.
+        schema: Rule for the body.
+        oldest: The oldest version that can be read. Version 1 has no digest.
+        named: Whether files of version 1 hold the name of the format.
     """
 
     format: str
@@ -60,11 +60,11 @@ def write_model(path: Path, kind: ModelFormat, body: Mapping[str, Any]) -> None:
 
     Args:
         path: The file to make or replace.
-        kind: Goes into the file.
+        kind: Format of the file.
         body: Tensors, numbers, strings, and lists and dicts of them.
 
     Raises:
-        OSError: The file cannot be written; the one before it is still whole.
+        OSError: The file cannot be written; the previous file is unchanged.
     """
     whole = with_digest({"format": kind.format, "version": kind.version, **body})
     write_atomic(path, lambda file: torch.save(whole, file))
@@ -76,20 +76,20 @@ def read_model(
     build: Callable[[dict[str, Any]], Model],
     device: torch.device | str = "cpu",
 ) -> Model:
-    """Read what `write_model` wrote; nothing in the file can run.
+    """Read a file that `write_model` wrote, without executing anything in it.
 
     Args:
         path: The file.
-        kind: What it must hold.
+        kind: Required format of the file.
         build: Makes the model from the body that `write_model` was given. Its exceptions are
             reported as a damaged file.
-        device: Where the tensors go.
+        device: Device of the tensors.
 
     Raises:
-        NaspError: The file is missing, damaged, of another version or of something else.
+        NaspError: The file is missing or damaged, or has another version or format.
     """
     body = load_plain(path, kind.noun)
-    other = NaspError(f"{path}: this file holds no {kind.content}, but something else")
+    other = NaspError(f"{path}: this file holds no {kind.content}: give another")
     if not isinstance(body, dict):
         raise other
     version, oldest = body.get("version"), kind.oldest or kind.version
@@ -118,14 +118,14 @@ def read_model(
 
 
 def load_plain(path: Path, noun: str) -> Any:
-    """What `torch.save` wrote, on the CPU; nothing in the file can run.
+    """Read a file that `torch.save` wrote, to the CPU, without executing anything in it.
 
     Args:
         path: The file.
-        noun: What it is, for messages.
+        noun: What the file should be, for messages.
 
     Raises:
-        NaspError: The file is missing, no regular file, or damaged.
+        NaspError: The file is missing, not a regular file, or damaged.
     """
     check_regular(path, f"{noun} file")
     try:
@@ -140,10 +140,10 @@ def load_plain(path: Path, noun: str) -> Any:
 def load_state(
     network: nn.Module, state: Mapping[str, Tensor], source: Path | str, *, assign: bool = False
 ) -> None:
-    """Fill a network with the state that a file holds.
+    """Load a state from a file into a network.
 
     Args:
-        network: Of the same architecture.
+        network: A network of the same architecture.
         state: Tensors by name.
         source: The file, for messages.
         assign: See `torch.nn.Module.load_state_dict`.

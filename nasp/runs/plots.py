@@ -1,4 +1,4 @@
-"""Pictures of a run: curves by epoch, and the weights of the operations."""
+"""Plots of a run: metrics and weights of operations by epoch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,24 +13,24 @@ from nasp.metric import Metric, Metrics
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers; line styles tell twice as many.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; two line styles double them.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":", "-.")
-LABEL_GAP = 0.055  # between the names of lines, of the height of the axes
+LABEL_GAP = 0.055  # between the names of lines, as a share of the height of the axes
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches; matplotlib is imported only when something is drawn."""
+    """Return an empty figure, with its size in inches; imports matplotlib on first use."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as PNG or SVG, by the suffix, atomically; an SVG's text stays text.
+    """Write a figure atomically, as PNG or as SVG with text, according to the suffix.
 
     Raises:
-        NaspError: The suffix is another.
+        NaspError: The path has another suffix.
         OSError: The picture cannot be written.
     """
     from matplotlib import rc_context
@@ -38,7 +38,7 @@ def save(figure: "Figure", path: Path) -> None:
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
         raise NaspError(f"{path}: pictures are .png or .svg")
-    # Neither the date nor random names: the same picture is the same file.
+    # Without date and random names, so that equal plots give equal files.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nasp"}):
         write_atomic(
             path,
@@ -47,7 +47,7 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def style(position: int) -> dict[str, Any]:
-    """Colour and line style of the line at a position."""
+    """Return colour and line style of the line at a position."""
     return {
         "color": COLOURS[position % len(COLOURS)],
         "linestyle": STYLES[position // len(COLOURS) % len(STYLES)],
@@ -60,13 +60,13 @@ def curves(
     path: Path,
     title: str,
 ) -> None:
-    """Draw metrics by epoch, a panel each; the best epoch of a validation metric has a dot.
+    """Plot metrics by epoch, one panel each; a dot marks the best epoch of a validation metric.
 
     Args:
-        runs: Metrics of each epoch, by the name of the line.
-        metrics: The metrics to draw, on their splits; one that no run has is left out.
+        runs: Metrics of each epoch, by the names of the lines.
+        metrics: The metrics to plot, on their splits. A metric that no run has is left out.
         path: The PNG to write.
-        title: Of the whole picture.
+        title: Title of the figure.
     """
     shown = [m for m in metrics if all(m.name in history[0] for history in runs.values())]
     figure = new_figure(5 * len(shown), 4)
@@ -92,11 +92,13 @@ def curves(
 def search_records(
     searches: Mapping[str, Sequence[Mapping[str, float]]], metric: Metric, path: Path
 ) -> None:
-    """Draw how searches on shared weights moved: change of `A`, choices, time, discretisation gap.
+    """Plot the records of searches on shared weights: change of `A`, choices, time, gap.
+
+    The gap is the discretisation gap: validation of the relaxed and of the discrete network.
 
     Args:
         searches: Metrics of each epoch, see `nasp.search.one_shot`, by the searches' names.
-        metric: Drawn of the validation data, of the discrete and of the relaxed network.
+        metric: The validation metric to plot, of the discrete and of the relaxed network.
         path: The PNG to write.
 
     Raises:
@@ -115,7 +117,7 @@ def search_records(
         discrete = metric.on("valid")
         panels[discrete.label] = {" discrete": discrete.name, " relaxed": relaxed}
     figure = new_figure(4.5 * len(panels), 4)
-    figure.suptitle("How the search moved")
+    figure.suptitle("Records of the search")
     for axes, (label, lines) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for position, (search, history) in enumerate(searches.items()):
             for (suffix, name), line in zip(lines.items(), STYLES, strict=False):
@@ -140,13 +142,13 @@ def search_records(
 def weights(
     names: Sequence[str], values: Sequence[Sequence[float]], path: Path, title: str
 ) -> None:
-    """Draw the weight of each operation by epoch, named at the right end of its line.
+    """Plot the weight of each operation by epoch, with its name at the right end of its line.
 
     Args:
         names: The operations.
-        values: Weights of each operation, by epoch.
+        values: Weights of each operation, for each epoch.
         path: The PNG to write.
-        title: Of the picture.
+        title: Title of the figure.
 
     Raises:
         OSError: The picture cannot be written.
@@ -189,9 +191,9 @@ def weights(
 
 
 def _apart(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Heights moved so that labels are `gap` apart, in their order, and within the axes.
+    """Move heights of labels until they are `gap` apart, in the same order and within the axes.
 
-    They are pushed up from the lowest; those that then stand above `high` are pushed down again.
+    Labels are first pushed up, starting at the lowest, and then pushed down below `high`.
     """
     order = sorted(range(len(heights)), key=heights.__getitem__)
     gap = min(gap, (high - low) / max(len(heights) - 1, 1))
@@ -214,16 +216,16 @@ def draw_weights(
     path: Path,
     label: Callable[[str], str] = str,
 ) -> None:
-    """Draw the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
+    """Plot the weights `A` of a cell by epoch: a row for each node, a panel for each edge.
 
     Panels of edges that the genotype keeps have a thick frame.
 
     Args:
         decisions: The nodes.
-        history: Metrics of each epoch, with the weights under `nasp.core.decision.weight_name`.
-        genotype: Tells the edges that are kept.
+        history: Metrics of each epoch, with weights named by `nasp.core.decision.weight_name`.
+        genotype: The genotype whose edges are marked as kept.
         path: The PNG or SVG to write.
-        label: From the name of a source or of a decision to what pictures call it.
+        label: Maps the name of a source or decision to its label in the plot.
 
     Raises:
         OSError: The picture cannot be written.

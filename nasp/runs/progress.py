@@ -1,4 +1,4 @@
-"""How far a run is: a live bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a live bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -14,10 +14,10 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Phase(Protocol):
-    """One part of a run that is being watched."""
+    """A phase of a run whose progress is shown."""
 
     def advance(self, metrics: Mapping[str, float]) -> None:
-        """One more step is done, with these metrics."""
+        """Count one more step, and show its metrics."""
 
 
 class Progress:
@@ -33,7 +33,7 @@ class Progress:
 
     @contextmanager
     def phase(self, name: str, *, total: int, start: int = 0) -> Iterator[Phase]:
-        """Watch a phase of at most `total` steps, of which `start` were done before."""
+        """Show a phase of at most `total` steps, of which `start` are already done."""
         if self.quiet:
             yield _Silent()
         elif self.console.is_terminal:

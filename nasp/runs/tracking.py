@@ -1,8 +1,7 @@
-"""MLflow tracking that never fails a run and hardly slows it.
+"""MLflow tracking in a child process, which cannot fail a run and hardly slows it.
 
-Importing MLflow and opening a store takes seconds of Python, which would stop a training loop of
-small tensor operations for as long. So a child process does it (`nasp.runs.tracking_worker`), and
-this side only writes JSON lines to it.
+Importing MLflow and opening a store take seconds of Python, which would stall a training loop. So
+a child process does it (`nasp.runs.tracking_worker`), and this process only sends it JSON lines.
 """
 
 import contextlib
@@ -28,18 +27,18 @@ SECONDS_TO_FINISH = 60.0
 
 
 def tracking_uri(option: str | None) -> str:
-    """The store: `--tracking`, else MLFLOW_TRACKING_URI, else a SQLite file in this folder."""
+    """Return `--tracking`, else MLFLOW_TRACKING_URI, else a SQLite file in the current folder."""
     return option or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a run's page says of its data.
+    """Description of a data set on a run's page.
 
     Attributes:
-        name: The data set's.
-        sha256: Of what was read.
-        rows: How many examples there are, where that is known.
+        name: Name of the data set.
+        sha256: Digest of the data.
+        rows: Number of examples, if it is known.
     """
 
     name: str
@@ -48,7 +47,7 @@ class DataSet:
 
 
 def how_to_serve(uri: str, run_file: Path) -> str:
-    """The line that serves a run's model, from any shell: MLflow looks for its server in PATH."""
+    """Return a shell line that serves a run's model, with the PATH that MLflow needs."""
     run = run_file.read_text(encoding="utf-8").strip() if run_file.exists() else "RUN_ID"
     serve = f"mlflow models serve -m runs:/{run}/model --env-manager local"
     place = f"MLFLOW_TRACKING_URI={shlex.quote(without_password(uri))}"
@@ -58,18 +57,18 @@ def how_to_serve(uri: str, run_file: Path) -> str:
 class Tracker:
     """One MLflow run, as a context manager.
 
-    Nothing that goes wrong with the store reaches the caller: a line on standard error says so.
+    Errors of the store are reported in one line on standard error and never raised.
 
     Args:
         uri: MLflow's address; `none` tracks nothing.
         experiment: Name of the experiment.
         run_name: Name of the run.
-        params: What the run was called with; few, so that tables stay readable.
-        tags: What describes it.
-        run_file: Where the run's id is kept: a resumed run goes on as the same one.
+        params: Parameters of the run; only a few, so that MLflow's tables stay readable.
+        tags: Tags of the run.
+        run_file: File that keeps the run's id, so that a resumed run continues the same MLflow run.
         best: Metrics whose best value is logged beside them, as `best/<name>`.
-        data: The data set that it is of; None names none.
-        before: Seconds since its work began, reading the data for example.
+        data: The data set; None logs none.
+        before: Seconds that the run has already worked, for example to read the data.
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class Tracker:
                     stdout=subprocess.DEVNULL,
                     text=True,
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                    start_new_session=True,  # an interrupt is for the run, which tells the worker
+                    start_new_session=True,  # Ctrl-C only reaches the run, which tells the worker
                 )
             except OSError as error:
                 warnings.warn(f"tracking cannot start: {error}", stacklevel=2)
@@ -142,15 +141,15 @@ class Tracker:
         self._stop()
 
     def log(self, metrics: Mapping[str, float], step: int, part: str | None = None) -> None:
-        """Log metrics of a step; returns at once. Values that are not finite are left out.
+        """Log metrics of a step without waiting. Values that are not finite are left out.
 
-        What was logged for a step before is not logged again, so that a resumed run may tell its
-        whole history.
+        Metrics that were logged for the step before are ignored, so a resumed run can log its whole
+        history.
 
         Args:
             metrics: Values by name.
             step: The epoch, from 0.
-            part: The nested run that they are of, made with its first metrics; None: this one.
+            part: Name of a nested run, which is made with its first metrics; None for this run.
         """
         if (told := (part, step, tuple(metrics))) in self._told:
             return
@@ -159,7 +158,7 @@ class Tracker:
         self._send("log", metrics=values, step=step, time=int(time.time() * 1000), part=part)
 
     def describe(self, params: Mapping[str, Any], note: str) -> None:
-        """Add what is known at the end: parameters, and a note in Markdown for the run's page."""
+        """Add parameters, and a note in Markdown for the run's page."""
         values = {key: str(value) for key, value in params.items()}
         self._send("describe", params=values, note=without_password(note))
 
@@ -173,15 +172,15 @@ class Tracker:
         curves: Mapping[str, Sequence[float]],
         seconds: float = 0.0,
     ) -> None:
-        """Record a finished run nested in this one; one of this name that is there stays.
+        """Record a finished run nested in this one, unless one of this name exists.
 
         Args:
-            name: Of the nested run, unique in this one.
-            params: What it was called with.
-            tags: What describes it.
-            metrics: Its results.
-            curves: Values by step of its further metrics.
-            seconds: How long it took.
+            name: Name of the nested run, unique in this run.
+            params: Parameters of the nested run.
+            tags: Tags of the nested run.
+            metrics: Results of the nested run.
+            curves: Values of further metrics, by step.
+            seconds: Duration of the nested run.
         """
         self._send(
             "child",
@@ -206,14 +205,14 @@ class Tracker:
         outputs: np.ndarray,
         step: int,
     ) -> None:
-        """Store a pyfunc model, defined by a file of code, so that nothing is pickled.
+        """Store a pyfunc model that a file of code defines, so that nothing is pickled.
 
         Args:
             code: A file that calls `mlflow.models.set_model`.
             artifacts: Files that the model reads.
-            columns: Those of the tables that the model takes.
-            outputs: What it predicts, for example: for the signature.
-            step: Whose metrics, logged before, are the model's.
+            columns: Columns of the model's input tables, with example values.
+            outputs: Example of the model's predictions, for the signature.
+            step: Step whose metrics, logged before, belong to the model.
         """
         self.has_model = self._worker is not None
         self._send(
@@ -236,9 +235,9 @@ class Tracker:
             self._stop()
 
     def _stop(self) -> None:
-        """Let go of the worker, which has ended."""
+        """Release the worker, which has ended."""
         if self._worker is not None and self._worker.stdin is not None:
-            with contextlib.suppress(OSError):  # what a dead worker has not read
+            with contextlib.suppress(OSError):  # unread messages of a dead worker
                 self._worker.stdin.close()
             self._worker.wait()
         self._worker = None

@@ -1,4 +1,4 @@
-"""The process that speaks to MLflow for `nasp.runs.tracking`: JSON lines in, calls out."""
+"""The child process of `nasp.runs.tracking`: reads JSON lines and calls MLflow."""
 
 import contextlib
 import getpass
@@ -26,28 +26,28 @@ from nasp.plugins import plugin_files, plugin_names
 SECONDS_BETWEEN_FLUSHES = 2.0
 METRICS_A_CALL = 1000  # MLflow's limit
 SQLITE = "sqlite:///"
-LONGEST_VALUE = 500  # of a parameter, MLflow's limit is larger in new versions
+LONGEST_VALUE = 500  # characters of a parameter; newer versions of MLflow allow more
 
 
 class Worker:
-    """Carries out the messages of one run, in order."""
+    """Processes the messages of one run, in order."""
 
     def __init__(self) -> None:
-        # An unreachable server is found out in seconds, not in MLflow's minutes.
+        # Detect an unreachable server in seconds, instead of MLflow's minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # Where tqdm is installed, MLflow draws bars over the run's own.
+        # If tqdm is installed, MLflow would draw its bars over the run's.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         if hasattr(os, "nice"):  # Unix
-            os.nice(10)  # the run comes first
+            os.nice(10)  # the run has priority
         logging.disable(logging.WARNING)
         warnings.simplefilter("ignore")
         self.pending: dict[str, list[tuple[str, float, int, int]]] = {}  # by run
         self.known: dict[tuple[str, str], dict[int, float]] = {}  # by run and metric
         self.resumed = False
         self.nested: dict[str, str] | None = None  # ids by name
-        self.parts: dict[str, int] = {}  # moments of the last metrics of nested runs, by their ids
+        self.parts: dict[str, int] = {}  # times of the last metrics of nested runs, by their ids
 
     def start(self, message: dict[str, Any]) -> None:
         import mlflow
@@ -70,7 +70,7 @@ class Worker:
         self.run_id: str = earlier
         run_file.write_text(self.run_id, encoding="utf-8")
         params = self._params(message["params"])
-        if self.resumed:  # a parameter cannot change in MLflow
+        if self.resumed:  # MLflow does not allow a parameter to change
             logged = self.client.get_run(self.run_id).data.params
             params = [param for param in params if param.key not in logged]
         described = {**message["tags"], "options": message["command"], "mlflow.user": _user()}
@@ -79,7 +79,7 @@ class Worker:
         self.client.log_batch(self.run_id, params=params, tags=tags)
         if message["data"] is not None and not self.resumed:
             self._input(**message["data"])
-        # Wanted for the model: the run is busy now, and would wait for them at its end.
+        # Imported now, while the run is busy. Otherwise the run would wait for it at its end.
         for name in ("mlflow.pyfunc", "pandas"):
             importlib.import_module(name)
 
@@ -101,7 +101,7 @@ class Worker:
                 self._best(run, key, moment)
 
     def flush(self) -> None:
-        """Send the metrics that wait."""
+        """Send the pending metrics."""
         for run, waiting in self.pending.items():
             for start in range(0, len(waiting), METRICS_A_CALL):
                 part = waiting[start : start + METRICS_A_CALL]
@@ -141,14 +141,14 @@ class Worker:
         import pandas as pd
 
         outputs = self.mlflow.models.infer_signature(None, pd.Series(message["outputs"])).outputs
-        self.flush()  # the model's page shows the metrics that are there now
+        self.flush()  # the model's page shows only metrics that were logged before the model
         with self.mlflow.start_run(run_id=self.run_id):
             self.mlflow.pyfunc.log_model(
                 name="model",
                 python_model=message["code"],
                 artifacts=message["artifacts"],
-                # Inputs come as they were sent: of a type, a server would make 1 of true and of
-                # 1.999, and of untyped columns it reads no csv.
+                # Columns of type any keep inputs unchanged. A server would convert true and 1.999
+                # to 1 in typed columns, and it cannot read csv into untyped columns.
                 signature=self.mlflow.models.ModelSignature(None, outputs),
                 metadata={"columns": message["columns"]},
                 code_paths=[str(path) for path in (*_packages(), *plugin_files())],
@@ -170,7 +170,7 @@ class Worker:
         return [self.mlflow.entities.Param(k, v[:LONGEST_VALUE]) for k, v in params.items()]
 
     def _earlier(self, run_file: Path) -> str | None:
-        """The run that is resumed, if the store has it."""
+        """Return the id of the resumed run, if the store has it."""
         if not run_file.exists():
             return None
         run_id = run_file.read_text(encoding="utf-8").strip()
@@ -187,7 +187,7 @@ class Worker:
             return identifier
         location = None
         if uri.startswith(SQLITE):
-            # Beside the database, wherever the run was started from.
+            # Next to the database, whatever the current folder is.
             folder = Path(uri.removeprefix(SQLITE)).absolute().parent
             location = (folder / "mlartifacts" / name).as_uri()
         try:
@@ -196,7 +196,7 @@ class Worker:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 raise
-            created = found.experiment_id  # another run was faster
+            created = found.experiment_id  # another run has created it meanwhile
         return created
 
     def _known(self, run: str, key: str) -> dict[int, float]:
@@ -206,7 +206,7 @@ class Worker:
         return self.known[run, key]
 
     def _best(self, run: str, key: str, moment: int) -> None:
-        """Log the best value so far, at the last step: that is the one which tables show."""
+        """Log the best value so far at the last step, whose values MLflow's tables show."""
         known, name = self._known(run, key), f"best/{key}"
         values = [known[step] for step in sorted(known)]
         value, last = values[self.best[key].best_position(values)], max(known)
@@ -216,7 +216,7 @@ class Worker:
             self.pending.setdefault(run, []).append((name, value, moment, last))
 
     def _all_nested(self) -> dict[str, str]:
-        """Ids of the nested runs by their names."""
+        """Return the ids of the nested runs by their names."""
         if self.nested is None:
             named = f"tags.mlflow.parentRunId = '{self.run_id}'"
             found = self.client.search_runs([self.experiment_id], named) if self.resumed else []
@@ -226,7 +226,7 @@ class Worker:
     def _nested(
         self, name: str, tags: Mapping[str, str] | None = None, start: int | None = None
     ) -> str:
-        """The nested run of a name, made if it is not there."""
+        """Return the id of the nested run of a name, which is made if there is none."""
         nested = self._all_nested()
         if name not in nested:
             tags = {**(tags or {}), "mlflow.parentRunId": self.run_id}
@@ -246,18 +246,18 @@ class Worker:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no name, or Windows without one
+    except (OSError, KeyError, ImportError):  # there is no name, or no module pwd (Windows)
         return "unknown"
 
 
 def _packages() -> list[Path]:
-    """The folders of this project's code, which a logged model takes along."""
+    """Return the folders of this project's code, which are stored with a model."""
     own = Path(__file__).resolve().parents[1]
     return [folder for folder in (own, own.parent / "sif") if folder.is_dir()]
 
 
 def _requirements() -> list[str]:
-    """What the code needs, in the versions that are here; this project is none of the index's."""
+    """Return the installed versions of the code's dependencies, for a model's environment."""
     needs = [need for need in requires("nasp") or () if "extra ==" not in need]
     names = [re.split(r"[^A-Za-z0-9_.-]", need)[0] for need in needs]
     return [f"{name}=={version(name).partition('+')[0]}" for name in names]
@@ -265,25 +265,25 @@ def _requirements() -> list[str]:
 
 @contextlib.contextmanager
 def _alone(uri: str) -> Iterator[None]:
-    """Runs that start together on a new SQLite file make its tables one after the other."""
+    """Lock a new SQLite store while its tables are made: several runs may start together."""
     if not uri.startswith(SQLITE):
         yield
         return
     path = Path(f"{uri.removeprefix(SQLITE)}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as lock:
-        lock.execute("BEGIN EXCLUSIVE")  # a lock that ends with the process, on every system
+        lock.execute("BEGIN EXCLUSIVE")  # a lock that every system releases when the process ends
         yield
 
 
 def main() -> None:
-    """Read messages until the other side ends; one line tells if the store fails."""
+    """Process messages until the run ends; report a failure of the store in one line."""
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def read() -> None:
         for line in sys.stdin:
             messages.put(json.loads(line))
-        messages.put({"do": "end", "status": "KILLED"})  # heeded only if no other end came
+        messages.put({"do": "end", "status": "KILLED"})  # ignored after another message "end"
 
     threading.Thread(target=read, daemon=True).start()
     worker, message, flushed, warned = Worker(), {"do": ""}, time.monotonic(), False
@@ -296,7 +296,7 @@ def main() -> None:
             getattr(worker, message["do"])(message)
         except queue.Empty:
             continue
-        except Exception as error:  # whatever the store does, the run goes on
+        except Exception as error:  # no error of the store may stop the run
             if not warned:
                 what = "has stopped" if message["do"] == "start" else "is incomplete"
                 line = next(iter(str(error).splitlines()), repr(error))
@@ -309,4 +309,4 @@ def main() -> None:
 if __name__ == "__main__":
     main()
     sys.stderr.flush()
-    os._exit(0)  # all is written; taking the interpreter down lasts seconds, and the run waits
+    os._exit(0)  # everything is written, and a regular exit would delay the run by seconds

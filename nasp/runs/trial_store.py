@@ -1,4 +1,4 @@
-"""The trials of a run, a file each: what was tried, and how it went."""
+"""`TrialStore`, which keeps the ended trials of a run in files."""
 
 import hashlib
 import json
@@ -38,11 +38,11 @@ SCHEMA = schema.section(
 
 
 class TrialStore:
-    """Keeps the trials that have ended, each in a file that is written once.
+    """Keeps trials that have ended, each in a file that is written once.
 
     Args:
-        folder: Holds the files, and is made with the first one; None keeps the trials in memory.
-        config: The settings that the results depend on. Trials of others are refused.
+        folder: Folder of the files, made with the first file; None keeps the trials in memory.
+        config: The settings that the results depend on. Trials with other settings are refused.
     """
 
     def __init__(self, folder: Path | None = None, config: Mapping[str, Any] | None = None) -> None:
@@ -52,17 +52,17 @@ class TrialStore:
         self._trials: dict[str, Trial] = {}
 
     def get(self, name: str) -> Trial | None:
-        """The trial of a name, if it has ended.
+        """Return the trial of a name, or None if it has not ended.
 
         Raises:
-            NaspError: Its file is damaged, of another version or of another configuration.
+            NaspError: Its file is damaged, or has another version or configuration.
         """
         if name not in self._trials and self.folder is not None and self._path(name).exists():
             self._trials[name] = self._read(self._path(name), name)
         return self._trials.get(name)
 
     def put(self, trial: Trial) -> None:
-        """Keep a trial that has ended; one that is kept already stays.
+        """Store a trial that has ended, unless one of this name is stored.
 
         Raises:
             OSError: The file cannot be written.
@@ -117,7 +117,7 @@ class TrialStore:
 
 
 def _check_histories(body: Mapping[str, Any]) -> None:
-    """Check that each training has an epoch, and each epoch the metrics of the trial."""
+    """Check that each training has at least one epoch, and each epoch all metrics of the trial."""
     for name, history in body["histories"].items():
         if not history or any(epoch.keys() != body["metrics"].keys() for epoch in history):
-            raise NaspError(f"the epochs of {name} have not the metrics of the trial")
+            raise NaspError(f"the epochs of {name} lack metrics of the trial")

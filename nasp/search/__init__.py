@@ -1,4 +1,4 @@
-"""Searches: on shared weights, and by trials."""
+"""Searches on shared weights and searches by trials, with the executors that run them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""Executors: run jobs in this process, in several, or on a Ray cluster, with the same results.
+"""Executors run jobs in this process, in several processes or on Ray, with the same results.
 
-Importing this module imports neither torch nor Ray, so that `--executor` can be checked early.
+Importing this module imports neither torch nor Ray, so `--executor` can be checked early.
 """
 
 import pickle
@@ -17,14 +17,14 @@ from nasp.errors import NaspError, check_known
 from nasp.plugins import load_plugins
 from nasp.registry import Registry
 
-ATTEMPTS = 3  # of a job whose process is killed
+ATTEMPTS = 3  # tries of a job whose process is killed
 
 Shared = TypeVar("Shared")
 Arguments = ParamSpec("Arguments")
 
 
 class JobTraceback(Exception):
-    """The traceback of an exception in a job, as text: it is shown as the exception's cause."""
+    """The traceback of a job's exception, as text. It becomes the cause of that exception."""
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
@@ -32,12 +32,12 @@ class JobTraceback(Exception):
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended.
+    """The outcome of a job.
 
     Attributes:
-        returned: What the job returned; None if it raised.
-        error: What the job raised; None if it returned.
-        traceback: That of the error; None if the job's process was killed.
+        returned: The job's return value; None if it raised an error.
+        error: The job's exception; None if it returned.
+        traceback: The traceback of the error; None if the job's process was killed.
     """
 
     returned: Any = None
@@ -46,11 +46,11 @@ class JobResult:
 
     @property
     def killed(self) -> bool:
-        """Whether the job's process was killed, each time that it was tried."""
+        """Whether the job's process was killed in every attempt."""
         return self.error is not None and self.traceback is None
 
     def value(self) -> Any:
-        """Return what the job returned, or raise what it raised."""
+        """Return the job's return value, or raise its exception."""
         if self.error is not None:
             raise self.error from (JobTraceback(self.traceback) if self.traceback else None)
         return self.returned
@@ -59,10 +59,10 @@ class JobResult:
 class Executor(ABC, Generic[Shared]):
     """Runs jobs, and yields their results as they end.
 
-    A job is a call of a module-level function, whose first argument is the object that all jobs
-    share; they must not change it. The other arguments are pickled when the job is submitted, and
-    what a job returns is pickled too: a job sees copies in every executor, so that its result does
-    not depend on which one runs it.
+    A job is a call of a module-level function. Its first argument is an object that all jobs share
+    and must not change. The other arguments are pickled when the job is submitted, and its return
+    value is pickled as well. So a job works on copies in every executor, and its result does not
+    depend on the executor.
 
         with open_executor("processes:4", task) as executor:
             for seed in range(10):
@@ -70,14 +70,13 @@ class Executor(ABC, Generic[Shared]):
             for seed, result in executor.results():
                 print(seed, result.value())
 
-    Leaving the block ends the jobs that still run.
+    Leaving the `with` block stops the jobs that still run.
 
     Args:
-        shared: The first argument of every job. Another process receives it once, not with each
-            job.
-        argument: What follows the name on the command line, `4` in `processes:4`.
-        gpus: GPUs that a job needs. Ray sends a job to where they are free, and lets it see no
-            others; the processes of this machine share the GPUs that it has.
+        shared: The first argument of every job. Each process receives it once, not with every job.
+        argument: The text after the colon on the command line, `4` in `processes:4`.
+        gpus: Number of GPUs that a job needs. Ray reserves them for the job; local processes share
+            all GPUs of the machine.
     """
 
     @abstractmethod
@@ -88,10 +87,10 @@ class Executor(ABC, Generic[Shared]):
     @staticmethod
     @abstractmethod
     def check(argument: str) -> None:
-        """Check the argument before any work.
+        """Check the argument before any work starts.
 
         Raises:
-            NaspError: It is wrong, or a package is missing.
+            NaspError: The argument is wrong, or a package is missing.
         """
 
     def submit(
@@ -101,13 +100,13 @@ class Executor(ABC, Generic[Shared]):
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> None:
-        """Add a job.
+        """Submit a job.
 
         Args:
-            key: Tells the job's result from the others'; it stays in this process.
+            key: Identifies the job's result; it is not sent to other processes.
             function: A module-level function that other processes can import.
-            arguments: Those that follow the shared object; they can be pickled.
-            named: Arguments by name, likewise.
+            arguments: Positional arguments after the shared object; they must be picklable.
+            named: Keyword arguments; they must be picklable.
         """
         self._start(key, pickle.dumps((function, arguments, named)))
         self._unfinished += 1
@@ -115,8 +114,8 @@ class Executor(ABC, Generic[Shared]):
     def results(self) -> Iterator[tuple[Any, JobResult]]:
         """Yield the key and the result of each job as it ends, in any order.
 
-        Jobs may be submitted in between. Nothing that was yielded is kept. The error of a job
-        whose process was killed three times is a `NaspError`.
+        More jobs may be submitted in between. A job whose process was killed in every attempt has
+        a `NaspError` as its error.
         """
         while self._unfinished:
             yield self._next_result()
@@ -128,14 +127,14 @@ class Executor(ABC, Generic[Shared]):
 
     @abstractmethod
     def _start(self, key: Any, call: bytes) -> None:
-        """Start a job, or let it wait for its turn; `call` is for `run_job`."""
+        """Start or queue a job; `call` is the argument of `run_job`."""
 
     @abstractmethod
     def _finish_one(self) -> tuple[Any, bytes]:
-        """Wait until a job ends; returns its key and what `run_job` returned."""
+        """Wait until a job ends, and return its key and the bytes that `run_job` returned."""
 
     def _without_warnings(self, answer: bytes) -> bytes:
-        """Show the warnings of a job that were not shown before, and return its result."""
+        """Show the job's warnings that were not shown before, and return its pickled result."""
         result, caught = pickle.loads(answer)
         for warning in caught:
             if warning not in self._warned:
@@ -144,7 +143,7 @@ class Executor(ABC, Generic[Shared]):
         return bytes(result)
 
     def close(self) -> None:
-        """End the jobs that still run, and the processes that were started."""
+        """Stop the jobs that still run and the processes that were started."""
 
     def __enter__(self) -> Self:
         return self
@@ -159,7 +158,7 @@ class Executor(ABC, Generic[Shared]):
 
 
 class Serial(Executor[Shared]):
-    """Runs each job in this process when its result is asked for, in the order of submission."""
+    """Runs jobs in this process, in the order of submission, when results are requested."""
 
     def __init__(self, shared: Shared, argument: str = "", gpus: float = 0) -> None:
         super().__init__(shared, argument, gpus)
@@ -192,7 +191,7 @@ def check_executor(spec: str) -> None:
     """Check the value of `--executor`: serial, processes, processes:4, ray or ray:ADDRESS.
 
     Raises:
-        NaspError: It is wrong, or Ray is asked for and not installed.
+        NaspError: The value is wrong, or Ray is requested but not installed.
     """
     name, colon, argument = spec.partition(":")
     check_known("executor", name, EXECUTORS)
@@ -202,12 +201,12 @@ def check_executor(spec: str) -> None:
 
 
 def open_executor(spec: str, shared: Shared, gpus: float = 0) -> Executor[Shared]:
-    """Open the executor that `--executor` names; use it in a `with` block.
+    """Open the executor that `--executor` names, for a `with` block.
 
     Args:
         spec: serial, processes, processes:4, ray or ray:ADDRESS.
         shared: The first argument of every job.
-        gpus: GPUs that a job needs.
+        gpus: Number of GPUs that a job needs.
 
     Raises:
         NaspError: The spec is wrong, Ray is not installed, or no cluster answers.
@@ -228,7 +227,7 @@ def run_job(call: bytes, shared: Callable[[], object]) -> bytes:
         The pickled `JobResult`.
     """
     try:
-        load_plugins()  # another process has none yet
+        load_plugins()  # a new process has loaded none yet
         function, arguments, named = pickle.loads(call)
         return pickle.dumps(JobResult(function(shared(), *arguments, **named)))
     except Exception as error:
@@ -236,18 +235,18 @@ def run_job(call: bytes, shared: Callable[[], object]) -> bytes:
 
 
 def run_job_elsewhere(call: bytes, shared: Callable[[], object], threads: int) -> bytes:
-    """Run a job in another process than the one that submitted it.
+    """Run a job in a worker process.
 
     Args:
         call: The pickled function and its arguments.
         shared: Returns the first argument of the function.
-        threads: Those that torch computes with: as many as where the job was submitted, as another
-            number can change the last digit of a sum.
+        threads: Number of torch's threads. It equals that of the submitting process, because a
+            different number can change the last digits of a sum.
 
     Returns:
         The pickled `JobResult` and the warnings of the job, pickled together.
     """
-    import torch  # here, so that importing this module costs none
+    import torch  # imported here, so that this module imports no torch
 
     torch.set_num_threads(threads)
     with warnings.catch_warnings(record=True) as caught:
@@ -258,7 +257,7 @@ def run_job_elsewhere(call: bytes, shared: Callable[[], object], threads: int) -
 
 
 def killed_error(how: str) -> NaspError:
-    """The error of a job whose process was killed in each attempt.
+    """Return the error of a job whose process was killed in every attempt.
 
     Args:
         how: How the last process ended, and what to do.
@@ -273,7 +272,7 @@ def _pickled(error: Exception) -> bytes:
     try:
         result = pickle.dumps(JobResult(error=error, traceback=trace))
         pickle.loads(result)
-    except Exception:  # some exceptions hold what cannot be pickled, or cannot be made again
+    except Exception:  # some exceptions cannot be pickled or unpickled
         substitute = RuntimeError(f"{type(error).__qualname__}: {error}")
         result = pickle.dumps(JobResult(error=substitute, traceback=trace))
     return result

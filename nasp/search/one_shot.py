@@ -1,4 +1,4 @@
-"""The bilevel loop: one search on shared weights."""
+"""A search on shared weights, which alternates architecture and weight steps."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -30,16 +30,17 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
     epoch hold, beside the losses and validation:
 
     - `time/weights_s`, `time/architecture_s`: seconds of the two kinds of steps;
-    - `arch/change`: the norm of the change of `A`; `arch/flips`: how many kept candidates are new;
-    - `relaxed/<metric>`: validation of the network that the strategy trains, where that is not the
-      discrete one, whose distance from `valid/<metric>` is the discretisation gap;
-    - the weights `A` by `nasp.core.decision.weight_name`.
+    - `arch/change`: the norm of the change of `A`;
+    - `arch/flips`: the number of kept candidates that were not kept after the epoch before;
+    - `relaxed/<metric>`: validation of the network that the strategy trains, if it is not the
+      discrete one. Its difference from `valid/<metric>` is the discretisation gap;
+    - the weights `A`, named by `nasp.core.decision.weight_name`.
 
     Args:
         name: The phase's name in the checkpoint.
-        task: What is searched, on what data, with what options.
-        restart: Which of several searches this is, from 0.
-        seed: Fixes everything that is drawn at random.
+        task: The task, with its data and options.
+        restart: Number of the restart, from 0.
+        seed: Determines all random numbers.
         run: Checkpoint, progress and log.
 
     Raises:
@@ -72,7 +73,7 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
 
 
 def final_genotype(outcome: PhaseResult) -> tuple[Genotype, Metrics]:
-    """The genotype that a search ended with, and the metrics of its epoch."""
+    """Return the genotype that a search selected, and the metrics of its epoch."""
     return Genotype.from_json(outcome.best), outcome.history[outcome.best_epoch]
 
 
@@ -125,14 +126,14 @@ def loss_of(
     relaxation: Relaxation,
     weights: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """The loss of a batch under a relaxation, a scalar.
+    """Return the loss of a batch under a relaxation, a scalar.
 
     Args:
-        loss: Of what the space returns for a batch, and the batch; `Task.loss` for example.
+        loss: Computes the loss from the space's outputs and the batch, like `Task.loss`.
         space: The network.
-        batch: What it is given.
-        relaxation: Weights of the candidates.
-        weights: Replace parameters of the space by name.
+        batch: The batch.
+        relaxation: The weights of the candidates.
+        weights: Tensors that replace parameters of the space, by name.
     """
     if weights is None:
         outputs = space(batch, relaxation)
@@ -142,12 +143,12 @@ def loss_of(
 
 
 def pair_batches(train: Iterable[Any], valid: Callable[[], Iterable[Any]]) -> Pairs:
-    """The pairs of an epoch: every training batch once, each beside a validation batch.
+    """Pair every training batch of an epoch with a validation batch.
 
     Args:
-        train: Training batches.
-        valid: Starts a pass over the validation batches, of which there is one at least; it is
-            called again as often as training goes on.
+        train: The training batches.
+        valid: Starts a pass over the validation batches, at least one. It is called again whenever
+            a pass ends before the training batches do.
     """
     return zip(train, chain.from_iterable(valid() for _ in count()), strict=False)
 
@@ -156,7 +157,7 @@ Moment = tuple[Tensor, Tensor]
 
 
 def _moment(strategy: Strategy) -> Moment:
-    """`A` and its projection, each in one row, on the host."""
+    """Return `A` and its projection, each flattened, on the host."""
     names = [decision.name for decision in strategy.space.decisions]
     scores, projection = strategy.scores(), strategy.projection()
     a = torch.cat([scores[name].detach().flatten() for name in names]).cpu()

@@ -1,4 +1,4 @@
-"""The options that every search has."""
+"""The options of every search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,32 +11,32 @@ from nasp.samplers import SAMPLERS
 from nasp.strategies import ONE_SHOT
 
 STRATEGIES: JoinedRegistry[Any] = JoinedRegistry(ONE_SHOT, SAMPLERS)
-"""All that can search, by name: on shared weights, or by trials."""
+"""All strategies by name: those that search on shared weights, and samplers."""
 
 
 def strategy_field(**defaults: Any) -> Any:
-    """The field of a search's strategy: `nasp`, with defaults for the options of all strategies."""
+    """Return the option field for a strategy; `defaults` apply to the options of all strategies."""
     return choice_field("nasp", STRATEGIES, **defaults)
 
 
 @dataclass
 class SearchOptions:
-    """How an architecture is searched.
+    """Options of a search.
 
     Attributes:
-        strategy: One that searches on shared weights, or one that trains each architecture it tries
-            alone; a mapping of `name` and its own options sets these, too.
-        epochs: Epochs of a search on shared weights.
-        warm_up: First epochs of it in which only weights take steps.
-        answer: Which epoch's architecture it finds: the best by validation, or the last, as in the
-            papers; never one of the warm-up.
-        restarts: Searches on shared weights; validation chooses among what they find.
-        finalists: Best of what they find, which are trained alone, whereupon validation chooses
-            again; 0 trains none.
-        trials: Architectures that a strategy tries which trains each alone.
-        trials_at_once: Trials that it proposes before it learns of their results; so many can run
-            side by side.
-        train_epochs: Epochs for which an architecture is trained alone, at most.
+        strategy: A strategy that searches on shared weights, or a sampler, which trains each
+            architecture alone. A mapping of `name` and options sets the strategy's own options.
+        epochs: Number of epochs of a search on shared weights.
+        warm_up: Number of first epochs of a search on shared weights that train only the weights.
+        answer: The epoch whose architecture a search on shared weights returns: the best by
+            validation, or the last, as in the papers. Epochs of the warm-up are never returned.
+        restarts: Number of searches on shared weights. The best by validation is returned.
+        finalists: Number of the best restarts whose architectures are trained alone. The best of
+            them by validation is returned. 0 trains none.
+        trials: Number of architectures that a sampler tries.
+        trials_at_once: Number of trials that a sampler proposes before it gets their results. An
+            executor can run them in parallel.
+        train_epochs: Maximum number of epochs for which an architecture is trained alone.
     """
 
     strategy: str | Mapping[str, Any] = strategy_field()

@@ -1,4 +1,4 @@
-"""From a task to an architecture: searches on shared weights and their finalists, or trials."""
+"""The whole search of a task: searches on shared weights and their finalists, or trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,20 +24,20 @@ from nasp.search.trials import (
 from nasp.training.loop import total_seconds
 from nasp.training.seeding import generator
 
-FEW = 10  # weights `A` that are tracked as curves: nobody compares runs by fifty
+FEW = 10  # more weights `A` than this are not tracked, to keep the tracker's pages readable
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What was found.
+    """The outcome of a search, or of a stand-alone training.
 
     Attributes:
         genotype: The architecture.
-        metrics: Those by which validation chose it.
-        searches: Metrics by epoch of the searches on shared weights, by their names; the one that
-            found the architecture first.
-        trainings: Metrics by epoch of what was trained alone, by their names; best first.
-        trained: The network of the best training, if any was trained.
+        metrics: The metrics of the epoch that validation selected.
+        searches: Metrics of each epoch of the searches on shared weights, by their names. The
+            search that found the architecture comes first.
+        trainings: Metrics of each epoch of the stand-alone trainings, by their names, best first.
+        trained: The best stand-alone training; None if there was none.
     """
 
     genotype: Genotype
@@ -48,23 +48,22 @@ class SearchResult:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Wall time of the searches and of the trainings, where there are any."""
+        """Wall time of the searches and of the trainings, if there were any."""
         parts = {"search": self.searches, "train": self.trainings}
         return {name: total_seconds(part.values()) for name, part in parts.items() if part}
 
 
 def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial") -> SearchResult:
-    """Search, and train what the task's options ask for; validation chooses.
+    """Search for an architecture, and select it by validation.
 
     Args:
-        task: What is searched; its options are `nasp.search.SearchOptions`.
-        seed: Fixes everything that is drawn at random.
+        task: The task; its options are `nasp.search.SearchOptions`.
+        seed: Determines all random numbers.
         run: Checkpoint, progress and log.
-        executor: What runs the searches and trainings, as `--executor` has it; the result does not
-            depend on it.
+        executor: The value of `--executor`. The result does not depend on it.
 
     Raises:
-        NaspError: All searches or all trainings failed. Where some did, `run.failed` says why.
+        NaspError: All searches or all trainings failed. If only some did, `run.failed` says why.
     """
     gpus = 1 if task.device.type == "cuda" else 0
     with open_executor(executor, TrialContext(task, seed, run), gpus) as opened:
@@ -74,7 +73,7 @@ def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial")
 
 
 def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
-    """Train one architecture alone; see `Task.train`."""
+    """Train one architecture alone, and keep the best of its trainings; see `Task.train`."""
     trained = task.train(origin, genotype, seed, run)
     monitor = task.monitor
     trained.sort(key=lambda one: monitor.as_loss(one.metrics.get(monitor.name, 0.0)))
@@ -106,12 +105,12 @@ def _by_searches(task: Task, executor: Executor[TrialContext], run: RunContext) 
     first = best.origin or best.name
     ranked.sort(key=lambda search: search.name != first)
     histories = {name: h for search in ranked for name, h in search.histories.items()}
-    assert best.genotype is not None  # of a trial that is complete
+    assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, histories, trainings, trained)
 
 
 def _search(shared: TrialContext, trial: Trial) -> tuple[Trial, None]:
-    """The job of one search on shared weights."""
+    """Run one search on shared weights; a job for an executor."""
     task, options = shared.task, shared.task.options
     name = trial.name if options.restarts > 1 else "search"
     run = replace(shared.run, log=_search_log(shared.run, name, options))
@@ -126,7 +125,7 @@ def _search(shared: TrialContext, trial: Trial) -> tuple[Trial, None]:
 
 
 def _search_log(run: RunContext, name: str, options: Any) -> Log:
-    """Where the epochs of a search are logged: beside those of others, or as the run's own."""
+    """Return the log of a search: a nested one if several trainings are logged, else the run's."""
     log = run.part(name) if options.restarts > 1 or options.finalists else run.log
 
     def logged(metrics: Mapping[str, float], step: int) -> None:
@@ -147,18 +146,18 @@ def _by_trials(
     options = task.options
     ended = run_trials(sampler, train_trial, options.trials, options.trials_at_once, executor, run)
     best, trained, trainings = _best(ended, task.monitor, executor)
-    assert best.genotype is not None  # of a trial that is complete
+    assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, {}, trainings, trained)
 
 
 def _best(
     ended: Sequence[tuple[Trial, Any]], monitor: Metric, executor: Executor[TrialContext]
 ) -> tuple[Trial, TrainingResult, dict[str, Sequence[Metrics]]]:
-    """The best trial by its score, its network, and the histories of all, best first."""
+    """Return the best trial by its score, its training, and the histories of all, best first."""
     trials = [trial for trial, _ in ended]
     check_some_completed(trials)
     best, trained = best_trial(ended)
-    if trained is None:  # it was on file: its job finds the network in the checkpoint
+    if trained is None:  # the trial was on file: its job reads the network from the checkpoint
         executor.submit(best.name, train_trial, replace(best, state="running"))
         ((_, result),) = executor.results()
         _, trained = result.value()

@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine, each of which can be killed without harm to the others."""
+"""An executor that runs jobs in local processes, and survives when one of them is killed."""
 
 import multiprocessing
 import os
@@ -25,7 +25,7 @@ from nasp.search.executors import (
     run_job_elsewhere,
 )
 
-MOST = 1024  # processes of one machine
+MOST = 1024  # processes
 
 
 @dataclass
@@ -41,7 +41,7 @@ class _Worker:
     connection: Connection
 
     def send(self, message: bytes) -> None:
-        with suppress(OSError):  # the process was killed: receiving its answer will tell
+        with suppress(OSError):  # the process was killed, which `receive` reports
             self.connection.send_bytes(message)
 
     def end(self) -> None:
@@ -51,19 +51,19 @@ class _Worker:
 
 
 class Processes(Executor[Shared]):
-    """Runs up to n jobs at a time, each in a process of its own that it leaves for the next.
+    """Runs up to n jobs at a time, in n processes that run one job after the other.
 
-    When a process is killed, its job is given to a new one, `ATTEMPTS` times in all. The processes
-    end when this one ends, however it ends.
+    When a process is killed, a new process repeats its job, for at most `ATTEMPTS` attempts. All
+    processes end when this one ends, even if it is killed.
     """
 
     def __init__(self, shared: Shared, argument: str = "", gpus: float = 0) -> None:
         super().__init__(shared, argument, gpus)
-        import torch  # here, so that checking an option costs none
+        import torch  # imported here, so that checking the option imports no torch
 
         self._threads = torch.get_num_threads()
         self._most = int(argument) if argument else _cores()
-        # Pickled as bytes: multiprocessing's own pickling would move tensors to shared memory.
+        # Sent as bytes, because multiprocessing's pickling would move tensors to shared memory.
         self._shared = pickle.dumps(shared)
         self._waiting: deque[_Job] = deque()
         self._workers: list[_Worker] = []
@@ -83,7 +83,7 @@ class Processes(Executor[Shared]):
         self._hand_out()
 
     def _hand_out(self) -> None:
-        """Give waiting jobs to idle workers, and to new ones up to the limit."""
+        """Give waiting jobs to idle workers, or to new workers up to the limit."""
         while self._waiting and (self._idle or len(self._workers) < self._most):
             worker = self._idle.pop() if self._idle else self._new_worker()
             job = self._waiting.popleft()
@@ -93,7 +93,8 @@ class Processes(Executor[Shared]):
 
     def _new_worker(self) -> _Worker:
         ours, theirs = multiprocessing.Pipe()
-        # Forking a process with threads is unsafe. A daemon could not load data in processes.
+        # Spawned, because forking a process with threads is unsafe. Not a daemon, because a daemon
+        # could not start processes that load data.
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_work, args=(theirs, self._threads), daemon=False)
         worker = _Worker(process, ours)
@@ -133,9 +134,9 @@ class Processes(Executor[Shared]):
 
 
 def _work(connection: Connection, threads: int) -> None:
-    """What a worker does: receive the shared object, then run jobs until the connection closes."""
+    """Run a worker: receive the shared object, then run jobs until the connection closes."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(EOFError, OSError):  # the parent closed the connection, or is gone
+    with suppress(EOFError, OSError):  # the parent closed the connection or ended
         received = [connection.recv_bytes()]
 
         @cache
@@ -149,7 +150,7 @@ def _work(connection: Connection, threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent is killed: nobody waits for its work any more."""
+    """End this process when its parent is killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -158,15 +159,15 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _interruption_held_back() -> Iterator[None]:
-    """Start a process that Ctrl-C does not reach: its parent ends it.
+    """Block SIGINT in processes started in the `with` block: only the parent handles Ctrl-C.
 
-    A terminal sends SIGINT to all processes of a command; a new process inherits that it is
-    blocked.
+    A terminal sends SIGINT to all processes of a command. A new process inherits the blocked
+    signal, and its parent ends it.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # starting it with the process would unblock the signal
+    resource_tracker.ensure_running()  # if it started with the process, it would unblock SIGINT
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -177,18 +178,18 @@ def _interruption_held_back() -> Iterator[None]:
 def _how_it_ended(process: SpawnProcess) -> str:
     code = process.exitcode or 0
     if code >= 0:
-        return f"with exit code {code}: what it wrote to the standard error says why"
+        return f"with exit code {code}: see what it wrote to standard error"
     name = signal.Signals(-code).name
     if name == "SIGKILL":
         return (
-            "by SIGKILL, most likely for want of memory: run fewer jobs at a time "
+            "by SIGKILL, most likely for lack of memory: run fewer jobs at a time "
             f"(--executor processes:1), or {LESS_MEMORY}"
         )
     return f"by {name}: a fault of a library's compiled code"
 
 
 def _cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

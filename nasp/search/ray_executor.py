@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster; Ray schedules them, and runs them again when a worker is killed."""
+"""An executor that runs jobs on a Ray cluster, which repeats jobs whose worker is killed."""
 
 import os
 import pickle
@@ -25,18 +25,18 @@ from nasp.search.executors import (
 class Ray(Executor[Shared]):
     """Runs each job as a Ray task.
 
-    Without an address, Ray takes the cluster of RAY_ADDRESS or the one that runs on this machine,
-    else it starts its own on this machine; `local` always starts one. A connection to Ray that the
-    program has already is used, and stays open.
+    Without an address, Ray connects to the cluster in RAY_ADDRESS, or to one that runs on this
+    machine, or else starts one here. The address `local` always starts one. If the program is
+    already connected to Ray, that connection is used and stays open.
     """
 
     def __init__(self, shared: Shared, argument: str = "", gpus: float = 0) -> None:
         super().__init__(shared, argument, gpus)
-        import torch  # here, so that checking an option costs none
+        import torch  # imported here, so that checking the option imports no torch
 
         self._threads = torch.get_num_threads()
-        # Keys and Ray's references by futures. Python waits for these, and not Ray for those: Ray
-        # turns whatever a signal raises meanwhile into a KeyboardInterrupt.
+        # Keys and Ray's references by futures. Python waits for the futures, because Ray's own wait
+        # turns any exception from a signal handler into a KeyboardInterrupt.
         self._running: dict[Future[bytes], tuple[Any, Any]] = {}
         pickled = pickle.dumps(shared)
         self._ray = _import_ray()
@@ -52,7 +52,7 @@ class Ray(Executor[Shared]):
             raise NaspError("--executor ray: Ray is not installed: pip install 'nasp[ray]'")
 
     def _start(self, key: Any, call: bytes) -> None:
-        # In a list, as Ray would fetch and copy an argument of its own for each job.
+        # In a list, because Ray fetches and copies a direct argument for each job.
         reference = self._run.remote(call, [self._shared], self._threads)
         self._running[reference.future()] = key, reference
 
@@ -63,10 +63,10 @@ class Ray(Executor[Shared]):
         try:
             return key, self._without_warnings(ended.result())
         except errors.OutOfMemoryError:
-            how = f"for want of memory: {LESS_MEMORY}"
+            how = f"for lack of memory: {LESS_MEMORY}"
         except (errors.WorkerCrashedError, errors.NodeDiedError) as error:
             name = type(error).__name__
-            how = f"with Ray's {name}, most likely for want of memory: {LESS_MEMORY}"
+            how = f"with Ray's {name}, most likely for lack of memory: {LESS_MEMORY}"
         return key, pickle.dumps(JobResult(error=killed_error(how)))
 
     def close(self) -> None:
@@ -78,13 +78,13 @@ class Ray(Executor[Shared]):
 
 
 def _import_ray() -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray reports to its makers otherwise
-    os.environ.setdefault("RAY_task_oom_retries", str(ATTEMPTS - 1))  # it has no end otherwise
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no usage reports to Ray's developers
+    os.environ.setdefault("RAY_task_oom_retries", str(ATTEMPTS - 1))  # the default is unlimited
     return import_module("ray")
 
 
 def _connect(ray: Any, address: str) -> None:
-    """Connect to a cluster, or start one, without a word.
+    """Connect to a cluster or start one, silently.
 
     Raises:
         NaspError: No cluster answers at the address.
@@ -107,11 +107,11 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
     finally:
         if in_main_thread:
-            signal.signal(signal.SIGTERM, handler)  # Ray put its own in its place
+            signal.signal(signal.SIGTERM, handler)  # Ray replaced the handler
 
 
 def _run(call: bytes, shared: list[Any], threads: int) -> bytes:
-    """What a Ray worker does for each job."""
+    """Run a job in a Ray worker."""
     return run_job_elsewhere(call, lambda: _fetched(shared[0]), threads)
 
 

@@ -1,4 +1,4 @@
-"""The contract of a task: all that is peculiar to one kind of data and network."""
+"""`Task`, the contract between searches and one kind of data and network."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,14 +24,14 @@ Pairs = Iterable[tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """One network that was trained alone.
+    """The outcome of a stand-alone training.
 
     Attributes:
-        name: How the training is called in tables, pictures and the checkpoint.
-        genotype: Of the network.
+        name: Name of the training in tables, plots and the checkpoint.
+        genotype: Genotype of the network.
         history: Metrics of each epoch.
-        epoch: The one whose weights were kept.
-        state: These weights.
+        epoch: Position of the epoch whose weights were kept.
+        state: The weights of that epoch.
     """
 
     name: str
@@ -42,19 +42,19 @@ class TrainingResult:
 
     @property
     def metrics(self) -> Metrics:
-        """Those of the epoch that was kept."""
+        """The metrics of the epoch whose weights were kept."""
         return self.history[self.epoch]
 
 
 class Task(ABC):
-    """What a search, a training or a comparison asks of a kind of data and network.
+    """A kind of data and network, for searches, stand-alone trainings and comparisons.
 
-    A task can be pickled, for processes that share the work.
+    A task can be pickled, for executors that use other processes.
 
     Attributes:
-        name: Of its space, and of the folder of its configurations: `cnn`.
-        options: How to search, or to train.
-        device: Where to compute.
+        name: Name of its space, and of the folder of its configurations, for example `cnn`.
+        options: Options of the search or training.
+        device: Device of the computation.
     """
 
     name: ClassVar[str]
@@ -64,58 +64,58 @@ class Task(ABC):
     @property
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:
-        """What is measured on each split; the first is the one that is monitored."""
+        """The metrics of each split; validation selects by the first one."""
 
     @property
     def monitor(self) -> Metric:
-        """What validation chooses by."""
+        """The validation metric that selects epochs, architectures and trials."""
         return self.metrics[0].on("valid")
 
     # A search on shared weights.
 
     @abstractmethod
     def space(self, generator: torch.Generator, dense: bool) -> SearchSpace:
-        """The space with fresh weights, on the CPU.
+        """Return the search space with new weights, on the CPU.
 
         Args:
-            generator: Source of the start values.
-            dense: Whether all candidates run together, see `Strategy`.
+            generator: Draws the initial weights.
+            dense: Whether all candidates run; see `Strategy`.
         """
 
     @abstractmethod
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser of the space's weights."""
+        """Return the optimiser of the space's weights."""
 
     @abstractmethod
     def loss(self, outputs: Any, batch: Any) -> Tensor:
-        """The mean loss of a batch, a scalar, given what the space returned for it."""
+        """Return the mean loss of a batch, a scalar, from the space's outputs."""
 
     @abstractmethod
     def examples(self, batch: Any) -> int:
-        """How many examples the loss of a batch is the mean of."""
+        """Return the number of examples that the loss of a batch averages."""
 
     @abstractmethod
     def batch_pairs(self, generator: torch.Generator) -> Pairs:
-        """Start an epoch: a training batch and a validation batch for each step.
+        """Return the batches of an epoch: a training and a validation batch for each step.
 
         Args:
-            generator: Source of all that is drawn.
+            generator: Draws the order and the augmentation.
         """
 
     @abstractmethod
     def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
-        """The metrics of a relaxation on the validation data, as `valid/<name>`."""
+        """Return the metrics of a relaxation on the validation data, named `valid/<name>`."""
 
     def schedule(  # noqa: B027 (optional)
         self, optimizer: torch.optim.Optimizer, position: int
     ) -> None:
-        """Set the learning rate of an epoch, given its position."""
+        """Set the learning rate for the epoch at a position; constant by default."""
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:  # noqa: B027 (optional)
-        """Choose where the search of a restart begins."""
+        """Set the architecture at which a restart begins; the strategy's own by default."""
 
     def restart_generator(self, seed: int, restart: int) -> torch.Generator:
-        """The random numbers of a restart."""
+        """Return the random generator of a restart."""
         return generator(seed, "search", *([restart] if restart else []))
 
     @property
@@ -126,34 +126,35 @@ class Task(ABC):
 
     @property
     def max_seconds(self) -> float | None:
-        """Time budget of a search; None sets none."""
+        """Time limit of a search in seconds; None for no limit."""
         return None
 
     # Architectures that are trained alone.
 
     @abstractmethod
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
-        """What a sampler decides: the decisions, and the number of continuous parameters.
+        """Return the decisions, and the number of parameters of the continuous architecture.
 
         Args:
-            generator: The sampler's, from which a task may draw before it does.
+            generator: The sampler's generator; a task may draw from it first.
         """
 
     def genotype(self, trial: Trial, seed: int) -> Genotype:
-        """The genotype of what a sampler proposed."""
+        """Return the genotype of a sampler's proposal."""
         return Genotype(self.name, trial.choices)
 
     @abstractmethod
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train an architecture alone, in one way or several.
+        """Train an architecture alone, in one or several ways.
 
         Args:
-            origin: The search or trial that it comes from: tells phases and random numbers apart.
+            origin: Name of the search or trial that it comes from. Phases and random numbers of
+                different origins differ.
             genotype: The architecture.
-            seed: Fixes everything that is drawn at random.
-            run: Checkpoint, progress and log. `run.failed` takes the ways that diverged.
+            seed: Determines all random numbers.
+            run: Checkpoint, progress and log. `run.failed` gets the ways that diverged.
 
         Raises:
             Diverged: All ways diverged.

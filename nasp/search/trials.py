@@ -1,4 +1,4 @@
-"""Trials: whatever is trained in many variants, side by side or one after the other."""
+"""Execution of trials by an executor, with a store of those that have ended."""
 
 import time
 import warnings
@@ -17,12 +17,12 @@ PLURALS = {"search": "searches", "finalist": "finalists", "trial": "trials"}
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of a search share.
+    """The objects that all trials of a search share.
 
     Attributes:
-        task: What is trained, on what data.
-        seed: Fixes everything that is drawn at random.
-        run: Checkpoint, progress and log; silent in another process.
+        task: The task, with its data and options.
+        seed: Determines all random numbers.
+        run: Checkpoint, progress and log. In another process it is silent.
     """
 
     task: Task
@@ -31,27 +31,27 @@ class TrialContext:
 
 
 Job = Callable[[TrialContext, Trial], tuple[Trial, Any]]
-"""Carries out a trial: returns it with its score, and what else is wanted of it."""
+"""Executes a trial, and returns it with its score, and an extra result such as the network."""
 
 
 def execute_trials(
     trials: Sequence[Trial], job: Job, executor: Executor[TrialContext], run: RunContext, among: int
 ) -> list[tuple[Trial, Any]]:
-    """Carry out trials that are not on file; a failed one is recorded, and the others go on.
+    """Execute the trials that are not on file. A failed trial is recorded, and the others continue.
 
     Args:
-        trials: What to try, each of another name.
+        trials: The trials, with distinct names.
         job: A module-level function; see `Job`.
         executor: Runs the jobs.
-        run: Its store gets each trial as it ends.
-        among: How many of their kind there are in all. The error of the only one is raised.
+        run: Its store gets each trial that ends.
+        among: Total number of trials of this kind. If it is 1, a failure raises its error.
 
     Returns:
-        The trials as they ended, in their order, and what else the job of the best returned: None
-        for the others, and if the best was on file.
+        The ended trials in the same order, each with the extra result of its job. Only the best
+        trial has an extra result, unless it was on file; the others have None.
 
     Raises:
-        Diverged: The only one of its kind did.
+        Diverged: The only trial of its kind diverged.
     """
     ended: dict[str, tuple[Trial, Any]] = {}
     for trial in trials:
@@ -76,18 +76,18 @@ def execute_trials(
 
 
 def best_trial(ended: Sequence[tuple[Trial, Any]]) -> tuple[Trial, Any]:
-    """The one with the smallest score, the first of equals."""
+    """Return the trial with the smallest score and its extra result; the first one on a tie."""
     return min(ended, key=lambda one: one[0].score)
 
 
 def _with_the_best_alone(ended: Sequence[tuple[Trial, Any]]) -> list[tuple[Trial, Any]]:
-    """The same, with the extra of the best only: networks of all would fill the memory."""
+    """Drop all extra results but that of the best trial, because all networks need much memory."""
     best, extra = best_trial(ended)
     return [(trial, extra if trial is best else None) for trial, _ in ended]
 
 
 def _ended(trial: Trial, result: JobResult) -> tuple[Trial, Any]:
-    """How a trial ended; an error of the program, or of the options, is raised."""
+    """Return the ended trial of a job's result, or raise an error that is not a divergence."""
     error = result.error
     if error is None:
         done: tuple[Trial, Any] = result.returned
@@ -107,18 +107,18 @@ def run_trials(
     executor: Executor[TrialContext],
     run: RunContext,
 ) -> list[tuple[Trial, Any]]:
-    """Ask a sampler for architectures, carry them out, and tell it how they ended.
+    """Ask a sampler for trials, execute them, and tell it their scores.
 
-    A resumed search asks for the same architectures again, and takes from the store what has ended.
+    A resumed search asks for the same trials again, and reads those that have ended from the store.
 
     Args:
         sampler: Proposes architectures.
         job: See `Job`.
         count: Number of trials.
-        at_once: How many are asked for before their results are told. All that do not matter to
-            each other run at once if the sampler does not learn.
+        at_once: Number of trials that are asked for before their results are told. It is ignored
+            if the sampler does not learn: then all trials are asked for at once.
         executor: Runs the jobs.
-        run: See `execute_trials`; it logs the metrics of each trial, whose number is the step.
+        run: See `execute_trials`. The metrics of each trial are logged; the step is its number.
 
     Returns:
         See `execute_trials`.
@@ -139,10 +139,10 @@ def run_trials(
 
 
 def check_some_completed(trials: Sequence[Trial]) -> None:
-    """Check that not all trials failed.
+    """Check that at least one trial is complete.
 
     Raises:
-        NaspError: They did; the message has the reason of the first.
+        NaspError: All trials failed; the message has the reason of the first.
     """
     if all(trial.state != "complete" for trial in trials):
         first = trials[0]
@@ -152,7 +152,7 @@ def check_some_completed(trials: Sequence[Trial]) -> None:
 
 
 def train_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResult]:
-    """The job that trains an architecture alone."""
+    """Train a trial's architecture alone; a job for an executor."""
     task, start = shared.task, time.perf_counter()
     genotype = trial.genotype or task.genotype(trial, shared.seed)
     run = replace(shared.run, log=lambda metrics, step: None, failed={})

@@ -119,7 +119,7 @@ with claim_output(RunOptions(output=Path({str(tmp_path / "run")!r}), resume=True
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", script], **pipes) as other:  # type: ignore[call-overload]
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(NaspError, match="another process is at work there"):
+        with pytest.raises(NaspError, match="another process uses this folder"):
             claim_output(options, "name").__enter__()
         other.kill()
     with claim_output(options, "name") as folder:  # a killed process holds nothing

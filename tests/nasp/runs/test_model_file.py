@@ -34,8 +34,8 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ([1, 2], "this file holds no straight line, but something else"),
-        ({"version": 3, "slope": 1.0}, "this file holds no straight line, but something else"),
+        ([1, 2], "this file holds no straight line"),
+        ({"version": 3, "slope": 1.0}, "this file holds no straight line"),
         ({"format": "toy line", "version": 4}, "line version 4, .* reads version 3: install"),
         ({"format": "toy line", "version": True}, "line version True, .* reads version 3"),
         ({"format": "toy line", "version": 3}, "the line file is damaged: give another"),
