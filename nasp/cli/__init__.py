@@ -1,1 +1,1 @@
-"""Options: from the command line and from files."""
+"""Options from the command line and from configuration files, and the help."""

@@ -1,4 +1,4 @@
-"""The options that a command line may give: those of a schema, and of the classes it chooses."""
+"""The options of a command: those of its schema, and those of the classes that these choose."""
 
 import dataclasses
 import warnings
@@ -13,14 +13,14 @@ from nasp.registry import check_choice_value, chosen_name, resolve_choice
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """A field of a dataclass of options.
+    """An option, which is a field of a dataclass.
 
     Attributes:
-        key: Its name, after those of the sections that it lies in: `tune.learning_rate`.
+        key: Name of the option, after the names of its sections: `tune.learning_rate`.
         field: The field.
-        schema: The dataclass that has the field, itself or from a base.
-        hint: Its declared type.
-        default: Its value if none is given.
+        schema: The dataclass that has the field or inherits it.
+        hint: Declared type.
+        default: Default value.
     """
 
     key: str
@@ -31,16 +31,16 @@ class Option:
 
     @property
     def chooses(self) -> bool:
-        """Whether it chooses a class from a registry: `nasp.registry.choice_field` made it."""
+        """Whether the option chooses a class from a registry; see `nasp.registry.choice_field`."""
         return "registry" in self.field.metadata
 
     def takes(self, *kinds: type) -> bool:
-        """Whether one of these is among its types; `tuple` stands for any tuple."""
+        """Whether the option accepts one of these types; `tuple` stands for any tuple type."""
         return not set(kinds).isdisjoint(_kinds(self.hint))
 
 
 def options_of(default: Any, prefix: str = "") -> Iterator[Option]:
-    """The options of a dataclass with its defaults; a section is one option here."""
+    """Yield the options of a dataclass with its defaults; a section counts as one option."""
     hints = get_type_hints(type(default))
     for field in dataclasses.fields(default):
         value, key = getattr(default, field.name), prefix + field.name
@@ -57,13 +57,13 @@ def _kinds(hint: Any) -> Iterator[Any]:
 
 
 @dataclasses.dataclass
-class Part:
-    """A schema, or the `Options` of a chosen class.
+class OptionGroup:
+    """The options of a schema, or of the `Options` of a chosen class.
 
     Attributes:
         default: The dataclass with its defaults.
-        options: Its options by key; those in its sections are among them.
-        from_file: What the configuration file says, by key.
+        options: The options by key, including those in sections.
+        from_file: The values in the configuration file, by key.
     """
 
     default: Any
@@ -72,25 +72,26 @@ class Part:
 
 
 class AvailableOptions:
-    """All options that a command line may give, with what a configuration file says of them.
+    """All options of a command, with their values in a configuration file.
 
-    A chosen class is imported only if the command line or the file gives one of its options.
+    A chosen class is imported only if the command line or the file sets one of its options.
 
     Args:
         schema: The dataclass of a command's options.
-        given: What the command line gives, by key.
+        given: The values on the command line, by key.
         path: The configuration file.
-        body: What it holds.
-        shown: Chosen classes to import all the same: those that the command line names, or all.
+        body: The content of the configuration file.
+        shown: Chosen classes to import in any case, for the help: those named on the command
+            line, or all.
 
     Attributes:
-        parts: The schema, under the key ""; each class that was imported, under the key of the
-            option that chooses it.
-        names: The name of each chosen class, imported or not, by that key.
+        parts: The options of the schema, with the key "", and of each imported class, with the key
+            of the option that chooses it.
+        names: The name of each chosen class, imported or not, by the same key.
 
     Raises:
-        NaspError: A chosen class is unknown; or the file has an unknown key, or no mapping where a
-            section has one.
+        NaspError: A chosen class is unknown, or the file has an unknown key, or a section of the
+            file is not a mapping.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class AvailableOptions:
         shown: Literal["none", "named", "all"] = "none",
     ) -> None:
         self.file = "" if path is None else f"{path}: "
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, OptionGroup] = {}
         self.names: dict[str, str] = {}
         self._given, self._shown = given, shown
         self._unknown: list[str] = []  # keys of the file
@@ -112,11 +113,11 @@ class AvailableOptions:
             raise NaspError(f"{self.file}unknown key {key!r}{self.hint(key)}")
 
     def by_key(self) -> dict[str, Option]:
-        """All of them; those of a chosen class only where it was imported."""
+        """Return all options by key; those of a chosen class only if it was imported."""
         return {key: option for part in self.parts.values() for key, option in part.options.items()}
 
     def hint(self, key: str) -> str:
-        """What to say after an unknown key: the nearest one, and what a chosen class has."""
+        """Return the end of a message on an unknown key: the nearest key or the class's options."""
         chooser, _, name = key.rpartition(".")
         if chooser not in self.names:
             return nearest(key, self.by_key())
@@ -124,11 +125,11 @@ class AvailableOptions:
         return f"{nearest(name, has)}; {self.names[chooser]} has {', '.join(has) or 'no options'}"
 
     def _add_part(self, key: str, default: Any, body: Mapping[str, Any]) -> None:
-        part = self.parts[key] = Part(default)
+        part = self.parts[key] = OptionGroup(default)
         self._add(part, default, f"{key}." if key else "", body)
 
-    def _add(self, part: Part, default: Any, prefix: str, body: Mapping[str, Any]) -> None:
-        """Add the options of a dataclass, and what the file says of them."""
+    def _add(self, part: OptionGroup, default: Any, prefix: str, body: Mapping[str, Any]) -> None:
+        """Add the options of a dataclass and their values in the file."""
         options = {option.field.name: option for option in options_of(default, prefix)}
         self._unknown += [f"{prefix}{name}" for name in body if name not in options]
         for name, option in options.items():
@@ -148,11 +149,11 @@ class AvailableOptions:
                 part.from_file[option.key] = body[name]
 
     def _choose(self, option: Option, value: Any) -> None:
-        """Settle which class is chosen, and add its options where they are needed.
+        """Find the chosen class, and add its options if any of them is set or shown.
 
         Args:
-            option: What chooses it.
-            value: The file's, or the default.
+            option: The option that chooses the class.
+            value: The value in the file, or the default.
         """
         key, registry = option.key, option.field.metadata["registry"]
         try:

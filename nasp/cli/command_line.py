@@ -1,4 +1,4 @@
-"""The words of a command line: which option each belongs to."""
+"""Assignment of the words of a command line to options."""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ from nasp.files.yaml_file import check_plain
 
 
 def scan_options(words: Sequence[str]) -> dict[str, str | None]:
-    """The options that are given, each with the word that follows if there is one."""
+    """Return the given options, each with the word after it, or None."""
     given: dict[str, str | None] = {}
     for word, following in pairwise([*words, "--"]):
         if word.startswith("--"):
@@ -22,18 +22,18 @@ def scan_options(words: Sequence[str]) -> dict[str, str | None]:
 def option_texts(
     words: Sequence[str], available: AvailableOptions, more: Collection[str] = ()
 ) -> dict[str, str]:
-    """The text of each option that is given; the last counts.
+    """Return the value of each given option as text; the last value counts.
 
     `--resume` means `--resume true`, `--batch-size` means `--batch_size`, and `--seeds 1,2` or
     `--seeds 1 2` means `--seeds [1,2]`.
 
     Args:
-        words: Those after the command's name.
-        available: The options that there are.
-        more: Names of others, each with a value.
+        words: The words after the command's name.
+        available: The options of the command.
+        more: Names of further options, which all have a value.
 
     Raises:
-        NaspError: An option is unknown or has no value; a word belongs to no option; or a number is
+        NaspError: An option is unknown or has no value, a word belongs to no option, or a number is
             not in plain decimal digits.
     """
     options = available.by_key()
@@ -67,7 +67,7 @@ def option_texts(
 
 
 def _begins(words: Sequence[str], start: str) -> bool:
-    """Whether there is no word, or the first begins so."""
+    """Whether there is no word, or the first word begins with `start`."""
     return not words or words[0].startswith(start)
 
 

@@ -1,4 +1,4 @@
-"""Typed configuration: a dataclass is the schema, YAML and the command line fill it."""
+"""Typed configuration: a dataclass is the schema; YAML and the command line set its fields."""
 
 import dataclasses
 import math
@@ -19,9 +19,9 @@ from nasp.files.yaml_file import read_yaml
 from nasp.registry import chosen_name, resolve_choice
 
 Schema = TypeVar("Schema")
-# What the parser raises for values that no option can have, beside its own error.
+# Exceptions of the parser for impossible values, other than its own error.
 WRONG = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
-# What it calls things, and what people do.
+# Terms in the parser's messages, and what replaces them.
 SAID = {'Parser key "': 'option "', "a typing.Literal": "one of ", "<class '": "", "'>": ""}
 
 
@@ -33,20 +33,20 @@ def parse(
     space: str,
     help: Help,
 ) -> Schema:
-    """Fill a schema: its defaults, then the file of `--config`, then the other options.
+    """Set a schema's fields: defaults, then the file of `--config`, then the other options.
 
     Args:
         schema: A dataclass whose fields have defaults. A field may be such a dataclass itself, or
-            choose a class that has options of its own: see `nasp.registry.choice_field`.
-        argv: The options; those of the process if None.
-        program: How the command is called.
-        space: Folder in `configs/` in which `--config` looks a name up.
-        help: What `--help` says beside the options.
+            choose a class with its own options; see `nasp.registry.choice_field`.
+        argv: The command line; that of the process if None.
+        program: The command's name, for the help.
+        space: Folder in `configs/` in which `--config` finds a name.
+        help: Texts of the help.
 
     Raises:
-        NaspError: An option, key, type or value is wrong; or the configuration file is missing or
-            no YAML mapping.
-        SystemExit: `--help`, `--help_all` or `--version` was asked for, and has been answered.
+        NaspError: An option, key, type or value is wrong, or the configuration file is missing or
+            not a YAML mapping.
+        SystemExit: `--help`, `--help_all` or `--version` was given and has been printed.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     given = scan_options(words)
@@ -67,15 +67,15 @@ def parse(
 
 
 def to_yaml(config: Any) -> str:
-    """The whole configuration as YAML that `--config` reads, the options of chosen classes too."""
+    """Return the whole configuration, including options of chosen classes, as YAML."""
     return yaml.safe_dump(_tree(config), sort_keys=False)
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    """Values by dotted key, each a number, a string, a truth value, a list or None.
+    """Return values by dotted key, each a number, string, boolean, list or None.
 
-    Of a chosen class, its name, and those of its options that are not its defaults: what is given
-    as it is anyway makes no difference.
+    A chosen class has its name, and its options that differ from their defaults. So giving an
+    option its default value changes nothing.
     """
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(config):
@@ -95,7 +95,7 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def differences(config: Any) -> dict[str, Any]:
-    """What `flatten` gives, without the values that are the schema's defaults."""
+    """Return what `flatten` returns, without values that are the schema's defaults."""
     return _others(flatten(config), flatten(type(config)()))
 
 
@@ -131,7 +131,7 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 
 def _fill(key: str, available: AvailableOptions, texts: Mapping[str, str]) -> Any:
-    """The schema; or, given the key of an option, the `Options` of the class that it chooses."""
+    """Return the filled schema if `key` is "", else the `Options` of the class that it chooses."""
     part = available.parts[key]
     schema = type(part.default)
     parser = ArgumentParser(exit_on_error=False)
@@ -165,7 +165,7 @@ def _values(
     available: AvailableOptions,
     texts: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The checked values of a dataclass by field."""
+    """Return the checked values of a dataclass by field."""
     values: dict[str, Any] = {}
     for option in options_of(default, prefix):
         key, name, section = option.key, option.field.name, option.default
@@ -182,7 +182,7 @@ def _values(
 def _chosen(
     key: str, available: AvailableOptions, texts: Mapping[str, str]
 ) -> str | dict[str, Any]:
-    """The name of a chosen class, with those of its options that are not its defaults."""
+    """Return the name of a chosen class, with its options that differ from their defaults."""
     name = available.names[key]
     if key not in available.parts:
         return name

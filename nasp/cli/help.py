@@ -1,4 +1,4 @@
-"""What `--help` and `--help_all` say: the options of a command in groups."""
+"""The texts of `--help` and `--help_all`: the options of a command in groups."""
 
 import shutil
 import textwrap
@@ -13,22 +13,21 @@ from nasp.cli.available_options import AvailableOptions, Option
 from nasp.cli.package_files import configs
 
 FORMS = {int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH", bool: "true|false"}
-OTHERS = "other options"  # heading of those that no group has
-LEFT = 28  # columns of an option and its form; its text begins there
-WIDEST = 100  # columns: longer lines are hard to read
-UNBROKEN = "\u00a0"  # a blank at which no line is broken
+OTHERS = "other options"  # heading of options that are in no group
+LEFT = 28  # columns of an option and its form, before its description
+WIDEST = 100  # columns of a line, for readability
+UNBROKEN = "\u00a0"  # a non-breaking space
 
 
 @dataclass(frozen=True)
 class Help:
-    """What a command's help says beside the docstrings of its options.
+    """Texts of a command's help, in addition to the docstrings of its options.
 
     Attributes:
         description: What the command does, in a sentence.
-        examples: Options that somebody might give; `#` begins a comment.
+        examples: Example command lines without the command; `#` begins a comment.
         first: Keys of the options that `--help` shows, in this order within a group; all if empty.
-        groups: For each heading the options below it, by the name of the class that declares them
-            first; the options of other classes by their keys.
+        groups: For each heading, its options: names of classes that declare them, or their keys.
     """
 
     description: str
@@ -37,13 +36,13 @@ class Help:
     groups: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def text(self, available: AvailableOptions, program: str, space: str, everything: bool) -> str:
-        """The help, in lines as wide as the terminal.
+        """Return the help, in lines as wide as the terminal.
 
         Args:
             available: The options.
-            program: How the command is called.
-            space: Folder in `configs/` in which `--config` looks a name up.
-            everything: Show all options, not only the first ones.
+            program: The command's name.
+            space: Folder in `configs/` in which `--config` finds a name.
+            everything: Show all options, not only those in `first`.
         """
         width = min(shutil.get_terminal_size().columns, WIDEST)
         options = available.parts[""].options
@@ -86,7 +85,7 @@ def _also(keys: Iterable[str], options: Mapping[str, Option]) -> str:
 
 
 def _of_class(key: str, available: AvailableOptions, width: int) -> Iterator[str]:
-    """The options of the class that the option `key` chooses."""
+    """Yield lines on the options of the class that the option `key` chooses."""
     part, name = available.parts[key], available.names[key]
     yield from ("", f"options of {key} {name}:")
     if not part.options:
@@ -119,7 +118,7 @@ def _form_and_text(option: Option) -> tuple[str, str]:
 
 
 def _form(hint: Any) -> str:
-    """How a value of a type looks."""
+    """Return the form of a type's values."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Literal:
         return "|".join(map(str, parts))
@@ -133,7 +132,7 @@ def _form(hint: Any) -> str:
 
 
 def _said(value: Any) -> str:
-    """A default, as it is written in YAML."""
+    """Return a default as it is written in YAML."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, tuple):
@@ -142,7 +141,7 @@ def _said(value: Any) -> str:
 
 
 def _documented(option: Option) -> str:
-    """What the docstring of its class, or of a base, says of an option."""
+    """Return the description of an option in the docstring of its class or of a base class."""
     for base in option.schema.__mro__:
         for said in docstring_parser.parse(base.__doc__ or "").params:
             if said.arg_name == option.field.name:
@@ -151,6 +150,6 @@ def _documented(option: Option) -> str:
 
 
 def _declaring(option: Option) -> type:
-    """The first class that declares an option, of those that its schema inherits from."""
+    """Return the class in the inheritance of its schema that declares an option first."""
     bases = reversed(option.schema.__mro__)
     return next(b for b in bases if option.field.name in b.__dict__.get("__dataclass_fields__", ()))

@@ -1,4 +1,4 @@
-"""Types and bounds of options, said in one way."""
+"""Checks of types and bounds of options, with uniform messages."""
 
 import dataclasses
 from collections.abc import Collection
@@ -8,18 +8,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nasp.errors import NaspError, check_known
 
-MANY = 10**6  # epochs or trials: more would take years
-WIDE = 1 << 16  # channels or units
-DEEP = 1 << 10  # layers
+MANY = 10**6  # largest number of epochs or trials
+WIDE = 1 << 16  # largest number of channels or units
+DEEP = 1 << 10  # largest number of layers
 
 
 def check_types(options: Any) -> None:
-    """Check that the fields of a dataclass have the types that it declares.
+    """Check that the fields of a dataclass have their declared types.
 
-    Whole numbers do for numbers, and NumPy's numbers for Python's.
+    Integers are accepted as floats, and NumPy's numbers as Python's.
 
     Raises:
-        NaspError: One has another.
+        NaspError: A field has another type.
     """
     kinds = get_type_hints(type(options))
     for field in dataclasses.fields(options):
@@ -33,7 +33,7 @@ def check_types(options: Any) -> None:
 
 
 def check_positive(options: object, *names: str) -> None:
-    """Check that options are above 0; None is passed over.
+    """Check that options are above 0; None is allowed.
 
     Raises:
         NaspError: One is not, or is NaN.
@@ -45,7 +45,7 @@ def check_positive(options: object, *names: str) -> None:
 
 
 def check_not_negative(options: object, *names: str, below: float | None = None) -> None:
-    """Check that options are 0 or more, and less than `below` if that is given.
+    """Check that options are 0 or more, and less than `below` if it is given.
 
     Raises:
         NaspError: One is not, or is NaN.
@@ -59,10 +59,10 @@ def check_not_negative(options: object, *names: str, below: float | None = None)
 
 
 def check_at_most(options: object, most: int, *names: str) -> None:
-    """Check that options are not larger than what can be computed or kept; None is passed over.
+    """Check that options are at most `most`, a technical limit; None is allowed.
 
     Raises:
-        NaspError: One is.
+        NaspError: An option is larger.
     """
     for name in names:
         value = getattr(options, name)
@@ -71,7 +71,7 @@ def check_at_most(options: object, most: int, *names: str) -> None:
 
 
 def check_one_of(options: object, name: str, names: Collection[str]) -> None:
-    """Check that an option is a known name.
+    """Check that an option is one of some names.
 
     Raises:
         NaspError: It is not.

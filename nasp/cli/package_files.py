@@ -1,4 +1,4 @@
-"""What comes with the packages: their version, and the files of `configs/` and `datasets/`."""
+"""The version of the packages, and the files of `configs/` and `datasets/` that come with them."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def resource(relative: str) -> Path:
-    """A file or folder, `datasets/movielens-100k/card.yaml` for example.
+    """Return the path of a file or folder, for example `datasets/movielens-100k/card.yaml`.
 
-    It lies in the installed package, or, in a checkout, beside it.
+    It is in the installed package or, in a checkout, next to the package.
 
     Raises:
         NaspError: It is in neither place.
@@ -22,12 +22,12 @@ def resource(relative: str) -> Path:
 
 
 def configs(space: str) -> dict[str, Path]:
-    """The configuration files of a space by name, in alphabetical order."""
+    """Return the configuration files of a space by name, in alphabetical order."""
     return {path.stem: path for path in sorted(resource(f"configs/{space}").glob("*.yaml"))}
 
 
 def find_config(name: str, space: str) -> Path:
-    """The configuration file of `--config`: a path, or a name in `configs/<space>/`.
+    """Return the file of `--config`, given its path or its name in `configs/<space>/`.
 
     Raises:
         NaspError: There is no such file and no such name.
@@ -45,8 +45,8 @@ def find_config(name: str, space: str) -> Path:
 
 
 def version() -> str:
-    """The version of the installed packages; 0+unknown if they are not installed."""
-    from importlib import metadata  # here, as it takes a while and few ask
+    """Return the version of the installed packages; 0+unknown if they are not installed."""
+    from importlib import metadata  # imported here, because it is slow and rarely needed
 
     try:
         return metadata.version("nasp")

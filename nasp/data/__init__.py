@@ -1,1 +1,1 @@
-"""Data sets by a name or by a path."""
+"""Data sets found by name or path: cards, look-up and downloads."""

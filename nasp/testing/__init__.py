@@ -1,6 +1,6 @@
-"""Contract tests, for strategies, samplers, tasks, spaces and metrics of your own.
+"""Contract tests for your own strategies, samplers, tasks, spaces and metrics.
 
-Inherit from a contract in a test file of yours, and override its fixtures; pytest is needed.
+Inherit from a contract in your test file, and override its fixtures. This needs pytest.
 """
 
 from typing import TYPE_CHECKING

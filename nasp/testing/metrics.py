@@ -1,4 +1,4 @@
-"""What every metric promises."""
+"""The contract test of metrics."""
 
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,7 @@ class MetricContract:
 
     Attributes:
         metric: Fixture: the metric.
-        worst_first: Fixture: three of its values or more, the worst first.
+        worst_first: Fixture: at least three values, from worst to best.
     """
 
     @pytest.fixture
@@ -23,11 +23,11 @@ class MetricContract:
 
     @pytest.fixture
     def worst_first(self) -> list[float]:
-        """Values, the worst first."""
+        """Values from worst to best."""
         raise NotImplementedError("override the fixture `worst_first`")
 
     def test_it_tells_the_better_value(self, metric: Metric, worst_first: list[float]) -> None:
-        """On every split, and strictly."""
+        """`better` is strict, and holds on every split."""
         for own in (metric, metric.on("valid"), metric.on("test")):
             for worse, value in pairwise(worst_first):
                 assert own.better(value, than=worse)
@@ -39,7 +39,7 @@ class MetricContract:
             assert own.best_position([worst_first[-1], *worst_first]) == 0
 
     def test_it_has_a_name_for_people_and_one_for_trackers(self, metric: Metric) -> None:
-        """The split is part of both."""
+        """Name and title contain the split."""
         assert metric.name
         assert "/" not in metric.name
         assert metric.on("valid").name == f"valid/{metric.name}"

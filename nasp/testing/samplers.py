@@ -1,4 +1,4 @@
-"""What every sampler promises."""
+"""The contract test of samplers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,19 +23,19 @@ class SamplerContract:
     """Tests of a sampler. Inherit from it, and override the fixture `sampler`.
 
     Attributes:
-        sampler: Fixture: the class.
-        decisions: Fixture: what is decided; those of `DECISIONS` by default.
+        sampler: Fixture: the sampler's class.
+        decisions: Fixture: decisions; those in `DECISIONS` by default.
         continuous: Fixture: number of parameters of the continuous architecture.
     """
 
     @pytest.fixture
     def sampler(self) -> Any:
-        """The class."""
+        """The sampler's class."""
         raise NotImplementedError("override the fixture `sampler`")
 
     @pytest.fixture(params=DECISIONS)
     def decisions(self, request: pytest.FixtureRequest) -> tuple[Decision, ...]:
-        """What is decided."""
+        """The decisions of the space."""
         return DECISIONS[request.param]
 
     @pytest.fixture(params=[0, 7])
@@ -47,7 +47,7 @@ class SamplerContract:
     def test_it_proposes_valid_architectures_by_its_seed(
         self, sampler: Any, decisions: tuple[Decision, ...], continuous: int
     ) -> None:
-        """The same seed and scores make the same proposals, and another seed others."""
+        """Equal seeds and scores give equal proposals, and another seed gives others."""
 
         def asked(seed: int, count: int) -> list[Trial]:
             return ask_and_tell(
@@ -68,7 +68,7 @@ class SamplerContract:
     def test_it_draws_from_its_generator_alone(
         self, sampler: Any, decisions: tuple[Decision, ...]
     ) -> None:
-        """The global random numbers are not touched."""
+        """No global random number is drawn."""
         before = torch.get_rng_state()
         ask_and_tell(make_sampler(sampler, decisions, 0, 2), _by_number, 12)
         assert torch.equal(before, torch.get_rng_state())
@@ -76,7 +76,7 @@ class SamplerContract:
     def test_trials_are_asked_for_in_batches_and_told_in_any_order(
         self, sampler: Any, decisions: tuple[Decision, ...], continuous: int
     ) -> None:
-        """Failures included, and some never."""
+        """Some trials fail, and some are never told."""
         first, second = (make_sampler(sampler, decisions, 3, continuous) for _ in range(2))
         for one in (first, second):
             for _ in range(4):
@@ -90,7 +90,7 @@ class SamplerContract:
     def test_a_restored_sampler_goes_on_as_the_first(
         self, sampler: Any, decisions: tuple[Decision, ...], continuous: int
     ) -> None:
-        """Its state holds lists and numbers alone."""
+        """Its state holds only lists and numbers."""
         whole = make_sampler(sampler, decisions, 2, continuous)
         ask_and_tell(whole, _by_number, 12)
         waiting = whole.ask(2)
@@ -104,7 +104,7 @@ class SamplerContract:
     def test_a_trial_is_told_once_and_only_if_it_was_asked_for(
         self, sampler: Any, decisions: tuple[Decision, ...]
     ) -> None:
-        """Else a mistake in a loop would teach it something."""
+        """Otherwise a mistake in a loop would change the sampler."""
         one = make_sampler(sampler, decisions, 0, 0)
         (trial,) = one.ask()
         with pytest.raises(ValueError, match="has not ended"):
@@ -117,20 +117,20 @@ class SamplerContract:
             one.tell(Trial(99, trial.choices).completed(1.0))
 
     def test_it_goes_on_after_failures(self, sampler: Any, decisions: tuple[Decision, ...]) -> None:
-        """Of all trials, too."""
+        """Even if all trials have failed."""
         one = make_sampler(sampler, decisions, 1, 2)
         trials = ask_and_tell(one, lambda trial: None, 25)
         assert all(trial.state == "failed" for trial in trials)
         assert one.ask(3)
 
     def test_it_stands_a_space_with_nothing_to_decide(self, sampler: Any) -> None:
-        """It proposes the one architecture that there is."""
+        """It proposes the single architecture."""
         decisions = (Decision("only", ("a", "b"), ("op",), (0,), keep=2),)
         trials = ask_and_tell(make_sampler(sampler, decisions, 0, 0), lambda trial: 1.0, 12)
         assert [t.choices for t in trials] == [{"only": (("a", "op"), ("b", "op"))}] * 12
 
     def test_absence_is_never_proposed(self, sampler: Any) -> None:
-        """Samplers see the decisions without it."""
+        """Samplers see decisions without the operation that means "no connection"."""
         decisions = (
             Decision("a", ("p", "q"), ("none", "x", "y"), (0, 1, 1), 2, absent="none"),
             Decision("b", ("p", "q", "r"), ("x", "none"), (1, 0), absent="none"),
@@ -142,14 +142,14 @@ class SamplerContract:
 def make_sampler(
     sampler: type[Sampler], decisions: tuple[Decision, ...], seed: int, continuous: int
 ) -> Sampler:
-    """A new sampler with its default options."""
+    """Make a sampler with its default options."""
     return sampler(decisions, torch.Generator().manual_seed(seed), continuous)
 
 
 def ask_and_tell(
     sampler: Sampler, score: Callable[[Trial], float | None], count: int
 ) -> list[Trial]:
-    """Ask one by one, and tell the score of each; None is a failure."""
+    """Ask for trials one by one, and tell the score of each; the score None is a failure."""
     ended = []
     for _ in range(count):
         (trial,) = sampler.ask()

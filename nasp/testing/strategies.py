@@ -1,4 +1,4 @@
-"""What every one-shot strategy promises."""
+"""The contract test of strategies on shared weights."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -40,11 +40,11 @@ class StrategyContract:
 
     @pytest.fixture(params=SPACES)
     def space(self, request: pytest.FixtureRequest) -> Any:
-        """Makes a toy space, given a generator."""
+        """A function that makes a toy space from a generator."""
         return SPACES[request.param]
 
     def test_the_same_seed_makes_the_same_search(self, strategy: Any, space: Any) -> None:
-        """And another seed makes another one."""
+        """Another seed gives another search."""
         first, second = run_toy_search(strategy, space), run_toy_search(strategy, space)
         assert first.best == second.best
         assert without_times(first) == without_times(second)
@@ -54,25 +54,27 @@ class StrategyContract:
     def test_a_resumed_search_is_an_uninterrupted_one(
         self, strategy: Any, space: Any, stop: int, tmp_path: Path
     ) -> None:
-        """Whenever it was killed, in the warm-up too."""
+        """For a kill at any epoch, in the warm-up too."""
         path = tmp_path / "checkpoint"
         with pytest.raises(Killed):
             run_toy_search(strategy, space, path=path, stop=stop)
         resumed, whole = run_toy_search(strategy, space, path=path), run_toy_search(strategy, space)
         assert resumed.best == whole.best
         assert without_times(resumed) == without_times(whole)
-        again = run_toy_search(strategy, space, path=path, stop=1)  # it has ended: nothing is run
+        again = run_toy_search(
+            strategy, space, path=path, stop=1
+        )  # the search has ended, so nothing runs
         assert without_times(again) == without_times(whole)
 
     def test_the_answer_is_no_epoch_of_the_warm_up(self, strategy: Any, space: Any) -> None:
-        """Even if its validation was the best."""
+        """Even if an epoch of the warm-up has the best validation."""
         outcome = run_toy_search(strategy, space, warm_up=3)
         assert outcome.best_epoch == 3
         last = run_toy_search(strategy, space, answer="last")
         assert last.best_epoch == len(last.history) - 1
 
     def test_the_genotype_is_the_projection(self, strategy: Any, space: Any) -> None:
-        """Of each decision it keeps as many edges as the constraint says, with one operation."""
+        """It keeps the required number of edges for each decision, each with one operation."""
         made, _ = make_strategy(strategy, space)
         genotype = Genotype.from_json(made.genotype().to_json())
         projection = projection_of(made.space.decisions, genotype.choices)
@@ -83,7 +85,7 @@ class StrategyContract:
             assert kept.sum() == decision.keep
 
     def test_an_architecture_step_moves_no_weight(self, strategy: Any, space: Any) -> None:
-        """It moves the architecture alone, and draws from the generator alone."""
+        """It changes only the architecture, and draws only from the generator."""
         made, task = make_strategy(strategy, space)
         weights = [p.detach().clone() for p in made.space.weights()]
         scores = {name: a.detach().clone() for name, a in made.scores().items()}
@@ -100,7 +102,7 @@ class StrategyContract:
         assert any(not torch.equal(a, scores[name]) for name, a in made.scores().items())
 
     def test_weights_step_under_its_relaxation(self, strategy: Any, space: Any) -> None:
-        """Each candidate that runs gets a gradient; the penalty, if any, is a scalar."""
+        """Each candidate that runs gets a gradient, and the penalty, if any, is a scalar."""
         made, task = make_strategy(strategy, space)
         train, _ = next(iter(task.batch_pairs(torch.Generator().manual_seed(1))))
         loss = loss_of(task.loss, made.space, train, made.weight_relaxation())
@@ -110,7 +112,7 @@ class StrategyContract:
         assert penalty is None or penalty.shape == ()
 
     def test_start_from_sets_the_genotype(self, strategy: Any, space: Any) -> None:
-        """The genotype of a strategy that has not stepped yet."""
+        """Before the first step, the genotype is the given architecture."""
         made, _ = make_strategy(strategy, space)
         choices = {
             d.name: tuple((s, d.operations[-1]) for s in d.sources[: d.keep])
@@ -120,7 +122,7 @@ class StrategyContract:
         assert made.genotype().choices == choices
 
     def test_absence_is_never_kept(self, strategy: Any) -> None:
-        """Though it would be nearly right, and have a weight."""
+        """Even if "no connection" has almost the smallest loss and a large weight."""
         for seed in range(4):
             made, task = make_strategy(strategy, Absence, seed)
             random = torch.Generator().manual_seed(seed)
@@ -135,11 +137,11 @@ class StrategyContract:
 
 
 class Killed(Exception):
-    """Stands for the end of a process."""
+    """Raised in place of the end of a process."""
 
 
 class _KilledTask(ToyTask):
-    """Raises in the last step of an epoch, as a kill would end it."""
+    """Raises `Killed` in the last step of an epoch."""
 
     stop = 0
     begun = 0
@@ -160,15 +162,15 @@ def run_toy_search(
     stop: int = 0,
     **options: Any,
 ) -> PhaseResult:
-    """A search of four epochs of three steps.
+    """Run a search of four epochs of three steps.
 
     Args:
         strategy: See `StrategyContract.strategy`.
         space: Makes the space.
-        seed: Of the search.
-        path: Folder of a checkpoint that is written after each epoch, and gone on from.
-        stop: Raise `Killed` in this epoch, counted from 1; never if 0.
-        options: Further ones of `ToyOptions`.
+        seed: Seed of the search.
+        path: Folder of a checkpoint, which is written after each epoch and resumed from.
+        stop: Epoch in which `Killed` is raised, counted from 1; 0 for none.
+        options: Further options of `ToyOptions`.
     """
     task = _KilledTask(space, ToyOptions(strategy=strategy, **options))
     task.stop = stop
@@ -179,7 +181,7 @@ def run_toy_search(
 
 
 def make_strategy(strategy: Any, space: Any, seed: int = 0) -> tuple[Strategy, ToyTask]:
-    """A strategy on a toy space that has not stepped yet, and the task."""
+    """Make a strategy on a toy space, and the task."""
     from nasp.registry import class_and_options
 
     task = ToyTask(space, ToyOptions(strategy=strategy))
@@ -191,15 +193,15 @@ def make_strategy(strategy: Any, space: Any, seed: int = 0) -> tuple[Strategy, T
 
 
 def without_times(outcome: PhaseResult) -> list[Metrics]:
-    """The history without what differs from run to run."""
+    """Return the history without the times, which differ from run to run."""
     return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in outcome.history]
 
 
 class Absence(ToySpace):
-    """Two decisions, each with an operation that means absence, and a quadratic loss.
+    """Two decisions with an operation that means "no connection", and a quadratic loss.
 
     Args:
-        generator: Not drawn from.
+        generator: Not used.
     """
 
     name = "absence"
@@ -213,7 +215,7 @@ class Absence(ToySpace):
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, batch: Tensor, relaxation: Relaxation) -> Tensor:
-        """The sum of both nodes."""
+        """Return the sum of both nodes."""
 
         def run(edge: int, operation: int, names: tuple[str, ...]) -> Tensor:
             factor = {"none": 0.0, "x": 1.0, "y": -1.0}[names[operation]]
@@ -223,7 +225,9 @@ class Absence(ToySpace):
         return a + b
 
     def loss(self, outputs: Tensor, batch: Tensor) -> Tensor:
-        return (outputs - 0.1 * batch).square().mean()  # absence alone would be nearly right
+        return (
+            (outputs - 0.1 * batch).square().mean()
+        )  # "no connection" alone has almost the smallest loss
 
     def batches(self, generator: torch.Generator) -> Iterator[Tensor]:
         while True:

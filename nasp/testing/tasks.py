@@ -1,4 +1,4 @@
-"""What every task promises, and its space."""
+"""The contract test of tasks and their spaces."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ class TaskContract:
     """Tests of a task and its space. Inherit from it, and override the fixture `task`.
 
     Attributes:
-        task: Fixture: a task of a second or two, on few data, whose options are of a search.
+        task: Fixture: a task with the options of a search, which takes a second or two.
         tolerance: Largest relative difference between the one-path gradient and full autograd in
             float32.
     """
@@ -34,7 +34,7 @@ class TaskContract:
         raise NotImplementedError("override the fixture `task`")
 
     def test_the_one_path_gradient_is_that_of_full_autograd(self, task: Task) -> None:
-        """Of every candidate, the idle ones too."""
+        """For all candidates, including inactive ones."""
         space, batch, projection = at_a_point(task)
         gradients = []
         for made in (Relaxation.one_path, Relaxation.dense):
@@ -46,7 +46,7 @@ class TaskContract:
         assert (ours - exact).norm() <= self.tolerance * exact.norm()
 
     def test_only_the_path_learns(self, task: Task) -> None:
-        """A weight off the path has no gradient, and the loss is a scalar."""
+        """Weights off the path have no gradient, and the loss is a scalar."""
         space, batch, projection = at_a_point(task)
         loss = loss_of(task.loss, space, batch, Relaxation.one_path(projection))
         assert loss.shape == ()
@@ -63,7 +63,7 @@ class TaskContract:
         assert weights | architecture == {id(p) for p in space.parameters()}
 
     def test_a_genotype_is_what_the_projection_keeps(self, task: Task) -> None:
-        """It survives being written, and leads back to the projection."""
+        """It can be written and read, and gives back the projection."""
         space, _, projection = at_a_point(task)
         genotype = space.genotype(choices_of(space.decisions, projection))
         assert Genotype.from_json(genotype.to_json()) == genotype
@@ -71,7 +71,7 @@ class TaskContract:
             assert torch.equal(a, projection[name])
 
     def test_an_epoch_pairs_every_training_batch_with_a_validation_batch(self, task: Task) -> None:
-        """The same generator makes the same epoch; the global random numbers are not touched."""
+        """Equal generators give equal epochs, and no global random number is drawn."""
         before = torch.get_rng_state()
         counts = []
         for _ in range(2):
@@ -83,7 +83,7 @@ class TaskContract:
         assert torch.equal(before, torch.get_rng_state())
 
     def test_validation_has_all_metrics(self, task: Task) -> None:
-        """The monitored one first, and evaluating changes nothing."""
+        """Evaluation returns all metrics, the monitored one first, and changes nothing."""
         space, _, projection = at_a_point(task)
         space.eval()
         with torch.no_grad():
@@ -93,7 +93,7 @@ class TaskContract:
         assert {metric.on("valid").name for metric in task.metrics} <= found[0].keys()
 
     def test_a_search_is_fixed_by_its_seed_and_goes_on(self, task: Task, tmp_path: Path) -> None:
-        """On every executor, and from its files."""
+        """The result is the same on every executor, and after a restart from files."""
         first = run_search(task, 1, RunContext())
         folder = tmp_path / "checkpoint"
         run = RunContext(Checkpoint(folder, {}), trials=TrialStore(tmp_path / "trials"))
@@ -106,7 +106,7 @@ class TaskContract:
         assert told(run_search(task, 1, RunContext(), "processes:2")) == told(first)
 
     def test_a_training_alone_is_fixed_by_its_seed(self, task: Task) -> None:
-        """It names its ways, and keeps one of its epochs."""
+        """Each of its ways has a name, and keeps one of its epochs."""
         genotype = run_search(task, 1, RunContext()).genotype
         first, second = (task.train("one", genotype, 3, RunContext()) for _ in range(2))
         assert first
@@ -119,7 +119,7 @@ class TaskContract:
 
 
 def at_a_point(task: Task) -> tuple[Any, Any, dict[str, torch.Tensor]]:
-    """A space, a training batch and a random projection onto its constraints."""
+    """Return a space, a training batch and a random projection onto its constraints."""
     generator = torch.Generator().manual_seed(2)
     space = task.space(generator, dense=False).to(task.device)
     batch, _ = next(iter(task.batch_pairs(generator)))
@@ -128,12 +128,12 @@ def at_a_point(task: Task) -> tuple[Any, Any, dict[str, torch.Tensor]]:
 
 
 def told(found: SearchResult) -> tuple[Any, ...]:
-    """What a seed fixes of what was found."""
+    """Return the parts of a result that the seed determines."""
     histories = (found.searches, found.trainings)
     parts = [{name: timeless(h) for name, h in part.items()} for part in histories]
     return found.genotype, parts
 
 
 def timeless(history: Any) -> list[Metrics]:
-    """A history without what differs from run to run."""
+    """Return a history without the times, which differ from run to run."""
     return [{k: v for k, v in m.items() if not k.startswith("time/")} for m in history]

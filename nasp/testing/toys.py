@@ -1,4 +1,4 @@
-"""Small spaces and a task on them, for tests of what works on any space."""
+"""Small spaces, and a task on them, for tests of strategies and samplers."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -23,22 +23,22 @@ from nasp.training.seeding import generator as seeded
 
 
 class ToySpace(SearchSpace):
-    """A space with made batches, and the loss that its outputs are for."""
+    """A space with generated batches and a loss."""
 
     @abstractmethod
     def loss(self, outputs: Any, batch: Any) -> Tensor:
-        """The mean loss of a batch, a scalar."""
+        """Return the mean loss of a batch, a scalar."""
 
     @abstractmethod
     def batches(self, generator: torch.Generator) -> Iterator[Any]:
-        """Batches without an end."""
+        """Yield batches without end."""
 
     def genotype(self, choices: Choices) -> Genotype:
         return Genotype(self.name, choices)
 
 
 class ToyCNN(ToySpace):
-    """A cell of two nodes: 2 and 3 edges, each of which may carry three operations; two stay.
+    """A cell of two nodes with 2 and 3 edges and three operations; each node keeps two edges.
 
     Args:
         generator: Source of the start weights.
@@ -64,7 +64,7 @@ class ToyCNN(ToySpace):
         self.classifier = nn.Parameter(torch.randn(3, 4, generator=generator))
 
     def forward(self, batch: tuple[Tensor, Tensor], relaxation: Relaxation) -> Tensor:
-        """Logits of three classes."""
+        """Return logits of three classes."""
         states = [batch[0], batch[0].flip(-1)]
         for d in self.decisions:
 
@@ -93,7 +93,7 @@ class ToyCNN(ToySpace):
 
 
 class ToyRNN(ToySpace):
-    """A recurrent cell of three nodes: the same decisions are taken at each of four time steps.
+    """A recurrent cell of three nodes, which four time steps share.
 
     Args:
         generator: Source of the start weights.
@@ -111,7 +111,7 @@ class ToyRNN(ToySpace):
         self.maps = nn.Parameter(0.4 * torch.randn(3, 5, 10, generator=generator))
 
     def forward(self, batch: tuple[Tensor, Tensor], relaxation: Relaxation) -> Tensor:
-        """The states after each time step."""
+        """Return the states after each time step."""
         inputs, _ = batch
         state, outputs = torch.zeros_like(inputs[0]), []
         functions: list[Callable[[Tensor], Tensor]]
@@ -141,11 +141,11 @@ class ToyRNN(ToySpace):
 
 @dataclass
 class ToyOptions(SearchOptions):
-    """Those of a search of a few steps.
+    """Options of a search of a few steps.
 
     Attributes:
-        steps: Of an epoch.
-        gradient_clip: Largest norm of the weights' gradient; none if null.
+        steps: Number of steps of an epoch.
+        gradient_clip: Largest norm of the weights' gradient; null does not clip.
     """
 
     epochs: int = 4
@@ -159,8 +159,8 @@ class ToyTask(Task):
     """Search and training on a toy space.
 
     Args:
-        make: The space: a class, or any module-level function of a generator.
-        options: How to search, and to train.
+        make: Makes the space from a generator: a class or a module-level function.
+        options: Options of the search and the training.
     """
 
     name = "toy"
@@ -172,7 +172,9 @@ class ToyTask(Task):
     ) -> None:
         self.make, self.options = make, options or ToyOptions()
         self.device = torch.device("cpu")
-        self._template = make(torch.Generator().manual_seed(0))  # for what needs no weights
+        self._template = make(
+            torch.Generator().manual_seed(0)
+        )  # for properties that do not depend on weights
 
     def space(self, generator: torch.Generator, dense: bool) -> ToySpace:
         return self.make(generator)
@@ -203,7 +205,7 @@ class ToyTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train the one path of a genotype."""
+        """Train the path of a genotype."""
         random = seeded(seed, origin)
         network = self.make(random)
         path = Relaxation.one_path(projection_of(network.decisions, genotype.choices))

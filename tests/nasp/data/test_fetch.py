@@ -255,7 +255,7 @@ def test_a_download_has_a_bound_while_it_is_received(world: World) -> None:
 def test_a_server_sends_on_to_https_alone(world: World, to: str) -> None:
     world.served.sent_on = to
     message = world.fault()
-    assert f"the server sends on to {to}, which is not https" in message
+    assert f"the server redirects to {to}, which is not https" in message
     assert not list(world.cache.iterdir())
 
 

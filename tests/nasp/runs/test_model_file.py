@@ -74,7 +74,7 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
 def test_only_a_regular_file_is_read(named_pipe: bool, tmp_path: Path) -> None:
     path = tmp_path / "line.pt"
     os.mkfifo(path) if named_pipe else path.mkdir()
-    with pytest.raises(NaspError, match=r"line\.pt is (no regular file|a folder)"):
+    with pytest.raises(NaspError, match=r"line\.pt is (not a regular file|a folder)"):
         read_model(path, KIND, slope)
 
 
