@@ -5,13 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from nasp.cnn.data import LabelledImages
-from nasp.cnn.images import ImagesInMemory
-from nasp.cnn.options import SearchOptions as CNNOptions
-from nasp.cnn.tasks import ImageTask
 from nasp.metric import Metric
-from nasp.rnn.options import SearchOptions as RNNOptions
-from nasp.rnn.tasks import TextTask
 from nasp.samplers import SAMPLERS
 from nasp.search import Task
 from nasp.testing import MetricContract, SamplerContract, StrategyContract, TaskContract
@@ -19,17 +13,11 @@ from nasp.testing.samplers import DECISIONS, ask_and_tell
 from nasp.testing.strategies import make_strategy, run_toy_search, without_times
 from nasp.testing.toys import ToyCNN
 from sif.baselines import BASELINES
-from sif.data import Synthetic, split_ratings, synthetic
 from sif.data.evaluation import VALUES
-from sif.data.search_data import SearchData
 from sif.options import OBJECTIVES
-from sif.options import SearchOptions as RatingOptions
-from sif.tasks import RatingTask
 from sif.testing import BaselineContract, ObjectiveContract
 from tests.docs.conftest import Use
-from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
-
-SHORT = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1, "train_epochs": 1}
+from tests.docs.made import image_task, rating_task, text_task
 
 
 class TestAnnealed(StrategyContract):
@@ -102,12 +90,7 @@ class TestShiftConv(TaskContract):
     @pytest.fixture
     def task(self, use: Use) -> Task:
         use("shift_conv")
-        generator = torch.Generator().manual_seed(0)
-        images = torch.randint(256, (24, 3, 8, 8), generator=generator).to(torch.uint8)
-        data = LabelledImages(images, torch.arange(24) % 3)
-        halves = data[torch.arange(16)], data[torch.arange(16, 24)]
-        options = CNNOptions(channels=4, layers=3, batch_size=8, space="darts_shift", **SHORT)
-        return ImageTask(ImagesInMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
+        return image_task("darts_shift")
 
 
 class TestRMSNorm(TaskContract):
@@ -116,18 +99,7 @@ class TestRMSNorm(TaskContract):
     @pytest.fixture
     def task(self, use: Use, tmp_path_factory: pytest.TempPathFactory) -> Task:
         use("rms_norm")
-        corpus = made_corpus(tmp_path_factory.mktemp("made"))
-        options = RNNOptions(**SMALL, **LIGHT, **SHORT, tokens=100)
-        return TextTask(corpus, options, torch.device("cpu"))
-
-
-def rating_task(entities: int = 2) -> RatingTask:
-    ratings = synthetic(Synthetic(users=40, items=30, ratings=900), seed=0)
-    for position in range(entities - 2):
-        ratings[f"context{position}"] = torch.arange(len(ratings)).numpy() % (3 + position)
-    parts = split_ratings(ratings, seed=0)
-    options = RatingOptions(embedding_dim=3, batch_size=64, **SHORT)
-    return RatingTask(SearchData.from_splits(parts.train, parts.valid), options)
+        return text_task(tmp_path_factory.mktemp("made"))
 
 
 class TestAttend(TaskContract):
