@@ -1,4 +1,4 @@
-"""Cells of convolutional networks for images."""
+"""Search and training of convolutional cells for image classification."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A second classifier, in the middle of the network, which helps to train the cells before it."""
+"""The auxiliary classifier in the middle of a network, which helps to train the cells before it."""
 
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
@@ -11,15 +11,15 @@ WINDOW = 5
 class AuxiliaryHead(nn.Module):
     """Pooling to 2 × 2, two convolutions and a linear layer (NASNet, as in DARTS's networks).
 
-    The published networks have features of 8 × 8 here for CIFAR-10 and of 7 × 7 for ImageNet,
-    which the average pool makes 2 × 2. Features of other sizes are pooled again to this.
+    The published networks have features of 8 × 8 (CIFAR-10) or 7 × 7 (ImageNet) here, which the
+    average pool reduces to 2 × 2. Features of other sizes are then pooled again to 2 × 2.
 
     Args:
         inputs: Channels of the features.
         classes: Number of classes.
-        stride: Of the average pool: 3 for CIFAR-10, 2 for ImageNet.
-        last_norm: Whether a batch norm follows the second convolution. DARTS's ImageNet network
-            was trained without one.
+        stride: Stride of the average pool: 3 for CIFAR-10, 2 for ImageNet.
+        last_norm: Whether a batch norm follows the second convolution; DARTS's ImageNet network has
+            none.
     """
 
     def __init__(self, inputs: int, classes: int, stride: int, last_norm: bool) -> None:
@@ -36,7 +36,7 @@ class AuxiliaryHead(nn.Module):
         self.classifier = nn.Linear(768, classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features `(batch, channels, height, width)` to logits `(batch, classes)`."""
+        """Map features `(batch, channels, height, width)` to logits `(batch, classes)`."""
         x = features.relu()
         if min(x.shape[2:]) >= WINDOW:
             x = avg_pool2d(x, WINDOW, self.stride, count_include_pad=False)

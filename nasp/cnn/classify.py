@@ -1,4 +1,4 @@
-"""Classify images that come from anywhere, with a trained network."""
+"""Classification of JPEG and PNG images with a trained network."""
 
 import base64
 import io
@@ -20,33 +20,33 @@ NO_IMAGE = "not base64 of a JPEG or PNG image"
 
 @dataclass(frozen=True)
 class ImageClassifier:
-    """Names the classes of encoded images.
+    """Predicts the classes of encoded images.
 
     Attributes:
-        trained: The network and what goes with it.
+        trained: The network with class names and normalisation.
     """
 
     trained: TrainedNetwork
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read a training's `model.pt`.
+        """Read the `model.pt` of a training.
 
         Raises:
-            NaspError: It is no such file, or damaged.
+            NaspError: The file is not such a model, or is damaged.
         """
         return cls(load_network(Path(path)))
 
     @torch.no_grad()
     def __call__(self, images: Iterable[str]) -> list[str]:
-        """The most likely class of each image.
+        """Return the most likely class of each image.
 
         Args:
-            images: Base64 of JPEG or PNG images; the centre counts where they have not the size of
-                those that the network was trained on.
+            images: Base64 of JPEG or PNG images. Images of another size than the training images
+                are resized, and their centre is classified.
 
         Raises:
-            NaspError: One is no such image; the message says which.
+            NaspError: A value is not such an image; the message says which.
         """
         trained = self.trained
         view = CentreView(trained.size)
@@ -71,7 +71,7 @@ def _bytes(text: object, place: str) -> bytes:
 
 
 def blank(size: int) -> str:
-    """A grey image as `ImageClassifier` takes it, for example and signature."""
+    """Return a grey image in the form that `ImageClassifier` takes, as an example input."""
     file = io.BytesIO()
     Image.new("RGB", (size, size), (128, 128, 128)).save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode()

@@ -1,4 +1,4 @@
-"""What the commands for CNN cells do once their options are read."""
+"""The commands for CNN cells, given their options."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from nasp.training.parallel import join_processes
 
 
 def search(config: SearchConfig, began: float) -> None:
-    """Search and report; `began` is the moment of `time.perf_counter` at which the command began.
+    """Search and report; `began` is the value of `time.perf_counter` when the command began.
 
     Raises:
         NaspError: A mistake in the options or the data.
@@ -32,7 +32,7 @@ def search(config: SearchConfig, began: float) -> None:
 
 
 def train(config: TrainConfig, began: float) -> None:
-    """Train, evaluate on test images and report; see `search`.
+    """Train, evaluate on the test images and report; see `search`.
 
     Raises:
         NaspError: A mistake in the options or the data.
@@ -55,11 +55,11 @@ def _experiment(
 
 
 def evaluate(config: EvalConfig) -> Metrics:
-    """Loss and accuracies on test images, and the network's size in millions.
+    """Return loss and accuracies on the test images, and the network's size in millions.
 
     Raises:
-        NaspError: The model is no such file, or the data are missing, damaged, or of another form
-            or other classes than those that it was trained on.
+        NaspError: The model is not such a file; or the data are missing, damaged, or of another
+            form or other classes than the training data.
     """
     device = resolve_device(config.device)
     path = config.model_file

@@ -1,4 +1,4 @@
-"""All options of the commands for CNN cells."""
+"""The options of the commands for CNN cells."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,8 @@ class SearchConfig(RunOptions, SearchOptions):
     """All options of `python -m nasp.cnn_search`.
 
     Attributes:
-        data: cifar10, or a path to data of its forms.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data: cifar10, or a path to data in one of its forms.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 
     shown = ("seed", "space", "channels", "layers", "train_fraction")
@@ -27,8 +27,8 @@ class TrainConfig(RunOptions, TrainOptions):
     """All options of `python -m nasp.cnn_train`.
 
     Attributes:
-        data: cifar10 or imagenet, or a path to data of their forms.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data: cifar10 or imagenet, or a path to data in one of their forms.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
         genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a), the
             genotype.json of a search, or the folder of its run.
     """
@@ -45,7 +45,7 @@ class EvalConfig(EvaluationOptions):
 
     Attributes:
         precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
-        workers: Processes that decode images of ImageNet's form.
+        workers: Number of processes that decode images of ImageNet's form.
     """
 
     data: str = "cifar10"

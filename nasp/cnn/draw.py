@@ -1,8 +1,8 @@
-"""Pictures of cells.
+"""Drawings of CNN cells.
 
-Every operation is a box in a horizontal lane of its own, left of its node. An arrow bends only in
-the free channel right of its source's column and then follows its lane, where nothing but its own
-box and node stands: so no arrow can cross a label, whatever the cell.
+Every operation is a box in its own horizontal lane, left of its node. An arrow bends only in the
+free channel right of its source's column. It then follows its lane, which holds only its own box
+and node. So no arrow crosses a label in any cell.
 """
 
 from collections.abc import Sequence
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 
-# Lengths are in inches, from the upper left corner of the picture.
+# Lengths are in inches; the origin is the upper left corner of the drawing.
 MARGIN = 0.25
 HEADING = 0.33  # height of a line above a cell, and of the title
-LANE = 0.33  # from one operation of a node to its next
+LANE = 0.33  # distance between two operations of a node
 BAND_GAP = 0.2  # between the lanes of two nodes
 BOX_HEIGHT = 0.25
-LETTER = 0.082  # room for a letter of an operation's name
-TITLE_LETTER = 0.13  # the same of the title
-CHANNEL = 0.85  # width of the space where arrows bend
-HEAD = 0.1  # from there to the output, for the arrows' head
-LINK = 0.4  # from an operation to its node
-DIAMETER = 0.32  # of a node
+LETTER = 0.082  # width of a letter of an operation's name
+TITLE_LETTER = 0.13  # width of a letter of the title
+CHANNEL = 0.85  # width of the channel in which arrows bend
+HEAD = 0.1  # length of an arrow's head before the output
+LINK = 0.4  # distance from an operation to its node
+DIAMETER = 0.32  # diameter of a node
 END = 0.54  # width of an input and of the output
-LEAST_HEIGHT = 1.2  # of a cell, for its two inputs
+LEAST_HEIGHT = 1.2  # smallest height of a cell, for its two inputs
 FONT = 9  # points
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """Where the parts of a cell stand.
+    """The layout of a cell.
 
     Attributes:
         plan: The cell.
-        top: Its upper edge.
-        height: Of all lanes.
+        top: Position of its upper edge.
+        height: Height of all lanes.
         box: Width of an operation's box.
-        exits: Of each state the point where its arrows start, at its right edge.
-        lanes: Of each node the (y, state, operation) of its operations, from the top.
-        end: Left edge of the output.
+        exits: For each state, the point at its right edge where its arrows start.
+        lanes: For each node, the (y, state, operation) of its operations, from the top.
+        end: Position of the left edge of the output.
     """
 
     plan: CellPlan
@@ -62,22 +62,22 @@ class _Cell:
 
 
 def draw_cells(genotype: Genotype, path: Path, title: str = "") -> None:
-    """Draw the normal and the reduction cell into one picture, atomically.
+    """Draw the normal and the reduction cell into one file, atomically.
 
     Args:
-        genotype: Of CNN cells.
+        genotype: A genotype of CNN cells.
         path: The PNG or SVG to write, by its suffix.
-        title: Of the whole picture.
+        title: Title of the drawing.
 
     Raises:
-        NaspError: It is no genotype of CNN cells, or the suffix is another.
-        OSError: The picture cannot be written.
+        NaspError: It is not a genotype of CNN cells, or the path has another suffix.
+        OSError: The file cannot be written.
     """
     save(cells_figure(genotype, title), path)
 
 
 def cells_figure(genotype: Genotype, title: str = "") -> "Figure":
-    """The figure of `draw_cells`; raises like it."""
+    """Return the figure of `draw_cells`; raises like it."""
     both = plans(genotype)
     names = (name for plan in both for _, name in chain.from_iterable(plan.nodes))
     box = LETTER * max(len(name) for name in names) + 0.15
@@ -101,7 +101,7 @@ def cells_figure(genotype: Genotype, title: str = "") -> "Figure":
 
 
 def _place(plan: CellPlan, box: float, top: float) -> _Cell:
-    """Give each node a band of lanes, from the top, and a column by its depth."""
+    """Assign each node a band of lanes, from the top, and a column according to its depth."""
     bands = [LANE * len(node) for node in plan.nodes]
     used = sum(bands) + BAND_GAP * (len(bands) - 1)
     height = max(used, LEAST_HEIGHT)
@@ -110,7 +110,7 @@ def _place(plan: CellPlan, box: float, top: float) -> _Cell:
     depths, lanes = [0] * INPUTS, []
     y = top + (height - used) / 2
     for node, band in zip(plan.nodes, bands, strict=True):
-        # Nearest sources on top: their arrows come from above, and cross no lane that way.
+        # The nearest sources are on top: their arrows come from above and so cross no lane.
         ordered = sorted(node, key=lambda edge: (-depths[edge[0]], exits[edge[0]][1]))
         lanes.append(tuple((y + (i + 0.5) * LANE, *edge) for i, edge in enumerate(ordered)))
         depths.append(1 + max(depths[state] for state, _ in node))
@@ -142,7 +142,7 @@ def _draw(cell: _Cell, axes: "Axes") -> None:
 
 
 def _bend(start: Point, channel: float, stop: Point) -> list[Point]:
-    """Straight to the channel that begins at this x, an S-curve through it, straight on."""
+    """Return a line: straight to the channel that begins at x, an S-curve in it, then straight."""
     (x, y), (end, lane) = start, stop
     half = channel + CHANNEL / 2
     return [(x, y), (channel, y), (half, y), (half, lane), (channel + CHANNEL, lane), (end, lane)]
@@ -161,7 +161,7 @@ def _arrow(axes: "Axes", points: Sequence[Point], head: bool, color: str) -> Non
 
 
 def _label(axes: "Axes", left: Point, width: float, text: str, colour: str) -> None:
-    """A text in a rounded box, from the middle of its left edge; a node's box is a circle."""
+    """Draw a text in a rounded box, given the middle of its left edge; a node's box is a circle."""
     from matplotlib.patches import Ellipse, FancyBboxPatch, Patch
 
     x, y = left

@@ -1,4 +1,4 @@
-"""How well a network classifies."""
+"""Metrics of image classification."""
 
 from collections.abc import Callable, Iterable
 
@@ -18,7 +18,7 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _hits(logits: Tensor, labels: Tensor, among: int) -> Tensor:
-    """How many labels are among the largest logits, a scalar."""
+    """Count the labels that are among the `among` largest logits; returns a scalar."""
     best = logits.topk(min(among, logits.shape[1])).indices
     return (best == labels[:, None]).sum().to(logits)
 
@@ -28,28 +28,28 @@ VALUES: dict[Metric, Callable[[Tensor, Tensor], Tensor]] = {
     TOP5_ACCURACY: lambda logits, labels: _hits(logits, labels, 5),
     LOSS: _loss,
 }
-"""Metrics that are means over images: of each its sum over a batch, from logits and labels."""
+"""Metrics that are means over images, each with a function for its sum over a batch."""
 
 
 @torch.no_grad()
 def evaluate(
     logits: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]], split: str
 ) -> Metrics:
-    """The metrics in `VALUES` of a network.
+    """Compute the metrics in `VALUES` of a network.
 
-    Several processes take turns with the batches, and all get the result of all of them.
+    Several processes share the batches, and all return the result for all batches.
 
     Args:
-        logits: From normalised images `(batch, 3, height, width)` to `(batch, classes)`.
-        batches: The same in all processes.
-        split: Prefix of the metrics, `valid` for example.
+        logits: Maps normalised images `(batch, 3, height, width)` to logits `(batch, classes)`.
+        batches: The batches, the same in all processes.
+        split: Prefix of the metrics, for example `valid`.
     """
     sums = torch.zeros(len(VALUES) + 1)
     for position, (images, labels) in enumerate(batches):
-        sums = sums.to(images.device)  # of a process without a turn too: all add up there
+        sums = sums.to(images.device)  # in all processes, even if one evaluates no batch
         if position % processes() == rank():
             found = logits(images).float()
-            # Sums of float32 lose no image below 2²⁴ of them.
+            # float32 counts exactly up to 2²⁴ images.
             totals = [value(found, labels) for value in VALUES.values()]
             sums += torch.stack([*totals, totals[0].new_tensor(len(labels))])
     sum_over_processes(sums)

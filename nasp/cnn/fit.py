@@ -20,19 +20,19 @@ from nasp.training.precision import Precision
 
 
 def learning_rate(options: TrainOptions, position: int, epochs: int) -> float:
-    """That of an epoch: cosine (Loshchilov and Hutter, ICLR 2017), or falling by a factor."""
+    """Return an epoch's rate: cosine (Loshchilov and Hutter, ICLR 2017) or exponential decay."""
     if options.learning_rate_decay is not None:
         return options.learning_rate * options.learning_rate_decay**position
     return cosine(options.learning_rate, options.learning_rate_min, position, epochs)
 
 
 def cosine(first: float, last: float, position: int, epochs: int) -> float:
-    """Half a cosine wave from `first`, which would reach `last` after `epochs` epochs."""
+    """Return a rate on half a cosine wave from `first` to `last`, reached after `epochs` epochs."""
     return last + (first - last) * (1 + math.cos(math.pi * position / epochs)) / 2
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give all parameters one learning rate."""
+    """Set the learning rate of all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
@@ -48,17 +48,17 @@ def fit(
     run: RunContext,
     evaluate: Callable[[], Metrics] | None = None,
 ) -> PhaseResult:
-    """Train a network for a number of epochs; it ends with the last one's weights.
+    """Train a network for a number of epochs and keep the weights of the last one.
 
     Args:
         name: The phase's name in the checkpoint.
-        network: On the batches' device.
-        batches: Starts an epoch: this process's share of each batch, augmented.
-        options: How to train.
+        network: The network, on the batches' device.
+        batches: Starts an epoch: yields this process's share of each augmented batch.
+        options: The options.
         epochs: Number of epochs.
-        generator: Draws drop-path, and all that `batches` draws.
+        generator: Source of all random numbers.
         run: Checkpoint, progress and log.
-        evaluate: Metrics on held-out images, `valid/accuracy` one of them, of the network in
+        evaluate: Returns metrics on held-out images, including `valid/accuracy`, of the network in
             evaluation mode.
     """
     precision = options.numbers(network.classifier.weight.device)
@@ -104,7 +104,7 @@ def fit(
 
 
 def logits_of(network: Network, precision: Precision) -> Callable[[Tensor], Tensor]:
-    """From normalised images to logits, in evaluation mode."""
+    """Return a function from normalised images to logits, in evaluation mode."""
 
     def logits(images: Tensor) -> Tensor:
         with precision.autocast(images.device):

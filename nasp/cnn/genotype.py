@@ -1,10 +1,10 @@
-"""Genotypes of CNN cells: their convention, and DARTS's notation of the same.
+"""Genotypes of CNN cells, and their conversion to and from DARTS's notation.
 
 The decisions are the nodes of the two cells, `normal_0`, `normal_1`, ... and `reduce_0`, ..., each
 with its `(source, operation)` pairs. Sources are `input_0` (the cell before the previous one),
 `input_1` (the previous cell), and `node_0`, `node_1`, ... of the same cell. The output of a cell
-concatenates all of its nodes; where only some, `normal_output` or `reduce_output` lists them as
-`(source, "concat")`.
+concatenates all of its nodes. If it concatenates only some, `normal_output` or `reduce_output`
+lists them as `(source, "concat")`.
 """
 
 import re
@@ -20,7 +20,7 @@ from nasp.plugins import HINT
 
 SPACE = "cnn"
 CELLS = ("normal", "reduce")
-INPUT_LABELS = ("c_{k-2}", "c_{k-1}")  # of input_0 and input_1, to people
+INPUT_LABELS = ("c_{k-2}", "c_{k-1}")  # labels of input_0 and input_1 in drawings
 INPUTS = len(INPUT_LABELS)
 CONCAT = "concat"
 
@@ -30,12 +30,12 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class CellPlan:
-    """What a cell is built from; its states are numbered as in DARTS (Liu et al., ICLR 2019).
+    """The structure of a cell, with states numbered as in DARTS (Liu et al., ICLR 2019).
 
     Attributes:
-        nodes: Of each node the (state, operation) pairs that it sums. States 0 and 1 are the
-            inputs, state i + 2 is node i.
-        output: The states that are concatenated.
+        nodes: For each node, the (state, operation) pairs that it sums. States 0 and 1 are the
+            inputs; state i + 2 is node i.
+        output: The states that the output concatenates.
     """
 
     nodes: tuple[tuple[tuple[int, str], ...], ...]
@@ -43,7 +43,7 @@ class CellPlan:
 
 
 class Darts(NamedTuple):
-    """The two cells as in DARTS's code: (operation, state) pairs, two for each node in turn."""
+    """Two cells in DARTS's notation: (operation, state) pairs, two for each node in turn."""
 
     normal: list[tuple[str, int]]
     normal_concat: list[int]
@@ -52,10 +52,10 @@ class Darts(NamedTuple):
 
 
 def plans(genotype: Genotype) -> tuple[CellPlan, CellPlan]:
-    """The plans of the normal and of the reduction cell.
+    """Return the plans of the normal and of the reduction cell.
 
     Raises:
-        NaspError: The genotype is of another space, or does not follow the convention.
+        NaspError: The genotype is of another space, or breaks the convention above.
     """
     if genotype.space != SPACE:
         raise NaspError(
@@ -79,17 +79,17 @@ def plans(genotype: Genotype) -> tuple[CellPlan, CellPlan]:
 def from_darts(
     normal: Edges, normal_concat: Sequence[int], reduce: Edges, reduce_concat: Sequence[int]
 ) -> Genotype:
-    """The genotype of cells in DARTS's notation; `from_darts(*to_darts(genotype))` is the same.
+    """Return the genotype of cells in DARTS's notation, the inverse of `to_darts`.
 
     Args:
         normal: (operation, state) pairs of the normal cell, two for each node in turn. NASP's
-            `conv 3x3` and `sep_3x3` are `conv_3x3` and `sep_conv_3x3`.
-        normal_concat: The states that make its output.
-        reduce: As `normal`, of the reduction cell.
-        reduce_concat: As `normal_concat`, of the reduction cell.
+            `conv 3x3` and `sep_3x3` stand for `conv_3x3` and `sep_conv_3x3`.
+        normal_concat: The states that the output of the normal cell concatenates.
+        reduce: Like `normal`, for the reduction cell.
+        reduce_concat: Like `normal_concat`, for the reduction cell.
 
     Raises:
-        NaspError: They are no cells.
+        NaspError: They are not valid cells.
     """
     choices: Choices = {}
     cells = ((normal, normal_concat), (reduce, reduce_concat))
@@ -107,10 +107,10 @@ def from_darts(
 
 
 def to_darts(genotype: Genotype) -> Darts:
-    """The cells in DARTS's notation.
+    """Return the cells in DARTS's notation.
 
     Raises:
-        NaspError: It is no genotype of CNN cells, or a node has not two operations.
+        NaspError: It is not a genotype of CNN cells, or a node does not have two operations.
     """
     normal, reduce = plans(genotype)
     return Darts(
@@ -119,7 +119,7 @@ def to_darts(genotype: Genotype) -> Darts:
 
 
 def darts_text(genotype: Genotype) -> str:
-    """The cells as a line for DARTS's `genotypes.py`; raises like `to_darts`."""
+    """Return the cells as a line for DARTS's `genotypes.py`; raises like `to_darts`."""
     fields = to_darts(genotype)._asdict().items()
     return f"Genotype({', '.join(f'{name}={value}' for name, value in fields)})"
 
@@ -127,23 +127,24 @@ def darts_text(genotype: Genotype) -> str:
 def parse_darts(text: str) -> Genotype:
     """Read `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), ...)`.
 
-    What stands before it, a name or the head of a log's line, is passed over. Nothing is executed.
+    Text before it, such as a variable's name or the head of a log line, is skipped. Nothing is
+    executed.
 
     Raises:
-        NaspError: The text holds no such genotype, or more than one, or its cells are none.
+        NaspError: The text does not hold exactly one such genotype, or its cells are not valid.
     """
     normal, reduce = read_cells(text, {cell: f"{cell}_concat" for cell in CELLS})
     return from_darts(*normal, *reduce)
 
 
 def label(name: str) -> str:
-    """What papers call a source or a node: `c_{k-2}`, `c_{k-1}`, `0`, `1`, ..."""
+    """Return the papers' label of a source or node: `c_{k-2}`, `c_{k-1}`, `0`, `1`, ..."""
     kind, _, number = name.rpartition("_")
     return INPUT_LABELS[int(number)] if kind == "input" else number
 
 
 def _count(choices: Choices, cell: str) -> int:
-    """How many nodes the cell has before the first gap."""
+    """Return the number of nodes of a cell before the first missing one."""
     count = 0
     while f"{cell}_{count}" in choices:
         count += 1
@@ -172,7 +173,7 @@ def _plan(choices: Choices, cell: str, count: int) -> CellPlan:
 
 
 def _pairs(pairs: Pairs, name: str, sources: Sequence[str], operations: Sequence[str]) -> Pairs:
-    """The pairs of a decision, once they are checked."""
+    """Check the pairs of a decision, and return them."""
     if not pairs:
         raise NaspError(f"{name} is empty: give it at least one (source, operation)")
     for pair in pairs:
@@ -199,5 +200,5 @@ def _source(state: int) -> str:
 
 
 def _spelling(operation: str) -> str:
-    """NASP's code writes `conv 3x3` and `sep_3x3`."""
+    """Return the name of an operation in this project, given that in NASP's code."""
     return re.sub(r"^(sep|dil)_(?=\d)", r"\1_conv_", operation.replace(" ", "_"))

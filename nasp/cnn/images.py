@@ -1,4 +1,4 @@
-"""What a network is trained and evaluated on, whatever form the images have."""
+"""`ImageData`: training, validation and test batches of images of any form."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -31,20 +31,20 @@ from nasp.errors import NaspError
 from nasp.training.seeding import generator
 
 Batches = Iterable[tuple[Tensor, Tensor]]
-EVALUATION_BATCH = 512  # images of a batch that is only judged
+EVALUATION_BATCH = 512  # images of a batch in evaluation
 
 
 class ImageData(ABC):
-    """Images, and the kind of network that they need.
+    """The batches of a data set, and the kind of network that it needs.
 
     Attributes:
-        kind: Of the network's stem and auxiliary head.
-        classes: Names.
-        normalise: What the images went through: it fits those that are trained on.
-        size: Height and width that the network sees, in pixels.
-        device: Where batches are.
-        sha256: Of what identifies the data: all of CIFAR's images and labels; the classes and
-            labels alone of ImageNet's, whose images are not read for it.
+        kind: Kind of the network's stem and auxiliary head.
+        classes: Names of the classes.
+        normalise: The normalisation, computed from training images.
+        size: Height and width of the network's input, in pixels.
+        device: Device of the batches.
+        sha256: Digest of the data: of all images and labels for CIFAR's form; only of classes and
+            labels for ImageNet's form, because reading all images would take too long.
         rows: Number of training images.
     """
 
@@ -58,29 +58,29 @@ class ImageData(ABC):
 
     @abstractmethod
     def train(self, epoch: int, generator: torch.Generator) -> Batches:
-        """Start an epoch: this process's share of each augmented batch."""
+        """Return this process's share of the augmented batches of an epoch."""
 
     @abstractmethod
     def valid(self) -> Batches | None:
-        """All held-out training images, once; None if none are held out."""
+        """Return all held-out training images, once; None if none are held out."""
 
     @abstractmethod
     def test(self) -> Batches:
-        """All images to report results on, once. ImageNet's are its validation images."""
+        """Return all test images, once. For ImageNet they are its validation images."""
 
 
 class ImagesInMemory(ImageData):
-    """Images of CIFAR's form, whole on the device where they are trained on.
+    """Images of CIFAR's form, in the memory of the device.
 
     Args:
-        train: Those that weights are trained on; they fit `normalise` if it is None.
-        valid: Those that are held out, if any.
-        test: Those to report results on, if any.
-        classes: Names.
+        train: Images to train on.
+        valid: Held-out training images, if any.
+        test: Test images, if any.
+        classes: Names of the classes.
         batch_size: Images of a training batch.
         cutout: Side of the square that is cut out of training images, in pixels.
-        normalise: What images go through.
-        sha256: Of all images and labels.
+        normalise: The normalisation; None computes it from `train`.
+        sha256: Digest of all images and labels.
     """
 
     kind = "cifar"
@@ -106,9 +106,9 @@ class ImagesInMemory(ImageData):
         return self._augmented(self.train_images, self.batch_size, generator)
 
     def architecture(self, generator: torch.Generator) -> Batches:
-        """Start a pass over augmented batches of the validation images."""
+        """Return the augmented batches of a pass over the validation images."""
         images = self._validation()
-        size = min(self.batch_size, len(images))  # there may be fewer than a batch
+        size = min(self.batch_size, len(images))  # there may be fewer images than a batch
         return self._augmented(images, size, generator)
 
     def valid(self) -> Batches | None:
@@ -130,16 +130,16 @@ class ImagesInMemory(ImageData):
 
 
 class ImagesOnDisk(ImageData):
-    """Images of ImageNet's form, decoded as they are needed.
+    """Images of ImageNet's form, decoded while they are used.
 
     Args:
-        loaders: Of training images, of those that are held out, if any, and of those to report
-            results on.
-        classes: Names.
-        normalise: What images go through.
-        size: Height and width that the network sees, in pixels.
-        device: Where batches go.
-        sha256: Of classes and labels.
+        loaders: Loaders of the training images, of held-out training images, if any, and of the
+            test images.
+        classes: Names of the classes.
+        normalise: The normalisation.
+        size: Height and width of the network's input, in pixels.
+        device: Device of the batches.
+        sha256: Digest of classes and labels.
         rows: Number of training images.
     """
 
@@ -171,7 +171,7 @@ class ImagesOnDisk(ImageData):
 
 
 def is_imagenet(path: Path) -> bool:
-    """Whether images are of ImageNet's form: folders of classes, a tar of them, or its shards."""
+    """Whether images have ImageNet's form: folders of classes, a tar of them, or parquet files."""
     if path.is_dir():
         shards = any(path.glob("validation-*.parquet")) or any(path.glob("val-*.parquet"))
         return shards or (path / "train").is_dir()
@@ -192,15 +192,15 @@ def open_images(
     Args:
         data: A name or a path.
         data_dir: Folder that holds data sets.
-        options: How to train.
-        seed: Draws which images are taken and held out, and the order of ImageNet's.
-        device: Where to train.
-        classes: How many there have to be; None takes what is there.
-        normalise: What images go through; None fits it to those that are trained on.
+        options: Options of the training.
+        seed: Determines which images are used and held out, and the order of ImageNet's images.
+        device: Device of the training.
+        classes: Required number of classes; None for any.
+        normalise: The normalisation; None computes it from the images to train on.
 
     Raises:
-        NaspError: The data are missing, damaged or of another form; or there are fewer images than
-            the options ask for.
+        NaspError: The data are missing, damaged or of another form, or there are fewer images than
+            the options require.
     """
     path = find_images(data, data_dir)
     if is_imagenet(path):
@@ -262,10 +262,10 @@ def _decoded(
 
 
 def held_out(count: int, images: int | None, validation: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Positions of the training images to train on, and of those that are held out.
+    """Draw the positions of the images to train on, and of the held-out training images.
 
     Raises:
-        NaspError: There are not so many.
+        NaspError: There are too few images.
     """
     taken = count if images is None else images
     if taken > count or validation >= taken:
@@ -278,7 +278,7 @@ def held_out(count: int, images: int | None, validation: int, seed: int) -> tupl
 
 
 def images_digest(images: ImageSet) -> str:
-    """SHA-256 of all images and labels."""
+    """Return the SHA-256 of all images and labels."""
     found = hashlib.sha256(repr(images.classes).encode())
     for part in (images.train, images.test):
         found.update(part.images.numpy().tobytes())

@@ -1,4 +1,4 @@
-"""First weights, drawn from a generator."""
+"""Initial weights drawn from a generator."""
 
 import torch
 from torch import nn
@@ -6,14 +6,14 @@ from torch import nn
 
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw weights and biases of all convolutions and linear layers anew, in place.
+    """Initialise weights and biases of all convolutions and linear layers, in place.
 
-    They are uniform in ±1/√(inputs of an output), as torch draws them itself, but its own
-    initialiser draws from the global random numbers. Batch norms keep theirs: 1 and 0.
+    They are uniform in ±1/√(fan-in), as in torch, whose initialiser uses the global generator. Batch
+    norms keep weight 1 and bias 0.
 
     Args:
-        module: On the generator's device, or on `meta`, where there is nothing to draw.
-        generator: One order of layers takes one order of draws.
+        module: A module on the generator's device, or on `meta`, where nothing is drawn.
+        generator: Source of the random numbers, used in the order of the layers.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

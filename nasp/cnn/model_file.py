@@ -1,4 +1,4 @@
-"""A trained network in one file."""
+"""Files of trained networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,13 +50,13 @@ KIND = ModelFormat(
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """What it takes to classify an image.
+    """A trained network with everything needed to classify images.
 
     Attributes:
-        network: With its weights.
-        class_names: One for each logit.
-        normalise: What images go through.
-        size: Height and width of the images that it was trained on, in pixels.
+        network: The network with its weights.
+        class_names: Name of the class of each logit.
+        normalise: Normalisation of the images.
+        size: Height and width of the training images, in pixels.
     """
 
     network: Network
@@ -72,18 +72,18 @@ def save_network(
     normalise: Normalise,
     size: int,
 ) -> None:
-    """Write a network and what goes with it to one file, atomically, without code in it.
+    """Write a network with class names and normalisation to a file, atomically.
 
     Args:
         path: The file to make or replace.
-        network: On any device, in training or in evaluation.
+        network: The network, on any device and in any mode.
         class_names: See `TrainedNetwork`.
         normalise: See `TrainedNetwork`.
         size: See `TrainedNetwork`.
 
     Raises:
-        NaspError: There is not one name for each class.
-        OSError: The file cannot be written; the one before it is still whole.
+        NaspError: The number of names is not the number of classes.
+        OSError: The file cannot be written; the previous file is unchanged.
     """
     _check_names(path, class_names, network.classes)
     body = {
@@ -105,19 +105,19 @@ def save_network(
 
 
 def load_network(path: Path, device: torch.device | str = "cpu") -> TrainedNetwork:
-    """Read what `save_network` wrote; nothing in the file can run.
+    """Read a file that `save_network` wrote, without executing anything in it.
 
     Returns:
         The network in evaluation mode on `device`, with its names and normalisation.
 
     Raises:
-        NaspError: The file is missing, damaged, of another version or of something else.
+        NaspError: The file is missing or damaged, or has another version or format.
     """
 
     def build(body: dict[str, Any]) -> TrainedNetwork:
         genotype = Genotype.from_json(body["genotype"], str(path))
         _check_names(path, body["class_names"], body["network"]["classes"])
-        with torch.device("meta"):  # every number comes from the file
+        with torch.device("meta"):  # all weights come from the file
             network = Network(genotype, generator=torch.Generator(), **body["network"])
         load_state(network, body["state"], path, assign=True)
         normalise = Normalise(tuple(body["mean"]), tuple(body["std"]))

@@ -1,4 +1,4 @@
-"""The stand-alone network of a genotype: a stack of its cells, trained from the start."""
+"""The stand-alone network of a genotype: a stack of its cells."""
 
 from typing import Literal
 
@@ -15,12 +15,12 @@ from nasp.errors import NaspError, nearest
 from nasp.training.parallel import own_share
 
 NetworkKind = Literal["cifar", "imagenet"]
-# What height and width of the images have to be multiples of, so that each halving is even.
+# Height and width of images must be multiples of these, so that every halving is exact.
 MULTIPLES: dict[str, int] = {"cifar": 4, "imagenet": 32}
 
 
 def check_numbers(kind: str, channels: int, layers: int, classes: int) -> None:
-    """Check what a network, or a search space, is to be built of.
+    """Check the arguments of a network or search space.
 
     Raises:
         NaspError: A number or the kind is not possible.
@@ -40,7 +40,7 @@ def check_size(kind: str, height: int, width: int) -> None:
     """Check that images can be halved as often as the cells do.
 
     Raises:
-        NaspError: Height or width, in pixels, cannot.
+        NaspError: Height or width, in pixels, cannot be halved.
     """
     if height % MULTIPLES[kind] or width % MULTIPLES[kind]:
         raise NaspError(
@@ -50,15 +50,15 @@ def check_size(kind: str, height: int, width: int) -> None:
 
 
 class ConvolutionalCell(nn.Module):
-    """A cell whose operations are decided (DARTS, section 2.1).
+    """A cell with chosen operations (DARTS, section 2.1).
 
     Args:
-        plan: Its nodes and its output.
+        plan: The cell's nodes and output.
         before: Channels of the cell before the previous one.
         previous: Channels of the previous cell.
         channels: Channels of a node.
-        reduction: Whether it halves height and width.
-        reduction_before: Whether the previous cell did, so that the one before it is twice as
+        reduction: Whether the cell halves height and width.
+        reduction_before: Whether the previous cell does, so that the cell before it is twice as
             large.
     """
 
@@ -83,16 +83,16 @@ class ConvolutionalCell(nn.Module):
         )
 
     def forward(self, before: Tensor, previous: Tensor, keep: Tensor | None = None) -> Tensor:
-        """The cell's output.
+        """Compute the cell's output.
 
         Args:
             before: Output of the cell before the previous one, `(batch, channels, height, width)`.
             previous: Output of the previous cell.
-            keep: What to multiply each operation's result with, `(operations, batch)`; identities
-                are not. See `drop_path`.
+            keep: Factors on the operations' results, `(operations, batch)`, except for identities;
+                see `drop_path`.
 
         Returns:
-            The output nodes side by side, `(batch, nodes · channels, height, width)`.
+            The concatenated output nodes, `(batch, nodes · channels, height, width)`.
         """
         states = [self.preprocess_before(before), self.preprocess_previous(previous)]
         operations = enumerate(self.operations)
@@ -110,18 +110,18 @@ class ConvolutionalCell(nn.Module):
 class Network(nn.Module):
     """Stem, cells, global average pooling and a linear classifier.
 
-    The cells at one and at two thirds of the depth are reduction cells: half the height and width,
-    twice the channels. Images of other sizes than the published 32 and 224 will do.
+    The cells at one and two thirds of the depth are reduction cells, which halve height and width
+    and double the channels. Images may have other sizes than the published 32 and 224 pixels.
 
     Args:
-        genotype: Its cells.
+        genotype: The cells.
         channels: Channels of a node in the first cell.
         layers: Number of cells.
         classes: Number of classes.
-        kind: The stem and the auxiliary head: `cifar` keeps the images' size before the first
-            cell, `imagenet` has an eighth of it.
-        auxiliary: Whether to have an auxiliary head, after the second reduction cell.
-        generator: The weights are drawn from it, on the CPU.
+        kind: Kind of stem and auxiliary head. The stem of `cifar` keeps the images' size, that of
+            `imagenet` divides it by eight.
+        auxiliary: Whether there is an auxiliary head, after the second reduction cell.
+        generator: Draws the initial weights, on the CPU.
 
     Raises:
         NaspError: The genotype is not of CNN cells, or a number or the kind is not possible.
@@ -162,11 +162,11 @@ class Network(nn.Module):
         initialise(self, generator)
 
     def forward(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Logits `(batch, classes)`, and those of the auxiliary head where it is being trained.
+        """Return logits `(batch, classes)`, and those of the auxiliary head in training, or None.
 
         Args:
-            images: Normalised, `(batch, 3, height, width)`.
-            keep: What `drop_path` drew, `(cells, operations, batch)`.
+            images: Normalised images, `(batch, 3, height, width)`.
+            keep: The factors from `drop_path`, `(cells, operations, batch)`.
 
         Raises:
             NaspError: Height or width cannot be halved as often as the cells do.
@@ -185,20 +185,20 @@ class Network(nn.Module):
 def drop_path(
     network: Network, batch: int, probability: float, generator: torch.Generator
 ) -> Tensor | None:
-    """Draw which operations an image skips in this step (DARTS, appendix A.2; FractalNet).
+    """Draw the operations that each image skips in a step (DARTS, appendix A.2; FractalNet).
 
-    It is drawn for the whole batch and outside of the network, so that the processes that share a
-    batch agree and that the network compiles to one graph.
+    The draw is for the whole batch, so that processes that share a batch agree, and outside of the
+    network, so that the network compiles to one graph.
 
     Args:
-        network: On the device that the result goes to.
-        batch: Images of all processes.
-        probability: Of skipping, for each operation of each cell and each image alone.
-        generator: On the CPU.
+        network: The network, on the device of the result.
+        batch: Number of images of all processes.
+        probability: Probability of skipping, independent for each operation, cell and image.
+        generator: Source of the random numbers, on the CPU.
 
     Returns:
-        0, or 1/(1 − probability), for this process's images: `(cells, operations, batch)`; None
-        if the probability is 0.
+        Factors for this process's images, each 0 or 1/(1 − probability):
+        `(cells, operations, batch)`. None if the probability is 0.
 
     Raises:
         NaspError: The probability is not in [0, 1), or the batch cannot be shared evenly.

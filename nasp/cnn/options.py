@@ -1,4 +1,4 @@
-"""How CNN cells are searched, and how networks of them are trained."""
+"""Options of searches for CNN cells and of the training of their networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class DescentOptions:
-    """How weights are trained, in a search and alone.
+    """Options of the training of weights, in a search and alone.
 
     Attributes:
         batch_size: Images of a step, of all processes together.
-        learning_rate: Of SGD with momentum, at the first epoch.
-        learning_rate_min: What the cosine schedule ends at.
-        momentum: Of SGD.
+        learning_rate: Initial learning rate of SGD with momentum.
+        learning_rate_min: Final learning rate of the cosine schedule.
+        momentum: Momentum of SGD.
         weight_decay: L2 penalty on the weights.
         gradient_clip: Largest norm of the weights' gradient.
         precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
-        channels_last: Lay images and weights out with channels last.
-        images: Take so many training images at random; all if null.
+        channels_last: Whether channels vary fastest in memory, for images and weights.
+        images: Number of training images to use, drawn at random; null uses all.
         cutout: Side of the square that is cut out of training images of CIFAR's form, in pixels; 0
-            cuts none.
-        channels: Of a node in the first cell.
+            cuts nothing out.
+        channels: Channels of a node in the first cell.
         layers: Number of cells.
     """
 
@@ -69,15 +69,17 @@ class DescentOptions:
         return f"{self.channels} channels, {self.layers} cells"
 
     def numbers(self, device: "torch.device") -> "Precision":
-        """What `precision` and `channels_last` mean on a device."""
-        from nasp.training.precision import Precision  # here, so that options need no torch
+        """Return precision and memory layout on a device."""
+        from nasp.training.precision import (
+            Precision,
+        )  # imported here, so that options need no torch
 
         auto = device.type == "cuda"
         half = self.precision == "bf16" or (self.precision == "auto" and auto)
         return Precision(half, self.channels_last)
 
     def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
-        """The optimiser of the weights."""
+        """Return the optimiser of the weights."""
         from nasp.training.optimization import SGD
 
         return SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
@@ -85,16 +87,16 @@ class DescentOptions:
 
 @dataclass
 class SearchOptions(search.SearchOptions, DescentOptions):
-    """How a cell is searched; the defaults are NASP's (arXiv 1905.13577, section 5.1).
+    """Options of a search for cells; the defaults are NASP's (arXiv 1905.13577, section 5.1).
 
     Attributes:
-        space: nasp has NASP's 12 operations, darts the 7 of DARTS; darts_none also `none`, which
-            takes weight from the others in DARTS, and is never kept.
-        train_fraction: Share of the training images that the weights see; the rest are the
-            architecture's.
+        space: nasp has NASP's 12 operations, darts has DARTS's 7. darts_none also has `none`, which
+            takes weight from the others in a softmax and is never kept.
+        train_fraction: Share of the training images that train the weights; the rest train the
+            architecture.
     """
 
-    # Adam's betas are those of DARTS and NASP for images.
+    # These betas of Adam are those of DARTS and NASP for images.
     strategy: str | Mapping[str, Any] = search.strategy_field(
         betas=(0.5, 0.999), weight_decay=1e-3, hessian="finite"
     )
@@ -107,10 +109,10 @@ class SearchOptions(search.SearchOptions, DescentOptions):
         check_one_of(self, "space", SPACES)
         check_positive(self, "train_fraction")
         if self.train_fraction > 1:
-            raise NaspError(f"train_fraction is {self.train_fraction}; it is a share, 1 at most")
+            raise NaspError(f"train_fraction is {self.train_fraction}; it must be at most 1")
 
     def training(self) -> "TrainOptions":
-        """How a cell is trained alone in the search: in a network of the search's size."""
+        """Return the options of stand-alone trainings, with the search's network size."""
         same = {field.name: getattr(self, field.name) for field in fields(DescentOptions)}
         return TrainOptions(
             **same,
@@ -122,20 +124,20 @@ class SearchOptions(search.SearchOptions, DescentOptions):
 
 @dataclass
 class TrainOptions(DescentOptions):
-    """How a network of found cells is trained; the defaults are those for CIFAR-10.
+    """Options of the training of a network of cells; the defaults are those for CIFAR-10.
 
     Attributes:
-        epochs: Epochs of training.
-        learning_rate_decay: Multiply the learning rate by this after each epoch; the cosine
-            schedule if null.
-        auxiliary_weight: Weight of the auxiliary head's loss; 0 has no such head.
-        drop_path_prob: Probability of dropping an operation's result, at the last epoch; it grows
+        epochs: Number of epochs.
+        learning_rate_decay: Factor on the learning rate after each epoch; null uses the cosine
+            schedule.
+        auxiliary_weight: Weight of the auxiliary head's loss; 0 leaves the head out.
+        drop_path_prob: Probability of dropping an operation's result in the last epoch. It grows
             linearly from 0.
-        label_smoothing: Share of the target that all classes get alike.
-        validation: So many of the training images are held out and judged at each epoch.
+        label_smoothing: Share of the target distribution that is uniform over the classes.
+        validation: Number of training images that are held out and evaluated after each epoch.
         size: Side of ImageNet's crops, in pixels.
-        workers: Processes that decode images of ImageNet's form.
-        compile: Compile the network with torch.compile.
+        workers: Number of processes that decode images of ImageNet's form.
+        compile: Whether to compile the network with torch.compile.
     """
 
     channels: int = 36

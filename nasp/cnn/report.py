@@ -1,4 +1,4 @@
-"""What runs of CNN cells leave behind for people: files, pictures and a table."""
+"""Reports of searches and trainings of CNN cells: files, plots and tables."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +24,13 @@ from nasp.metric import LOSS, SPLITS
 from nasp.runs import plots
 from nasp.search import SearchResult
 
-# The network that papers report the size of a CIFAR-10 cell for.
+# Papers report the size of a CIFAR-10 cell for this network.
 LAYERS, CHANNELS, CLASSES = 20, 36, 10
 DRAWN = (LOSS.on("train"), LOSS.on("valid"), ACCURACY.on("valid"))
 
 
 class SearchReport(Report):
-    """The cells that a search found, and how it went."""
+    """The report of a search: its cells and its curves."""
 
     def __init__(self, task: ImageTask, found: SearchResult) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
@@ -78,7 +78,7 @@ class SearchReport(Report):
 
 
 class TrainReport(Report):
-    """A network of cells that was trained alone, evaluated on the test images."""
+    """The report of a stand-alone training, with metrics on the test images."""
 
     def __init__(self, task: ImageTask, found: SearchResult, name: str) -> None:
         assert found.trained is not None
@@ -126,7 +126,7 @@ class TrainReport(Report):
 
 
 def published_size(genotype: Genotype) -> int:
-    """Weights of the cell's network as papers count them: 20 cells, 36 channels, no head."""
+    """Count the weights as papers do: 20 cells, 36 channels, without the auxiliary head."""
     with torch.device("meta"):
         network = Network(genotype, CHANNELS, LAYERS, CLASSES, "cifar", False, torch.Generator())
     return parameters(network)

@@ -1,4 +1,4 @@
-"""The MLflow model of a trained network: MLflow runs this file, so nothing is pickled."""
+"""The MLflow model of a trained network. MLflow runs this file, so nothing is pickled."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from nasp.plugins import load_plugins
 
 
 class ServedClassifier(PythonModel):
-    """Names the class of each image of a table with the column `image`: base64 of JPEG or PNG."""
+    """Predicts the classes of images, which are base64 of JPEG or PNG in a column `image`."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the artifact `model`, which `nasp.cnn.model_file` wrote."""
+        """Read the artifact `model`, a file of `nasp.cnn.model_file`."""
         from nasp.cnn.classify import (
-            ImageClassifier,  # here, so that logging the model needs no torch
+            ImageClassifier,  # imported here, so that logging the model needs no torch
         )
 
         load_plugins((context.model_config or {}).get("plugins", ()))
@@ -27,11 +27,11 @@ class ServedClassifier(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Names of classes, `(images,)`.
+        """Return the names of the classes, `(images,)`.
 
         Raises:
-            MlflowException: There is no column `image`, or one of its values is no image; a server
-                answers with this line and status 400.
+            MlflowException: There is no column `image`, or one of its values is not an image. A
+                server answers with this message and status 400.
         """
         try:
             if "image" not in model_input:

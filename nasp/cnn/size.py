@@ -1,4 +1,4 @@
-"""How large a network is: its parameters and its multiply-adds."""
+"""The size of a network: its parameters and its multiply-adds."""
 
 import copy
 from collections.abc import Collection
@@ -11,9 +11,9 @@ def parameters(module: nn.Module, without: Collection[str] = ("auxiliary",)) -> 
     """Count the weights.
 
     Args:
-        module: The network, on any device; on `meta` too.
-        without: Names of parts that do not count. Papers leave out the auxiliary head, which is
-            only there in training.
+        module: The network, on any device, including `meta`.
+        without: Names of parts that are not counted. Papers leave out the auxiliary head, which is
+            used only in training.
     """
     return sum(
         weights.numel()
@@ -25,10 +25,10 @@ def parameters(module: nn.Module, without: Collection[str] = ("auxiliary",)) -> 
 def mult_adds(module: nn.Module, image_shape: tuple[int, int, int]) -> int:
     """Count the multiply-adds of convolutions and linear layers for one image, in evaluation.
 
-    Nothing is computed: a copy of the module without numbers is asked for its shapes.
+    Only shapes are computed, with a copy of the module on `meta`.
 
     Args:
-        module: Takes images `(1, channels, height, width)`; it stays as it is.
+        module: A module for images `(1, channels, height, width)`; it is not changed.
         image_shape: Channels, height and width.
     """
     total = 0

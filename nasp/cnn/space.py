@@ -1,4 +1,4 @@
-"""The search space of CNN cells: the network whose nodes are undecided."""
+"""The search space of CNN cells: a network of cells with all candidate operations."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,15 +23,15 @@ from nasp.training.precision import Precision
 
 States = tuple[Tensor, ...]
 NODES = 4
-KEEP = 2  # edges of a node
+KEEP = 2  # edges that a node keeps
 
 
 def decisions_of(space: str, channels: int) -> tuple[Decision, ...]:
-    """The nodes of the normal and of the reduction cell: `normal_0`, ..., `reduce_3`.
+    """Return the decisions on the nodes of both cells: `normal_0`, ..., `reduce_3`.
 
     Args:
         space: A name in `nasp.cnn.operations.SPACES`.
-        channels: For which an operation's weights are counted.
+        channels: Number of channels for which the weights of the operations are counted.
 
     Raises:
         NaspError: There is no such space.
@@ -57,15 +57,15 @@ def _weights(name: str, channels: int) -> int:
 
 
 class SearchCell(nn.Module):
-    """A cell with all candidates on all edges (DARTS, section 2.1).
+    """A cell with all candidate operations on all edges (DARTS, section 2.1).
 
     Args:
-        decisions: Its nodes.
+        decisions: The decisions on its nodes.
         before: Channels of the cell before the previous one.
         previous: Channels of the previous cell.
         channels: Channels of a node.
-        reduction: Whether it halves height and width.
-        reduction_before: Whether the previous cell did.
+        reduction: Whether the cell halves height and width.
+        reduction_before: Whether the previous cell does.
         evaluate: Runs a module on a tensor; it is also called in the backward pass.
     """
 
@@ -96,10 +96,10 @@ class SearchCell(nn.Module):
         )
 
     def forward(self, before: Tensor, previous: Tensor, relaxation: Relaxation) -> Tensor:
-        """The nodes side by side, `(batch, nodes · channels, height, width)`."""
+        """Return the concatenated nodes, `(batch, nodes · channels, height, width)`."""
         states: States
         states = (self.preprocess_before(before), self.preprocess_previous(previous))
-        rectified: States = ()  # all convolutions of a state, to whatever node, begin with this
+        rectified: States = ()  # ReLU of each state, with which all convolutions begin
         for decision, edges in zip(self.decisions, self.nodes, strict=True):
             rectified = (*rectified, *(state.relu() for state in states[len(rectified) :]))
             run = partial(self._run, edges, states, rectified)
@@ -115,11 +115,11 @@ class SearchCell(nn.Module):
 
 
 class _AfterReLU(nn.Sequential):
-    """An operation without the ReLU that it begins with: its input has been through one."""
+    """An operation without its first ReLU, for an input to which ReLU has been applied."""
 
 
 def _candidate(name: str, channels: int, stride: int) -> nn.Module:
-    """An operation whose result is normalised, pooling too, so that weights compare."""
+    """Make an operation with a normalised result, including pooling, so that weights compare."""
     made = operation(name, channels, stride, affine=False)
     if isinstance(made, nn.Sequential) and isinstance(made[0], nn.ReLU):
         return _AfterReLU(OrderedDict(list(made.named_children())[1:]))
@@ -129,16 +129,16 @@ def _candidate(name: str, channels: int, stride: int) -> nn.Module:
 
 
 class CNNSpace(SearchSpace):
-    """A stack of cells with shared decisions: all normal cells are one, all reduction cells too.
+    """A stack of cells in which all normal cells share their decisions, as do all reduction cells.
 
     Args:
         space: A name in `nasp.cnn.operations.SPACES`.
         classes: Number of classes.
         channels: Channels of a node in the first cell.
-        layers: Number of cells; those at one and at two thirds of the depth reduce.
-        generator: Source of the start weights, on the CPU.
-        kind: The stem: of CIFAR's small images, or of ImageNet's.
-        precision: How it is evaluated.
+        layers: Number of cells; those at one and two thirds of the depth are reduction cells.
+        generator: Draws the initial weights, on the CPU.
+        kind: Kind of the stem: `cifar` for small images, or `imagenet`.
+        precision: Precision and memory layout.
 
     Raises:
         NaspError: There is no such space, or a number or the kind is not possible.
@@ -171,7 +171,7 @@ class CNNSpace(SearchSpace):
         self.precision.prepare(self)
 
     def forward(self, batch: tuple[Tensor, Any], relaxation: Relaxation) -> Tensor:
-        """Logits `(batch, classes)`, for normalised images `(batch, 3, height, width)`.
+        """Return logits `(batch, classes)` of normalised images `(batch, 3, height, width)`.
 
         Raises:
             NaspError: Height or width cannot be halved as often as the cells do.
@@ -190,7 +190,7 @@ class CNNSpace(SearchSpace):
         return Genotype(self.name, choices)
 
     def _evaluate(self, module: nn.Module, images: Tensor) -> Tensor:
-        # The backward pass, where candidates are probed, is outside of forward's autocast.
+        # The backward pass, which evaluates candidates, is outside of forward's autocast.
         with self.precision.autocast(images.device):
             output: Tensor = module(images)
         return output

@@ -1,4 +1,4 @@
-"""The candidates of each search space of CNN cells, names in `nasp.cnn.operations`."""
+"""The candidate operations of each search space of CNN cells, by the operations' names."""
 
 from nasp.registry import Registry
 
@@ -30,4 +30,4 @@ SPACES = Registry[tuple[tuple[str, ...], tuple[str, ...]]](
         "darts_none": (("none", *DARTS), ("none", *DARTS)),
     }
 )
-"""Candidates of the normal and of the reduction cell, by the name of the space."""
+"""Candidate operations of the normal and of the reduction cell, by the name of the space."""

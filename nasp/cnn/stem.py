@@ -1,4 +1,4 @@
-"""The network around the cells: the stem, from images to two inputs, and the place of each cell."""
+"""The stem of a network, and the positions of its cells."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from nasp.training.batch_norm import BatchNorm
 
 
 class CifarStem(nn.Module):
-    """One convolution; both inputs of the first cell are its result, of the images' size.
+    """One convolution, whose result, of the images' size, is both inputs of the first cell.
 
     Args:
         outputs: Channels of the result.
@@ -26,9 +26,9 @@ class CifarStem(nn.Module):
 
 
 class ImageNetStem(nn.Module):
-    """Three convolutions of stride 2; the last two results are the inputs of the first cell.
+    """Three convolutions of stride 2, whose last two results are the inputs of the first cell.
 
-    They have a quarter and an eighth of the images' height and width.
+    These results have a quarter and an eighth of the images' height and width.
 
     Args:
         outputs: Channels of both results.
@@ -49,14 +49,14 @@ class ImageNetStem(nn.Module):
 
 
 class CellPosition(NamedTuple):
-    """Where a cell stands in a network.
+    """The position of a cell in a network.
 
     Attributes:
         before: Channels of the cell before the previous one.
         previous: Channels of the previous cell.
         channels: Channels of a node.
-        reduction: Whether it halves height and width.
-        reduction_before: Whether the previous cell did.
+        reduction: Whether the cell halves height and width.
+        reduction_before: Whether the previous cell does.
     """
 
     before: int
@@ -69,19 +69,19 @@ class CellPosition(NamedTuple):
 def skeleton(
     kind: str, channels: int, layers: int, nodes: Callable[[bool], int]
 ) -> tuple[nn.Module, list[CellPosition], int]:
-    """What the search network and the stand-alone one have in common (DARTS, section 3).
+    """Return the common structure of search network and stand-alone network (DARTS, section 3).
 
-    The cells at one and at two thirds of the depth are reduction cells: half the height and width,
-    twice the channels.
+    The cells at one and two thirds of the depth are reduction cells, which halve height and width
+    and double the channels.
 
     Args:
         kind: The stem: `cifar` or `imagenet`.
         channels: Channels of a node in the first cell.
         layers: Number of cells.
-        nodes: How many nodes a cell puts out, given whether it reduces.
+        nodes: Returns the number of output nodes of a cell, given whether it is a reduction cell.
 
     Returns:
-        The stem, the place of each cell, and the channels of the last cell.
+        The stem, the position of each cell, and the output channels of the last cell.
     """
     stem: nn.Module
     if kind == "cifar":

@@ -1,4 +1,4 @@
-"""Classification of images by networks of CNN cells."""
+"""The task of image classification with CNN cells."""
 
 from pathlib import Path
 
@@ -23,12 +23,11 @@ from nasp.training.seeding import generator
 
 
 class ImageTask(Task):
-    """Search for the normal and the reduction cell, or training of a network of cells.
+    """A search for a normal and a reduction cell, or the training of a network of cells.
 
     Args:
-        images: The images; a search trains the architecture, and evaluates it at each epoch, on
-            those that are held out.
-        options: How to search, or how to train.
+        images: The images. A search trains and evaluates the architecture on held-out images.
+        options: Options of the search or of the training.
     """
 
     name = "cnn"
@@ -87,7 +86,7 @@ class ImageTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train a cell's network for all epochs; see `nasp.search.Task`."""
+        """Train the network of the cells for all epochs; see `nasp.search.Task`."""
         options, random = self.training, generator(seed, origin)
         network = self.network(genotype, random)
         logits = logits_of(network, options.numbers(self.device))
@@ -109,11 +108,11 @@ class ImageTask(Task):
 
     @property
     def training(self) -> TrainOptions:
-        """How a network is trained alone: in a search one of the search's size."""
+        """Options of stand-alone trainings; in a search with the search's network size."""
         return self.options if isinstance(self.options, TrainOptions) else self.options.training()
 
     def network(self, genotype: Genotype, generator: torch.Generator) -> Network:
-        """The network of a cell, with fresh weights, on the task's device."""
+        """Make the network of a genotype, with new weights, on the task's device."""
         options = self.training
         return Network(
             genotype,
@@ -126,7 +125,7 @@ class ImageTask(Task):
         ).to(self.device)
 
     def trained_network(self, trained: TrainingResult) -> Network:
-        """The network that was trained, in evaluation mode."""
+        """Return the trained network, in evaluation mode."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)
         return network.eval()
@@ -135,15 +134,15 @@ class ImageTask(Task):
 def open_search(
     data: str, data_dir: Path | None, options: SearchOptions, seed: int, device: torch.device
 ) -> ImageTask:
-    """Find, check and halve the images of a search.
+    """Find and check the images of a search, and split them.
 
     Args:
         data: A name or a path of CIFAR's form.
         data_dir: Folder that holds data sets.
-        options: How to search. `train_fraction` of the training images train weights, the others
-            the architecture.
-        seed: Draws the images.
-        device: Where to search.
+        options: Options of the search. A share `train_fraction` of the training images trains the
+            weights, and the others train the architecture.
+        seed: Determines the split.
+        device: Device of the search.
 
     Raises:
         NaspError: The data are missing or damaged, or there are too few images.

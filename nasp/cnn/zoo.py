@@ -1,12 +1,12 @@
-"""Published cells by name, and where else a command's genotype may come from."""
+"""Published cells by name, and the look-up of a command's genotype."""
 
 from nasp.cnn.genotype import from_darts, plans
 from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
 
 # fmt: off
-# Each line is a node: its two operations, and the states that they take (as in DARTS: 0 is the
-# cell before the previous one, 1 the previous cell, i + 2 node i).
+# Each line is a node: its two operations and their input states (as in DARTS: 0 is the cell before
+# the previous one, 1 the previous cell, i + 2 node i).
 ZOO: dict[str, Genotype] = {
     # Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures for Scalable Image
     # Recognition, CVPR 2018, figure 4.
@@ -105,11 +105,11 @@ ZOO: dict[str, Genotype] = {
 
 
 def find_genotype(name_or_path: str) -> Genotype:
-    """The cells of a command's option: a name of `ZOO`, a genotype.json, or a run's folder.
+    """Return the genotype that an option names: a name in `ZOO`, a genotype.json or a run's folder.
 
-    A name of the zoo wins over a file of the same name (`./nasp` reaches that).
+    A name in the zoo has precedence over a file of the same name; `./nasp` is always a file.
 
     Raises:
-        NaspError: There is none, or it is no genotype of CNN cells.
+        NaspError: No genotype is found, or it is not one of CNN cells.
     """
     return zoo.find_genotype(name_or_path, ZOO, plans)

@@ -1,4 +1,4 @@
-"""Images in: CIFAR-10 whole on the device, ImageNet decoded as it is needed."""
+"""Image data: CIFAR-10 in the device's memory, ImageNet decoded while it is used."""
 
 from nasp.cnn.data.augment import Augment, Draws, Normalise
 from nasp.cnn.data.batches import ImageBatch, evaluation_batches, training_batches

@@ -1,4 +1,4 @@
-"""What training images go through, a whole batch at once on the images' device."""
+"""Normalisation and augmentation of whole batches, on the images' device."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from nasp.errors import NaspError
 
 @dataclass(frozen=True)
 class Normalise:
-    """From bytes to numbers of mean 0 and deviation 1 in each channel.
+    """Normalises bytes to mean 0 and standard deviation 1 in each channel.
 
     Attributes:
         mean: Mean of red, green and blue, in units of 255.
@@ -25,10 +25,10 @@ class Normalise:
 
     @classmethod
     def fit(cls, parts: Iterable[Tensor]) -> "Normalise":
-        """What fits images. A channel that has one value everywhere is only centred.
+        """Compute the normalisation of images. A constant channel is only centred.
 
         Args:
-            parts: All images, uint8 `(some, 3, height, width)` at a time.
+            parts: The images in parts, each uint8 `(some, 3, height, width)`.
         """
         counts = torch.zeros(3, 256, dtype=torch.float64)  # of each channel's values
         for part in parts:
@@ -41,7 +41,7 @@ class Normalise:
         return cls(_three(mean), _three(torch.where(std > 0, std, 1.0)))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images uint8 `(batch, 3, height, width)` to float32 of the same shape."""
+        """Normalise images, uint8 `(batch, 3, height, width)`, to float32 of the same shape."""
         numbers = torch.tensor([self.mean, self.std], device=images.device)
         mean, std = torch.unbind(numbers[:, :, None, None])
         return (images.float() / 255 - mean) / std
@@ -53,7 +53,7 @@ def _three(values: Tensor) -> tuple[float, float, float]:
 
 
 class Draws(NamedTuple):
-    """What was drawn for each image of a batch, each `(batch,)`.
+    """The random draws for the images of a batch, each `(batch,)`.
 
     Attributes:
         dy: First row of the crop in the padded image, int64.
@@ -76,10 +76,10 @@ class Augment:
 
     Attributes:
         normalise: Mean and deviation of the channels.
-        padding: Black pixels on each side of an image, from which a crop of its size is taken.
-        flip: Mirror one of two images, left to right.
-        cutout: Side of the square that is set to 0 after normalisation, in pixels. Its centre is
-            any pixel, what is outside of the image is lost. 0 cuts nothing out.
+        padding: Black pixels added on each side of an image, before a crop of its size is taken.
+        flip: Whether half of the images are mirrored, left to right.
+        cutout: Side of the square that is set to 0 after normalisation, in pixels. Its centre can
+            be any pixel, so part of it may be outside of the image. 0 cuts nothing out.
     """
 
     normalise: Normalise
@@ -93,7 +93,7 @@ class Augment:
                 raise NaspError(f"{name} is {getattr(self, name)}: give pixels, 0 or more")
 
     def draw(self, count: int, size: int, generator: torch.Generator) -> Draws:
-        """Draw for `count` images of `size` × `size` pixels, from a CPU generator."""
+        """Draw the augmentation of `count` images of `size` × `size` pixels, on the CPU."""
 
         def below(end: int) -> Tensor:
             return torch.randint(end, (count,), generator=generator)
@@ -107,7 +107,7 @@ class Augment:
 
         Args:
             images: uint8 `(batch, 3, size, size)`.
-            draws: What was drawn for them, on the same device.
+            draws: The draws for these images, on the same device.
 
         Returns:
             float32 `(batch, 3, size, size)`.

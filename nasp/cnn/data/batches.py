@@ -1,4 +1,4 @@
-"""Batches of images that are whole in memory."""
+"""Batches of images in memory."""
 
 from collections.abc import Iterator
 
@@ -21,20 +21,20 @@ def training_batches(
     augment: Augment,
     drop_last: bool = False,
 ) -> Iterator[ImageBatch]:
-    """One epoch in random order, augmented; of each batch this process's share.
+    """Yield this process's share of the augmented batches of an epoch, in random order.
 
-    All is drawn at the start of the epoch, so that nothing is sent to the device during it.
+    All draws are made at the start of the epoch, so nothing is sent to the device during it.
 
     Args:
-        labelled: The images, on the device where batches are wanted.
+        labelled: The images, on the device of the batches.
         batch_size: Images of a batch, of all processes together.
-        generator: Draws order and augmentation; on the CPU, and in the same state in all processes.
-        augment: What images go through.
-        drop_last: Leave out a last batch that is smaller.
+        generator: Draws order and augmentation; on the CPU, with the same state in all processes.
+        augment: The augmentation.
+        drop_last: Leave out a smaller last batch.
 
     Raises:
-        NaspError: `batch_size` is less than 1; there are fewer images than one batch, with
-            `drop_last`; or a batch cannot be shared evenly by the processes.
+        NaspError: `batch_size` is less than 1; there are fewer images than one batch and
+            `drop_last` is set; or a batch cannot be shared evenly by the processes.
     """
     count, device = len(labelled), labelled.images.device
     if batch_size < 1:
@@ -44,7 +44,7 @@ def training_batches(
         raise NaspError(f"{count} images are less than one batch: give a batch_size of {count}")
     positions = torch.split(torch.arange(end, device=device), batch_size)
     for batch in (positions[0], positions[-1]):
-        own_share(batch)  # says before the first step if it cannot be shared
+        own_share(batch)  # raises before the first step if the batch cannot be shared
     order = torch.randperm(count, generator=generator).to(device)
     drawn = augment.draw(count, labelled.images.shape[-1], generator)
     draws = [values.to(device) for values in drawn]
@@ -57,7 +57,7 @@ def training_batches(
 def evaluation_batches(
     labelled: LabelledImages, batch_size: int, normalise: Normalise
 ) -> Iterator[ImageBatch]:
-    """All images once, in order, all in each process; the last batch may be smaller."""
+    """Yield all images once, in order, in every process; the last batch may be smaller."""
     for positions in torch.split(torch.arange(len(labelled)), batch_size):
         part = slice(int(positions[0]), int(positions[-1]) + 1)
         yield normalise(labelled.images[part]), labelled.labels[part]

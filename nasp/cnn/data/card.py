@@ -1,4 +1,4 @@
-"""Image data by a name or by a path."""
+"""Cards and look-up of image data."""
 
 from pathlib import Path
 
@@ -7,24 +7,24 @@ from nasp.data.locate import find_data
 
 
 class ImageCard(Card):
-    """What a set of images is: a folder, a tar or an archive of a form that can be read."""
+    """The card of an image data set, which is a folder, a tar or an archive."""
 
     KIND = "image"
     USUAL_PLACES = ("{name}/{name}.tar", "{name}", "{name}.tar")
 
 
 def find_images(data: str, data_dir: Path | None = None) -> Path:
-    """Return where image data are.
+    """Return the path of image data.
 
-    A name is looked for in `data_dir`, in the folder in the environment variable NASP_DATA, and in
-    the working folder: where its card in `datasets/` says, as a folder of that name, or as a tar
-    of that name by itself or in a folder of that name.
+    A name is searched in `data_dir`, in the folder of the environment variable NASP_DATA, and in
+    the working folder. The data may be at the places in the card, in a folder of that name, or in a
+    tar of that name, which may be in a folder of that name.
 
     Args:
-        data: A path, or a name: that of a card, `cifar10` for example, or whatever folder is there.
+        data: A path, the name of a card, for example `cifar10`, or the name of a folder of data.
         data_dir: A folder that holds data sets.
 
     Raises:
-        NaspError: Nothing is there, or a folder is missing; the message says where to get the data.
+        NaspError: The data or a folder are missing; the message says where to get the data.
     """
     return find_data(data, data_dir, ImageCard)

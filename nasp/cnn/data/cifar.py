@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009), and other data of its forms: square images of one size."""
+"""CIFAR-10 (Krizhevsky, 2009) and other data in its forms: square images of one size."""
 
 import gzip
 import math
@@ -30,14 +30,14 @@ def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
     Args:
         path: The official `cifar-10-python.tar.gz`, the folder in it (`cifar-10-batches-py`), or a
             folder of `train-*.parquet` and `test-*.parquet`.
-        classes: How many there have to be; None takes what is there.
+        classes: Required number of classes; None for any.
 
     Returns:
-        The images. Where parquet files do not name the classes, they are named by their numbers.
+        The images. If parquet files do not name the classes, their names are their numbers.
 
     Raises:
         NaspError: A file is missing, damaged or of another form, a label is out of range, an image
-            has another size, or the classes are not as many as expected.
+            has another size, or the number of classes is not the required one.
     """
     if path.is_dir() and any(path.glob("*.parquet")):
         found = _from_parquet(path, classes)
@@ -89,7 +89,7 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each batch in an archive; no path in it is used."""
+    """Yield name and content of each batch in an archive; no path in the archive is used."""
     try:
         with gzip.open(archive) as stream:
             with tarfile.open(fileobj=stream, mode="r|") as file:
@@ -98,7 +98,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                     if name in BATCHES and (content := file.extractfile(member)) is not None:
                         yield name, content.read()
             while stream.read(1 << 20):
-                pass  # the checksum of all is at the end
+                pass  # the checksum of the whole archive is at its end
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise NaspError(f"{archive} is damaged or cut off ({error}): download it again") from error
 
@@ -132,7 +132,7 @@ def _from_batches(files: Iterator[tuple[str, bytes]], source: Path) -> ImageSet:
 
 
 def _batch(content: dict[str, Any], place: str) -> LabelledImages:
-    """The images of one file: rows of all red, then all green, then all blue pixels."""
+    """Return the images of one file, whose rows hold all red, all green, then all blue pixels."""
     data, labels = content.get("data"), content.get("labels")
     if not isinstance(data, np.ndarray) or data.ndim != 2 or not isinstance(labels, list):
         raise NaspError(f"{place} has no data and labels: download the archive again")

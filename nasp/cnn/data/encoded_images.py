@@ -1,4 +1,4 @@
-"""JPEG and PNG images, wherever they lie, decoded one by one."""
+"""JPEG and PNG images, which are decoded one by one."""
 
 import io
 from abc import ABC, abstractmethod
@@ -12,10 +12,10 @@ from torch import Tensor
 from nasp.errors import NaspError
 
 FORMATS = ("JPEG", "PNG")
-# Of width × height: more than a camera's photo has; decoded it takes 200 MB. A file of a few
-# kilobytes can claim any size.
+# Limit of width × height, above that of a camera's photo; such an image takes 200 MB. Without a
+# limit, a file of a few kilobytes could claim any size.
 MOST_PIXELS = 1 << 26
-# What Pillow raises for bytes that are no image, or a broken one.
+# The exceptions that Pillow raises for bytes that are not an image, or a damaged image.
 BROKEN = (
     OSError,
     ValueError,
@@ -27,10 +27,10 @@ BROKEN = (
 
 
 class EncodedImages(ABC):
-    """The images of one split, as they are stored. Can be sent to another process.
+    """The stored images of one split; can be pickled for another process.
 
     Attributes:
-        labels: Class of each, int64 `(images,)`.
+        labels: Class of each image, int64 `(images,)`.
     """
 
     labels: Tensor
@@ -40,21 +40,21 @@ class EncodedImages(ABC):
 
     @abstractmethod
     def read(self, index: int) -> bytes:
-        """The file of an image, as it is stored.
+        """Return the bytes of an image's file.
 
         Raises:
-            NaspError: It cannot be read.
+            NaspError: The image cannot be read.
         """
 
     @abstractmethod
     def place(self, index: int) -> str:
-        """Where an image is, for messages."""
+        """Return the place of an image, for messages."""
 
     def image(self, index: int) -> Image.Image:
         """Decode an image into red, green and blue.
 
         Raises:
-            NaspError: It cannot be read, or is no JPEG or PNG image; the message says which.
+            NaspError: The image cannot be read, or is not JPEG or PNG; the message says which.
         """
         return decode(self.read(index), self.place(index))
 
@@ -63,12 +63,12 @@ def decode(data: bytes, place: str, broken: str = "no whole JPEG or PNG image") 
     """Decode a JPEG or PNG image into red, green and blue.
 
     Args:
-        data: The file.
-        place: Where it is from, for messages.
-        broken: What to call it if it is no such image.
+        data: The bytes of the file.
+        place: The image's origin, for messages.
+        broken: Description of an invalid file, for messages.
 
     Raises:
-        NaspError: It is no such image, or has more than `MOST_PIXELS`.
+        NaspError: The data are not such an image, or it has more than `MOST_PIXELS`.
     """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -87,7 +87,7 @@ def decode(data: bytes, place: str, broken: str = "no whole JPEG or PNG image") 
 
 
 def pixels(image: Image.Image) -> Tensor:
-    """An RGB image as uint8 `(3, height, width)`."""
+    """Return an RGB image as uint8 `(3, height, width)`."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
@@ -96,11 +96,11 @@ def check_labels(labels: Tensor, classes: int, place: Callable[[int], str]) -> N
 
     Args:
         labels: int64 `(images,)`.
-        classes: How many there are.
-        place: Where the image of a position is, for messages.
+        classes: Number of classes.
+        place: Returns the place of the image at a position, for messages.
 
     Raises:
-        NaspError: One is not; the message names the first.
+        NaspError: A label is not; the message names the first.
     """
     wrong = ((labels < 0) | (labels >= classes)).nonzero()
     if len(wrong):
@@ -111,10 +111,10 @@ def check_labels(labels: Tensor, classes: int, place: Callable[[int], str]) -> N
 
 
 def check_classes(found: int, expected: int | None, place: str) -> None:
-    """Check the number of classes against what a run was made for, if that is given.
+    """Check that the number of classes is the expected one, if one is given.
 
     Raises:
-        NaspError: They differ.
+        NaspError: It is not.
     """
     if expected not in (None, found):
         raise NaspError(

@@ -1,4 +1,4 @@
-"""Images as files in a folder for each class, unpacked or in a tar."""
+"""Images as files in a folder for each class, on disk or in a tar."""
 
 import os
 import tarfile
@@ -21,17 +21,17 @@ Listing = dict[str, dict[str, list[Member]]]  # members of each split and class
 class FileImages(EncodedImages):
     """The images of one split.
 
-    A file is opened for each image, so that no two processes ever share a position in it.
+    The file is opened for each image, so that no two processes share a file position.
 
     Args:
-        root: The folder that the paths start from, or the tar.
-        members: Images of each class.
+        root: The folder that paths are relative to, or the tar.
+        members: The images of each class.
         classes: All classes in order.
 
     Attributes:
-        names: Path of each image below the root, as bytes: millions of them take little memory.
-        offsets: Where each starts in the tar, in bytes, int64.
-        sizes: Bytes of each in the tar, int64.
+        names: Path of each image below the root, as bytes, which take little memory.
+        offsets: Offset of each image in the tar, in bytes, int64.
+        sizes: Size of each image in the tar, in bytes, int64.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FileImages(EncodedImages):
 
 
 def list_folder(root: Path) -> Listing:
-    """The images in `root/<split>/<class>/`, in the order of their names.
+    """Return the images in `root/<split>/<class>/`, in the order of their names.
 
     Raises:
         OSError: A folder cannot be read.
@@ -76,10 +76,10 @@ def list_folder(root: Path) -> Listing:
 
 
 def list_tar(path: Path) -> Listing:
-    """The images in `<split>/<class>/` of a tar, which may have one folder around them.
+    """Return the images in `<split>/<class>/` of a tar, possibly inside one more folder.
 
     Raises:
-        NaspError: The file is no tar, is compressed, or is cut off.
+        NaspError: The file is not a tar, is compressed, or is truncated.
     """
     listing: Listing = {}
     try:
@@ -89,12 +89,12 @@ def list_tar(path: Path) -> Listing:
                 end = member.offset_data + member.size
                 if member.isreg():
                     _add(listing, [(member.name, member.offset_data, member.size)])
-                file.members.clear()  # type: ignore[attr-defined]  # else it keeps all of them
+                file.members.clear()  # type: ignore[attr-defined]  # otherwise it keeps all members in memory
     except (OSError, tarfile.TarError) as error:
         raise NaspError(
             f"{path} is no whole tar without compression ({error}): get it anew, or unpack it"
         ) from error
-    # A tar ends in a block of zeros; without it, some images were lost.
+    # A complete tar ends in a block of zeros.
     if path.stat().st_size < end + tarfile.BLOCKSIZE:
         raise NaspError(f"{path} is cut off: get it anew")
     return listing

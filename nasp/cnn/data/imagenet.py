@@ -1,4 +1,4 @@
-"""ImageNet (Russakovsky et al., 2015), and other data of its forms: images of any size."""
+"""ImageNet (Russakovsky et al., 2015) and other data in its forms: images of any size."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from nasp.errors import NaspError
 
 @dataclass(frozen=True)
 class EncodedSet:
-    """A data set that is too large to be decoded as a whole.
+    """A data set of encoded images, for data that are too large to be decoded in memory.
 
     Attributes:
         train: Training images.
-        val: Validation images, on which results on ImageNet are reported.
+        val: Validation images, which serve as test images for ImageNet.
         classes: Name of each class.
     """
 
@@ -25,20 +25,20 @@ class EncodedSet:
 
 
 def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:
-    """List the images, and decode none.
+    """List the images without decoding them.
 
     Args:
         path: A folder of `train/<class>/*.JPEG` and `val/<class>/*.JPEG`, the same in a tar without
             compression, or a folder of `train-*.parquet` and `validation-*.parquet` (`val-*`).
-        classes: How many there have to be; None takes what is there.
+        classes: Required number of classes; None for any.
 
     Returns:
-        The images. Classes of folders are in the order of their names, as is usual; where parquet
-        files do not name them, they are named by their numbers.
+        The images. Classes of folders are in the order of their names. If parquet files do not name
+        the classes, their names are their numbers.
 
     Raises:
         NaspError: A file or folder is missing, damaged or of another form, a class has no training
-            images, or the classes are not as many as expected.
+            images, or the number of classes is not the required one.
     """
     if path.is_file() and path.suffix == ".tar":
         found = _from_files(path)

@@ -1,4 +1,4 @@
-"""Images of one size with their classes, whole in memory, and random parts of them."""
+"""Images of one size with labels, in memory, and random subsets of them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class LabelledImages:
 
     Attributes:
         images: uint8 `(images, 3, size, size)`, red, green, blue from 0 to 255.
-        labels: Class of each, int64 `(images,)`.
+        labels: Class of each image, int64 `(images,)`.
     """
 
     images: Tensor
@@ -24,11 +24,11 @@ class LabelledImages:
         return len(self.labels)
 
     def __getitem__(self, indices: Tensor) -> "LabelledImages":
-        """The images at these positions, int64 `(some,)`."""
+        """Return the images at these positions, int64 `(some,)`."""
         return LabelledImages(self.images[indices], self.labels[indices])
 
     def to(self, device: torch.device) -> "LabelledImages":
-        """The same on another device."""
+        """Return the same images on a device."""
         return LabelledImages(self.images.to(device), self.labels.to(device))
 
 
@@ -55,10 +55,10 @@ def split_images(
     Args:
         labelled: All images.
         fraction: Share of the first part, rounded to whole images.
-        generator: Draws which image goes where.
+        generator: Draws the split.
 
     Returns:
-        Two parts without a common image, that together are all.
+        Two disjoint parts that together hold all images.
 
     Raises:
         NaspError: A part would be empty.
@@ -79,7 +79,7 @@ def random_subset(
     """Return `count` different images, drawn at random.
 
     Raises:
-        NaspError: There are not so many, or none is asked for.
+        NaspError: `count` is less than 1 or more than the number of images.
     """
     if not 0 < count <= len(labelled):
         raise NaspError(f"{count} of {len(labelled)} images: give a number from 1 to that")

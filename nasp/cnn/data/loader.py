@@ -1,4 +1,4 @@
-"""Batches of images that are read and decoded while the device computes."""
+"""Batches of images that other processes decode while the device computes."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ from nasp.training.parallel import own_share
 from nasp.training.seeding import generator
 
 Key = tuple[int, int]  # epoch and position of an image
-COUNTED = 1000  # images whose pixels are counted: decoding all would take as long as an epoch
+COUNTED = 1000  # images for the statistics; decoding all would take as long as an epoch
 
 
 class SeenImages(Dataset[tuple[Tensor, Tensor]]):
-    """Decoded images as the network sees them: uint8 `(3, size, size)`, and the label.
+    """Decoded and cropped images, uint8 `(3, size, size)`, with their labels.
 
-    An item is named by its epoch and position: nothing has to be told to the processes that
-    decode, which outlive an epoch.
+    The key of an item holds its epoch and position, because the decoding processes run for several
+    epochs and are not told when one begins.
     """
 
     def __init__(self, images: EncodedImages, view: View) -> None:
@@ -38,7 +38,7 @@ class SeenImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 class Loader:
-    """Epochs of batches; make one by `training_loader` or `evaluation_loader`."""
+    """Loads the batches of epochs; made by `training_loader` or `evaluation_loader`."""
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Number of batches of an epoch."""
         return len(self.order)
 
     def epoch(self, position: int = 0) -> Iterator[ImageBatch]:
-        """The batches of an epoch, normalised, on the device.
+        """Yield the normalised batches of an epoch, on the device.
 
         Raises:
             NaspError: An image cannot be read; the message says which.
@@ -77,7 +77,7 @@ class Loader:
                 moved = images.to(self.device, non_blocking=True)
                 yield self.normalise(moved), labels.to(self.device, non_blocking=True)
         except NaspError as error:
-            # From another process it comes with its traceback; the last line is the message.
+            # From another process the message has a traceback, whose last line is the message.
             message = str(error).strip().splitlines()[-1]
             raise NaspError(message.removeprefix("nasp.errors.NaspError: ")) from error
 
@@ -93,19 +93,19 @@ def training_loader(
     workers: int,
     indices: Tensor | None = None,
 ) -> Loader:
-    """Batches in random order, each image at random; of each batch this process's share.
+    """Make a loader of this process's share of augmented batches in random order.
 
-    A last batch that is smaller is left out.
+    A smaller last batch is left out.
 
     Args:
         images: The training images.
-        size: Side of the square that the network sees, in pixels.
+        size: Side of the network's square input, in pixels.
         batch_size: Images of a batch, of all processes together.
         normalise: Mean and deviation of the channels.
-        seed: The run's seed; with the epoch it gives the order, and all of an image's changes.
-        device: Where batches go.
-        workers: Processes that decode; 0 decodes in this one.
-        indices: Positions of the images to train on, int64; None trains on all.
+        seed: The run's seed. Seed and epoch determine the order and the augmentation.
+        device: Device of the batches.
+        workers: Number of processes that decode; 0 decodes in this process.
+        indices: Positions of the images to train on, int64; None for all.
 
     Raises:
         NaspError: There are fewer images than one batch, or a batch cannot be shared evenly.
@@ -115,7 +115,7 @@ def training_loader(
         raise NaspError(
             f"a batch_size of {batch_size} with {len(chosen)} images: give 1 to {len(chosen)}"
         )
-    own_share(chosen[:batch_size])  # says before the first step if a batch cannot be shared
+    own_share(chosen[:batch_size])  # raises before the first step if a batch cannot be shared
     order = _Order(chosen, batch_size, seed)
     return Loader(images, TrainingView(size, seed), order, normalise, device, workers)
 
@@ -130,7 +130,7 @@ def evaluation_loader(
     workers: int,
     indices: Tensor | None = None,
 ) -> Loader:
-    """All images once, in order, all in each process; the last batch may be smaller.
+    """Make a loader of all images once, in order, in every process; the last batch may be smaller.
 
     The arguments are those of `training_loader`.
     """
@@ -140,23 +140,23 @@ def evaluation_loader(
 
 
 def statistics(images: EncodedImages, size: int, indices: Tensor) -> Normalise:
-    """Mean and deviation of images as they are judged, from the first `COUNTED` of them.
+    """Compute the normalisation of centre crops from the first `COUNTED` images.
 
     Args:
         images: The training images.
-        size: Side of the square that the network sees, in pixels.
+        size: Side of the network's square input, in pixels.
         indices: Positions of the images to train on, in random order, int64.
 
     Raises:
         NaspError: An image cannot be read; the message says which.
     """
     seen = SeenImages(images, CentreView(size))
-    counted, _ = indices[:COUNTED].sort()  # in order, a row group is read once
+    counted, _ = indices[:COUNTED].sort()  # in order, each row group is read only once
     return Normalise.fit(seen[0, index][0][None] for index in counted.tolist())
 
 
 class _Order:
-    """The keys of each batch of an epoch; shuffled and shared if there is a seed."""
+    """The keys of the batches of an epoch; shuffled and shared by processes if there is a seed."""
 
     def __init__(self, indices: Tensor, batch_size: int, seed: int | None) -> None:
         self.indices, self.batch_size, self.seed = indices, batch_size, seed

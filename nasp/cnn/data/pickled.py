@@ -1,8 +1,8 @@
-"""Reads the pickled dictionaries of CIFAR's python archive without unpickling them.
+"""A reader of the pickled dictionaries of CIFAR's python archive that unpickles nothing.
 
-A pickle is a program that can call anything. Here its opcodes are only listed, which runs nothing,
-and those few that such a file consists of are given a meaning: strings, numbers, lists, tuples,
-dictionaries, and NumPy arrays of bytes. Everything else is refused.
+A pickle is a program that can call any function. This reader only lists the opcodes, and
+interprets the few that such a file needs: strings, numbers, lists, tuples, dictionaries, and NumPy
+arrays of bytes. It refuses all others.
 """
 
 import pickletools
@@ -15,7 +15,7 @@ import numpy as np
 
 from nasp.errors import NaspError
 
-# What a file may name, and what stands for it here; nothing of it is imported or called.
+# The globals that a file may name, and their stand-ins here. None is imported or called.
 RECONSTRUCT, NDARRAY, DTYPE, ENCODE = "reconstruct", "ndarray", "dtype", "encode"
 NAMES = {
     "numpy.core.multiarray _reconstruct": RECONSTRUCT,
@@ -38,7 +38,7 @@ class _Named:
 
 @dataclass
 class _Array:
-    """A NumPy array, or the type of one: first made, then given what it holds."""
+    """A NumPy array, or a dtype, which is made empty and then gets its content."""
 
     kind: str
     value: np.ndarray | None = None
@@ -51,19 +51,18 @@ def read_pickled(data: bytes, place: str) -> dict[str, Any]:
     """Return the dictionary that a file of CIFAR's python archive holds.
 
     Args:
-        data: The file's content: a pickle of protocol 2, as Python 2 wrote it, or as Python 3
-            writes it with that protocol.
+        data: The file's content, a pickle of protocol 2 written by Python 2 or 3.
         place: The file's name, for messages.
 
     Returns:
-        Its items. Strings and bytes alike are strings (Latin-1), arrays are `uint8`.
+        The dictionary. Bytes become strings (Latin-1); arrays are `uint8`.
 
     Raises:
-        NaspError: The file is damaged, or holds anything but the above.
+        NaspError: The file is damaged, or holds other types.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pickletools' own, of texts that are refused
+            warnings.simplefilter("ignore")  # pickletools warns about texts that are refused below
             result = _Machine().run(data)
         if isinstance(result, dict):
             return {k: v.value if isinstance(v, _Array) else v for k, v in result.items()}
@@ -76,7 +75,7 @@ def read_pickled(data: bytes, place: str) -> dict[str, Any]:
 
 
 class _Machine:
-    """A stack and a memo, as a pickle has them, but with stand-ins for all that it names."""
+    """The stack and memo of an unpickler, with stand-ins for all globals."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -136,14 +135,14 @@ class _Machine:
 
 
 def _a(kind: type, value: Any) -> Any:
-    """`value`, which has to be of a kind."""
+    """Return `value` if it has this type, else raise."""
     if not isinstance(value, kind):
         raise TypeError
     return value
 
 
 def _made(name: str, arguments: tuple[Any, ...]) -> Any:
-    """What stands for the result of a call."""
+    """Return the stand-in for the result of a call."""
     if name == RECONSTRUCT and arguments[0] == _Named(NDARRAY):
         return _Array(NDARRAY)
     if name == DTYPE:
@@ -156,7 +155,7 @@ def _made(name: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _fill(array: _Array, state: tuple[Any, ...]) -> None:
-    """Give an array its content; that of the type `uint8` is known."""
+    """Set the content of an array; a dtype must be `uint8`."""
     if array.kind == DTYPE:
         return
     _, shape, kind, fortran, content = state

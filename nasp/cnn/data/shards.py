@@ -1,4 +1,4 @@
-"""Images in parquet shards, as the Hugging Face hub publishes them."""
+"""Images in parquet files, in the form of the Hugging Face hub."""
 
 import re
 import warnings
@@ -18,23 +18,23 @@ from nasp.errors import NaspError
 from nasp.files.json_file import parse_json
 
 IMAGE_COLUMNS = ("img", "image")
-LARGE = 1 << 26  # bytes of a row group, from which on reading one image takes too long
+LARGE = 1 << 26  # bytes; a larger row group makes reading a single image too slow
 
 
 class Shards(EncodedImages):
     """The images of one split in the parquet files of a folder.
 
-    Columns `img` or `image`, of {bytes, path}, and `label`. Parquet is read by row groups: the
-    last one is kept, so that images in order cost little, and each of shuffled images costs the
-    reading of its row group.
+    The columns are `img` or `image`, of {bytes, path}, and `label`. Parquet is read by row groups,
+    and the last one is kept. So images in order are fast, and each shuffled image costs the reading
+    of its row group.
 
     Args:
-        folder: Holds the files.
-        names: What the split can be called: files are `<name>-*.parquet`.
+        folder: Folder of the files.
+        names: Possible names of the split; files are `<name>-*.parquet`.
 
     Attributes:
         files: The shards in order.
-        classes: Names of the classes, where the files give them, else empty.
+        classes: Names of the classes; empty if the files do not give them.
 
     Raises:
         NaspError: A file is missing or damaged, or a column is missing or of another type.
@@ -70,7 +70,7 @@ class Shards(EncodedImages):
         self.held: tuple[int, Any] = (-1, None)  # a row group's number and images
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "held": (-1, None)}  # for another process to read for itself
+        return {**self.__dict__, "held": (-1, None)}  # another process reads its own row group
 
     def read(self, index: int) -> bytes:
         group = int(np.searchsorted(self.ends, index, side="right"))
@@ -78,7 +78,7 @@ class Shards(EncodedImages):
         if self.held[0] != group:
             path, column = self.files[shard], self.columns[shard]
             with _damage_named(path), parquet.ParquetFile(path) as file:
-                # Without threads: in a process that loads images others run beside it.
+                # Without threads, because several processes load images at the same time.
                 table = file.read_row_group(number, [f"{column}.bytes"], use_threads=False)
                 self.held = group, table[column]
         data = self.held[1][index - int(self.ends[group]) + rows]["bytes"].as_py()
@@ -99,13 +99,13 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except NaspError:
         raise
-    except (OSError, ValueError) as error:  # all that pyarrow raises
+    except (OSError, ValueError) as error:  # pyarrow's exceptions
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise NaspError(f"{path} is damaged or unreadable ({reason}): get it anew") from error
 
 
 def _complete(files: list[Path], wanted: Path) -> list[Path]:
-    """The files, none of which may be missing by the count that their names give."""
+    """Return the files, and raise if there are fewer than their names say."""
     if not files:
         raise NaspError(f"no {wanted}: put the split's parquet files there")
     counts = [re.search(r"-of-(\d+)\.parquet$", path.name) for path in files]
@@ -139,7 +139,7 @@ def _labels(file: parquet.ParquetFile, path: Path) -> np.ndarray:
 
 
 def _class_names(schema: pa.Schema) -> tuple[str, ...]:
-    """Names of the classes in what the hub's library adds to a file, if there."""
+    """Return the names of the classes in the hub's metadata, if the file has them."""
     try:
         text = (schema.metadata or {})[b"huggingface"].decode()
         added = parse_json(text, "the shard", "description of a data set")

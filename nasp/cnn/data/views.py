@@ -1,4 +1,4 @@
-"""How ImageNet's images are seen: at random in training, at the centre in evaluation."""
+"""Crops of ImageNet's images: random ones for training, centre crops for evaluation."""
 
 import math
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ RESIZE = 256 / 224  # of the short side to the side of the centre crop
 
 
 class View(Protocol):
-    """Makes of an image the square that the network sees."""
+    """Crops an image to the network's square input."""
 
     def __call__(self, image: Image.Image, epoch: int, index: int) -> Image.Image:
-        """See an RGB image, in an epoch, by its position in the data set."""
+        """Crop an RGB image, given the epoch and its position in the data set."""
 
 
 @dataclass(frozen=True)
 class TrainingView:
-    """A random crop, mirrored or not, in changed colours, as DARTS trains on ImageNet.
+    """A random crop, mirrored at random and with changed colours, as in DARTS's ImageNet training.
 
-    All random numbers come from seed, epoch and position, so that neither the number of processes
-    nor a resumed run changes an image.
+    Seed, epoch and position determine all random numbers. So an image depends neither on the number
+    of processes nor on whether a run was resumed.
 
     Attributes:
         size: Side of the square, in pixels.
@@ -51,7 +51,7 @@ class TrainingView:
 
 @dataclass(frozen=True)
 class CentreView:
-    """The centre, after the short side was made a little larger than the square.
+    """The centre crop of an image whose short side is resized to a little more than the square.
 
     Attributes:
         size: Side of the square, in pixels.
@@ -70,12 +70,12 @@ class CentreView:
 def random_box(width: int, height: int, random: torch.Generator) -> tuple[int, int, int, int]:
     """Draw a crop (Szegedy et al., 2015): area and logarithm of the ratio are uniform.
 
-    If none of some tries lies in the image, the largest centre crop of an allowed ratio is taken.
+    If all of several tries exceed the image, the largest centre crop of an allowed ratio is taken.
 
     Args:
-        width: Of the image, in pixels.
-        height: Of the image, in pixels.
-        random: Drawn from.
+        width: Width of the image, in pixels.
+        height: Height of the image, in pixels.
+        random: Source of the random numbers.
 
     Returns:
         Left, top, right and bottom of the crop, in pixels.
@@ -97,7 +97,7 @@ def random_box(width: int, height: int, random: torch.Generator) -> tuple[int, i
 
 
 def jitter(image: Image.Image, random: torch.Generator) -> Image.Image:
-    """Change brightness, contrast, saturation and hue, each at random and in random order."""
+    """Change brightness, contrast, saturation and hue by random amounts, in random order."""
     changes = torch.rand(4, generator=random, dtype=torch.float64) * 2 - 1
     enhancers = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
     for which in torch.randperm(4, generator=random).tolist():
@@ -110,7 +110,7 @@ def jitter(image: Image.Image, random: torch.Generator) -> Image.Image:
 
 
 def shift_hue(image: Image.Image, shift: float) -> Image.Image:
-    """Turn all hues of an RGB image by a part of the circle, to the nearest 256th."""
+    """Shift all hues of an RGB image by a share of the circle, rounded to a 256th."""
     hue, saturation, value = image.convert("HSV").split()
     turned = hue.point([(h + round(256 * shift)) % 256 for h in range(256)])
     return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
