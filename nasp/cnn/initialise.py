@@ -8,8 +8,8 @@ from torch import nn
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Initialise weights and biases of all convolutions and linear layers, in place.
 
-    They are uniform in ±1/√(fan-in), as in torch, whose initialiser uses the global generator. Batch
-    norms keep weight 1 and bias 0.
+    They are uniform in ±1/√(fan-in), as in torch, whose initialiser uses the global generator.
+    Batch norms keep weight 1 and bias 0.
 
     Args:
         module: A module on the generator's device, or on `meta`, where nothing is drawn.

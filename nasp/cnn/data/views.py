@@ -10,12 +10,12 @@ from PIL import Image, ImageEnhance
 from nasp.training.seeding import generator
 
 BILINEAR = Image.Resampling.BILINEAR
-AREA = (0.08, 1.0)  # of the crop, as a part of the image
-RATIO = (3 / 4, 4 / 3)  # of the crop's width to its height
+AREA = (0.08, 1.0)  # area of the crop, as a share of the image
+RATIO = (3 / 4, 4 / 3)  # ratio of the crop's width to its height
 TRIES = 10
-JITTER = 0.4  # largest change of brightness, contrast and saturation, as a part of it
-HUE = 0.2  # largest change of hue, as a part of the circle
-RESIZE = 256 / 224  # of the short side to the side of the centre crop
+JITTER = 0.4  # largest relative change of brightness, contrast and saturation
+HUE = 0.2  # largest change of hue, as a share of the circle
+RESIZE = 256 / 224  # ratio of the short side to the side of the centre crop
 
 
 class View(Protocol):
