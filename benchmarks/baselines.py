@@ -21,7 +21,7 @@ from nasp.training.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.fit import train_baseline
 from sif.data import Splits, load_ratings, parse_columns, split_ratings
-from sif.data.evaluation import errors, predict
+from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.search_data import SearchData
 from sif.options import TrainOptions
 
@@ -40,7 +40,7 @@ def ours(name: str, splits: Splits, options: TrainOptions, seed: int) -> Row:
     )
     history = outcome.history
     seconds = (time.process_time() - start) / len(history)
-    tested = errors(predict(model.rate, test.rows), test, data.scale)["rmse"]
+    tested = evaluate_predictions(predict(model.rate, test.rows), test, data.scale)["rmse"]
     return history[outcome.best_epoch]["valid/rmse"], tested, seconds
 
 
@@ -61,7 +61,9 @@ def theirs(name: str, splits: Splits, options: TrainOptions, seed: int, own: boo
 def trivial(splits: Splits) -> Row:
     data = SearchData.from_splits(splits.train, splits.valid)
     parts = (data.valid, data.encode(splits.test))
-    valid, test = (errors(data.biases[p.rows].sum(0), p, data.scale)["rmse"] for p in parts)
+    valid, test = (
+        evaluate_predictions(data.biases[p.rows].sum(0), p, data.scale)["rmse"] for p in parts
+    )
     return valid, test, 0.0
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from nasp.runs.context import RunContext
 from nasp.search import run_search
 from sif.data import Splits
-from sif.data.evaluation import errors
+from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
 from sif.nn.space import operation_of
 from sif.options import SearchOptions
@@ -42,7 +42,7 @@ class RatingSearches:
 
     def rmse(self, predictions: Tensor) -> float:
         """Of standardised predictions for the test ratings, in rating units."""
-        return errors(predictions, self.test, self.data.scale)["rmse"]
+        return evaluate_predictions(predictions, self.test, self.data.scale)["rmse"]
 
     def _found(
         self, options: SearchOptions, functions: tuple[str, ...] | None

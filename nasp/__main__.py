@@ -1,4 +1,4 @@
-"""`python -m nasp`: all commands under one name, as the console script `nasp`."""
+"""`python -m nasp`: the same as the console script `nasp`."""
 
 from nasp.cli.main import run
 

@@ -36,7 +36,7 @@ class RatingOptions(Reading):
     """How ratings are read and split.
 
     Attributes:
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
         columns: Names of a table's columns, user=uid,item=iid,rating=stars for example, or their
             numbers, from 1, user=2,item=1,rating=3; with context=name for each further entity.
         rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the

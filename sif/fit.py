@@ -9,7 +9,7 @@ from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
-from sif.data.evaluation import RMSE, errors, predict
+from sif.data.evaluation import RMSE, evaluate_predictions, predict
 from sif.data.search_data import SearchData
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
@@ -101,7 +101,7 @@ def fit(
             model.constrain()
             losses.append(loss, len(batch[-1]))
         model.eval()
-        found = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
+        found = evaluate_predictions(predict(model.rate, data.valid.rows), data.valid, data.scale)
         return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
 
     outcome = run_epochs(

@@ -16,7 +16,7 @@ from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
-from sif.data.evaluation import RMSE, VALUES, errors
+from sif.data.evaluation import RMSE, VALUES, evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.nn.space import DECISION, InteractionSpace, operation_of
@@ -155,11 +155,11 @@ class RatingReport(Report):
             for part in (splits.valid, splits.test)
         )
         mae = mean_over([splits.test], lambda ratings: np.abs(ratings - scale.mean))
-        of_mean = errors(torch.zeros_like(test.ratings), test, scale)
+        of_mean = evaluate_predictions(torch.zeros_like(test.ratings), test, scale)
         on_test = {**of_mean, "rmse": test_rmse, "mae": mae}
         table = [Row("global mean", {"rmse": valid_rmse}, on_test)]
         for name, rate in models.items():
-            parts = [errors(rate(part), part, scale) for part in (data.valid, test)]
+            parts = [evaluate_predictions(rate(part), part, scale) for part in (data.valid, test)]
             table.append(Row(name, *parts))
         trivial, bias, ours = table
         return table, {

@@ -18,7 +18,7 @@ from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
-from sif.data.evaluation import VALUES, errors, predict
+from sif.data.evaluation import VALUES, evaluate_predictions, predict
 from sif.data.search_data import SearchData
 from sif.fit import adagrad, train_alone
 from sif.nn.embeddings import RatingBatch
@@ -88,7 +88,7 @@ class RatingTask(Task):
         assert isinstance(space, InteractionSpace)
         valid = self.data.valid
         predictions = predict(partial(space.rate, relaxation=relaxation), valid.rows)
-        found = errors(predictions, valid, self.data.scale)
+        found = evaluate_predictions(predictions, valid, self.data.scale)
         return {f"valid/{name}": value for name, value in found.items()}
 
     def restart_generator(self, seed: int, restart: int) -> torch.Generator:

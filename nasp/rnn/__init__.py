@@ -1,4 +1,4 @@
-"""Recurrent cells for language models."""
+"""Search and training of recurrent cells for language models."""
 
 from typing import TYPE_CHECKING
 

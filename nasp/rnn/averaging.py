@@ -1,4 +1,4 @@
-"""Averaged SGD that switches itself on (Merity, Keskar, Socher: ICLR 2018, algorithm 1)."""
+"""Non-monotonically triggered averaged SGD (Merity, Keskar, Socher: ICLR 2018, algorithm 1)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 class Averaging:
-    """The mean of the weights since validation stopped to improve; it judges, and is the result.
+    """Running mean of the weights from when validation stops improving; evaluated and returned.
 
     Args:
-        weights: Of the network.
-        nonmono: Averaging begins after an epoch whose validation loss is above the best of those
-            before the last `nonmono`.
+        weights: Weights of the network.
+        nonmono: Averaging begins after an epoch whose validation loss is above the smallest loss of
+            all epochs but the last `nonmono`.
     """
 
     def __init__(self, weights: Sequence[nn.Parameter], nonmono: int) -> None:
@@ -25,7 +25,7 @@ class Averaging:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take the weights after a step into the mean."""
+        """Add the weights after a step to the mean."""
         if self.means is None:
             return
         self.count += 1
@@ -33,7 +33,7 @@ class Averaging:
             mean.lerp_(weight, 1 / self.count)
 
     def observe(self, loss: float) -> None:
-        """Take note of an epoch's validation loss, and begin if it is time."""
+        """Record an epoch's validation loss, and begin averaging if the condition holds."""
         before = self.losses[: -self.nonmono]
         if self.means is None and before and loss > min(before):
             self.means = [weight.detach().clone() for weight in self.weights]
@@ -41,7 +41,7 @@ class Averaging:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Give the network the mean, if there is one, for a while."""
+        """Replace the network's weights by the mean, if there is one, within a `with` block."""
         if self.count == 0 or self.means is None:
             yield
             return
@@ -52,11 +52,11 @@ class Averaging:
             self._exchange(self.means)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next step depends on."""
+        """Return the state of the averaging."""
         return {"losses": list(self.losses), "means": self.means, "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.losses, self.count = list(state["losses"]), state["count"]
         self.means = None
         if state["means"] is not None:

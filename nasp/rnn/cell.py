@@ -1,4 +1,4 @@
-"""The stand-alone cell of a plan, with as few and as large operations as its graph allows."""
+"""The stand-alone recurrent cell of a genotype, computed with few and large operations."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,22 +15,22 @@ Products = list[Callable[[Tensor], Tensor]]
 
 
 class RecurrentCell(nn.Module):
-    """A recurrent cell whose nodes are decided (DARTS, section 2.1 and appendix A.1).
+    """A recurrent cell with chosen operations (DARTS, section 2.1 and appendix A.1).
 
-    The equations are those of `nasp.rnn.search_cell`, without batch norm. What does not depend on
-    the state is one product for all time steps. Nodes with the same predecessor are one group: one
-    product over their maps side by side, one gate, one update, and one call for each activation
-    that occurs in it, for its nodes stand in the order of their activations.
+    The equations are those of `nasp.rnn.search_cell`, without batch norm. The product of the input
+    does not depend on the state and is computed once for all time steps. Nodes with the same
+    predecessor form a group, which needs one product with its concatenated maps, one gate, one
+    update, and one call of each of its activations, because its nodes are sorted by activation.
 
     Args:
-        plan: Its nodes.
-        units: Of input and state.
-        generator: Source of the start weights.
+        plan: The cell's nodes.
+        units: Units of input and state.
+        generator: Draws the initial weights.
 
     Attributes:
-        groups: For each of them the predecessor, the nodes, and the runs of equal activations as
+        groups: For each group, the predecessor, the nodes, and the runs of equal activations as
             (operation, nodes).
-        maps: For each group the gates of its nodes, and then their candidates:
+        maps: For each group, the maps of its nodes' gates, then of their candidates:
             `(units, 2 · nodes · units)`.
     """
 
@@ -47,16 +47,16 @@ class RecurrentCell(nn.Module):
         self._step = self._advance
 
     def compile_step(self) -> None:
-        """Compile the time step with torch.compile; the first steps then take a while."""
+        """Compile the time step with torch.compile, which makes the first steps slow."""
         self._step = torch.compile(self._advance)
 
     def forward(self, inputs: Tensor, state: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Outputs of all time steps, `(steps, batch, units)`.
+        """Return the outputs of all time steps, `(steps, batch, units)`.
 
         Args:
-            inputs: `(steps, batch, units)`.
-            state: Before the first step, `(batch, units)`.
-            mask: Dropout's on states before their products, `(batch, units)`.
+            inputs: Inputs, `(steps, batch, units)`.
+            state: State before the first step, `(batch, units)`.
+            mask: Dropout mask on states before their products, `(batch, units)`.
         """
         products: Products = [SharedMap(self.state_map), *(SharedMap(m) for m in self.maps)]
         outputs = []
@@ -66,7 +66,7 @@ class RecurrentCell(nn.Module):
         return torch.stack(outputs)
 
     def _advance(self, x: Tensor, state: Tensor, mask: Tensor | None, products: Products) -> Tensor:
-        """The next state, given the input's part of the first product, `(batch, 2 · units)`."""
+        """Return the next state, given the input's product `x`, `(batch, 2 · units)`."""
 
         def product(position: int, s: Tensor) -> Tensor:
             return products[position](s if mask is None else s * mask)
@@ -94,7 +94,7 @@ def _groups(
     for node, (source, operation) in enumerate(plan.nodes, 1):
         followers[source].append((order.index(operation), node))
     groups = []
-    for source in sorted(followers):  # a group's nodes come after it, so each finds its source
+    for source in sorted(followers):  # in order, so that each source is computed first
         members = sorted(followers[source])
         counts = [sum(k == position for k, _ in members) for position in range(len(order))]
         runs = tuple((order[k], count) for k, count in enumerate(counts) if count)
@@ -103,7 +103,7 @@ def _groups(
 
 
 def _activated(z: Tensor, runs: tuple[tuple[str, int], ...]) -> Tensor:
-    """The activations of a group's nodes, `(batch, nodes, units)` to the same."""
+    """Apply the activations of a group's nodes to `(batch, nodes, units)`."""
     if len(runs) == 1:
         return OPERATIONS[runs[0][0]](z)
     parts = torch.split(z, [nodes for _, nodes in runs], 1)

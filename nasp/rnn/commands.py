@@ -1,4 +1,4 @@
-"""What the commands for recurrent cells do once their options are read."""
+"""The commands for recurrent cells, given their options."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from nasp.training.device import resolve_device
 
 
 def search(config: SearchConfig, began: float) -> None:
-    """Search and report; `began` is the moment of `time.perf_counter` at which the command began.
+    """Search and report; `began` is the value of `time.perf_counter` when the command began.
 
     Raises:
         NaspError: A mistake in the options or the data.
@@ -45,10 +45,11 @@ def _experiment(config: SearchConfig | TrainConfig, began: float) -> Experiment[
 
 
 def evaluate(config: EvalConfig) -> Metrics:
-    """Loss and perplexity on the test text, one column, and the model's size in millions.
+    """Return loss and perplexity on the test text in one column, and the model's size in millions.
 
     Raises:
-        NaspError: The model is no such file, or the data are missing, damaged or of other words.
+        NaspError: The model is not such a file, or the data are missing, damaged or have other
+            words.
     """
     device = resolve_device(config.device)
     path = config.model_file

@@ -1,4 +1,4 @@
-"""All options of the commands for recurrent cells."""
+"""The options of the commands for recurrent cells."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ class SearchConfig(RunOptions, SearchOptions):
 
     Attributes:
         data: ptb or wikitext-2, or a path to a folder or an archive of their form.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 
     shown = ("seed", "nhid")
@@ -27,7 +27,7 @@ class TrainConfig(RunOptions, TrainOptions):
 
     Attributes:
         data: ptb or wikitext-2, or a path to a folder or an archive of their form.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
         genotype: A published cell (darts_v1, darts_v2, enas), the genotype.json of a search, or
             the folder of its run.
     """

@@ -1,8 +1,7 @@
-"""Pictures of recurrent cells.
+"""Drawings of recurrent cells.
 
-Each node takes one predecessor, so a cell is a tree. It is drawn from left to right, the leaves in
-rows of their own and each node in the row of its first child: no arrow crosses another, and none
-crosses a label.
+Each node has one predecessor, so a cell is a tree. It is drawn from left to right, with each leaf
+in its own row and each node in the row of its first child. So no arrow crosses another or a label.
 """
 
 from pathlib import Path
@@ -17,35 +16,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Lengths are in inches, from the upper left corner of the picture.
+# Lengths are in inches; the origin is the upper left corner of the drawing.
 MARGIN = 0.3
 HEADING = 0.4  # height of the title
 ROW = 0.55
 COLUMN = 1.75
-DIAMETER = 0.36  # of a node
-START = 0.9  # width of the inputs and of what they need
-LETTER = 0.09  # width of a letter of the caption, at most
+DIAMETER = 0.36  # diameter of a node
+START = 0.9  # width of the inputs with their arrows
+LETTER = 0.09  # largest width of a letter of the caption
 TITLE_LETTER = 0.12
 FONT = 10  # points
 
 
 def draw_cell(genotype: Genotype, path: Path, title: str = "") -> None:
-    """Draw a cell into a picture, atomically.
+    """Draw a cell into a file, atomically.
 
     Args:
-        genotype: Of a recurrent cell.
+        genotype: A genotype of a recurrent cell.
         path: The PNG or SVG to write, by its suffix.
-        title: Of the picture.
+        title: Title of the drawing.
 
     Raises:
-        NaspError: It is no genotype of a recurrent cell, or the suffix is another.
-        OSError: The picture cannot be written.
+        NaspError: It is not a genotype of a recurrent cell, or the path has another suffix.
+        OSError: The file cannot be written.
     """
     save(cell_figure(genotype, title), path)
 
 
 def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
-    """The figure of `draw_cell`; raises like it."""
+    """Return the figure of `draw_cell`; raises like it."""
     plan = plan_of(genotype)
     places = place_nodes(plan)
     caption = _caption(plan)
@@ -77,7 +76,7 @@ def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
         if y != y0:  # down beside the source, then along the row
             axes.plot([x0, x0], [y0, y], color="0.6", linewidth=1.2, zorder=0)
         _arrow(axes, (x0, y), (x, y), colour, from_node=y == y0)
-        # In the middle between the two circles' edges, for the arrow's head takes some room.
+        # In the middle between the edges of both circles, to leave room for the arrow's head.
         axes.text(
             (x0 + x) / 2 - 0.04,
             y,
@@ -94,7 +93,7 @@ def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
 
 
 def place_nodes(plan: CellPlan) -> list[tuple[int, int]]:
-    """(column, row) of each state: a depth-first walk that opens a row after each leaf."""
+    """Return (column, row) of each state: a depth-first walk starts a row after each leaf."""
     children: dict[int, list[int]] = {}
     for node, (source, _) in enumerate(plan.nodes, 1):
         children.setdefault(source, []).append(node)

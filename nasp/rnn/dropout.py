@@ -1,7 +1,7 @@
 """Variational dropout: one mask for all time steps of a sequence (Gal and Ghahramani, 2016).
 
-Masks are drawn outside of the network and passed to it, so that a batch that runs several times
-meets the same ones, and that the network compiles to a graph without random numbers.
+Masks are drawn outside of the network and passed to it. So a batch that is run several times has
+the same masks, and the network compiles to a graph without random numbers.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Rates:
-    """Probabilities of dropping, by AWD-LSTM's and DARTS's names.
+    """Dropout probabilities, with the names of AWD-LSTM and DARTS.
 
     Attributes:
-        dropout: A unit of the output.
-        dropouth: A unit of a state, before its product.
-        dropoutx: A unit of the cell's input.
-        dropouti: A unit of the embedded word.
-        dropoute: A word's whole embedding.
+        dropout: For a unit of the output.
+        dropouth: For a unit of a state, before its product.
+        dropoutx: For a unit of the cell's input.
+        dropouti: For a unit of an embedded word.
+        dropoute: For a word's whole embedding.
     """
 
     dropout: float
@@ -31,13 +31,13 @@ class Rates:
 
 @dataclass(frozen=True)
 class Masks:
-    """Factors 0 or 1/(1 − probability).
+    """Dropout masks: factors of 0 or 1/(1 − probability).
 
     Attributes:
-        words: Of the embeddings, `(words, 1)`.
-        inputs: Of the embedded words, `(batch, inputs)`: dropouti's times dropoutx's.
-        states: Of the states before their products, `(batch, units)`.
-        outputs: Of the cell's outputs, `(batch, units)`.
+        words: For the embeddings, `(words, 1)`.
+        inputs: For the embedded words, `(batch, inputs)`: the masks of dropouti times dropoutx.
+        states: For the states before their products, `(batch, units)`.
+        outputs: For the cell's outputs, `(batch, units)`.
     """
 
     words: Tensor
@@ -54,14 +54,14 @@ def draw_masks(
     generator: torch.Generator,
     device: torch.device | str = "cpu",
 ) -> Masks:
-    """Draw what one sequence drops.
+    """Draw the masks of one sequence.
 
     Args:
-        rates: Probabilities.
+        rates: The probabilities.
         words: Size of the vocabulary.
-        units: Of embedding and state.
-        batch: Columns.
-        generator: On the CPU.
+        units: Units of embedding and state.
+        batch: Number of columns.
+        generator: Source of the random numbers, on the CPU.
         device: Where the masks go.
     """
 

@@ -1,4 +1,4 @@
-"""How well a language model predicts."""
+"""Metrics of language models."""
 
 import math
 from collections.abc import Callable
@@ -22,19 +22,19 @@ LARGEST = 700.0  # loss whose perplexity is still a number
 def evaluate(
     outputs: Callable[[Tensor, Tensor], Tensor], words: TiedWords, text: Tensor, split: str
 ) -> Metrics:
-    """Mean cross-entropy in nats, and perplexity, of every word of a text but each column's first.
+    """Return mean cross-entropy in nats and perplexity of all words but the first of each column.
 
-    The state is carried from the first word to the last, so that in one column they are exact.
+    The state is carried through each column, so for a text in one column the metrics are exact.
 
     Args:
-        outputs: Of the cell, `(steps, batch, units)`, given words `(steps, batch)` and the state
-            before them.
-        words: Decodes them.
-        text: Columns, `(steps, batch)`.
-        split: Prefix of the metrics, `valid` for example.
+        outputs: Returns the cell's outputs, `(steps, batch, units)`, from words `(steps, batch)`
+            and the state before them.
+        words: The decoder.
+        text: Columns of the text, `(steps, batch)`.
+        split: Prefix of the metrics, for example `valid`.
 
     Raises:
-        Diverged: The loss is no number, or its perplexity too large for one.
+        Diverged: The loss is NaN, or its perplexity is not finite.
     """
     total, count = 0.0, 0
     steps = max(1, ROWS // text.shape[1])
@@ -50,5 +50,5 @@ def evaluate(
 
 
 def evaluate_exactly(network: LanguageModel, text: Tensor, split: str) -> Metrics:
-    """Loss and perplexity of a text `(tokens,)` in one column, every word after all before it."""
+    """Return loss and perplexity of a text `(tokens,)` in one column."""
     return evaluate(network.outputs, network.words, columns(text, 1), split)

@@ -26,15 +26,15 @@ def fit(
     generator: torch.Generator,
     run: RunContext,
 ) -> PhaseResult:
-    """Train a language model; it ends with the weights of its best epoch by validation.
+    """Train a language model, and give it the weights of its best epoch by validation.
 
     Args:
         name: The phase's name in the checkpoint.
-        network: On the texts' device.
+        network: The model, on the texts' device.
         train: Columns of the training text, `(steps, batch)`.
         valid: Columns of the validation text.
-        options: How to train.
-        generator: Draws dropout and the lengths of the sequences.
+        options: The options.
+        generator: Draws dropout masks and lengths of sequences.
         run: Checkpoint, progress and log.
 
     Raises:
@@ -54,7 +54,7 @@ def fit(
         lengths = varied_lengths(options.bptt, generator)
         losses = Losses()
         for batch in batches(train, network.units, lengths, draw, regularised=True):
-            # A short sequence has the noisier gradient: its step is shorter, too.
+            # The gradient of a short sequence is noisier, so its step is smaller.
             rate = options.learning_rate * len(batch.inputs) / options.bptt
             optimizer.param_groups[0]["lr"] = rate
             loss = loss_of(network(batch), batch, options.alpha, options.beta)
@@ -74,7 +74,7 @@ def fit(
         name,
         epoch,
         epochs=options.epochs,
-        # SGD without momentum has no state, and its rate is set at each step.
+        # SGD without momentum has no state, and its learning rate is set at each step.
         state={"network": network, "averaging": averaging, "generator": generator},
         monitor=PERPLEXITY.on("valid"),
         snapshot=snapshot,

@@ -1,9 +1,9 @@
-"""Genotypes of recurrent cells: their convention, and DARTS's notation of the same.
+"""Genotypes of recurrent cells, and their conversion to and from DARTS's notation.
 
-The decisions are the nodes `node_1`, `node_2`, ..., each with its one `(source, operation)`.
-Sources are `node_0`, which is made of the input and the previous state, and the nodes before. The
-output of a cell is the mean of all of its nodes but node 0; where only some, the decision `output`
-lists them as `(source, "mean")`.
+The decisions are the nodes `node_1`, `node_2`, ..., each with one `(source, operation)`. Sources
+are `node_0`, which is computed from the input and the previous state, and the earlier nodes. The
+output of a cell is the mean of all of its nodes but node 0. If it is the mean of only some, the
+decision `output` lists them as `(source, "mean")`.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ OUTPUT, MEAN = "output", "mean"
 
 @dataclass(frozen=True)
 class CellPlan:
-    """What a cell is built from; its states are numbered as in DARTS: 0, then the nodes from 1.
+    """The structure of a cell, with states numbered as in DARTS: 0, then the nodes from 1.
 
     Attributes:
-        nodes: Of each node its (state, operation).
+        nodes: The (state, operation) of each node.
         output: The states whose mean is the cell's output.
     """
 
@@ -35,11 +35,11 @@ class CellPlan:
 
 
 def decisions_of(nodes: int = NODES, none: bool = False) -> tuple[Decision, ...]:
-    """The nodes of the search space; an activation has no weights of its own.
+    """Return the decisions on the nodes; the cost of an activation is 0, as it has no weights.
 
     Args:
-        nodes: How many, without node 0.
-        none: Whether no connection is among the operations.
+        nodes: Number of nodes without node 0.
+        none: Whether `none`, which means "no connection", is one of the operations.
     """
     operations = (*(("none",) if none else ()), *OPERATIONS)
     return tuple(
@@ -55,10 +55,10 @@ def decisions_of(nodes: int = NODES, none: bool = False) -> tuple[Decision, ...]
 
 
 def plan_of(genotype: Genotype) -> CellPlan:
-    """The plan of a cell of any number of nodes.
+    """Return the plan of a cell with any number of nodes.
 
     Raises:
-        NaspError: The genotype is of another space, or does not follow the convention.
+        NaspError: The genotype is of another space, or breaks the convention above.
     """
     if genotype.space != SPACE:
         raise NaspError(
@@ -93,14 +93,14 @@ def plan_of(genotype: Genotype) -> CellPlan:
 
 
 def from_darts(recurrent: Sequence[tuple[str, int]], concat: Sequence[int]) -> Genotype:
-    """The genotype of a cell in DARTS's notation.
+    """Return the genotype of a cell in DARTS's notation.
 
     Args:
-        recurrent: (operation, state) of each node in turn.
+        recurrent: The (operation, state) of each node in turn.
         concat: The states whose mean is the output.
 
     Raises:
-        NaspError: It is no cell.
+        NaspError: It is not a valid cell.
     """
     choices: Choices = {
         f"node_{node}": ((f"node_{state}", operation),)
@@ -114,10 +114,10 @@ def from_darts(recurrent: Sequence[tuple[str, int]], concat: Sequence[int]) -> G
 
 
 def darts_text(genotype: Genotype) -> str:
-    """The cell as a line for DARTS's `genotypes.py`.
+    """Return the cell as a line for DARTS's `genotypes.py`.
 
     Raises:
-        NaspError: It is no genotype of a recurrent cell.
+        NaspError: It is not a genotype of a recurrent cell.
     """
     plan = plan_of(genotype)
     recurrent = [(operation, state) for state, operation in plan.nodes]
@@ -129,10 +129,11 @@ def darts_text(genotype: Genotype) -> str:
 def parse_darts(text: str) -> Genotype:
     """Read `Genotype(recurrent=[('sigmoid', 0), ...], concat=range(1, 9))`.
 
-    What stands before it, a name or the head of a log's line, is passed over. Nothing is executed.
+    Text before it, such as a variable's name or the head of a log line, is skipped. Nothing is
+    executed.
 
     Raises:
-        NaspError: The text holds no such genotype, or more than one, or it is no cell.
+        NaspError: The text does not hold exactly one such genotype, or its cell is not valid.
     """
     [(recurrent, concat)] = read_cells(text, {"recurrent": "concat"})
     return from_darts(recurrent, concat)
@@ -141,7 +142,7 @@ def parse_darts(text: str) -> Genotype:
 def _checked(
     choices: Choices, name: str, sources: list[str], operations: list[str]
 ) -> list[tuple[int, str]]:
-    """The (state, operation) pairs of a decision, once they are known to be possible."""
+    """Check the (state, operation) pairs of a decision, and return them."""
     for pair in choices[name]:
         for part, value, valid in zip(
             ("source", "operation"), pair, (sources, operations), strict=True

@@ -1,4 +1,4 @@
-"""A trained language model in one file."""
+"""Files of trained language models."""
 
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,10 @@ KIND = ModelFormat(
 
 
 def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> None:
-    """Write a language model and its words to one file, atomically, without code in it.
+    """Write a language model and its vocabulary to a file, atomically.
 
     Raises:
-        OSError: The file cannot be written; the one before it is still whole.
+        OSError: The file cannot be written; the previous file is unchanged.
     """
     body = {
         "genotype": network.genotype.to_json(),
@@ -42,10 +42,10 @@ def save_model(path: Path, network: LanguageModel, vocabulary: Vocabulary) -> No
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[LanguageModel, Vocabulary]:
-    """Read what `save_model` wrote; nothing in the file can run.
+    """Read a file that `save_model` wrote, without executing anything in it.
 
     Raises:
-        NaspError: The file is missing, damaged, of another version or of something else.
+        NaspError: The file is missing or damaged, or has another version or format.
     """
 
     def build(body: dict[str, Any]) -> tuple[LanguageModel, Vocabulary]:
@@ -53,7 +53,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> tuple[Language
         vocabulary = Vocabulary(tuple(body["words"]))
         if len(set(vocabulary.words)) < len(vocabulary) or END not in vocabulary.words:
             raise NaspError(f"{path}: the model's words are not distinct, or lack {END}")
-        with torch.device("meta"):  # every number comes from the file
+        with torch.device("meta"):  # all weights come from the file
             network = LanguageModel(genotype, len(vocabulary), body["units"], torch.Generator())
         load_state(network, body["state"], path, assign=True)
         return network, vocabulary

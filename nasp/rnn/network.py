@@ -1,4 +1,4 @@
-"""The stand-alone language model of a genotype, trained from the start."""
+"""The stand-alone language model of a genotype."""
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,13 @@ from nasp.rnn.words import LanguageModelOutput, TiedWords
 
 
 class LanguageModel(nn.Module):
-    """Embedding, one cell and decoder; embedding and decoder share their matrix.
+    """A language model: embedding, one cell and decoder. Embedding and decoder share their matrix.
 
     Args:
         genotype: The cell.
         words: Size of the vocabulary.
-        units: Of embedding and state.
-        generator: Source of the start weights, on the CPU.
+        units: Units of embedding and state.
+        generator: Draws the initial weights, on the CPU.
 
     Raises:
         NaspError: The genotype is not of a recurrent cell.
@@ -37,12 +37,12 @@ class LanguageModel(nn.Module):
         self.cell = RecurrentCell(plan_of(genotype), units, generator)
 
     def forward(self, batch: TextBatch) -> LanguageModelOutput:
-        """What is predicted for a batch, which hands its last state on."""
+        """Return the predictions for a batch, and pass its final state to its reader."""
         outputs = self.outputs(batch.inputs, batch.state, batch.masks)
         batch.end_at(outputs[-1])
         return self.words.decode(outputs, batch.masks)
 
     def outputs(self, inputs: Tensor, state: Tensor, masks: Masks | None = None) -> Tensor:
-        """The cell's, `(steps, batch, units)`, for words `(steps, batch)`."""
+        """Return the cell's outputs, `(steps, batch, units)`, for words `(steps, batch)`."""
         embedded = self.words.embed(inputs, masks)
         return self.cell(embedded, state, None if masks is None else masks.states)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""How recurrent cells are searched, and how language models of them are trained."""
+"""Options of searches for recurrent cells and of the training of their language models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
 @dataclass
 class DescentOptions:
-    """How weights are trained, in a search and alone.
+    """Options of the training of weights, in a search and alone.
 
     Attributes:
         emsize: Units of a word's embedding.
-        nhid: Units of the hidden state; embedding and decoder share their matrix, so it is emsize.
-        batch_size: Columns of text that are read side by side.
-        bptt: Words of a column in one step.
-        learning_rate: Of SGD.
+        nhid: Units of the hidden state. It must equal emsize, because embedding and decoder share
+            their matrix.
+        batch_size: Number of columns of text that are read in parallel.
+        bptt: Words of each column in one step.
+        learning_rate: Learning rate of SGD.
         weight_decay: L2 penalty on the weights.
         gradient_clip: Largest norm of the weights' gradient.
         alpha: Weight of the activation regulariser.
-        beta: Weight of the regulariser of the activations' change in time.
+        beta: Weight of the temporal activation regulariser.
         dropout: Probability of dropping a unit of the output.
-        dropouth: The same of a hidden node, before its product.
-        dropoutx: The same of the cell's input.
-        dropouti: The same of the embedded word.
-        dropoute: The same of a word's whole embedding.
-        tokens: Take so many of the training words, from the start; all if null.
-        max_seconds: Seconds after which no further epoch starts, shared evenly by the trials where
-            there are several; no limit if null.
+        dropouth: Probability of dropping a unit of a hidden node, before its product.
+        dropoutx: Probability of dropping a unit of the cell's input.
+        dropouti: Probability of dropping a unit of an embedded word.
+        dropoute: Probability of dropping a word's whole embedding.
+        tokens: Number of training words to use, from the start of the text; null uses all.
+        max_seconds: Seconds after which no epoch starts, divided evenly among several trials; null
+            for no limit.
     """
 
     emsize: int = 850
@@ -65,7 +66,7 @@ class DescentOptions:
         check_not_negative(self, "dropout", "dropouth", "dropoutx", "dropouti", "dropoute", below=1)
         if self.emsize != self.nhid:
             raise NaspError(
-                f"emsize is {self.emsize} and nhid {self.nhid}: give both the same value, for "
+                f"emsize is {self.emsize} and nhid {self.nhid}: give both the same value, because "
                 "embedding and decoder share their matrix"
             )
 
@@ -75,13 +76,13 @@ class DescentOptions:
         return f"{self.nhid} units"
 
     def rates(self) -> "Rates":
-        """The probabilities of dropout."""
-        from nasp.rnn.dropout import Rates  # here, so that options need no torch
+        """Return the dropout probabilities."""
+        from nasp.rnn.dropout import Rates  # imported here, so that options need no torch
 
         return Rates(self.dropout, self.dropouth, self.dropoutx, self.dropouti, self.dropoute)
 
     def sgd(self, parameters: "list[torch.nn.Parameter]") -> "torch.optim.SGD":
-        """The optimiser of the weights, which has no state."""
+        """Return the optimiser of the weights, which has no state."""
         from nasp.training.optimization import SGD
 
         return SGD(parameters, self.learning_rate, weight_decay=self.weight_decay)
@@ -89,15 +90,15 @@ class DescentOptions:
 
 @dataclass
 class SearchOptions(search.SearchOptions, DescentOptions):
-    """How a cell is searched; the defaults are those of DARTS (arXiv 1806.09055, section 3.1.2).
+    """Options of a search for a cell; the defaults are DARTS's (arXiv 1806.09055, section 3.1.2).
 
     Attributes:
-        strategy: One that searches on shared weights, or one that trains each cell it tries alone;
-            a mapping of `name` and its own options sets these, too. DARTS has `none` among the
-            activations, with a weight, though it is never kept.
-        batch_norm: Normalise the cell's states in a one-shot search, as DARTS does. Without it
-            NASP searches the very network that is trained afterwards, which learns faster; DARTS
-            needs it, for its nodes sum all their predecessors and grow.
+        strategy: A strategy that searches on shared weights, or a sampler, which trains each cell
+            alone. A mapping of `name` and options sets the strategy's own options. DARTS's
+            candidates include `none`, which has a weight but is never kept.
+        batch_norm: Whether to normalise the cell's states in a search on shared weights, as DARTS
+            does. Without it, NASP searches exactly the network that is trained afterwards, which
+            learns faster. DARTS needs it, because its nodes sum over all their predecessors.
     """
 
     strategy: str | Mapping[str, Any] = search.strategy_field(
@@ -118,7 +119,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
             raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
 
     def training(self) -> "TrainOptions":
-        """How a cell is trained alone in the search: in a model of the search's size."""
+        """Return the options of stand-alone trainings, with the search's network size."""
         same = {field.name: getattr(self, field.name) for field in fields(DescentOptions)}
         if self.max_seconds is not None:
             trainings = self.finalists if self.one_shot else self.trials
@@ -128,13 +129,15 @@ class SearchOptions(search.SearchOptions, DescentOptions):
 
 @dataclass
 class TrainOptions(DescentOptions):
-    """How a language model of a found cell is trained; the defaults are those for Penn Treebank.
+    """Options of the training of a language model; the defaults are those for Penn Treebank.
 
     Attributes:
-        epochs: Epochs of training, at most.
-        nonmono: Average the weights once validation has been no better for so many epochs.
-        patience: Stop once validation has been no better for so many epochs; never if null.
-        compile: Compile the cell's time step with torch.compile.
+        epochs: Maximum number of epochs.
+        nonmono: Number of epochs without better validation after which averaging of the weights
+            begins.
+        patience: Number of epochs without better validation after which the training stops; null
+            for no limit.
+        compile: Whether to compile the cell's time step with torch.compile.
     """
 
     epochs: int = 8000

@@ -1,4 +1,4 @@
-"""What runs of recurrent cells leave behind for people: files, pictures and a table."""
+"""Reports of searches and trainings of recurrent cells: files, plots and tables."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ DRAWN = (LOSS.on("train"), LOSS.on("valid"), PERPLEXITY.on("valid"))
 
 
 class SearchReport(Report):
-    """The cell that a search found, and how it went."""
+    """The report of a search: its cell and its curves."""
 
     def __init__(self, task: TextTask, found: SearchResult) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
@@ -62,7 +62,7 @@ class SearchReport(Report):
 
 
 class TrainReport(Report):
-    """A language model that was trained alone, evaluated on the test text."""
+    """The report of a stand-alone training, with metrics on the test text."""
 
     def __init__(self, task: TextTask, found: SearchResult, name: str) -> None:
         assert found.trained is not None

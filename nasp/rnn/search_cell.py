@@ -1,4 +1,4 @@
-"""The recurrent cell whose nodes are undecided, and its one-path gradient."""
+"""The recurrent cell with all candidates, and its one-path gradient."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,17 +18,17 @@ States = tuple[Tensor, ...]
 class SearchCell(nn.Module):
     """A cell with all candidates (DARTS, section 2.1 and appendix A.1).
 
-    State 0 is `h + c · (tanh(z) − h)` with `[c, z] = [x, h] W₀`; candidate (j, f) of node i is
-    `s_j + c · (f(z) − s_j)` with `[c, z] = s_j W_i`, where c goes through a sigmoid. The four
-    activations of a predecessor share its product. State 0 and the nodes go through a batch norm
-    without weights, whose statistics are those of the batch at the time step, when judging, too:
-    running ones would be a mean of nine states of different sizes. Without the norm, one path
-    computes what the stand-alone cell does. The output is the mean of the nodes.
+    State 0 is `h + c · (tanh(z) − h)` with `[c, z] = [x, h] W₀`. Candidate (j, f) of node i is
+    `s_j + c · (f(z) − s_j)` with `[c, z] = s_j W_i`. A sigmoid is applied to c. The four
+    activations of a predecessor share its product. State 0 and the nodes are normalised by a batch
+    norm without weights. Its statistics are those of the batch at the time step, in evaluation too,
+    because running statistics would average nine states of different scales. Without the norm, one
+    path computes the same as the stand-alone cell. The output is the mean of the nodes.
 
     Args:
-        decisions: The nodes.
-        units: Of input and state.
-        generator: Source of the start weights.
+        decisions: The decisions on the nodes.
+        units: Units of input and state.
+        generator: Draws the initial weights.
         batch_norm: Whether the states are normalised.
     """
 
@@ -41,7 +41,7 @@ class SearchCell(nn.Module):
     ) -> None:
         super().__init__()
         self.decisions = tuple(decisions)
-        # Without running statistics, those of the batch serve judging, too.
+        # Without running statistics, evaluation uses the batch's statistics, too.
         self.norm = (
             nn.BatchNorm1d(units, affine=False, track_running_stats=False)
             if batch_norm
@@ -56,13 +56,13 @@ class SearchCell(nn.Module):
     def forward(
         self, inputs: Tensor, state: Tensor, relaxation: Relaxation, mask: Tensor | None = None
     ) -> Tensor:
-        """Outputs of all time steps, `(steps, batch, units)`.
+        """Return the outputs of all time steps, `(steps, batch, units)`.
 
         Args:
-            inputs: `(steps, batch, units)`.
-            state: Before the first step, `(batch, units)`.
-            relaxation: Weights of the candidates.
-            mask: Dropout's on states before their products, `(batch, units)`.
+            inputs: Inputs, `(steps, batch, units)`.
+            state: State before the first step, `(batch, units)`.
+            relaxation: The weights of the candidates.
+            mask: Dropout mask on states before their products, `(batch, units)`.
         """
         relaxation = self._present(relaxation)
         edges = [sorted({e for e, _ in relaxation.active[d.name]}) for d in self.decisions]
@@ -92,7 +92,7 @@ class SearchCell(nn.Module):
         return torch.stack(outputs)
 
     def _present(self, relaxation: Relaxation) -> Relaxation:
-        """The same relaxation without candidates that are no connection: they add nothing."""
+        """Return the same relaxation without the candidates `none`, which add nothing."""
         active = dict(relaxation.active)
         for d in self.decisions:
             if d.absent is not None:
@@ -102,11 +102,11 @@ class SearchCell(nn.Module):
 
 
 class _History:
-    """The states of all time steps, without autograd's history, for decisions that are probed.
+    """The states of all time steps, without autograd's history, for the probes.
 
     Attributes:
-        mask: Dropout's on states before their products.
-        states: At each time step.
+        mask: Dropout mask on states before their products.
+        states: The states at each time step.
     """
 
     def __init__(self, mask: Tensor | None) -> None:
@@ -115,7 +115,7 @@ class _History:
         self.stacked: dict[int, tuple[Tensor, Tensor]] = {}
 
     def at(self, edge: int) -> tuple[Tensor, Tensor]:
-        """A state at all time steps, and what dropout lets pass of it, `(steps · batch, units)`."""
+        """Return a state at all time steps before and after dropout, `(steps · batch, units)`."""
         if edge not in self.stacked:
             state = torch.stack([states[edge] for states in self.states])
             passed = _masked(state, self.mask)
@@ -124,23 +124,23 @@ class _History:
 
 
 class _Probe:
-    """Finds ∂L/∂A of a node, a sum over time, from its gradients of all time steps.
+    """Computes ∂L/∂A of a node, a sum over time steps, from its gradients at all time steps.
 
-    A predecessor's product is taken once, over all time steps, and not at all if nothing of it is
-    asked for; that of a predecessor that ran is known. With `c` and `z` from the product, a
-    candidate's inner product is `⟨g, s⟩ − ⟨c g, s⟩ + ⟨c g, f(z)⟩`, and all but the last term serves
-    all activations. One predecessor at a time fits a processor's cache, and memory does not grow
-    with their number.
+    The product of a predecessor is computed once for all time steps, if any of its candidates is
+    evaluated; the products of predecessors that ran are stored. With `c` and `z` from the product,
+    a candidate's inner product is `⟨g, s⟩ − ⟨c g, s⟩ + ⟨c g, f(z)⟩`, whose first two terms are the
+    same for all activations. Predecessors are handled one at a time, which fits a processor's cache
+    and keeps the memory independent of their number.
 
     Args:
-        decision: The node.
-        weight: Its map, without autograd's history, `(units, 2 · units)`.
+        decision: The decision on the node.
+        weight: The node's map, without autograd's history, `(units, 2 · units)`.
         ran: The predecessors that run.
         history: The states.
 
     Attributes:
-        products: Of the predecessors that run, at each time step, without autograd's history,
-            `(predecessors · batch, 2 · units)`.
+        products: The products of the predecessors that run, at each time step, without autograd's
+            history, `(predecessors · batch, 2 · units)`.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class _Probe:
         self.products: list[Tensor] = []
 
     def __call__(self, gradient: Tensor, probes: Probes | None) -> Tensor:
-        """`(edges, operations)`, from gradients `(steps, batch, units)`."""
+        """Return ∂L/∂A, `(edges, operations)`, from gradients `(steps, batch, units)`."""
         g, operations = gradient.view(-1), self.decision.operations
         rows = []
         for edge in range(len(self.decision.sources)):
@@ -162,7 +162,7 @@ class _Probe:
         return torch.stack(rows)
 
     def _row(self, edge: int, factors: Sequence[float], g: Tensor) -> Tensor:
-        """The entries of a predecessor, `(operations,)`, for the flat gradient of the node."""
+        """Return the entries of a predecessor, `(operations,)`, from the node's flat gradient."""
         state, passed = self.history.at(edge)
         product = self._known(self.ran.index(edge)) if edge in self.ran else passed @ self.weight
         gate, z = product.chunk(2, -1)
@@ -178,7 +178,7 @@ class _Probe:
         return torch.stack(inner)
 
     def _known(self, position: int) -> Tensor:
-        """The product of one of the predecessors that ran, `(steps · batch, 2 · units)`."""
+        """Return the stored product of a predecessor that ran, `(steps · batch, 2 · units)`."""
         if len(self.ran) == 1:
             return torch.cat(self.products)
         return torch.cat([p.tensor_split(len(self.ran))[position] for p in self.products])
@@ -191,14 +191,15 @@ def _candidates(
     used: Tensor,
     product: Tensor,
 ) -> Callable[[int, int], Tensor]:
-    """Evaluates the candidates that run, each activation once for all their predecessors.
+    """Evaluate the active candidates, calling each activation once for all predecessors.
 
     Args:
-        decision: The node.
-        active: Those candidates.
-        edges: Their predecessors.
-        used: The states of these, `(predecessors, batch, units)`, or `(batch, units)` of one alone.
-        product: Theirs with the node's map, `(predecessors · batch, 2 · units)`.
+        decision: The decision on the node.
+        active: The active candidates.
+        edges: The predecessors of these.
+        used: The states of the predecessors, `(predecessors, batch, units)`, or `(batch, units)` if
+            there is only one.
+        product: Their products with the node's map, `(predecessors · batch, 2 · units)`.
     """
     product = product.view(*used.shape[:-1], -1)
     values = {
@@ -213,7 +214,7 @@ def _candidates(
 
 
 def _updated(state: Tensor, product: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
-    """`s + c · (f(z) − s)`, with the gate c from the product's first half and z the other."""
+    """Return `s + c · (f(z) − s)`; the gate c is from the product's first half, z the second."""
     gate, z = product.chunk(2, -1)
     return torch.lerp(state, activation(z), gate.sigmoid())
 

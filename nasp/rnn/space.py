@@ -1,4 +1,4 @@
-"""The search space of recurrent cells: a language model whose cell is undecided."""
+"""The search space of recurrent cells: a language model whose cell has all candidates."""
 
 import torch
 from torch import Tensor
@@ -14,15 +14,15 @@ from nasp.rnn.words import LanguageModelOutput, TiedWords
 
 
 class RNNSpace(SearchSpace):
-    """Embedding, cell and decoder; the same decisions are taken at every time step.
+    """Embedding, cell and decoder; all time steps share the decisions.
 
     Args:
         words: Size of the vocabulary.
-        units: Of embedding and state.
-        generator: Source of the start weights, on the CPU.
-        nodes: Of the cell, without node 0.
+        units: Units of embedding and state.
+        generator: Draws the initial weights, on the CPU.
+        nodes: Number of nodes of the cell, without node 0.
         batch_norm: Whether the cell's states are normalised.
-        none: Whether no connection is among the operations, as in DARTS: it has a weight, computes
+        none: Whether `none` is one of the operations, as in DARTS. It has a weight, computes
             nothing and is never kept.
     """
 
@@ -43,7 +43,7 @@ class RNNSpace(SearchSpace):
         self.cell = SearchCell(self.decisions, units, generator, batch_norm)
 
     def forward(self, batch: TextBatch, relaxation: Relaxation) -> LanguageModelOutput:
-        """What is predicted for a batch, which hands its last state on."""
+        """Return the predictions for a batch, and pass its final state to its reader."""
         outputs = self.outputs(batch.inputs, batch.state, relaxation, batch.masks)
         batch.end_at(outputs[-1])
         return self.words.decode(outputs, batch.masks)
@@ -51,7 +51,7 @@ class RNNSpace(SearchSpace):
     def outputs(
         self, inputs: Tensor, state: Tensor, relaxation: Relaxation, masks: Masks | None = None
     ) -> Tensor:
-        """The cell's, `(steps, batch, units)`, for words `(steps, batch)`."""
+        """Return the cell's outputs, `(steps, batch, units)`, for words `(steps, batch)`."""
         embedded = self.words.embed(inputs, masks)
         return self.cell(  # type: ignore[no-any-return]
             embedded, state, relaxation, None if masks is None else masks.states

@@ -1,4 +1,4 @@
-"""Language modelling with recurrent cells."""
+"""The task of language modelling with recurrent cells."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,19 +25,19 @@ from nasp.search.one_shot import pair_batches
 from nasp.search.task import Pairs, Task, TrainingResult
 from nasp.training.seeding import generator
 
-VALIDATION_COLUMNS = 10  # of a text that is only evaluated in training, as in AWD-LSTM and DARTS
+VALIDATION_COLUMNS = 10  # columns of a validation text, as in AWD-LSTM and DARTS
 
 
 class TextTask(Task):
-    """Search for a recurrent cell, or training of a language model of one.
+    """A search for a recurrent cell, or the training of its language model.
 
-    The training text trains the weights; the validation text trains the architecture, as in DARTS,
-    and evaluates it at each epoch.
+    The training text trains the weights. The validation text trains the architecture, as in DARTS,
+    and evaluates it after each epoch.
 
     Args:
-        corpus: The texts; that of the test is not touched.
-        options: How to search, or how to train.
-        device: Where to compute.
+        corpus: The texts; the test text is not used.
+        options: Options of the search or of the training.
+        device: Device of the computation.
     """
 
     name = SPACE
@@ -105,7 +105,7 @@ class TextTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train the language model of a cell; its best epoch by validation is kept."""
+        """Train the language model of a cell, and keep its best epoch by validation."""
         random, corpus = generator(seed, origin), self.corpus
         options = self.training
         network = self.network(genotype, random)
@@ -116,16 +116,16 @@ class TextTask(Task):
 
     @property
     def training(self) -> TrainOptions:
-        """How a language model is trained alone: in a search one of the search's size."""
+        """Options of stand-alone trainings; in a search with the search's network size."""
         return self.options if isinstance(self.options, TrainOptions) else self.options.training()
 
     def network(self, genotype: Genotype, generator: torch.Generator) -> LanguageModel:
-        """The language model of a cell, with fresh weights, on the task's device."""
+        """Make the language model of a genotype, with new weights, on the task's device."""
         words = len(self.corpus.vocabulary)
         return LanguageModel(genotype, words, self.training.nhid, generator).to(self.device)
 
     def trained_network(self, trained: TrainingResult) -> LanguageModel:
-        """The language model that was trained."""
+        """Return the trained language model."""
         network = self.network(trained.genotype, torch.Generator())
         network.load_state_dict(trained.state)
         return network

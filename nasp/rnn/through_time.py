@@ -1,8 +1,8 @@
-"""A matrix product at all time steps of a sequence, whose gradient is one large product.
+"""A matrix product at all time steps of a sequence, whose weight gradient is one large product.
 
-Autograd would add one part of this gradient at every step. Each is a product of few rows, and
-adding it reads and writes as many numbers as the matrix has. Here the steps keep their rows, and
-`nasp.core.deferred` asks for the sum when all steps have been differentiated.
+Autograd would compute and add a part of this gradient at every step. Each part is a product of few
+rows, and adding it reads and writes the whole matrix. Here the steps only store their rows, and
+`nasp.core.deferred` requests the sum after the backward passes of all steps.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ Notes = dict[int, tuple[Tensor, Tensor]]  # input and ∂L/∂output of each use
 
 
 class SharedMap:
-    """`x ↦ x W`, the same at all time steps of a sequence.
+    """The map `x ↦ x W`, shared by all time steps of a sequence.
 
     Args:
         weight: `W`, `(inputs, outputs)`.
@@ -25,7 +25,7 @@ class SharedMap:
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
         self.uses = 0
-        # By position: a pass that needs no ∂L/∂W leaves notes, which the next one writes over.
+        # By position: a pass without ∂L/∂W leaves its notes, and the next pass replaces them.
         self.notes: Notes = {}
         self.learns = torch.is_grad_enabled() and weight.requires_grad
         if self.learns:
@@ -33,7 +33,7 @@ class SharedMap:
             self.weight = deferred(weight, lambda: _total(weight.detach(), notes))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """`x W`, for `x` of `(batch, inputs)`."""
+        """Return `x W` for `x` of `(batch, inputs)`."""
         if not self.learns:
             return x @ self.weight
         self.uses += 1

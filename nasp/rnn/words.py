@@ -1,4 +1,4 @@
-"""What a language model has around its cell: words in, and the loss of words out."""
+"""Embedding, decoder and loss of language models."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from nasp.errors import Diverged
 from nasp.rnn.data.text_batches import TextBatch
 from nasp.rnn.dropout import Masks
 
-INIT_RANGE = 0.04  # weights start uniform in ± this, as DARTS's do
+INIT_RANGE = 0.04  # initial weights are uniform between ± this, as in DARTS
 
 
 def uniform(*shape: int, generator: torch.Generator) -> nn.Parameter:
-    """Start weights, drawn on the CPU, or nothing where `meta` is the device."""
+    """Return initial weights, drawn on the CPU; on the device `meta` nothing is drawn."""
     weights = torch.empty(shape)
     return nn.Parameter(weights.uniform_(-INIT_RANGE, INIT_RANGE, generator=generator))
 
@@ -23,8 +23,8 @@ class TiedWords(nn.Module):
 
     Args:
         words: Size of the vocabulary.
-        units: Of an embedding, and of the state that is decoded.
-        generator: Source of the start weights.
+        units: Units of an embedding and of the cell's output.
+        generator: Draws the initial weights.
     """
 
     def __init__(self, words: int, units: int, generator: torch.Generator) -> None:
@@ -33,31 +33,31 @@ class TiedWords(nn.Module):
         self.bias = nn.Parameter(torch.zeros(words))
 
     def embed(self, inputs: Tensor, masks: Masks | None = None) -> Tensor:
-        """`(steps, batch, units)` of words `(steps, batch)`."""
+        """Return embeddings `(steps, batch, units)` of words `(steps, batch)`."""
         embedded = nn.functional.embedding(inputs, self.weight)
         if masks is None:
             return embedded
         return embedded * masks.words[inputs] * masks.inputs
 
     def cross_entropy(self, outputs: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
-        """Of the words `(steps, batch)`, in nats, given outputs `(steps, batch, units)`."""
+        """Return the cross-entropy in nats of words `(steps, batch)`, given the cell's outputs."""
         logits = nn.functional.linear(outputs.flatten(0, 1), self.weight, self.bias)
         return nn.functional.cross_entropy(logits, targets.flatten(), reduction=reduction)
 
     def decode(self, outputs: Tensor, masks: Masks | None = None) -> "LanguageModelOutput":
-        """What is predicted after each word, given outputs of the cell `(steps, batch, units)`."""
+        """Return the predictions for the cell's outputs `(steps, batch, units)`."""
         passed = outputs if masks is None else outputs * masks.outputs
         logits = nn.functional.linear(passed.flatten(0, 1), self.weight, self.bias)
         return LanguageModelOutput(logits, outputs, passed)
 
 
 class LanguageModelOutput(NamedTuple):
-    """What a language model returns for a batch.
+    """The outputs of a language model for a batch.
 
     Attributes:
-        logits: Of the next word, `(steps · batch, words)`.
-        outputs: Of the cell, `(steps, batch, units)`.
-        passed: What dropout let pass of them.
+        logits: Logits of the next words, `(steps · batch, words)`.
+        outputs: Outputs of the cell, `(steps, batch, units)`.
+        passed: The same outputs after dropout.
     """
 
     logits: Tensor
@@ -68,14 +68,15 @@ class LanguageModelOutput(NamedTuple):
 def language_model_loss(
     decoded: LanguageModelOutput, batch: TextBatch, alpha: float, beta: float
 ) -> Tensor:
-    """The mean cross-entropy, and the regularisers of the activations where they belong to it.
+    """Return the mean cross-entropy plus, for regularised batches, the activation regularisers.
 
-    These are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of what
-    dropout let pass of the outputs, and `beta` times that of their change from step to step.
+    The regularisers are AWD-LSTM's (Merity, McCann, Socher, 2017): `alpha` times the mean square of
+    the outputs after dropout, and `beta` times the mean square of the outputs' change between
+    steps.
 
     Args:
-        decoded: What the language model returned for the batch.
-        batch: The words.
+        decoded: The language model's outputs for the batch.
+        batch: The batch.
         alpha: Weight of the activation regulariser.
         beta: Weight of the temporal activation regulariser.
 
@@ -91,7 +92,7 @@ def language_model_loss(
         loss = loss + alpha * decoded.passed.square().mean()
     if batch.regularised and beta and len(outputs) > 1:
         loss = loss + beta * (outputs[1:] - outputs[:-1]).square().mean()
-    # A recurrent network waits for this no longer than for the launches of its many steps.
+    # Waiting for the device costs nothing here: launching the many steps takes longer.
     if not torch.isfinite(loss.detach()):
         raise Diverged(f"the loss is {float(loss.detach())}: lower learning_rate")
     return loss

@@ -1,11 +1,11 @@
-"""Published cells by name, and where else a command's genotype may come from."""
+"""Published cells by name, and the look-up of a command's genotype."""
 
 from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
 from nasp.rnn.genotype import from_darts, plan_of
 
 # fmt: off
-# Each pair is a node: its operation, and the state that it takes (0 is made of input and previous
+# Each pair is a node: its operation and its input state (0 is computed from input and previous
 # state, i is node i).
 ZOO: dict[str, Genotype] = {
     # Liu, Simonyan, Yang: DARTS: Differentiable Architecture Search, ICLR 2019, first order.
@@ -25,8 +25,8 @@ ZOO: dict[str, Genotype] = {
         concat=range(1, 9),
     ),
     # Pham, Guan, Zoph, Le, Dean: Efficient Neural Architecture Search via Parameter Sharing,
-    # ICML 2018, as DARTS's code gives it: 11 nodes, and the output is the mean of those that no
-    # node takes.
+    # ICML 2018, from DARTS's code: 11 nodes; the output is the mean of the nodes that are no
+    # input of another.
     "enas": from_darts(
         recurrent=[
             ("tanh", 0), ("tanh", 1), ("relu", 1), ("tanh", 3), ("tanh", 3), ("relu", 3),
@@ -39,11 +39,11 @@ ZOO: dict[str, Genotype] = {
 
 
 def find_genotype(name_or_path: str) -> Genotype:
-    """The cell of a command's option: a name of `ZOO`, a genotype.json, or a run's folder.
+    """Return the genotype that an option names: a name in `ZOO`, a genotype.json or a run's folder.
 
-    A name of the zoo wins over a file of the same name (`./enas` reaches that).
+    A name in the zoo has precedence over a file of the same name; `./enas` is always a file.
 
     Raises:
-        NaspError: There is none, or it is no genotype of a recurrent cell.
+        NaspError: No genotype is found, or it is not one of a recurrent cell.
     """
     return zoo.find_genotype(name_or_path, ZOO, plan_of)

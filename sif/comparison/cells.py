@@ -30,7 +30,7 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import METHODS, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.data import Splits
-from sif.data.evaluation import errors
+from sif.data.evaluation import evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 
@@ -233,11 +233,11 @@ def _measured(cell: Cell, config: CompareConfig, splits: Splits) -> Cell:
         Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
         for part in (splits.valid, splits.test)
     )
-    on_test = errors(fitted.rate(test), test, data.scale)
+    on_test = evaluate_predictions(fitted.rate(test), test, data.scale)
     return replace(
         cell,
         metrics={
-            "valid/rmse": errors(fitted.rate(valid), valid, data.scale)["rmse"],
+            "valid/rmse": evaluate_predictions(fitted.rate(valid), valid, data.scale)["rmse"],
             "test/rmse": on_test["rmse"],
             "test/rmse_standardized": on_test["rmse"] / splits.deviation(),
             "test/mae": on_test["mae"],

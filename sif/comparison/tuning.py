@@ -15,7 +15,7 @@ from nasp.samplers.tpe import silent_optuna
 from nasp.training.seeding import generator
 from sif.comparison.config import OWN, Bounds, for_method
 from sif.comparison.methods import METHODS
-from sif.data.evaluation import errors
+from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
 from sif.options import SearchOptions
 
@@ -103,7 +103,7 @@ def tune(
             fitted = METHODS[method](data, tried, seed, RunContext(progress=_Pruned(trial)))
         except NaspError:  # it diverged
             return float("inf")
-        return errors(fitted.rate(data.valid), data.valid, data.scale)["rmse"]
+        return evaluate_predictions(fitted.rate(data.valid), data.valid, data.scale)["rmse"]
 
     if trials == 0:
         return start

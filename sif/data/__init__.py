@@ -1,4 +1,4 @@
-"""Ratings in, whatever their format: read, checked, split and encoded."""
+"""Rating data: reading of many formats, checks, splits and encoding."""
 
 from sif.data.check import check_frame
 from sif.data.columns import Columns, find_columns, parse_columns

@@ -1,28 +1,28 @@
-"""The trivial model: a global mean and damped biases, in closed form."""
+"""The bias model: the global mean plus damped biases of all ids, in closed form."""
 
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from sif.data.evaluation import errors
+from sif.data.evaluation import evaluate_predictions
 from sif.data.rating_tensors import Ratings, Scale
 
 DAMPINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0)
 SWEEPS = 10
-CHUNK = 1 << 16  # ratings at once: what is computed of them stays in the processor's cache
+CHUNK = 1 << 16  # ratings that are processed at once, few enough for the processor's cache
 
 
 def biases(train: Ratings, rows: int, damping: float) -> Tensor:
-    """Alternate each entity's closed form: mean residual over its count plus `damping`.
+    """Fit biases by alternating over entities: sum of residuals over (count + `damping`).
 
     Args:
         train: Training ratings.
-        rows: Rows of the table, all entities together.
-        damping: Pseudo-ratings of the global mean that each row starts with.
+        rows: Number of rows of the table of all entities.
+        damping: Number of pseudo-ratings of the global mean for each row.
 
     Returns:
-        A bias for each row, standardised, `(rows,)`.
+        The standardised bias of each row, `(rows,)`.
     """
     bias = torch.zeros(rows, device=train.ratings.device)
     counts = [torch.bincount(r, minlength=rows).float() for r in train.rows]
@@ -37,7 +37,7 @@ def biases(train: Ratings, rows: int, damping: float) -> Tensor:
 
 
 def predict(bias: Tensor, data: Ratings) -> Tensor:
-    """Standardised ratings `(ratings,)` of `data.rows` by biases of the table's rows `(rows,)`."""
+    """Predict standardised ratings `(ratings,)` of `data.rows` from biases `(rows,)`."""
     ratings = torch.empty_like(data.ratings)
     for part, (_, at) in zip(torch.split(ratings, CHUNK), _chunks(data), strict=True):
         part[:] = _sum(bias, at)
@@ -45,16 +45,16 @@ def predict(bias: Tensor, data: Ratings) -> Tensor:
 
 
 def fit_biases(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> Tensor:
-    """The biases whose damping has the smallest validation RMSE, `(rows,)`."""
+    """Return the biases with the damping of smallest validation RMSE, `(rows,)`."""
     fitted = [biases(train, rows, damping) for damping in DAMPINGS]
-    return min(fitted, key=lambda b: errors(predict(b, valid), valid, scale)["rmse"])
+    return min(fitted, key=lambda b: evaluate_predictions(predict(b, valid), valid, scale)["rmse"])
 
 
 def _chunks(data: Ratings) -> Iterator[tuple[Tensor, Tensor]]:
-    """Ratings and their rows, `(chunk,)` and `(entities, chunk)`."""
+    """Yield ratings and their rows, `(chunk,)` and `(entities, chunk)`."""
     return zip(torch.split(data.ratings, CHUNK), torch.split(data.rows, CHUNK, dim=1), strict=True)
 
 
 def _sum(bias: Tensor, at: Tensor) -> Tensor:
-    """Sum over entities of the biases at the rows `(entities, ratings)`."""
+    """Return the sum over entities of the biases at rows `(entities, ratings)`."""
     return bias.index_select(0, at.flatten()).view(at.shape).sum(0)

@@ -1,4 +1,4 @@
-"""Tables in binary files: parquet, Arrow's own format, scipy's sparse matrices."""
+"""Tables in binary files: parquet, Arrow's formats, scipy's sparse matrices."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ Open = Callable[[], IO[bytes]]
 
 
 def read_parquet(open_file: Open, source: str, choose: Choose) -> Iterator[pd.DataFrame]:
-    """Read blocks of rows, indexed by `row`, from 0; see `read_raw`."""
+    """Yield blocks of rows, indexed by `row` from 0; see `read_raw`."""
     with open_file() as stream:
         file = parquet.ParquetFile(pa.PythonFile(stream, mode="r"))
         wanted = list(choose(Layout(file.schema_arrow.names)))
@@ -42,10 +42,10 @@ def read_arrow(open_file: Open, source: str, choose: Choose) -> Iterator[pd.Data
 
 
 def read_matrix(path: Path, choose: Choose) -> Iterator[pd.DataFrame]:
-    """Read a users × items matrix that `scipy.sparse.save_npz` wrote, whole; ids count from 0.
+    """Read a users × items matrix of `scipy.sparse.save_npz` as one block; ids count from 0.
 
     Raises:
-        ValueError: It is another kind of npz file, or its indices are out of range.
+        ValueError: The file is another kind of npz, or its indices are out of range.
     """
     matrix = scipy.sparse.load_npz(path)  # it refuses pickled objects
     if hasattr(matrix, "check_format"):

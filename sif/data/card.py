@@ -1,4 +1,4 @@
-"""The cards of ratings: what a table's columns mean, beside what every card says."""
+"""Cards of rating data sets, which also describe the columns of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sif.data.columns import parse_columns
 
 
 def _columns(value: Any, name: str) -> None:
-    """What `--columns` takes."""
+    """A rule for the value of `--columns`."""
     text(value, name)
     try:
         parse_columns(value)
@@ -24,11 +24,11 @@ def _columns(value: Any, name: str) -> None:
 
 @dataclass(frozen=True)
 class RatingCard(Card):
-    """What a table of ratings is.
+    """The card of a rating data set.
 
     Attributes:
-        columns: What `--columns` is, unless it is given.
-        rating_transform: What `--rating_transform` is, unless it is given.
+        columns: Default of `--columns`.
+        rating_transform: Default of `--rating_transform`.
     """
 
     KIND = "rating"
@@ -42,5 +42,5 @@ class RatingCard(Card):
 
 
 def find_rating_card(name: str, data_dir: Path | None = None) -> RatingCard | None:
-    """The card of ratings by a name or an alias; see `nasp.data.cards.find_card`."""
+    """Return the card of a name or alias; see `nasp.data.cards.find_card`."""
     return cards.find_card(name, RatingCard, data_dir)

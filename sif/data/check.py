@@ -1,4 +1,4 @@
-"""What every table of ratings must satisfy before anything is trained on it."""
+"""Checks of rating tables before training."""
 
 import warnings
 from dataclasses import replace
@@ -10,12 +10,12 @@ import pandas as pd
 from nasp.errors import NaspError
 from sif.data.columns import Columns, find_columns, resolve_numbers
 from sif.data.faults import place, shown
+from sif.data.id_numbering import IdNumbering
 from sif.data.layout import Reading
 from sif.data.numbers import check_ratings, read_ratings
 from sif.data.repeats import without_repeats
 from sif.data.store import BLOCK, Spool, Table
 from sif.data.times import Times
-from sif.data.vocabulary import IdNumbering
 
 MIN_ROWS = 10
 
@@ -30,18 +30,18 @@ def check_frame(
     *,
     evaluation_only: bool = False,
 ) -> Table:
-    """Return the ratings of a frame, or say what is wrong with them.
+    """Check the ratings of a frame, and return them as a table.
 
     Args:
-        frame: One row per rating; left as it is. Messages name rows by its index.
+        frame: One row per rating; it is not changed. Messages name rows by the frame's index.
         source: The table's name, for messages.
-        columns: The table's column names where they are not the usual ones, and the contexts.
-        transform: What becomes of each rating r: `log` makes it log(1 + r).
+        columns: The table's column names, if they are not the usual ones, and the contexts.
+        transform: Transform of each rating r; `log` gives log(1 + r).
         evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
             user or one value too.
 
     Returns:
-        The ratings. Of those of one and the same pair the latest is kept, with a warning.
+        The ratings. Of repeated ratings of a pair, the last one is kept, with a warning.
 
     Raises:
         NaspError: A column or a value is missing or not a number, or there are too few rows,
@@ -60,21 +60,21 @@ def check_frame(
 
 
 class Check:
-    """Checks a table block by block, and gathers it.
+    """Checks a table block by block, and collects it.
 
     Args:
         source: The table's name, for messages.
-        columns: What the user said about its columns, by names.
+        columns: The user's names of the columns.
         found: The table's name of each canonical column.
-        transform: What becomes of each rating.
+        transform: Transform of each rating.
         text: Ids come from a text file, where `12` may be a number.
-        reading: Which ratings are dropped, and what becomes of repeats.
-        timed: Times are needed.
-        evaluation_only: The ratings are not learnt from.
+        reading: Ratings to drop, and the handling of repeats.
+        timed: Whether times are required.
+        evaluation_only: See `check_frame`.
 
     Attributes:
-        notes: What became of the table's values, for people; whole after `finish`.
-        span: The smallest and the largest rating, before the transform; set by `finish`.
+        notes: Messages on dropped or changed values; complete after `finish`.
+        span: The smallest and the largest rating before the transform; set by `finish`.
     """
 
     def __init__(
@@ -106,10 +106,11 @@ class Check:
         self.dropped = 0
 
     def add(self, frame: pd.DataFrame) -> None:
-        """Check and gather a block of rows.
+        """Check a block of rows, and collect it.
 
         Raises:
-            NaspError: A value is wrong; the message names the first, and counts those of the block.
+            NaspError: A value is wrong; the message names the first one, and counts all of the
+                block.
         """
         ratings = read_ratings(frame[self.found["rating"]], self.source)
         if self.reading.drop_ratings:
@@ -127,7 +128,7 @@ class Check:
             self._add_times(frame[self.found["timestamp"]])
 
     def finish(self) -> Table:
-        """The whole table, without repeated ratings.
+        """Return the whole table, without repeated ratings.
 
         Raises:
             NaspError: There are too few ratings, users or items, or all ratings are equal.
@@ -159,7 +160,7 @@ class Check:
         return replace(kept, transform=self.transform)
 
     def _ids(self, column: pd.Series) -> pd.Series:
-        """Return ids, of which none is missing."""
+        """Check that no id is missing, and return the ids."""
         missing = column.isna()
         if missing.any():
             raise NaspError(
@@ -169,7 +170,7 @@ class Check:
         return column
 
     def _add_times(self, column: pd.Series) -> None:
-        """Gather times; a column that holds others is left out, unless times are needed."""
+        """Collect times. A column of other values is left out, unless times are required."""
         assert self.times is not None
         first = self.clock.dated is None
         times, wrong, reason = self.clock.read(column)
@@ -181,7 +182,7 @@ class Check:
             raise NaspError(
                 f"{fault}; correct it, or name another column, --columns timestamp=NAME"
             )
-        if not (first and wrong.all()):  # else it is a column of something else
+        if not (first and wrong.all()):  # otherwise the column does not hold times
             self.notes.append(f"no times: {fault.removeprefix(f'{self.source}, ')}")
         self.times = None
 

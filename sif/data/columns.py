@@ -1,4 +1,4 @@
-"""Which column of a table holds what: given by name or number, or found by its usual names."""
+"""The roles of a table's columns, given by name or number, or found by usual names."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 
 from nasp.errors import NaspError, nearest
 
-# Names in use, the best first, in lower case, without punctuation and without a final "id".
+# Usual names, most specific first, in lower case, without punctuation and without a final "id".
 USUAL_NAMES = {
     "user": ("user", "users", "u", "reviewer", "customer", "member"),
     "item": (
@@ -39,17 +39,17 @@ MATRIX = "a user × item matrix is melted to a line for each rating first, with 
 
 @dataclass(frozen=True)
 class Columns:
-    """The table's names, or numbers (from 1), of the columns; one that is None is found.
+    """The names or numbers (from 1) of a table's columns; a column that is None is looked up.
 
     Attributes:
         user: Column of user ids.
         item: Column of item ids.
         rating: Column of ratings or counts.
-        timestamp: Column of times; a table may lack it.
-        contexts: Further entity columns (where, when, with whom); none is found by itself.
+        timestamp: Column of times, which is optional.
+        contexts: Further entity columns (where, when, with whom); they are never looked up.
 
     Raises:
-        NaspError: Two roles share a column, or a context bears the canonical name of a role.
+        NaspError: Two roles share a column, or a context has the canonical name of a role.
     """
 
     user: str | None = None
@@ -59,7 +59,7 @@ class Columns:
     contexts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that no column has two roles and no context a canonical name."""
+        """Check that no column has two roles, and that no context has a canonical name."""
         for name in self.given:
             if self.given.count(name) > 1:
                 raise NaspError(f"--columns: column {name!r} has two roles; give it one")
@@ -76,7 +76,7 @@ class Columns:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The columns that are named, whatever their role."""
+        """The given columns of all roles."""
         named = (self.user, self.item, self.rating, self.timestamp, *self.contexts)
         return tuple(name for name in named if name is not None)
 
@@ -90,8 +90,8 @@ def parse_columns(text: str | None) -> Columns:
     """Parse the value of `--columns`.
 
     Args:
-        text: For example `user=uid,item=iid,context=city,context=weekday`, or numbers of columns,
-            `user=2,item=1,rating=3`; None names nothing.
+        text: For example `user=uid,item=iid,context=city,context=weekday`, or with numbers,
+            `user=2,item=1,rating=3`; None gives no column.
 
     Raises:
         NaspError: A part is not `role=column`, or a role is unknown or given twice.
@@ -115,19 +115,19 @@ def parse_columns(text: str | None) -> Columns:
 
 
 def roles_named(names: Sequence[str], columns: Columns) -> bool:
-    """Whether these fields are names of columns: given ones, or usual ones of two roles."""
+    """Whether fields are names of columns: the given names, or usual names of two roles."""
     given = [name for name in columns.given if not name.isdecimal()]
     usual = [role for role in USUAL_NAMES if _usual(role, names)]
     return any(name in names for name in given) or len(usual) > 1
 
 
 def resolve_numbers(columns: Columns, names: Sequence[str]) -> Columns:
-    """Return the columns with names in place of numbers.
+    """Replace numbers of columns by names.
 
-    They are numbers unless all of them are names of columns, too.
+    If all numbers are names of columns as well, they are not replaced.
 
     Args:
-        columns: What the user said.
+        columns: The user's columns.
         names: All columns of the table.
     """
     numbers = [name for name in columns.given if name.isdecimal()]
@@ -150,13 +150,13 @@ def find_columns(
 
     Args:
         names: All columns of the table.
-        columns: What the user said about them, by names.
+        columns: The user's names of the columns.
         source: The table's name, for messages.
-        header: Whether the names are the table's own; if not, its columns are taken to be user,
-            item, rating and timestamp, in this order, without those that are given.
+        header: Whether the table has a header. If not, its columns are assumed to be user, item,
+            rating and timestamp, in this order, without the given ones.
 
     Returns:
-        The table's name of each canonical column: entities, `rating`, `timestamp` if there is one.
+        The table's name of each canonical column: entities, `rating`, and `timestamp` if any.
 
     Raises:
         NaspError: A column is missing or appears twice.
@@ -192,7 +192,7 @@ def find_columns(
 def _by_order(
     names: Sequence[str], free: list[str], columns: Columns, source: str
 ) -> dict[str, str]:
-    """The columns of a table without a header."""
+    """Return the columns of a table without a header, by their order."""
     found = {role: given for role in USUAL_NAMES if (given := getattr(columns, role))}
     if len({"user", "item", "rating"} & set(found)) == 3:
         return found
@@ -206,7 +206,7 @@ def _by_order(
 
 
 def _usual(role: str, names: Sequence[str]) -> list[str]:
-    """The names that are usual for a role, the best first."""
+    """Return the names that are usual for a role, best first."""
     return [name for stem in USUAL_NAMES[role] for name in names if _stem(name) == stem]
 
 

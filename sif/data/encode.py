@@ -1,4 +1,4 @@
-"""From ids to positions in embedding tables, and back."""
+"""The mapping from ids to positions in embedding tables."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,11 +12,11 @@ from sif.data.store import Table
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """The ids of the training ratings; an id's position is its row in the embedding table.
+    """The ids of the training ratings; an id's position determines its row of embeddings.
 
     Attributes:
         columns: The entity columns.
-        ids: Each column's ids by position, sorted.
+        ids: The sorted ids of each column, by position.
     """
 
     columns: tuple[str, ...]
@@ -24,7 +24,7 @@ class Encoder:
 
     @classmethod
     def fit(cls, train: Table) -> Self:
-        """Learn the ids of checked training ratings."""
+        """Collect the ids of checked training ratings."""
         present = []
         for entity, ids in enumerate(train.ids):
             seen = np.zeros(len(ids), bool)
@@ -41,7 +41,7 @@ class Encoder:
         """Return the positions of a table's ids.
 
         Returns:
-            For each entity column, int32 `(ratings,)`; -1 for an id that training did not have.
+            For each entity column, int32 `(ratings,)`; -1 for an id that is not in training.
 
         Raises:
             NaspError: An entity column is missing.
@@ -57,10 +57,10 @@ class Encoder:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """Return lists of strings and integers, which `torch.load(weights_only=True)` accepts."""
+        """Return the ids as lists, which `torch.load(weights_only=True)` accepts."""
         return {"columns": list(self.columns), "ids": [ids.tolist() for ids in self.ids]}
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Self:
-        """Rebuild the encoder that `state_dict` describes."""
+        """Make an encoder from the result of `state_dict`."""
         return cls(tuple(state["columns"]), tuple(map(pd.Index, state["ids"])))

@@ -1,4 +1,4 @@
-"""Errors of predictions, in rating units."""
+"""Metrics of rating prediction, in rating units."""
 
 from collections.abc import Callable
 
@@ -13,23 +13,23 @@ VALUES: dict[Metric, Callable[[Tensor, float], Tensor]] = {
     RMSE: lambda residuals, std: residuals.square().mean().sqrt() * std,
     Metric("mae", unit="rating units", title="MAE"): lambda r, std: r.abs().mean() * std,
 }
-"""Of each metric its value, a scalar, from predictions minus ratings and the ratings' deviation.
+"""The function of each metric, from residuals and the ratings' standard deviation to a scalar.
 
-Both are float64, the first `(ratings,)` and standardised, so that `residuals * std` is in rating
-units. The first metric is the one that validation monitors; more may be added.
+Residuals are predictions minus ratings, standardised, float64 `(ratings,)`, so that
+`residuals * std` is in rating units. Validation monitors the first metric; more can be added.
 """
-CHUNK = 1 << 16  # ratings predicted at once: bounds memory, whatever the split's size
+CHUNK = 1 << 16  # ratings that are predicted at once, to bound the memory
 
 
 @torch.no_grad()
 def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Tensor:
-    """Standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
+    """Predict standardised ratings `(ratings,)` of table rows `(entities, ratings)`.
 
     Args:
-        rate: Predicts ratings of rows, as `RatingModel.rate` does.
-        rows: What to predict.
+        rate: Predicts ratings of rows, like `RatingModel.rate`.
+        rows: The rows.
     """
-    # Written in place: results of the chunks, kept between their temporaries, would hold memory.
+    # Written in place, because results of chunks, kept between temporaries, would fragment memory.
     ratings = torch.empty(rows.shape[1], device=rows.device)
     for start in range(0, len(ratings), CHUNK):
         chunk = slice(start, start + CHUNK)
@@ -37,15 +37,15 @@ def predict(rate: Callable[[Tensor], tuple[Tensor, Tensor]], rows: Tensor) -> Te
     return ratings
 
 
-def errors(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
-    """The metrics in `VALUES` by their names, ratings of unseen ids included.
+def evaluate_predictions(predictions: Tensor, data: Ratings, scale: Scale) -> dict[str, float]:
+    """Return the metrics in `VALUES` by name, including ratings of unseen ids.
 
     Args:
-        predictions: Standardised, `(ratings,)`, for `data.rows`; clipped to the range of the
-            training ratings, like those that a model gives.
+        predictions: Standardised predictions, `(ratings,)`, for `data.rows`. They are clipped to
+            the range of the training ratings, as in a model's predictions.
         data: The true ratings.
-        scale: Turns standardised units into rating units.
+        scale: Scale of the ratings.
     """
-    # On the CPU: a Mac's GPU has no float64.
+    # On the CPU, because a Mac's GPU has no float64.
     residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
     return {metric.name: float(value(residuals, scale.std)) for metric, value in VALUES.items()}

@@ -1,4 +1,4 @@
-"""The file formats of rating tables, read block by block with the file's own column names."""
+"""The file formats of rating tables, read block by block."""
 
 import bz2
 import gzip
@@ -27,7 +27,7 @@ TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test")
 JSON = (".jsonl", ".ndjson", ".json")
 ARROW = (".feather", ".arrow", ".ipc")
 DATABASE = (".sqlite", ".sqlite3", ".db")
-STREAMS = (*TEXT, *JSON, *ARROW, ".parquet")  # read from an open file
+STREAMS = (*TEXT, *JSON, *ARROW, ".parquet")  # formats that are read from an open file
 TABLES = (*STREAMS, ".xlsx", *DATABASE, ".npz")
 PACKED: dict[str, Callable[[Path], object]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
@@ -35,10 +35,10 @@ Open = Callable[[], IO[bytes]]
 
 
 def parts_of(path: Path) -> list[Path]:
-    """Return the files of a table: `path` itself, or the parts that Spark wrote into a folder.
+    """Return the files of a table: `path`, or the parts in a folder that Spark wrote.
 
     Raises:
-        NaspError: There is no such file, or it is no regular one.
+        NaspError: There is no such file, or it is not a regular file.
     """
     if path.is_dir():
         parts = sorted(part for part in path.glob("part-*") if not part.is_dir())
@@ -57,17 +57,18 @@ def parts_of(path: Path) -> list[Path]:
 def read_raw(
     path: Path, choose: Choose, reading: Reading, columns: Columns
 ) -> Iterator[pd.DataFrame]:
-    """Read the columns of a ratings file that `choose` picks from all its columns.
+    """Read columns of a ratings file.
 
     Args:
-        path: A regular file with one of the endings `TABLES`; one of `STREAMS` may be packed; a
-            `.zip` of one table.
-        choose: Called with the file's layout, before the first block; returns the columns to read.
-        reading: What is known of the file.
-        columns: What the user said about its columns.
+        path: A regular file with an ending in `TABLES`, or a `.zip` of one table. A file with an
+            ending in `STREAMS` may be compressed.
+        choose: Returns the columns to read, given the file's layout; called before the first block.
+        reading: Options of reading.
+        columns: The user's columns.
 
     Yields:
-        Blocks of rows. The index is named after what it counts: the file's `line`, or the `row`.
+        Blocks of rows with the file's own column names. The index is named `line` or `row`,
+        after what it counts.
 
     Raises:
         NaspError: The file is of an unknown kind, damaged or empty.
@@ -108,7 +109,7 @@ def _damage_named(path: Path) -> Iterator[None]:
 
 
 def _unpack(path: Path) -> tuple[str, Open]:
-    """Return the ending of the table in `path`, and what opens the table."""
+    """Return the ending of the table in `path`, and a function that opens the table."""
     kind, inner = path.suffix.lower(), Path(path.stem).suffix.lower()
     if (opened := PACKED.get(kind)) is not None and (inner in STREAMS or _is_part(path)):
         return inner or ".txt", lambda: cast(IO[bytes], opened(path))
@@ -118,7 +119,7 @@ def _unpack(path: Path) -> tuple[str, Open]:
 
         def open_member() -> IO[bytes]:
             with zipfile.ZipFile(path) as archive:
-                return archive.open(member)  # which stays readable when the archive is closed
+                return archive.open(member)  # the member stays readable after the archive is closed
 
         return PurePosixPath(member).suffix.lower(), open_member
     if kind not in STREAMS and not (_is_part(path) and not kind):
@@ -135,7 +136,7 @@ def _is_part(path: Path) -> bool:
 
 
 def _only_table(members: list[str], path: Path) -> str:
-    """Return the one ratings file of an archive; of several, the one with a usual name."""
+    """Return the only file of an archive, or the only one with a usual name."""
     members = [name for name in members if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
     tables = [name for name in members if PurePosixPath(name).suffix.lower() in STREAMS]
     usual = [name for name in tables if re.fullmatch(r"ratings\..*|u\.data", Path(name).name)]

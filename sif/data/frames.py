@@ -1,4 +1,4 @@
-"""Ratings and pairs as people hold them in Python, as frames."""
+"""Conversion of Python tables and sequences to pandas frames and series."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ def as_frame(table: Any, columns: Sequence[str]) -> pd.DataFrame:
     """Return a table as a frame.
 
     Args:
-        table: A frame of pandas or polars or an Arrow table, which name their columns; a sparse
-            matrix of users and items, whose ids are positions; or an array or a list of rows, of
-            as many values as there are `columns`.
-        columns: What the values of a row without names are, in order.
+        table: A frame of pandas or polars, or an Arrow table; a sparse matrix of users and items,
+            whose ids are positions; or an array or list of rows, with a value for each of
+            `columns`.
+        columns: Names of the values of a row, in order, for tables without names.
 
     Raises:
-        NaspError: It is something else, or its rows have another number of values.
+        NaspError: The table has another type, or its rows have another number of values.
     """
     if isinstance(table, pd.DataFrame):
         return table
@@ -46,10 +46,10 @@ def as_frame(table: Any, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def as_column(values: Any, name: str) -> pd.Series:
-    """Return a sequence as a column, by position: an index is forgotten.
+    """Return a sequence as a column with a new index.
 
     Raises:
-        NaspError: It is a single value, a text, or of several dimensions.
+        NaspError: It is a single value or a text, or has several dimensions.
     """
     if hasattr(values, "to_pandas"):
         values = values.to_pandas()

@@ -1,7 +1,7 @@
-"""What is an id, and where given ids stand among those that are known.
+"""Ids: their types, and their positions among known ids.
 
-An id is an integer or a text. The integer 12 and the text `12` are one id, `012` and `12.0` are
-others: a column holds integers where all of its ids are, and their text otherwise.
+An id is an integer or a text. The integer 12 and the text `12` are the same id; `012` and `12.0`
+are others. A column holds integers if all of its ids are integers, and texts otherwise.
 """
 
 import warnings
@@ -17,22 +17,22 @@ import pyarrow.compute as pc
 from nasp.errors import NaspError
 from sif.data.store import BLOCK, Spool, Table
 
-EXACT = 2**53  # whole numbers from here on are not exact as floats
-PLAIN = r"^(0|-?[1-9][0-9]{0,18})\z"  # what `str` makes of an integer
+EXACT = 2**53  # larger whole numbers are not exact as floats
+PLAIN = r"^(0|-?[1-9][0-9]{0,18})\z"  # matches `str` of an integer
 NESTED = {list: "list", np.ndarray: "list", dict: "mapping", set: "set"}
 
 
 def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
-    """Return where ids stand among the known ones, whatever the type they are given in.
+    """Return the positions of ids, of any type, among known ids.
 
     Args:
-        values: Ids: a list, an array, a series or an index of integers, texts, or anything that
-            has a text (UUID, Timestamp, date, tuple, Decimal, bytes …).
-        known: The ids of a column, integers or texts, each once.
-        place: What the values are, for messages.
+        values: Ids: a list, an array, a series or an index of integers, texts, or values that can
+            be converted to text (UUID, Timestamp, date, tuple, Decimal, bytes …).
+        known: The distinct ids of a column, integers or texts.
+        place: Name of the values, for messages.
 
     Returns:
-        Positions in `known`, int64 `(values,)`; -1 for an id that is not there, or missing.
+        Positions in `known`, int64 `(values,)`; -1 for an unknown or missing id.
 
     Raises:
         NaspError: A value is a list, a mapping, a set, or bytes that are no text.
@@ -59,16 +59,16 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
 
 
 def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, place: str) -> None:
-    """Tell of ids that are not known: none is an error, some are counted in a warning.
+    """Raise an error if all ids are unknown, and warn if some are.
 
     Args:
-        positions: What `find_ids` returned.
-        values: Its ids.
-        known: The known ones.
-        place: What the values are, for messages.
+        positions: The result of `find_ids`.
+        values: The ids.
+        known: The known ids.
+        place: Name of the values, for messages.
 
     Raises:
-        NaspError: There are values, and none of them is known.
+        NaspError: There are values, and all of them are unknown.
     """
     unknown = int((positions < 0).sum())
     if not unknown:
@@ -87,22 +87,22 @@ def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, plac
 
 
 def align_id_types(*tables: Table) -> tuple[Table, ...]:
-    """Tables of one run: a column whose ids are texts in one of them holds texts in all."""
+    """Convert the ids of a column to texts in all tables if they are texts in any of them."""
     columns = list(zip(*(table.ids for table in tables), strict=True))
     as_text = [len({_is_integer(ids) for ids in column if len(ids)}) > 1 for column in columns]
     return tuple(_with_texts(table, as_text) for table in tables)
 
 
 def report_unseen_ids(part: Table, train: Table, name: str) -> None:
-    """Tell of a part's ids that training does not have, see `report_unknown_ids`.
+    """Report ids of a part that are not in training; see `report_unknown_ids`.
 
     Args:
-        part: Ratings of the same columns and types of ids as `train`.
+        part: Ratings with the same columns and types of ids as `train`.
         train: The training ratings.
-        name: Of the part, for messages.
+        name: Name of the part, for messages.
 
     Raises:
-        NaspError: A column of the part has no id that training has.
+        NaspError: A column of the part has no id that is in training.
     """
     for entity, (column, known) in enumerate(zip(train.columns, train.ids, strict=True)):
         present = np.zeros(len(part.ids[entity]), bool)
@@ -113,7 +113,7 @@ def report_unseen_ids(part: Table, train: Table, name: str) -> None:
 
 
 def plain_ids(column: pd.Series, place: str) -> pd.Series:
-    """Return ids, none of them missing, as integers, float64 or texts.
+    """Return ids, none of which may be missing, as integers, float64 or texts.
 
     Args:
         column: A series of any dtype.
@@ -141,10 +141,10 @@ def plain_ids(column: pd.Series, place: str) -> pd.Series:
 
 
 def whole_numbers(ids: pd.Series, place: str = "ids") -> pd.Series:
-    """Return floats as int64 if all are whole, else as texts; other ids as they are.
+    """Return floats as int64 if all are whole, else as texts; return other ids unchanged.
 
     Raises:
-        NaspError: They are whole numbers that are not exact.
+        NaspError: They are whole numbers that are too large to be exact.
     """
     if ids.dtype.kind != "f":
         return ids
@@ -157,7 +157,7 @@ def whole_numbers(ids: pd.Series, place: str = "ids") -> pd.Series:
 
 
 def read_ids(column: pa.Array) -> pd.Series:
-    """Return the ids of a text file: integers if that is what each of them says, else texts."""
+    """Return the ids of a text file as integers if all of them are, else as texts."""
     if pc.all(pc.match_substring_regex(column, PLAIN)).as_py():
         try:
             return pd.Series(column.cast(pa.int64()).to_pandas())
@@ -195,7 +195,7 @@ def _is_integer(ids: pd.Index | pd.Series) -> bool:
 
 
 def _find_integers(distinct: pa.Array, known: pd.Index) -> np.ndarray:
-    """Where the integers that texts are stand among the known ones, -1 for other texts."""
+    """Return the positions of texts of integers among known integers, -1 for other texts."""
     plain = pc.match_substring_regex(distinct, PLAIN).to_pylist()
     numbers = [int(t) if p else 2**63 for t, p in zip(distinct.to_pylist(), plain, strict=True)]
     held = np.array([-(2**63) <= n < 2**63 for n in numbers], bool)
@@ -206,7 +206,7 @@ def _find_integers(distinct: pa.Array, known: pd.Index) -> np.ndarray:
 
 
 def _with_texts(table: Table, as_text: Sequence[bool]) -> Table:
-    """The table with texts as the ids of some of its columns."""
+    """Convert the ids of some columns of a table to texts."""
     if not any(wanted and _is_integer(i) for i, wanted in zip(table.ids, as_text, strict=True)):
         return table
     ids, codes = list(table.ids), list(table.codes)

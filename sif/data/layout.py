@@ -1,4 +1,4 @@
-"""What a file says about its own columns, and what is found by looking at its first lines."""
+"""The layout of a table, given by its format or guessed from its first lines."""
 
 import codecs
 import csv
@@ -11,9 +11,9 @@ from nasp.errors import NaspError
 from sif.data.columns import Columns, roles_named
 
 DELIMITERS = ("::", "\t", ";", "|", ",")
-BLANKS = " "  # a delimiter: any run of blanks
-HEAD = 1 << 20  # bytes in which the first line must lie
-LONGEST = 100_000  # bytes of the first line
+BLANKS = " "  # as a delimiter it stands for any run of blanks
+HEAD = 1 << 20  # bytes of the head of a file, which must contain the first line
+LONGEST = 100_000  # largest length of the first line, in bytes
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -26,14 +26,14 @@ NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
 @dataclass
 class Reading:
-    """How a table of ratings is read.
+    """Options of reading a table of ratings.
 
     Attributes:
-        header: Whether the first line names the columns, yes or no; found by looking if null.
-        encoding: Of a text file, latin-1 or utf-16 for example; found by looking if null.
-        table: Which table of a database, or sheet of a workbook; needed where there are several.
-        drop_ratings: Values that mean that there is no rating; their rows are dropped.
-        repeats: What becomes of several ratings of the same user and item: the last or the first
+        header: Whether the first line names the columns, yes or no; null guesses.
+        encoding: Encoding of a text file, for example latin-1 or utf-16; null guesses.
+        table: Table of a database, or sheet of a workbook; required if there are several.
+        drop_ratings: Values that stand for "no rating"; their rows are dropped.
+        repeats: How several ratings of the same user and item are combined: the last or the first
             of them (by time, else by row), or their mean, sum or max.
     """
 
@@ -49,10 +49,10 @@ class Layout:
     """The columns of a file.
 
     Attributes:
-        names: Of all columns, `1`, `2` and so on where the file has none.
+        names: Names of all columns; `1`, `2` and so on if the file has none.
         header: Whether the names are the file's own.
-        text: Whether all values are texts, from which the types of ids are found.
-        note: What else had to be understood, for people.
+        text: Whether all values are texts, so that the types of ids must be guessed.
+        note: Message on further guesses.
     """
 
     names: list[str]
@@ -65,9 +65,9 @@ Choose = Callable[[Layout], Collection[str]]
 
 
 def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = "") -> Layout:
-    """The layout of a text table or sheet by the fields of its first line.
+    """Return the layout of a text table or sheet, given the fields of its first line.
 
-    A number in the line makes it a rating, unless other fields are names of columns.
+    A line with a number counts as a rating, unless other fields are names of columns.
     """
     header = reading.header
     if header is None:
@@ -84,16 +84,16 @@ def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = 
 
 
 def first_line(head: bytes, source: str) -> tuple[list[str], str, int]:
-    """The fields of the first line, their delimiter, and the number of blank lines before it.
+    """Return the first line's fields, its delimiter, and the number of blank lines before it.
 
-    The delimiter is followed by a blank where it always is in the first line.
+    The delimiter includes a blank after it if every one in the first line has a blank after it.
 
     Args:
         head: The beginning of the text, in UTF-8.
-        source: Its name, for messages.
+        source: The file's name, for messages.
 
     Raises:
-        NaspError: There is no line, it is too long, no text, or of one field.
+        NaspError: There is no line, or it is too long, not text, or has a single field.
     """
     start = re.search(rb"[^\r\n]+", head)
     if start is None:
@@ -128,7 +128,7 @@ def first_line(head: bytes, source: str) -> tuple[list[str], str, int]:
 
 
 def guess_encoding(head: bytes) -> tuple[str, str]:
-    """The encoding of a text by its beginning, and a note where it is not UTF-8."""
+    """Guess the encoding of a text from its beginning, with a message if it is not UTF-8."""
     for mark, name in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return name, "" if name == "utf-8" else f"encoding {name}"
@@ -138,7 +138,7 @@ def guess_encoding(head: bytes) -> tuple[str, str]:
             name = "utf-16-be" if zeros[0] else "utf-16-le"
             return name, f"encoding {name} (a guess)"
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)  # its end may be cut
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may be cut
     except UnicodeDecodeError:
         return "latin-1", "encoding latin-1 (a guess: it is not UTF-8; --encoding names another)"
     return "utf-8", ""

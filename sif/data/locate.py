@@ -1,4 +1,4 @@
-"""Ratings by the name of a data set, or by a path."""
+"""Look-up of rating data by name or path."""
 
 from pathlib import Path
 
@@ -25,17 +25,17 @@ def load_ratings(
     evaluation_only: bool = False,
     say: Say = say_on_stderr,
 ) -> Table:
-    """Return checked ratings; see `locate_ratings` and `read_table`, also for what they raise.
+    """Find, read and check ratings; raises like `locate_ratings` and `read_table`.
 
     Args:
         name_or_path: A name or alias from `datasets/`, or the path of a file.
         data_dir: A folder that holds data sets.
-        columns: The table's column names; those of the data set's card, if any, where None.
-        transform: What becomes of each rating; what the card says, if it does, where None.
-        reading: What is known of the file, and which ratings are kept.
-        timed: Times are needed.
-        evaluation_only: The ratings are not learnt from.
-        say: Called with a line on each thing that a person should know of.
+        columns: The table's column names; None takes those of the data set's card, if any.
+        transform: Transform of each rating; None takes that of the card, if any.
+        reading: Options of reading.
+        timed: Whether times are required.
+        evaluation_only: See `sif.data.check_frame`.
+        say: Called with each message for the user.
     """
     path = locate_ratings(name_or_path, data_dir, say)
     if (card := find_rating_card(name_or_path, data_dir)) is not None:
@@ -57,18 +57,19 @@ def load_ratings(
 def locate_ratings(
     name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr
 ) -> Path:
-    """Return the file of a data set, which is downloaded once where it is nowhere on disk.
+    """Return the file of a data set, and download it if it is not on disk.
 
-    Searched are: `data_dir`, the folder in the environment variable NASP_DATA, the user's cache,
-    the official address, and the Python package that carries the data set.
+    The search order is: `data_dir`, the folder of the environment variable NASP_DATA, the user's
+    cache, the official address, and the Python package that contains the data set.
 
     Args:
         name_or_path: A name or alias from `datasets/`, or a path.
-        data_dir: A folder that holds data sets, each by itself or in a folder of its name.
-        say: Called with a line on each download.
+        data_dir: A folder that holds data sets, directly or in subfolders of their names.
+        say: Called with a message for each download.
 
     Raises:
-        NaspError: The name is unknown, a file or folder is missing, or the data set cannot be had.
+        NaspError: The name is unknown, a file or folder is missing, or the data set is not
+            available.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():

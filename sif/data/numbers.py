@@ -1,4 +1,4 @@
-"""Ratings, and numbers in general, of a column of any type."""
+"""Conversion of columns to numbers, and checks of ratings."""
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,13 @@ import pyarrow.compute as pc
 from nasp.errors import NaspError
 from sif.data.faults import place, shown
 
-EXACT = 2**24  # whole numbers beyond are not all exact as float32
+EXACT = 2**24  # larger whole numbers are not all exact as float32
 
 
 def to_numbers(column: pd.Series) -> pd.Series:
-    """Return float64, missing where the column holds no number; times are none."""
+    """Return a column as float64; values that are not numbers, including times, are missing."""
     if isinstance(column.dtype, pd.StringDtype):
-        try:  # much faster than pandas, which is left to find the place of a fault
+        try:  # much faster than pandas, which then only finds the place of a fault
             text = pc.utf8_trim_whitespace(pa.array(column))
             return pd.Series(pc.cast(text, pa.float64()).to_pandas()).set_axis(column.index)
         except pa.ArrowInvalid:
@@ -28,10 +28,10 @@ def to_numbers(column: pd.Series) -> pd.Series:
 
 
 def read_ratings(column: pd.Series, source: str) -> pd.Series:
-    """Return ratings as numbers, float64, missing where the column has none.
+    """Return ratings as float64; missing values stay missing.
 
     Raises:
-        NaspError: A value is no number.
+        NaspError: A value is not a number.
     """
     numbers = to_numbers(column)
     text = numbers.isna() & column.notna()
@@ -44,13 +44,13 @@ def read_ratings(column: pd.Series, source: str) -> pd.Series:
 
 
 def check_ratings(numbers: pd.Series, column: pd.Series, source: str, *, log: bool) -> None:
-    """Check ratings that are to be held as float32.
+    """Check that ratings can be stored as float32.
 
     Args:
-        numbers: What `read_ratings` returned.
-        column: Its column, for messages.
+        numbers: The result of `read_ratings`.
+        column: The column, for messages.
         source: The table's name, for messages.
-        log: Whether log(1 + r) will be taken of each rating r.
+        log: Whether each rating r will become log(1 + r).
 
     Raises:
         NaspError: A rating is missing, infinite, a whole number that would be rounded, or has no

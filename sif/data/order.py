@@ -1,28 +1,28 @@
-"""The order of columns that have no names."""
+"""A check of the order of columns without names."""
 
 import pandas as pd
 
 from nasp.errors import NaspError
 from sif.data.numbers import to_numbers
 
-SCALE = 11  # distinct ratings at most: 0 to 10
+SCALE = 11  # largest number of distinct ratings on a scale: 0 to 10
 ROWS = 10_000
 
 
 def check_order(frame: pd.DataFrame, found: dict[str, str], source: str) -> None:
-    """Refuse a table whose ratings are plainly in another column than the one that is taken.
+    """Refuse a table whose ratings are clearly in another column than the assumed one.
 
-    That is so where the ratings would be whole numbers of more values than a scale has, and a
-    column of ids would hold numbers of few values, in no order. (Ids of few values are sorted,
-    mostly, and counts stand beside ids of many values.)
+    This is the case if the assumed ratings are whole numbers with more values than a scale has, and
+    an assumed column of ids holds numbers of few values in no order. (Ids with few values are
+    mostly sorted, and tables of counts have ids with many values.)
 
     Args:
-        frame: The first rows, whose columns are called by their numbers.
-        found: Which column is taken for what.
+        frame: The first rows; the names of columns are their numbers.
+        found: The assumed column of each role.
         source: The table's name, for messages.
 
     Raises:
-        NaspError: It is so.
+        NaspError: The ratings are clearly in another column.
     """
     frame = frame.head(ROWS)
     ratings = to_numbers(frame[found["rating"]])

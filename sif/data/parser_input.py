@@ -1,4 +1,4 @@
-"""Text as the parser wants it: UTF-8, with a delimiter of one character."""
+"""Conversion of text for the CSV parser: to UTF-8, with a delimiter of one character."""
 
 import codecs
 import io
@@ -12,7 +12,7 @@ CHUNK = 1 << 20
 
 
 class Stream:
-    """A file of bytes that come in chunks; each read is whole, except for the last."""
+    """A file of bytes from chunks; each read returns the full size, except at the end."""
 
     closed = False
 
@@ -33,10 +33,10 @@ class Stream:
 
 
 def chunks_of(file: IO[bytes], encoding: str = "utf-8") -> Iterator[bytes]:
-    """A text's bytes, in UTF-8 whatever its encoding.
+    """Yield a text's bytes, converted to UTF-8.
 
     Raises:
-        UnicodeDecodeError: The text is not of this encoding.
+        UnicodeDecodeError: The text does not have this encoding.
     """
     if encoding == "utf-8":
         yield from iter(lambda: file.read(CHUNK), b"")
@@ -48,7 +48,7 @@ def chunks_of(file: IO[bytes], encoding: str = "utf-8") -> Iterator[bytes]:
 
 
 def tabs_for_colons(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """A text with a tab for each `::`."""
+    """Replace each `::` by a tab."""
     rest = b""
     for data in chunks:
         whole = (rest + data).rstrip(b":")
@@ -58,7 +58,7 @@ def tabs_for_colons(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def tabs_for_blanks(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """A text with a tab for each run of blanks, and none at the ends of a line.
+    """Replace each run of blanks by a tab, and remove blanks at the ends of lines.
 
     Raises:
         NaspError: A line is longer than a chunk.

@@ -1,4 +1,4 @@
-"""Splits of a rating table as tensors: table rows and standardised ratings."""
+"""Rating splits as tensors: rows of the embedding table and standardised ratings."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from torch import Tensor
 from sif.data import Encoder, Table
 from sif.nn.embeddings import RatingBatch
 
-TOGETHER = 64  # batches that are gathered at once: large enough to cost little, small for memory
+TOGETHER = 64  # batches that are gathered at once, a trade-off of speed and memory
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Scale:
     """Standardises ratings by the training split: `(rating − mean) / std`.
 
     Attributes:
-        mean: Global mean of the training ratings, in rating units.
-        std: Their standard deviation.
-        lowest: The smallest of them; predictions are clipped to it.
-        highest: The largest of them.
-        transform: What became of the ratings that were read: `log` made r log(1 + r), and that is
-            what the four numbers above are of.
+        mean: Mean of the training ratings, in rating units.
+        std: Standard deviation of the training ratings.
+        lowest: Smallest training rating; predictions are clipped to it.
+        highest: Largest training rating; predictions are clipped to it.
+        transform: Transform of the ratings that were read: `log` gives log(1 + r). The numbers
+            above are those of the transformed ratings.
     """
 
     mean: float
@@ -36,7 +36,7 @@ class Scale:
 
     @classmethod
     def fit(cls, train: Table) -> Self:
-        """Of checked training ratings."""
+        """Compute the scale of checked training ratings."""
         values = train.ratings.astype(np.float64)
         mean, lowest, highest = (
             float(number) for number in (values.mean(), values.min(), values.max())
@@ -46,12 +46,12 @@ class Scale:
         return cls(mean, std, lowest, highest, train.transform)
 
     def clip(self, standardised: Tensor) -> Tensor:
-        """Standardised predictions, within the range of the training ratings."""
+        """Clip standardised predictions to the range of the training ratings."""
         lowest, highest = ((bound - self.mean) / self.std for bound in (self.lowest, self.highest))
         return standardised.clamp(lowest, highest)
 
     def as_read(self, standardised: Tensor, clip: bool = True) -> np.ndarray:
-        """Standardised predictions in the units of the ratings that were read, float64."""
+        """Return standardised predictions in the units of the ratings that were read, float64."""
         ratings = standardised.cpu().double().numpy() * self.std + self.mean
         if clip:
             ratings = ratings.clip(self.lowest, self.highest)
@@ -60,15 +60,15 @@ class Scale:
 
 @dataclass(frozen=True)
 class Ratings:
-    """Ratings that a model is trained on or judged by.
+    """Encoded ratings for training or evaluation.
 
     Attributes:
         rows: Table rows of the ratings whose ids are all in the training split,
             `(entities, ratings)`, int32, which takes half the memory of int64.
-        ratings: Their standardised ratings, `(ratings,)`.
-        unseen: Residuals of the others, in standardised units: an id that training did not have
-            counts as an average one, so the global mean predicts them, plus the biases of those
-            of their ids that are known.
+        ratings: The standardised ratings of these rows, `(ratings,)`.
+        unseen: Standardised residuals of all other ratings, which have an id that is not in the
+            training split. They are predicted by the global mean plus the biases of their known
+            ids.
     """
 
     rows: Tensor
@@ -90,8 +90,8 @@ class Ratings:
             table: The ratings.
             encoder: Ids of the training split.
             scale: Mean and deviation of the training split.
-            biases: Standardised bias of each table row, zero if None.
-            device: Where the tensors go.
+            biases: Standardised bias of each table row; None for zero.
+            device: Device of the tensors.
         """
         positions = torch.from_numpy(np.stack(encoder.positions(table)))
         values = torch.from_numpy(table.ratings.astype(np.float64))
@@ -109,10 +109,10 @@ class Ratings:
     def batches(
         self, size: int, generator: torch.Generator, steps: int | None = None
     ) -> Iterator[RatingBatch]:
-        """Shuffled batches; reshuffled as often as `steps` asks for, one pass if None.
+        """Yield shuffled batches: `steps` batches, reshuffled after each pass, or one pass if None.
 
-        Their rows are int64: gradients of a lookup by int32 cost more than the conversion.
-        The last batch of a pass is smaller where `size` does not divide the ratings.
+        Rows are int64, because gradients of a look-up by int32 cost more than the conversion. The
+        last batch of a pass is smaller if `size` does not divide the number of ratings.
         """
         left = -(-len(self.ratings) // size) if steps is None else steps
         while left > 0:
@@ -129,20 +129,20 @@ class Ratings:
 
 
 def offsets(sizes: tuple[int, ...]) -> Tensor:
-    """The table row of each entity's first id, `(entities,)`."""
+    """Return the table row of each entity's first id, `(entities,)`."""
     return torch.tensor([0, *sizes[:-1]]).cumsum(0)
 
 
 def table_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Positions `(ratings, entities)` in vocabularies to table rows `(entities, ratings)`."""
+    """Convert positions of ids `(ratings, entities)` to table rows `(entities, ratings)`."""
     return (positions + offsets(sizes)).T.contiguous()
 
 
 def known_biases(positions: Tensor, sizes: tuple[int, ...], biases: Tensor) -> Tensor:
-    """Sum of the biases of the ids that are known, `(ratings,)`.
+    """Return the sum of the biases of the known ids of each rating, `(ratings,)`.
 
     Args:
-        positions: Positions in the vocabularies, -1 for an unseen id, `(ratings, entities)`.
+        positions: Positions of ids, -1 for an unseen id, `(ratings, entities)`.
         sizes: Number of ids of each entity.
         biases: Bias of each table row.
     """

@@ -1,4 +1,4 @@
-"""Tables that are read record by record: JSON lines, databases, workbooks."""
+"""Readers of tables record by record: JSON lines, databases, workbooks."""
 
 import json
 import sqlite3
@@ -16,20 +16,20 @@ from nasp.errors import NaspError
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Layout, Reading, layout_of
 
-RECORDS = 1 << 17  # that are read at once
-LONGEST = 1 << 24  # bytes of a line of JSON
+RECORDS = 1 << 17  # number of records in a block
+LONGEST = 1 << 24  # largest length of a line of JSON, in bytes
 
 
 def read_json_lines(
     open_file: Callable[[], IO[bytes]], source: str, choose: Choose
 ) -> Iterator[pd.DataFrame]:
-    """Read JSON lines: an object a line, of the names that the first one has.
+    """Read JSON lines: one object per line, with the names of the first one.
 
     Yields:
-        Blocks of rows, indexed by the `line` of the file.
+        Blocks of rows, indexed by `line` of the file.
 
     Raises:
-        NaspError: A line is no JSON object.
+        NaspError: A line is not a JSON object.
     """
     with open_file() as file:
         records = _records(file, source)
@@ -46,7 +46,7 @@ def read_database(path: Path, choose: Choose, reading: Reading) -> Iterator[pd.D
     """Read a table of an SQLite database.
 
     Raises:
-        NaspError: The database has several tables and none is named, or not the one that is.
+        NaspError: The database has several tables and none is named, or it lacks the named one.
     """
     address = f"file:{quote(str(path.absolute()))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as connection:
@@ -67,10 +67,10 @@ def read_workbook(
     """Read a sheet of an Excel workbook; rows count from 1, as Excel counts them.
 
     Raises:
-        NaspError: The sheet is not there or empty, or openpyxl is not installed.
+        NaspError: The sheet is missing or empty, or openpyxl is not installed.
     """
     try:
-        openpyxl = import_module("openpyxl")  # an extra
+        openpyxl = import_module("openpyxl")  # an optional dependency
     except ImportError as error:
         raise NaspError(
             f"{path}: reading Excel needs openpyxl: pip install openpyxl; or save it as csv"
@@ -83,7 +83,7 @@ def read_workbook(
             rows = [(n, *row) for n, row in enumerate(cells, 1) if any(v is not None for v in row)]
     except NaspError:
         raise
-    except Exception as error:  # a damaged workbook raises anything
+    except Exception as error:  # a damaged workbook can raise any exception
         reason = " ".join(str(error).split())
         raise NaspError(f"{path} is damaged or unreadable ({reason}); get it anew") from error
     if not rows:
@@ -98,7 +98,7 @@ def read_workbook(
 
 
 def _records(file: IO[bytes], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a file with the numbers of their lines."""
+    """Yield the objects of a file with their line numbers."""
     number = 0
     while line := file.readline(LONGEST):
         number += 1
@@ -121,7 +121,7 @@ def _records(file: IO[bytes], source: str) -> Iterator[tuple[int, dict[str, Any]
 
 
 def _one_of(names: list[str], given: str | None, what: str) -> str:
-    """The table that is given, else the only one."""
+    """Return the given table, or the only one."""
     listed = ", ".join(names)[:200] or "none"
     if given is not None:
         if given not in names:
@@ -133,12 +133,12 @@ def _one_of(names: list[str], given: str | None, what: str) -> str:
 
 
 def _blocks(rows: Iterable[tuple[Any, ...]], names: list[str]) -> Iterator[pd.DataFrame]:
-    """Frames of some rows each, whose first value is the index."""
+    """Yield blocks of rows as frames; the first value of a row is the index."""
     rows = iter(rows)
     while block := list(islice(rows, RECORDS)):
         columns = dict(zip(names, zip(*block, strict=True), strict=True))
         index = pd.Index(columns.pop(names[0]), name=names[0])
-        # An object column keeps integers beside None, and a text beside a number.
+        # A column of dtype object keeps integers with None, and texts with numbers.
         yield pd.DataFrame(
             {name: pd.Series(values, index, dtype=object) for name, values in columns.items()}
         ).infer_objects()

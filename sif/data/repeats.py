@@ -1,4 +1,4 @@
-"""Ratings of one and the same user and item, and contexts where there are any."""
+"""Handling of repeated ratings of the same user, item and contexts."""
 
 from dataclasses import replace
 from typing import Literal
@@ -14,9 +14,9 @@ def without_repeats(table: Table, repeats: Repeats = "last") -> Table:
     """Keep one rating of each combination of entities.
 
     Args:
-        table: Ratings; left as they are.
-        repeats: The last or the first rating, by time, then by row; or the last with the mean, sum
-            or max of all as its value.
+        table: Ratings; they are not changed.
+        repeats: Keep the last or the first rating, by time, then by row; or the last with the mean,
+            sum or max of all as its value.
     """
     key = table.keys()
     ordered = np.sort(key)
@@ -54,6 +54,6 @@ def without_repeats(table: Table, repeats: Repeats = "last") -> Table:
 
 
 def _within(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Positions of the keys that are among the sorted `wanted`, of which there is one at least."""
+    """Return the positions of keys that are in the sorted, non-empty `wanted`."""
     nearest = np.searchsorted(wanted, keys).clip(max=len(wanted) - 1)
     return np.flatnonzero(wanted[nearest] == keys)

@@ -1,4 +1,4 @@
-"""What a search may see of a table of ratings."""
+"""`SearchData`: the encoded training and validation ratings of a search."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -16,16 +16,16 @@ from sif.data.rating_tensors import Ratings, Scale
 
 @dataclass(frozen=True)
 class SearchData:
-    """What a search may see: training and validation ratings, never test ratings.
+    """Training and validation ratings, encoded. A search gets these and never test ratings.
 
     Attributes:
         encoder: Ids of the training split.
-        scale: Mean and deviation of the training split.
-        biases: The trivial model, a standardised bias for each table row; it predicts ratings of
+        scale: Scale of the training split.
+        biases: Standardised bias of each table row, from the bias model; they predict ratings of
             unseen ids.
-        train: Ratings that weights are trained on.
-        valid: Ratings that architectures are trained, and chosen, on.
-        rated: Positions of the users and items of both, int32 `(2, ratings)`, on the CPU.
+        train: Ratings that train the weights.
+        valid: Ratings that train and select architectures.
+        rated: Positions of the users and items of both splits, int32 `(2, ratings)`, on the CPU.
     """
 
     encoder: Encoder
@@ -42,10 +42,10 @@ class SearchData:
         valid: Table | pd.DataFrame,
         device: torch.device | str = "cpu",
     ) -> Self:
-        """Encode and standardise checked ratings by the training split.
+        """Encode and standardise checked ratings with the ids and the scale of the training split.
 
         Raises:
-            NaspError: No validation rating is of ids that training has: nothing could be chosen.
+            NaspError: Every validation rating has an id that is not in training.
         """
         train, valid = Table.from_frame(train), Table.from_frame(valid)
         encoder, scale = Encoder.fit(train), Scale.fit(train)
@@ -60,13 +60,13 @@ class SearchData:
         return cls(encoder, scale, biases, fit_on, checked_on, rated)
 
     def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
-        """Encode checked ratings that were kept apart, test ratings for example."""
+        """Encode further checked ratings, for example test ratings."""
         table, device = Table.from_frame(ratings), self.train.ratings.device
         return Ratings.encode(table, self.encoder, self.scale, self.biases, device)
 
 
 def rated_pairs(encoder: Encoder, ratings: Table) -> Tensor:
-    """Positions of the users and items of ratings, those of known ids, int32 `(2, ratings)`."""
+    """Return positions of users and items of the ratings with known ids, int32 `(2, ratings)`."""
     positions = np.stack(encoder.positions(ratings)[:2])
     return torch.from_numpy(positions[:, (positions >= 0).all(axis=0)])
 
@@ -76,7 +76,7 @@ def _why_none(encoder: Encoder, valid: Table) -> str:
     worst = max(range(len(unknown)), key=unknown.__getitem__)
     name, count = encoder.columns[worst], unknown[worst]
     return (
-        f"no validation rating can be judged: {count} of {len(valid)} have a {name} that no "
+        f"no validation rating can be predicted: {count} of {len(valid)} have a {name} that no "
         f"training rating has ({encoder.sizes[worst]} {name} ids there); give more ratings of "
         "each, or leave out a column whose values do not repeat"
     )

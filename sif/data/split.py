@@ -1,4 +1,4 @@
-"""Three disjoint parts of the ratings: to train on, to choose on, and to report on."""
+"""Splits of ratings into training, validation and test ratings."""
 
 import hashlib
 import math
@@ -19,20 +19,20 @@ SplitBy = Literal["random", "time", "user", "last"]
 
 @dataclass(frozen=True)
 class Splits:
-    """Ratings to train on, to choose and stop on, and to report on; of the same columns."""
+    """Training, validation and test ratings with the same columns."""
 
     train: Table
     valid: Table
     test: Table
 
     def deviation(self) -> float:
-        """Standard deviation of all ratings, in rating units: the unit of RMSE in papers."""
+        """Standard deviation of all ratings, in rating units; papers give RMSE in this unit."""
         parts = (self.train, self.valid, self.test)
         mean = mean_over(parts, lambda ratings: ratings)
         return math.sqrt(mean_over(parts, lambda ratings: np.square(ratings - mean)))
 
     def sha256(self) -> str:
-        """Digest of the ratings as they were split, in hexadecimal."""
+        """Digest of the three parts, in hexadecimal."""
         digest = hashlib.sha256()
         for table in (self.train, self.valid, self.test):
             digest.update(repr((table.columns, [ids.to_list() for ids in table.ids])).encode())
@@ -44,7 +44,7 @@ class Splits:
 
 
 def mean_over(tables: Sequence[Table], of: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Mean over all ratings of what `of` makes of them, block by block."""
+    """Return the mean of `of(ratings)` over all ratings, computed block by block."""
     sums = [of(b.ratings.astype(np.float64)).sum() for t in tables for b in t.blocks()]
     return float(sum(sums)) / sum(map(len, tables))
 
@@ -60,16 +60,16 @@ def split_ratings(
 
     Args:
         ratings: Checked ratings.
-        by: `random`; `time`: the oldest to training, the newest to test; `user`: of each user's
-            ratings some to each part, at least one to training; `last`: of each user with three
-            ratings or more the last to test and the one before to validation, by time where there
-            are times, else in the order of the rows. Ties are by row.
-        fractions: Shares of training, validation and test; positive, their sum is 1.
-        seed: Fixes a split by `random` or `user`; the others do not depend on it.
+        by: `random`; `time`: the oldest ratings for training, the newest for test; `user`: the
+            fractions hold for each user, with at least one rating for training; `last`: the last
+            rating of each user with three ratings or more for test and the one before for
+            validation, by time if there are times, else by row. Ties are broken by row.
+        fractions: Shares of training, validation and test ratings; positive, with sum 1.
+        seed: Determines a split by `random` or `user`; the other splits do not depend on it.
 
     Raises:
-        NaspError: `by` or `fractions` is invalid, a part would be empty, or a split by time lacks
-            times that differ.
+        NaspError: `by` or `fractions` is invalid, a part would be empty, or there are no different
+            times for a split by time.
     """
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise NaspError(f"fractions {fractions}: three positive numbers with sum 1 are needed")
@@ -97,14 +97,14 @@ def given_splits(
     fraction: float = 0.25,
     seed: int,
 ) -> Splits:
-    """Use splits that were made elsewhere.
+    """Make splits of given tables.
 
     Args:
         train: Checked training ratings.
-        valid: Checked validation ratings; None: a random part of `train` becomes them.
+        valid: Checked validation ratings; None takes a random part of `train`.
         test: Checked test ratings.
-        fraction: Share of `train` that becomes validation, between 0 and 1.
-        seed: Fixes this part.
+        fraction: Share of `train` for validation, between 0 and 1.
+        seed: Determines the random part.
 
     Raises:
         NaspError: The columns differ, `fraction` is out of range, or a part would be empty.
@@ -141,7 +141,7 @@ def _by_user(table: Table, by: str, fractions: tuple[float, float, float], seed:
         order = np.arange(len(table), dtype=np.int32)
     else:
         order = np.argsort(times, kind="stable").astype(np.int32)
-    order = order[np.argsort(table.code(0)[order], kind="stable")]  # user by user
+    order = order[np.argsort(table.code(0)[order], kind="stable")]  # grouped by user
     users = table.code(0)[order]
     counts = np.bincount(users)
     rank = np.arange(len(users)) - (np.cumsum(counts) - counts)[users]
@@ -173,14 +173,14 @@ def _times(table: Table) -> np.ndarray:
 
 
 def _shuffled(count: int, seed: int) -> np.ndarray:
-    """The numbers below `count` in a random order, int32."""
+    """Return the numbers below `count` in random order, int32."""
     order = np.arange(count, dtype=np.int32)
     np.random.default_rng(seed % 2**64).shuffle(order)
     return order
 
 
 def _shared(part: Table, train: Table) -> int:
-    """How many ratings of `part` are of entities that a rating of `train` is of."""
+    """Count the ratings of `part` whose entities are those of a rating of `train`."""
     both = []
     for entity, (ours, theirs) in enumerate(zip(train.ids, part.ids, strict=True)):
         found = ours.get_indexer(theirs).astype(np.int32)[part.code(entity)]

@@ -1,4 +1,4 @@
-"""Ratings as columns of numbers, in memory or, where there are many, in temporary files."""
+"""`Table`: ratings as columns of numbers, in memory or, if large, in temporary files."""
 
 import mmap
 import tempfile
@@ -13,18 +13,17 @@ from nasp.data.fetch import cache_folder
 from nasp.errors import NaspError
 from sif.data.columns import entity_columns
 
-IN_MEMORY = 1 << 25  # bytes of a column up to which it stays in memory
-BLOCK = 1 << 20  # rows that are worked on at once
+IN_MEMORY = 1 << 25  # largest size of a column in memory, in bytes
+BLOCK = 1 << 20  # rows that are processed at once
 
 
 class Spool:
-    """A column that grows block by block: in memory at first, then in a temporary file.
+    """A column that grows block by block, first in memory, then in a temporary file.
 
-    The file has no name where the system allows it, so that nothing is left of it when the process
-    ends, however it ends.
+    The file has no name, if the system allows this, so it disappears when the process ends.
 
     Args:
-        dtype: Of its values.
+        dtype: Type of the values.
     """
 
     def __init__(self, dtype: type[np.generic]) -> None:
@@ -34,7 +33,7 @@ class Spool:
         self.file: IO[bytes] | None = None
 
     def append(self, values: np.ndarray) -> None:
-        """Add values at the end.
+        """Append values.
 
         Raises:
             NaspError: The cache cannot be written, or its disk is full.
@@ -46,10 +45,10 @@ class Spool:
             self._spill()
 
     def finish(self) -> np.ndarray:
-        """All values; a writable map of the file, if there is one."""
+        """Return all values; from a file as a writable memory map."""
         if self.file is None:
             return np.concatenate([np.empty(0, self.dtype), *self.blocks])
-        with self.file:  # the map does not need it
+        with self.file:  # the map does not need the open file
             return np.memmap(self.file, self.dtype, mode="r+")
 
     def _spill(self) -> None:
@@ -76,12 +75,12 @@ class Table:
     Attributes:
         columns: The entity columns: user, item, then the contexts.
         ids: Each entity column's ids, sorted.
-        codes: Positions in `ids`, int32 `(stored,)` for each entity column.
+        codes: Positions of the ratings' ids in `ids`, int32 `(stored,)`, for each entity column.
         values: The ratings, float32 `(stored,)`.
-        times: Numbers as the table has them, or microseconds of UTC, float64 `(stored,)`.
+        times: Times as in the table, or microseconds of UTC, float64 `(stored,)`.
         dated: Whether `times` are microseconds.
-        transform: What became of each rating that was read, see `sif.data.check_frame`.
-        rows: Which of the stored ratings these are, in their order, int32 `(ratings,)`; None: all.
+        transform: Transform of the ratings, see `sif.data.check_frame`.
+        rows: Positions of these ratings among the stored ones, int32 `(ratings,)`; None for all.
     """
 
     columns: tuple[str, ...]
@@ -98,7 +97,7 @@ class Table:
 
     @classmethod
     def from_frame(cls, ratings: Self | pd.DataFrame) -> Self:
-        """Columns of a frame that is known to be right, as `frame` gives it; a table as it is."""
+        """Make a table from a checked frame like that of `frame`; return a table unchanged."""
         if isinstance(ratings, cls):
             return ratings
         frame = cast(pd.DataFrame, ratings)
@@ -122,11 +121,11 @@ class Table:
         )
 
     def take(self, rows: np.ndarray) -> Self:
-        """The ratings at `rows`, in that order; no rating is copied."""
+        """Return the ratings at `rows`, in that order, without copying ratings."""
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
     def code(self, entity: int) -> np.ndarray:
-        """Positions of these ratings' ids, int32 `(ratings,)`."""
+        """Return the positions of the ratings' ids of an entity, int32 `(ratings,)`."""
         return self._of(self.codes[entity])
 
     @property
@@ -136,18 +135,18 @@ class Table:
 
     @property
     def moments(self) -> np.ndarray | None:
-        """The times of these ratings, float64 `(ratings,)`."""
+        """The times of the ratings, float64 `(ratings,)`."""
         return None if self.times is None else self._of(self.times)
 
     def release_memory(self) -> None:
-        """Give the memory of columns in files back; they are read again where they are needed."""
+        """Release the memory of columns in files, which are read again when they are used."""
         for column in (*self.codes, self.values, self.times):
             file = column.base if isinstance(column, np.memmap) else None
             if isinstance(file, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 file.madvise(mmap.MADV_DONTNEED)
 
     def frame(self) -> pd.DataFrame:
-        """A frame with the entity columns, `rating` and, where there are times, `timestamp`."""
+        """Return a frame with the entity columns, `rating` and, if there are times, `timestamp`."""
         columns = {
             name: ids.take(self.code(entity))
             for entity, (name, ids) in enumerate(zip(self.columns, self.ids, strict=True))
@@ -162,21 +161,21 @@ class Table:
         return frame
 
     def blocks(self) -> Iterator[Self]:
-        """These ratings in parts of `BLOCK`, in order; nothing if there are none."""
+        """Yield the ratings in order, in parts of `BLOCK`."""
         for start in range(0, len(self), BLOCK):
             stop = min(start + BLOCK, len(self))
             yield self.take(np.arange(start, stop, dtype=np.int32))
 
     def keys(self, codes: tuple[np.ndarray, ...] | None = None) -> np.ndarray:
-        """A number for each rating, equal where all entities are equal, int64 `(ratings,)`.
+        """Return a number for each rating that identifies its entities, int64 `(ratings,)`.
 
         Args:
-            codes: Positions in `ids`, if not those of these ratings.
+            codes: Positions in `ids`; None for those of the ratings.
         """
         first, *others = codes or tuple(map(self.code, range(len(self.columns))))
         key, size = first.astype(np.int64), len(self.ids[0])
         for code, ids in zip(others, self.ids[1:], strict=True):
-            if size * len(ids) >= 2**63:  # rather than overflow, number the keys that there are
+            if size * len(ids) >= 2**63:  # would overflow: renumber the existing keys
                 distinct, key = np.unique(key, return_inverse=True)
                 size = len(distinct)
             key *= len(ids)

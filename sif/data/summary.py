@@ -1,4 +1,4 @@
-"""What was understood of a table, in a line for people."""
+"""A one-line summary of a table that was read."""
 
 from pathlib import Path
 from textwrap import shorten
@@ -10,7 +10,7 @@ from sif.data.store import Table
 
 
 def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
-    """Counts, columns, and what had to be guessed or was dropped.
+    """Return counts, columns, guesses and dropped ratings in one line.
 
     For example: `books.csv: 5,449 ratings, 300 users, 200 items, ratings 1–5; user=uid item=isbn
     rating=stars; not used: season, when; no header`.

@@ -1,4 +1,4 @@
-"""Ratings made by a known interaction function: a search has to find it."""
+"""Synthetic ratings with a known interaction function, which a search should find."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 from nasp.errors import NaspError, nearest
 from sif.data.check import check_frame
 
-# Each joins two embeddings, `(ratings, embedding_dim)`.
+# Each operation combines two embeddings, `(ratings, embedding_dim)`.
 OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "plus": np.add,
     "multiply": np.multiply,
@@ -21,20 +21,21 @@ OPERATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Made-up ratings with a planted interaction function.
+    """Options of synthetic ratings with a planted interaction function.
 
-    Embeddings are uniform around 0, so a product has no effect of the user or the item alone, while
-    plus and concat have nothing else; max and min are in between. With free embeddings and heads,
-    plus and concat can express each other, and so can max and min: a search finds the pair.
+    Embeddings are uniform around 0. So a product has no effect of the user or the item alone, plus
+    and concat have no other effects, and max and min are in between. With free embeddings and
+    heads, plus and concat can express each other, and so can max and min. So a search can only find
+    the pair.
 
     Attributes:
-        operation: How embeddings meet: plus, multiply, max, min or concat.
+        operation: The operation on embeddings: plus, multiply, max, min or concat.
         users: Number of users.
         items: Number of items.
-        ratings: Number of ratings, each of another pair of user and item.
+        ratings: Number of ratings, with distinct pairs of user and item.
         embedding_dim: Length of the true embeddings.
-        noise: Standard deviation of the noise, in rating units (the noiseless ratings have 1): the
-            best RMSE there can be.
+        noise: Standard deviation of the noise, in rating units, which is the smallest possible
+            RMSE. The ratings without noise have standard deviation 1.
     """
 
     operation: str = "multiply"
@@ -46,11 +47,11 @@ class Synthetic:
 
 
 def synthetic(options: Synthetic, *, seed: int) -> pd.DataFrame:
-    """Make ratings around 3.5 by the planted function, not rounded.
+    """Make ratings around 3.5 with the planted function, without rounding.
 
     Args:
-        options: What to plant, and how many users, items and ratings.
-        seed: Fixes the ratings.
+        options: The options.
+        seed: Determines the ratings.
 
     Returns:
         Columns `user` and `item` (integers from 0) and `rating`.

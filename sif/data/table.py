@@ -1,4 +1,4 @@
-"""Ratings from a file, whatever its format and its size."""
+"""Reading of a table of ratings from a file of any supported format and size."""
 
 import warnings
 from collections.abc import Callable, Collection
@@ -26,27 +26,27 @@ def read_table(
     evaluation_only: bool = False,
     say: Callable[[str], object] | None = None,
 ) -> Table:
-    """Read ratings from a file of one of many forms, see `sif.data.formats`.
+    """Read ratings from a file; see `sif.data.formats` for the formats.
 
-    Delimiter, encoding, header and columns of a text are found by looking. Text without a header
-    holds user, item, rating and, optionally, timestamp, in this order, unless `columns` says
-    otherwise. The file is read block by block, so most of the forms may be larger than memory.
+    Delimiter, encoding, header and columns of a text are guessed. Text without a header must hold
+    user, item, rating and, optionally, timestamp, in this order, unless `columns` says otherwise.
+    The file is read block by block, so files of most formats may be larger than the memory.
 
     Args:
         path: The file, or a folder of parts that Spark wrote.
-        columns: The file's column names where they are not the usual ones, and the contexts.
-        transform: What becomes of each rating, see `check_frame`.
-        reading: What is known of the file, and which ratings are kept.
-        timed: Times are needed.
+        columns: The file's column names, if they are not the usual ones, and the contexts.
+        transform: Transform of each rating, see `check_frame`.
+        reading: Options of reading.
+        timed: Whether times are required.
         evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
             user or one value too.
-        say: Called with a line on what was understood; if None, warnings tell what was dropped.
+        say: Called with a summary of the table; if None, dropped values cause warnings.
 
     Returns:
         Checked ratings.
 
     Raises:
-        NaspError: The file cannot be read, or `Check` finds fault with it.
+        NaspError: The file cannot be read, or `Check` finds an error in it.
     """
     reading, given = reading or Reading(), columns or Columns()
     seen: list[tuple[Layout, Check]] = []

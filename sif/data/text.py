@@ -1,4 +1,4 @@
-"""Delimited text, read block by block; a table in it may be of any size."""
+"""A reader of delimited text of any size, block by block."""
 
 import codecs
 from collections.abc import Callable, Iterator
@@ -37,24 +37,24 @@ def read_text(
     """Read delimited text.
 
     Args:
-        open_file: Opens the text, at its beginning.
-        source: Its name, for messages.
-        choose: Called with the layout, before the first block; returns the columns to read.
-        reading: What is known of the text.
-        columns: What the user said about its columns.
+        open_file: Opens the text at its beginning.
+        source: The file's name, for messages.
+        choose: Returns the columns to read, given the layout; called before the first block.
+        reading: Options of reading.
+        columns: The user's columns.
 
     Yields:
-        Blocks of rows, all values strings, indexed by the `line` of the file. Only an empty field
-        is missing, so that an id `NA` is an id.
+        Blocks of rows, with strings as values, indexed by `line` of the file. Only an empty field
+        counts as missing, so `NA` can be an id.
 
     Raises:
-        NaspError: The text is empty, of one column, not of its encoding, or a line has too many
-            fields or too few.
+        NaspError: The text is empty, has a single column or another encoding, or a line has too
+            many or too few fields.
     """
     with open_file() as file:
         head = file.read(HEAD)
     encoding, note = _encoding(head, reading.encoding)
-    # The end of the head may be cut within a character.
+    # The head may end within a character.
     decoded = head if encoding == "utf-8" else head.decode(encoding, errors="ignore").encode()
     first, delimiter, skipped = first_line(decoded.removeprefix(codecs.BOM_UTF8), source)
     layout = layout_of(first, reading, columns, note)
@@ -66,7 +66,7 @@ def read_text(
             delimiter="\t" if delimiter in ("::", BLANKS) else delimiter.strip(" "),
             escape_char="\\" if b'\\"' in decoded else False,
             newlines_in_values=True,
-            ignore_empty_lines=False,  # blank lines count: messages give line numbers
+            ignore_empty_lines=False,  # messages give line numbers, which count blank lines
         )
         line = skipped + 1
         for batch in _batches(stream, source, parse, layout, skipped, wanted):
@@ -76,7 +76,7 @@ def read_text(
 
 
 def _encoding(head: bytes, given: str | None) -> tuple[str, str]:
-    """The text's encoding, and a note on it where it was not given."""
+    """Return the text's encoding, with a message if it was guessed."""
     if given is None:
         return guess_encoding(head)
     try:
@@ -90,7 +90,7 @@ def _encoding(head: bytes, given: str | None) -> tuple[str, str]:
 
 
 def _stream(file: IO[bytes], encoding: str, delimiter: str, source: str) -> IO[bytes] | Stream:
-    """The text in UTF-8, with a tab where the parser cannot take the delimiter."""
+    """Return the text in UTF-8, with tabs in place of delimiters that the parser does not know."""
     if encoding == "utf-8" and delimiter not in ("::", BLANKS):
         return file
     chunks = chunks_of(file, encoding)
@@ -131,7 +131,7 @@ def _batches(
     except pa.ArrowInvalid as error:
         reason = str(error).splitlines()[0].removeprefix("CSV parse error: ")
         if "Empty CSV file" in reason or "Could not skip initial" in reason:
-            return  # a header alone
+            return  # only a header
         if "straddl" in reason:
             reason = f"a row is longer than {BLOCK_BYTES:,} bytes (a quote that is not closed?)"
         reason = reason.replace("Row #", "line ")
@@ -139,7 +139,7 @@ def _batches(
 
 
 def _frame(batch: pa.RecordBatch, lines: np.ndarray, source: str, trimmed: bool) -> pd.DataFrame:
-    """The rows of a batch that are not blank, as strings, without blanks before them or with."""
+    """Return the non-blank rows of a batch as strings, without leading blanks if `trimmed`."""
     columns = {}
     for field, column in zip(batch.schema, batch.columns, strict=True):
         try:

@@ -1,4 +1,4 @@
-"""Times of ratings: numbers, or dates in one of the forms that people write."""
+"""Times of ratings: numbers, or dates in one of many formats."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from sif.data.numbers import to_numbers
 
-# Unix times of the years 1973 to 2128, in each unit.
+# Ranges of Unix times for the years 1973 to 2128, in each unit.
 UNITS = {
     "seconds": (1e8, 5e9),
     "milliseconds": (1e11, 5e12),
@@ -15,8 +15,8 @@ UNITS = {
     "nanoseconds": (1e17, 5e18),
 }
 ISO = "ISO8601"
-SAMPLE = 10_000  # dates by which their form is found
-# Month first comes before day first: where both fit, the first one is taken.
+SAMPLE = 10_000  # number of dates from which their format is guessed
+# Formats with the month first come before those with the day first: the first that fits wins.
 DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y"),
     *("%d-%m-%Y", "%m %d, %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y"),
@@ -25,13 +25,14 @@ CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
 class Times:
-    """Reads a column of times, block by block; the first block says what they are.
+    """Reads a column of times block by block. The first block determines their format.
 
     Attributes:
-        dated: Whether they are dates, which become microseconds of UTC; None before the first.
-        form: How the dates are written, for `pandas.to_datetime`.
-        unit: Of Unix times; empty where the numbers are none.
-        ambiguous: Whether the day and the month could be exchanged.
+        dated: Whether they are dates, which become microseconds of UTC; None before the first
+            block.
+        form: Format of the dates, for `pandas.to_datetime`.
+        unit: Unit of Unix times; empty for other numbers.
+        ambiguous: Whether day and month could be exchanged.
     """
 
     def __init__(self) -> None:
@@ -41,11 +42,11 @@ class Times:
     def read(self, column: pd.Series) -> tuple[np.ndarray, np.ndarray, str]:
         """Read a block.
 
-        Times are exact to the microsecond until the year 2255, numbers to 2⁵³.
+        Times are exact to the microsecond until the year 2255, and whole numbers up to 2⁵³.
 
         Returns:
-            Numbers or microseconds, float64 `(rows,)`; which are no times, bool `(rows,)`; and what
-            these are not.
+            Numbers or microseconds, float64 `(rows,)`; which values are wrong, bool `(rows,)`; and
+            why they are wrong.
         """
         if column.dtype.kind == "O":
             column = column.infer_objects()
@@ -68,13 +69,13 @@ class Times:
 
     @property
     def described(self) -> str:
-        """What the times are, for people; empty for numbers."""
+        """Description of the times; empty for numbers."""
         if not self.dated or self.form == ISO:
             return "dates" if self.dated else self.unit
         return f"dates {self.form}" + (", a guess" if self.ambiguous else "")
 
     def _unit(self, times: np.ndarray) -> tuple[np.ndarray, str]:
-        """Which times are of another unit than those before."""
+        """Return which times have another unit than earlier ones, and a message."""
         size = np.abs(times)
         for unit, (low, high) in UNITS.items():
             within = (size >= low) & (size < high)
@@ -86,19 +87,19 @@ class Times:
 
 
 def _plain_numbers(column: pd.Series) -> pd.Series:
-    """Float64, missing where there is no number."""
+    """Return float64; values that are not numbers are missing."""
     if column.dtype.kind in "mM" or isinstance(column.dtype, pd.DatetimeTZDtype):
         return pd.Series(np.nan, column.index)
     return to_numbers(column)
 
 
 def _form(column: pd.Series) -> tuple[str, bool]:
-    """The form in which the dates of a block are written, and whether another fits as well."""
+    """Guess the format of the dates of a block, and return whether another fits as well."""
     if not isinstance(column.dtype, pd.StringDtype):
         return ISO, False
     sample = pd.Series(column.dropna().unique()[:SAMPLE])
     right = {form: np.mean(~np.isnan(_microseconds(sample, form))) for form in _forms()}
-    best = max(right, key=lambda form: right[form])  # of several, the first
+    best = max(right, key=lambda form: right[form])  # the first one on a tie
     if right[best] < 0.5:
         return ISO, False
     swapped = best.replace("%m", "%x").replace("%d", "%m").replace("%x", "%d")
@@ -112,7 +113,7 @@ def _forms() -> Iterator[str]:
 
 
 def _microseconds(column: pd.Series, form: str) -> np.ndarray:
-    """Microseconds of UTC, float64 `(rows,)`, NaN where there is no date of this form."""
+    """Return microseconds of UTC, float64 `(rows,)`; NaN for values that do not fit the format."""
     if column.dtype.kind == "m":
         return np.full(len(column), np.nan)
     dates = pd.to_datetime(column, errors="coerce", utc=True, format=form)

@@ -10,7 +10,7 @@ from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from sif.baselines.fit import train_baseline
 from sif.data import Splits, Synthetic, split_ratings, synthetic
-from sif.data.evaluation import errors, predict
+from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.search_data import SearchData
 from sif.options import TrainOptions
 
@@ -32,7 +32,7 @@ def test_ours_is_as_good_as_the_library(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
     model, _ = train_baseline(name, data, OPTIONS, epochs=60, generator=generator, run=RunContext())
     test = data.encode(parts.test)
-    ours = errors(predict(model.rate, test.rows), test, data.scale)["rmse"]
+    ours = evaluate_predictions(predict(model.rate, test.rows), test, data.scale)["rmse"]
     assert ours < theirs.test_rmse + 0.05
     own = train_library(name, parts, None, dim=2, epochs=(20,), seed=0)
     assert own.test_rmse < 1.5

@@ -8,7 +8,7 @@ import torch
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult
 from sif.baselines.fit import train_baseline
-from sif.data.evaluation import errors, predict
+from sif.data.evaluation import evaluate_predictions, predict
 from sif.fit import adagrad, train_alone
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import DECISION, SOURCE, InteractionSpace
@@ -59,7 +59,7 @@ def test_a_model_ends_with_the_weights_of_its_best_epoch(kind: str) -> None:
     assert len(rmse) == 25
     assert 0 < best < 24, "the epoch must be told from the first and the last one"
     data = small_data(2)
-    found = errors(predict(model.rate, data.valid.rows), data.valid, data.scale)
+    found = evaluate_predictions(predict(model.rate, data.valid.rows), data.valid, data.scale)
     assert found["rmse"] == rmse[best]
     stopped, _ = trained(kind, epochs=best + 1, patience=25)
     state = model.state_dict()

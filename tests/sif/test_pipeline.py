@@ -19,7 +19,7 @@ from nasp.samplers.tpe import RANGE
 from nasp.search import SearchResult, TrainingResult, run_search, train
 from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split_ratings, synthetic
-from sif.data.evaluation import errors
+from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import operation_of
@@ -210,7 +210,7 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
         parts = planted_in_threes(seed, additive)
         data = data_of(parts)
         test = data.encode(parts.test)
-        by_biases = errors(data.biases[test.rows].sum(0), test, data.scale)["rmse"]
+        by_biases = evaluate_predictions(data.biases[test.rows].sum(0), test, data.scale)["rmse"]
         ratio = found_rmse(RatingTask(data, options), parts) / by_biases
         assert ratio > 0.98 if additive else ratio < 0.9
 
@@ -218,7 +218,7 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
 def found_rmse(task: RatingTask, parts: Splits) -> float:
     """Of what a search finds."""
     test, model = task.data.encode(parts.test), task.model(run_search(task, 1, RunContext()))
-    return errors(model.rate(test), test, task.data.scale)["rmse"]
+    return evaluate_predictions(model.rate(test), test, task.data.scale)["rmse"]
 
 
 def test_a_finished_run_comes_back_from_its_checkpoint() -> None:

@@ -1,4 +1,4 @@
-"""Text in: words of a data set as integers, and the batches that are cut from them."""
+"""Text data: words as integers, and batches of them."""
 
 from nasp.rnn.data.card import find_text
 from nasp.rnn.data.corpus import Corpus, Vocabulary, encode, load_corpus, read_words

@@ -1,4 +1,4 @@
-"""The three texts of a data set, read from a folder or in place from an official archive."""
+"""The three texts of a data set, read from a folder or from an official archive."""
 
 import hashlib
 import tarfile
@@ -17,7 +17,7 @@ from nasp.errors import NaspError
 
 END = "<eos>"
 SPLITS = ("train", "valid", "test")
-# How data sets call a split's file: plain folders, Mikolov's Penn Treebank, WikiText.
+# Names of a split's file: plain, in Mikolov's Penn Treebank, in WikiText.
 NAMES = ("{}.txt", "ptb.{}.txt", "wiki.{}.tokens")
 ARCHIVES = (".zip", ".tgz", ".gz", ".tar")
 BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
@@ -26,17 +26,17 @@ Lines = list[list[str]]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that there are; a word's position is its integer.
+    """The words of a text; a word's integer is its position.
 
     Attributes:
-        words: Distinct, the end of a line one of them.
+        words: Distinct words, including the end of a line.
     """
 
     words: tuple[str, ...]
 
     @classmethod
     def from_lines(cls, lines: Lines) -> Self:
-        """The words of a text in the order in which they first appear."""
+        """Collect the words of a text in the order of their first appearance."""
         return cls(tuple(dict.fromkeys(word for line in lines for word in (*line, END))))
 
     def __len__(self) -> int:
@@ -45,14 +45,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set's texts as integers, an end of line after each line.
+    """The texts of a data set as integers, with an end-of-line word after each line.
 
     Attributes:
-        vocabulary: Of the training text alone.
-        train: `(tokens,)`, int64.
-        valid: The same.
-        test: The same.
-        sha256: Of vocabulary and texts.
+        vocabulary: Words of the training text.
+        train: Training text, `(tokens,)`, int64.
+        valid: Validation text, likewise.
+        test: Test text, likewise.
+        sha256: Digest of vocabulary and texts.
     """
 
     vocabulary: Vocabulary
@@ -67,12 +67,12 @@ def load_corpus(path: Path) -> Corpus:
 
     Args:
         path: A folder or an archive (.zip, .tgz) that holds `train.txt`, `valid.txt` and
-            `test.txt`, or the same as `ptb.train.txt`, ... or `wiki.train.tokens`, ...; one
-            sentence a line, words apart by blanks.
+            `test.txt`, or `ptb.train.txt`, ... or `wiki.train.tokens`, .... Each line is a
+            sentence, with words separated by blanks.
 
     Raises:
-        NaspError: A file is missing, empty, damaged or no text; or validation or test text has a
-            word that training text has not.
+        NaspError: A file is missing, empty, damaged or not text, or the validation or test text has
+            a word that the training text lacks.
     """
     texts = {split: read_words(path, split) for split in SPLITS}
     vocabulary = Vocabulary.from_lines(texts["train"][1])
@@ -84,7 +84,7 @@ def load_corpus(path: Path) -> Corpus:
 
 
 def read_words(path: Path, split: str) -> tuple[str, Lines]:
-    """The words of each line of a split, and the file's name for messages; raises as above."""
+    """Return the file's name for messages and the words of each line; raises like `load_corpus`."""
     names = [name.format(split) for name in NAMES]
     try:
         with _files(path) as files:
@@ -107,7 +107,7 @@ def read_words(path: Path, split: str) -> tuple[str, Lines]:
 
 
 def encode(lines: Lines, vocabulary: Vocabulary, place: str) -> Tensor:
-    """A text as integers, `(tokens,)`.
+    """Return a text as integers, `(tokens,)`.
 
     Args:
         lines: Words of each line.
@@ -115,7 +115,7 @@ def encode(lines: Lines, vocabulary: Vocabulary, place: str) -> Tensor:
         place: The file's name, for messages.
 
     Raises:
-        NaspError: A word is not known; the message names its file and line.
+        NaspError: A word is not in the vocabulary; the message names its file and line.
     """
     index = {word: position for position, word in enumerate(vocabulary.words)}
     tokens: list[int] = []

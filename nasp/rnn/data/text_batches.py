@@ -1,10 +1,10 @@
-"""Batches of consecutive words: each goes on where the one before ended.
+"""Batches of consecutive words, each of which continues the batch before.
 
-A text is cut into as many columns as a batch has rows, all read side by side. The hidden state at
-the end of a batch is where the next begins: a batch carries its start state, and the network hands
-its end state to the reader that the batches of one pass share. So a batch may be run any number of
-times (DARTS's second order does) with the same result, and every pass begins at zero: between two
-epochs there is no state, and none to checkpoint.
+A text is cut into columns, which are read in parallel. The hidden state at the end of a batch is
+the initial state of the next one: a batch holds its initial state, and the network gives its final
+state to the reader that the batches of a pass share. So a batch can be run several times with the
+same result, as second-order DARTS does. Every pass begins at the zero state, so a checkpoint
+between two epochs needs no state.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ from torch import Tensor
 from nasp.errors import NaspError
 from nasp.rnn.dropout import Masks
 
-SHORTEST = 5  # words of a varied sequence, as in AWD-LSTM
-SPREAD = 5.0  # standard deviation of its length
-LONGEST = 20  # words that it may have above bptt
+SHORTEST = 5  # smallest length of a varied sequence, in words, as in AWD-LSTM
+SPREAD = 5.0  # standard deviation of the length
+LONGEST = 20  # largest difference of the length and bptt
 
 
 @dataclass
 class Reader:
-    """Where the network is in a text.
+    """The state of a pass through a text.
 
     Attributes:
         state: The hidden state after the last batch, `(batch, units)`.
@@ -34,15 +34,15 @@ class Reader:
 
 @dataclass(frozen=True)
 class TextBatch:
-    """A piece of each column.
+    """A sequence of each column.
 
     Attributes:
         inputs: Words, `(steps, batch)`.
-        targets: The word that follows each, `(steps, batch)`.
-        state: The hidden state before the first, `(batch, units)`.
-        reader: Takes the state after the last.
-        masks: What dropout lets pass; None drops nothing.
-        regularised: Whether the activations' regularisers belong to the loss.
+        targets: The next word after each input, `(steps, batch)`.
+        state: The hidden state before the first word, `(batch, units)`.
+        reader: Gets the hidden state after the last word.
+        masks: Dropout masks; None drops nothing.
+        regularised: Whether the loss includes the regularisers of the activations.
     """
 
     inputs: Tensor
@@ -53,12 +53,12 @@ class TextBatch:
     regularised: bool = False
 
     def end_at(self, state: Tensor) -> None:
-        """Hand on the hidden state after the last word."""
+        """Give the hidden state after the last word to the reader."""
         self.reader.state = state.detach()
 
 
 def columns(tokens: Tensor, batch: int, name: str = "the text") -> Tensor:
-    """Cut a text into equal columns, `(tokens // batch, batch)`; the rest at its end is left out.
+    """Cut a text into equal columns, `(tokens // batch, batch)`; the remainder is left out.
 
     Raises:
         NaspError: The columns have fewer than two words.
@@ -78,13 +78,13 @@ def batches(
     draw: Callable[[int], Masks | None] = lambda batch: None,
     regularised: bool = False,
 ) -> Iterator[TextBatch]:
-    """Read a text once, from a zero state.
+    """Yield the batches of one pass through a text, from a zero state.
 
     Args:
-        text: `columns` of it.
-        units: Of the hidden state.
+        text: The text's `columns`.
+        units: Units of the hidden state.
         lengths: Returns the number of steps of the next batch.
-        draw: Returns dropout's masks for the next batch, given its number of columns.
+        draw: Returns the dropout masks of the next batch, given its number of columns.
         regularised: See `TextBatch`.
     """
     width = text.shape[1]
@@ -104,9 +104,9 @@ def batches(
 
 
 def varied_lengths(bptt: int, generator: torch.Generator) -> Callable[[], int]:
-    """Draws lengths of sequences, so that the same words do not always stand at the ends.
+    """Return a function that draws lengths of sequences, so that their ends vary.
 
-    They are normal around `bptt`, one in twenty around half of it (Merity, Keskar, Socher:
+    Lengths are normal with mean `bptt`, or, one time in twenty, half of it (Merity, Keskar, Socher:
     Regularizing and Optimizing LSTM Language Models, ICLR 2018, section 5).
     """
 

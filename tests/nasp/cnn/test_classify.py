@@ -83,7 +83,7 @@ def test_served_mistakes_are_one_line_that_a_server_answers_with(path):
         from nasp.cnn.serving import ServedClassifier
 
         served = ServedClassifier()
-    served.load_context(SimpleNamespace(artifacts={"model": path}))
+    served.load_context(SimpleNamespace(artifacts={"model": path}, model_config=None))
     assert served.predict(None, pd.DataFrame({"image": [blank(8)]})).shape == (1,)
     for table, message in (
         (pd.DataFrame({"image": [blank(8), True]}), "image 2 is not base64 .*, but a bool"),

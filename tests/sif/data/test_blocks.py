@@ -12,8 +12,8 @@ from nasp.errors import NaspError
 from sif.data import binary, text
 from sif.data.check import Check
 from sif.data.columns import Columns
+from sif.data.id_numbering import IdNumbering
 from sif.data.table import read_table
-from sif.data.vocabulary import IdNumbering
 
 ROWS = [f"{u},{i},{1 + (u + i) % 5},{1000 - i}" for u in range(30) for i in range(9)]
 CSV = "\n".join(["user,item,rating,timestamp", *ROWS]) + "\n"

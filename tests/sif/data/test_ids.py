@@ -13,7 +13,7 @@ import pytest
 
 from nasp.errors import NaspError
 from sif.data import Table, align_id_types, check_frame, find_ids, read_table, report_unknown_ids
-from sif.data.vocabulary import IdNumbering
+from sif.data.id_numbering import IdNumbering
 
 LATE = pd.Timestamp("2020-01-01")
 UUIDS = [uuid.UUID(int=i) for i in range(3)]

@@ -10,7 +10,7 @@ import torch
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
-from sif.data.evaluation import errors, predict
+from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.rating_tensors import Ratings, Scale
 from sif.data.search_data import SearchData
 
@@ -38,8 +38,10 @@ def test_unseen_ids_are_predicted_by_the_mean() -> None:
     assert (test.unseen * scale.std + scale.mean).tolist() == pytest.approx([3.0, 5.0])
     predictions = test.ratings.clone()  # right on the one that is known
     expected = np.sqrt((0 + 0 + 4) / 3)
-    assert errors(predictions, test, scale)["rmse"] == pytest.approx(expected, rel=1e-5)
-    assert errors(predictions, test, scale)["mae"] == pytest.approx(2 / 3, rel=1e-5)
+    assert evaluate_predictions(predictions, test, scale)["rmse"] == pytest.approx(
+        expected, rel=1e-5
+    )
+    assert evaluate_predictions(predictions, test, scale)["mae"] == pytest.approx(2 / 3, rel=1e-5)
 
 
 def test_an_unseen_id_counts_as_an_average_one() -> None:
@@ -61,7 +63,9 @@ def test_predictions_stay_within_the_range_of_training() -> None:
     assert scale.as_read(torch.tensor([-9.0, 9.0])).tolist() == [1.0, 6.0]
     assert scale.as_read(torch.tensor([9.0]), clip=False)[0] > 6
     far = torch.full_like(train.ratings, 9.0)
-    assert errors(far, train, scale)["mae"] == pytest.approx(np.mean([5, 4, 3, 0]), rel=1e-5)
+    assert evaluate_predictions(far, train, scale)["mae"] == pytest.approx(
+        np.mean([5, 4, 3, 0]), rel=1e-5
+    )
 
 
 def test_predictions_are_in_the_units_that_were_read() -> None:
@@ -98,7 +102,7 @@ def test_biases_recover_an_additive_table() -> None:
     encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0])
     train, valid, test = (Ratings.encode(part, encoder, scale) for part in parts)
     fitted = fit_biases(train, valid, 70, scale)
-    assert errors(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
+    assert evaluate_predictions(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
 
 
 def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The ids of a column that is read block by block."""
+"""`IdNumbering`, which collects the ids of a column block by block."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ class IdNumbering:
 
     Args:
         place: The table and the column, for messages.
-        text: The ids come from a text file, where `12` may be a number.
+        text: Whether the ids come from a text file, where `12` may be a number.
     """
 
     def __init__(self, place: str, text: bool) -> None:
@@ -23,7 +23,7 @@ class IdNumbering:
         self.codes = Spool(np.int32)
 
     def append(self, ids: pd.Series) -> None:
-        """Add a block of ids, none missing.
+        """Add a block of ids without missing ones.
 
         Raises:
             NaspError: A value cannot be an id.
@@ -43,13 +43,13 @@ class IdNumbering:
         self.codes.append(positions.astype(np.int32)[codes])
 
     def finish(self) -> tuple[pd.Index, np.ndarray]:
-        """The ids, sorted, and the position of each row's.
+        """Return the sorted ids, and the position of each row's id.
 
         Returns:
             Ids, integers or strings, and int32 `(rows,)`.
 
         Raises:
-            NaspError: The ids are numbers that are not exact.
+            NaspError: The ids are numbers that are too large to be exact.
         """
         codes = self.codes.finish()
         if self.known is None:
@@ -65,7 +65,7 @@ class IdNumbering:
 
 
 def _alike(*blocks: pa.Array) -> list[pa.Array]:
-    """Ids whose type differs from block to block, of one type."""
+    """Convert blocks of ids with different types to one type."""
     columns = [whole_numbers(pd.Series(ids.to_pandas())) for ids in blocks]
     if all(column.dtype.kind == "i" for column in columns):
         return [pa.array(column, pa.int64()) for column in columns]
