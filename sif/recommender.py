@@ -134,7 +134,7 @@ class InteractionModel:
         rated: Positions of the users and items of all ratings that are known, those of training
             and validation, and of test once it has been judged, int32 `(2, ratings)`.
         fitted_with: How it was searched and trained: values of options by their names.
-        valid_rmse: Its validation RMSE, see `sif.data.evaluation.evaluate_predictions`; None if it is not known.
+        valid_rmse: Its validation RMSE, see `sif.data.evaluation`; None if it is not known.
     """
 
     def __init__(

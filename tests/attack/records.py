@@ -146,8 +146,12 @@ def served(made: Made, folder: Path, random: Random) -> Iterator[Case]:
         from sif.serving import ServedRecommender
 
         classifier, recommender = ServedClassifier(), ServedRecommender()
-    classifier.load_context(SimpleNamespace(artifacts={"model": str(made.network)}))
-    recommender.load_context(SimpleNamespace(artifacts={"model": str(made.searched / "model.pt")}))
+    classifier.load_context(
+        SimpleNamespace(artifacts={"model": str(made.network)}, model_config=None)
+    )
+    recommender.load_context(
+        SimpleNamespace(artifacts={"model": str(made.searched / "model.pt")}, model_config=None)
+    )
 
     def ask(model: Any, table: pd.DataFrame) -> None:
         try:
