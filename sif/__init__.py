@@ -1,4 +1,4 @@
-"""Searches the interaction function of collaborative filtering (SIF, arXiv 1906.12091)."""
+"""Search for interaction functions of collaborative filtering (SIF, arXiv 1906.12091)."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What the commands can be told about their ratings."""
+"""Options of the commands on their ratings."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,27 +24,28 @@ from sif.data.layout import Reading
 from sif.data.split import SplitBy
 from sif.options import SearchOptions, TrainOptions
 
-SHOWN = ("split", "seed", "embedding_dim")  # in MLflow, even where they are the defaults
+SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
 
 
 def say_nothing(line: str) -> None:
-    """Keep to oneself what was understood."""
+    """Ignore a message."""
 
 
 @dataclass
 class RatingOptions(Reading):
-    """How ratings are read and split.
+    """Options of reading and splitting ratings.
 
     Attributes:
         data_dir: Folder that holds data sets; null takes NASP_DATA.
-        columns: Names of a table's columns, user=uid,item=iid,rating=stars for example, or their
-            numbers, from 1, user=2,item=1,rating=3; with context=name for each further entity.
-        rating_transform: log makes each rating r log(1 + r), for counts; none keeps them; what the
-            data set's card says if null.
-        split: random; time: the oldest ratings train, the newest test; user: of each user's ratings
-            some to each part; last: each user's last rating tests, the one before validates.
-        split_fractions: Shares of training, validation and test.
-        synthetic: What `--data synthetic` plants.
+        columns: Names of a table's columns, for example user=uid,item=iid,rating=stars, or their
+            numbers from 1, user=2,item=1,rating=3; with context=name for each further entity.
+        rating_transform: log replaces each rating r by log(1 + r), for counts; none keeps ratings;
+            null takes the transform in the data set's card.
+        split: random; time: the oldest ratings for training, the newest for test; user: the
+            fractions hold for each user; last: each user's last rating for test, the one before
+            for validation.
+        split_fractions: Shares of training, validation and test ratings.
+        synthetic: Options of the ratings of `--data synthetic`.
     """
 
     data_dir: Path | None = None
@@ -59,8 +60,8 @@ class RatingOptions(Reading):
 
         Args:
             name: A name in datasets/, a path, or synthetic.
-            seed: Of the split.
-            say: Called with a line on what was understood.
+            seed: Seed of the split.
+            say: Called with a summary of the table.
 
         Raises:
             NaspError: Something is wrong with the data; the message says what and where.
@@ -81,10 +82,11 @@ class RatingOptions(Reading):
 
         Args:
             name: A name in datasets/, a path, or synthetic.
-            seed: Of synthetic ratings.
-            like: A data set whose columns and transform the file shares: ratings to judge by.
-            timed: Times are needed.
-            say: Called with a line on what was understood.
+            seed: Seed of synthetic ratings.
+            like: Name of the training data, if the file holds further ratings for evaluation, with
+                the same columns and transform.
+            timed: Whether times are required.
+            say: Called with a summary of the table.
         """
         if name == "synthetic":
             return Table.from_frame(synthetic(self.synthetic, seed=seed))
@@ -105,13 +107,13 @@ class RatingOptions(Reading):
 
 @dataclass
 class DataOptions(RatingOptions):
-    """Which ratings, and how they are split.
+    """Options of the data and their split.
 
     Attributes:
-        data: A name in datasets/, a path to a table (csv and its like, parquet, feather, JSON
-            lines, xlsx, SQLite, npz), or synthetic.
-        valid_data: Validation ratings of a given split; drawn from the training ratings if null.
-        test_data: Test ratings of a given split, of which `data` has the training ratings.
+        data: A name in datasets/, a path to a table (csv and similar, parquet, feather, JSON lines,
+            xlsx, SQLite, npz), or synthetic.
+        valid_data: Validation ratings of a given split; null draws them from the training ratings.
+        test_data: Test ratings of a given split, whose training ratings are `data`.
     """
 
     data: str = "movielens"
@@ -119,7 +121,7 @@ class DataOptions(RatingOptions):
     test_data: Path | None = None
 
     def resolved(self) -> Self:
-        """These options, with what the data set's card says where nothing is given."""
+        """Return these options with values from the data set's card in place of null."""
         if (card := find_rating_card(self.data, self.data_dir)) is None:
             return self
         transform = None if card.rating_transform == "none" else card.rating_transform
@@ -134,13 +136,13 @@ class DataOptions(RatingOptions):
 
         Args:
             seed: Of the split.
-            say: Called with a line on what was understood of each table.
+            say: Called with a summary of each table.
 
         Raises:
             NaspError: Something is wrong with the data; the message says what and where.
         """
         if self.valid_data is not None and self.test_data is None:
-            raise NaspError("valid_data needs test_data beside it: give both, or none")
+            raise NaspError("valid_data needs test_data: give both, or neither")
         if self.test_data is None:
             return self.load(self.data, seed, say)
         train = self.read(self.data, seed, say=say)
@@ -168,7 +170,7 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
 
     Attributes:
         genotype: The genotype.json of a search.
-        epochs: Epochs at most.
+        epochs: Maximum number of epochs.
     """
 
     shown = SHOWN

@@ -37,16 +37,16 @@ from sif.tasks import RatingTask
 
 @dataclass(eq=False)
 class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Finds the interaction function of a table of ratings, and predicts with it.
+    """Searches for the interaction function of a table of ratings, and predicts with it.
 
     Attributes:
-        random_state: Seed of everything that is drawn at random.
-        valid_fraction: Share of the ratings that is kept for validation, if none are given.
+        random_state: Seed of all random numbers.
+        valid_fraction: Share of the ratings for validation, if no validation ratings are given.
         device: auto, cpu, cuda, cuda:1 or mps.
         verbose: Show progress.
-        genotype_: What was found, after `fit`.
-        model_: Its trained model.
-        valid_rmse_: Its validation RMSE, in rating units.
+        genotype_: The found genotype, after `fit`.
+        model_: The trained model.
+        valid_rmse_: The model's validation RMSE, in rating units.
     """
 
     random_state: int = 1
@@ -62,16 +62,16 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         contexts: Sequence[str] = (),
         valid: Any = None,
     ) -> Self:
-        """Search and train.
+        """Search for an interaction function, and train it.
 
         Args:
-            X: Ratings: a frame (pandas, polars, Arrow) with the columns `user`, `item`, those of
+            X: Ratings: a frame (pandas, polars, Arrow) with the columns `user`, `item`, those in
                 `contexts`, and `rating` unless `y` is given; or rows of user, item and rating (or
                 of user and item), as an array, a list of tuples or a sparse matrix. Columns are
-                found by their usual names; a warning names those that are not used.
+                found by their usual names; a warning names the columns that are not used.
             y: The ratings, `(ratings,)`, in the order of the rows.
             contexts: Columns of further entities: where, when, with whom.
-            valid: Validation ratings, like `X`; drawn from `X` if None.
+            valid: Validation ratings, like `X`; None draws them from `X`.
 
         Raises:
             NaspError: An option or the table is wrong.
@@ -111,17 +111,17 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         clip: bool = True,
         **contexts: Any,
     ) -> np.ndarray:
-        """Ratings of pairs, in rating units, `(pairs,)`.
+        """Predict ratings of pairs, in rating units, `(pairs,)`.
 
         Args:
-            users: Users' ids, `(pairs,)`; or, without `items`, a table of pairs, as `fit` takes it.
-            items: Items' ids, `(pairs,)`, in the same order: an index is ignored.
-            clip: Keep predictions within the range of the ratings that it was fitted with.
+            users: Users' ids, `(pairs,)`; or, without `items`, a table of pairs like `X` of `fit`.
+            items: Items' ids, `(pairs,)`, in the same order; an index is ignored.
+            clip: Whether to clip predictions to the range of the training ratings.
             contexts: Ids of each further entity column, by its name, `(pairs,)` each.
 
         Raises:
-            NaspError: An entity column is missing or unknown, lengths differ, or no id of a column
-                is known.
+            NaspError: An entity column is missing or unknown, lengths differ, or all ids of a
+                column are unknown.
             sklearn.exceptions.NotFittedError: `fit` was not called.
         """
         check_is_fitted(self, "model_")
@@ -147,7 +147,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         context: Mapping[str, Any] | None = None,
         exclude_seen: bool = True,
     ) -> pd.DataFrame:
-        """The `n` items with the highest predicted ratings that the user has not rated.
+        """Return the `n` items with the highest predicted ratings that the user has not rated.
 
         See `sif.recommender.InteractionModel.recommend`.
         """
@@ -155,17 +155,17 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         return self.model_.recommend(user, n, context=context, exclude_seen=exclude_seen)
 
     def save(self, path: Path | str) -> None:
-        """Write the fitted model to one file, atomically, without pickled code.
+        """Write the fitted model to a file, atomically.
 
         Raises:
-            NaspError: The folder is not there.
+            NaspError: The folder does not exist.
         """
         check_is_fitted(self, "model_")
         self.model_.save(path)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """A fitted estimator from the file that `save`, or a command, wrote.
+        """Read a fitted estimator from a file of `save` or of a command.
 
         Raises:
             NaspError: The file is missing, damaged or of another version.
@@ -183,10 +183,10 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         self.valid_rmse_ = model.valid_rmse
 
     def _pairs(self, table: Any) -> pd.DataFrame:
-        """Pairs under the names of the model's columns."""
+        """Return a table of pairs with the names of the model's columns."""
         names = self.model_.encoder.columns
         frame = as_frame(table, names).rename(columns=str)
-        # Pairs have no rating; where the table brings one, it is not looked at.
+        # Pairs have no rating; a column of ratings is ignored.
         there = [*frame.columns, *({"rating"} - {*frame.columns})]
         with _as_of_a_frame():
             columns = Columns(rating="rating", contexts=names[2:])
@@ -219,7 +219,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
 
 @contextmanager
 def _as_of_a_frame() -> Iterator[None]:
-    """Say by the columns of a frame what a command's user would say by an option."""
+    """Replace remedies in error messages that name command-line options by ones for frames."""
     try:
         yield
     except NaspError as error:

@@ -1,4 +1,4 @@
-"""Trains one interaction function alone, from fresh embeddings and a fresh head."""
+"""Stand-alone training of an interaction function, with new embeddings and a new head."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ from sif.objectives import rating_loss as loss_of
 from sif.options import TrainOptions
 from sif.recommender import build_network
 
-MLP_RATE = 0.1  # of the learning rate: MLPs that are trained on move slower than embeddings
+MLP_RATE = 0.1  # factor on the learning rate for MLPs that are trained further
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:
-    """Adagrad over parameter groups `{"params": [...]}`, in one kernel on the CPU.
+    """Make Adagrad for parameter groups `{"params": [...]}`, with a fused kernel on the CPU.
 
-    torch has no such kernel for other devices.
+    torch has no fused kernel for other devices.
     """
     on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
     return Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
@@ -45,15 +45,15 @@ def train_alone(
     Args:
         name: The phase's name in the checkpoint.
         genotype: The operation and the MLPs.
-        data: Training ratings for the weights; validation ratings stop the training.
-        options: How to train.
-        epochs: Epochs at most.
-        frozen: Keep the MLPs as they were found, as in the paper; or train them on.
-        generator: Source of start values and batches.
+        data: Training ratings, and validation ratings, which stop the training.
+        options: The options.
+        epochs: Maximum number of epochs.
+        frozen: Whether the MLPs are kept as found, as in the paper, or trained further.
+        generator: Draws initial values and batches.
         run: Checkpoint, progress and log.
 
     Returns:
-        The network with the weights of its best epoch, and how the training went.
+        The network with the weights of its best epoch, and the outcome of the training.
     """
     network = build_network(genotype, data.encoder.sizes, options, generator)
     network.to(data.train.ratings.device)
@@ -77,16 +77,16 @@ def fit(
     generator: torch.Generator,
     run: RunContext,
 ) -> PhaseResult:
-    """Train a model until validation RMSE stops improving; it ends with its best epoch's weights.
+    """Train a model until validation RMSE stops improving, and keep its best epoch's weights.
 
     Args:
         name: The phase's name in the checkpoint.
-        model: What to train, on the data's device.
-        groups: The optimiser's parameter groups; other parameters stay as they are.
-        data: Training ratings for the weights; validation ratings stop the training.
-        options: How to train.
-        epochs: Epochs at most.
-        generator: Source of the batches, and of all else that the model draws.
+        model: The model, on the data's device.
+        groups: The optimiser's parameter groups; other parameters are not trained.
+        data: Training ratings, and validation ratings, which stop the training.
+        options: The options.
+        epochs: Maximum number of epochs.
+        generator: Source of the random numbers of batches and model.
         run: Checkpoint, progress and log.
     """
     trained = [parameter for group in groups for parameter in group["params"]]

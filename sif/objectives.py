@@ -1,6 +1,7 @@
-"""What models of ratings are trained to make small: an objective of `OBJECTIVES`, and a penalty.
+"""Training losses of models of ratings: an objective in `OBJECTIVES` plus a penalty.
 
-An objective is the mean loss, a scalar, of standardised predictions and ratings, `(ratings,)` each.
+An objective maps standardised predictions and ratings, each `(ratings,)`, to the mean loss, a
+scalar.
 """
 
 import torch
@@ -10,17 +11,17 @@ from sif.options import OBJECTIVES, SpaceOptions, TrainOptions
 
 
 def squared_error(predictions: Tensor, ratings: Tensor) -> Tensor:
-    """The mean squared error."""
+    """Return the mean squared error."""
     residual = predictions - ratings
     return residual.dot(residual) / len(ratings)
 
 
 def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:
-    """The objective plus the embeddings' penalty (SIF, eq. 5), a scalar.
+    """Return the objective plus the penalty on embeddings (SIF, eq. 5), a scalar.
 
     Args:
-        outputs: Predictions `(ratings,)` and what they were made of, `(entities, ratings, any)`.
-        ratings: Standardised, `(ratings,)`.
+        outputs: Predictions `(ratings,)` and their embeddings, `(entities, ratings, any)`.
+        ratings: Standardised ratings, `(ratings,)`.
         options: Objective, and kind and weight of the penalty.
     """
     predictions, looked_up = outputs
@@ -30,7 +31,7 @@ def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainO
 
 
 def penalty(looked_up: Tensor, options: SpaceOptions) -> Tensor:
-    """The embeddings' penalty without its weight, a scalar; see `SpaceOptions.penalty`."""
+    """Return the penalty on embeddings without its weight, a scalar; see `SpaceOptions.penalty`."""
     if options.penalty == "norm":
         norms: Tensor = torch.linalg.vector_norm(looked_up, dim=(1, 2))
         return norms.sum()

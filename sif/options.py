@@ -1,4 +1,4 @@
-"""The options of the main job: of the space, of training and of the search."""
+"""Options of the interaction space, of training and of the search."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
     {"squared_error": "sif.objectives:squared_error"}
 )
-"""Losses by name, see `sif.objectives`."""
+"""Objectives by name, see `sif.objectives`."""
 
 
 @dataclass
 class SpaceOptions:
-    """What an interaction function is made of.
+    """Options of interaction functions.
 
     Attributes:
         embedding_dim: Length of an embedding.
-        embedding_std: Standard deviation of the embeddings' normal start values.
-        biases: Add a global bias and one for each user, item and other entity.
-        penalty: `squared` adds `weight_decay` times the mean over the batch of the squared norm of
-            a rating's embeddings and biases; `norm`, as the paper has it, adds `weight_decay`
-            times the sum of the Frobenius norms of the batch's embedding matrices, not squared.
+        embedding_std: Standard deviation of the initial embeddings, which are normal.
+        biases: Whether to add a bias for each user, item and other entity.
+        penalty: `squared` is the mean over the batch of the squared norm of a rating's embeddings
+            and biases. `norm`, as in the paper, is the sum of the Frobenius norms, not squared, of
+            the batch's embedding matrices.
         weight_decay: Weight of the penalty, in units of squared standardised ratings.
     """
 
@@ -50,14 +50,15 @@ class SpaceOptions:
 
 @dataclass
 class TrainOptions(SpaceOptions):
-    """How weights are trained.
+    """Options of the training of weights.
 
     Attributes:
         learning_rate: Adagrad's step size for embeddings, biases and heads.
-        batch_size: Ratings in a batch.
-        patience: Epochs without a better validation RMSE after which training alone stops.
-        gradient_clip: Largest norm of the weights' gradient; none if null.
-        objective: What the weights make small, beside the penalty.
+        batch_size: Number of ratings in a batch.
+        patience: Number of epochs without a better validation RMSE after which a stand-alone
+            training stops.
+        gradient_clip: Largest norm of the weights' gradient; null does not clip.
+        objective: Training loss of the weights, to which the penalty is added.
     """
 
     learning_rate: float = 0.1
@@ -74,15 +75,15 @@ class TrainOptions(SpaceOptions):
 
 @dataclass
 class SearchOptions(search.SearchOptions, TrainOptions):
-    """How the interaction function is searched.
+    """Options of a search for an interaction function.
 
     Attributes:
-        trials: Functions that a strategy tries which trains each alone. The default gives them the
-            time of nasp's search, by default options: on MovieLens 100K its searches and trainings
-            take as long as 11 to 12 trials of random.
+        trials: Number of functions that a sampler tries. The default gives samplers the same time
+            as nasp with default options, whose searches and trainings on MovieLens 100K take as
+            long as 11 to 12 trials.
     """
 
-    # SIF starts `A` so.
+    # The initial values of `A` are those of SIF.
     strategy: str | Mapping[str, Any] = search.strategy_field(start=(0.5, 1e-3))
     epochs: int = 20
     warm_up: int = 3

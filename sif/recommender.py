@@ -1,4 +1,4 @@
-"""A found interaction function with its trained weights: predicts and recommends."""
+"""`InteractionModel`: a trained interaction function that predicts and recommends."""
 
 import math
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ from sif.options import SpaceOptions
 
 
 def _ids(value: Any, name: str) -> None:
-    """The ids of a column: integers or texts, sorted, each once."""
+    """A rule for the ids of a column: sorted, distinct integers or texts."""
     sequence(text if isinstance(value, list) and value and type(value[0]) is str else LARGE)(
         value, name
     )
@@ -95,10 +95,10 @@ KIND = ModelFormat(
 def build_network(
     genotype: Genotype, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
 ) -> InteractionSpace:
-    """The network of a genotype: its one operation, its MLPs, fresh embeddings and head.
+    """Make the network of a genotype: its operation and MLPs, with new embeddings and a new head.
 
     Raises:
-        NaspError: The genotype is of another space or another number of entities.
+        NaspError: The genotype is of another space, or for another number of entities.
     """
     chosen = genotype.choices.get(DECISION, ())
     if genotype.space != InteractionSpace.name or len(chosen) != 1:
@@ -123,18 +123,18 @@ def build_network(
 
 
 class InteractionModel:
-    """A trained stand-alone network with the ids and the scale of its ratings.
+    """A trained network with the ids and the scale of its ratings.
 
     Attributes:
-        genotype: What was found.
+        genotype: The found genotype.
         network: The trained network, with one operation.
         encoder: Ids of the training split.
-        scale: From standardised units to those of the ratings that were read.
-        biases: Standardised bias of each table row, which predicts where an id is unseen.
-        rated: Positions of the users and items of all ratings that are known, those of training
-            and validation, and of test once it has been judged, int32 `(2, ratings)`.
-        fitted_with: How it was searched and trained: values of options by their names.
-        valid_rmse: Its validation RMSE, see `sif.data.evaluation`; None if it is not known.
+        scale: Scale of the training split.
+        biases: Standardised bias of each table row, for predictions with an unseen id.
+        rated: Positions of users and items of all known ratings: training, validation and, after
+            evaluation, test ratings, int32 `(2, ratings)`.
+        fitted_with: Options of the search and the training, by name.
+        valid_rmse: Validation RMSE, see `sif.data.evaluation`; None if it is not known.
     """
 
     def __init__(
@@ -154,20 +154,20 @@ class InteractionModel:
         self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
 
     def predict(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
-        """Ratings of a table with the entity columns, in the units of the ratings that were read.
+        """Predict ratings of a table with the entity columns, in the units of the original ratings.
 
-        An id that training did not have counts as an average one: where all are unseen, the
-        rating is the global mean, else the mean plus the biases of the ids that are known.
+        A rating with an id that is not in the training data is predicted by the mean of the
+        training ratings plus the biases of its known ids.
 
         Args:
             frame: A table with the entity columns; others are ignored.
-            clip: Keep predictions within the range of the training ratings.
+            clip: Whether to clip predictions to the range of the training ratings.
 
         Returns:
             Float64 `(ratings,)`.
 
         Raises:
-            NaspError: A column is missing, an id is missing, or no id of a column is known.
+            NaspError: A column or an id is missing, or all ids of a column are unknown.
         """
         positions = []
         for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
@@ -185,11 +185,11 @@ class InteractionModel:
         return self.scale.as_read(ratings, clip)
 
     def rate(self, data: Ratings) -> torch.Tensor:
-        """Standardised predictions `(ratings,)` for `data.rows`, not clipped."""
+        """Return standardised predictions `(ratings,)` for `data.rows`, without clipping."""
         return predict(self.network.rate, data.rows)
 
     def add_rated(self, ratings: Table) -> None:
-        """Know of further ratings that users gave, so as not to recommend these items to them."""
+        """Add further ratings, whose items are not recommended to their users."""
         self.rated = torch.cat([self.rated, rated_pairs(self.encoder, ratings)], dim=1)
 
     def recommend(
@@ -200,21 +200,21 @@ class InteractionModel:
         context: Mapping[str, Any] | None = None,
         exclude_seen: bool = True,
     ) -> pd.DataFrame:
-        """The items with the highest predicted ratings.
+        """Return the items with the highest predicted ratings.
 
         Args:
             user: The user's id.
             n: Number of items.
-            context: A value for each further entity column, where the model has any.
-            exclude_seen: Leave out the items that the user is known to have rated.
+            context: A value for each further entity column, if the model has any.
+            exclude_seen: Whether to leave out items that the user has rated.
 
         Returns:
-            Columns `item` and `rating`, in the units of the ratings that were read, best first;
-            fewer than `n` rows if there are fewer items.
+            Columns `item` and `rating`, in the units of the original ratings, best first; fewer
+            than `n` rows if there are fewer items.
 
         Raises:
-            NaspError: Training had no such user or context, a context is missing or unknown, or
-                `n` is below 1.
+            NaspError: The user or a context is not in the training data, a context is missing or
+                unknown, or `n` is below 1.
         """
         if n < 1:
             raise NaspError(f"n is {n}; ask for 1 item or more")
@@ -234,7 +234,9 @@ class InteractionModel:
         if exclude_seen:
             seen = self.rated[1, self.rated[0] == place[0]].long()
             positions = positions[~torch.isin(positions[:, 1], seen)]
-        ratings = self._rate(positions)  # not clipped: the best would be equal
+        ratings = self._rate(
+            positions
+        )  # not clipped, because clipping would make the best ones equal
         best = ratings.argsort(descending=True, stable=True)[:n]
         return pd.DataFrame(
             {
@@ -244,11 +246,11 @@ class InteractionModel:
         )
 
     def save(self, path: Path | str) -> None:
-        """Write the model to one file, atomically, without code in it.
+        """Write the model to a file, atomically.
 
         Raises:
-            NaspError: The folder is not there.
-            OSError: The file cannot be written; the one before it is still whole.
+            NaspError: The folder does not exist.
+            OSError: The file cannot be written; the previous file is unchanged.
         """
         path = Path(path)
         if not path.parent.is_dir():
@@ -274,7 +276,7 @@ class InteractionModel:
 
     @staticmethod
     def load(path: Path | str, device: torch.device | str = "cpu") -> "InteractionModel":
-        """Read what `save` wrote; nothing in the file can run.
+        """Read a file that `save` wrote, without executing anything in it.
 
         Raises:
             NaspError: The file is missing, damaged or of another version.
@@ -302,7 +304,7 @@ class InteractionModel:
         return read_model(Path(path), KIND, build, device)
 
     def _rate(self, positions: Tensor) -> Tensor:
-        """Standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
+        """Return standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
         known = (positions >= 0).all(dim=1)
         rows = table_rows(positions[known], self.encoder.sizes).to(
             self.network.embeddings.table.device
@@ -312,7 +314,6 @@ class InteractionModel:
         return ratings
 
     def _position(self, entity: int, value: Any) -> int:
-        """Where an id stands; that of an item does not matter."""
         if entity == 1:
             return 0
         name, ids = self.encoder.columns[entity], self.encoder.ids[entity]

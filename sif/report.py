@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: files, pictures and a table."""
+"""The report of searches and trainings of interaction functions: files, plots and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from sif.data.split import mean_over
 from sif.nn.space import DECISION, InteractionSpace, operation_of
 from sif.tasks import RatingTask
 
-SHOWN = 5  # functions in the picture and the table
-DRAWN = 8  # weights in a picture
-NEGLIGIBLE = 0.002  # share of an RMSE up to which a gain is called none
+SHOWN = 5  # functions in the plot and the table
+DRAWN = 8  # weights in a plot
+NEGLIGIBLE = 0.002  # smallest relative gain of RMSE that is reported as a gain
 
 
 @dataclass
 class Row:
-    """One model of the final table, with its metrics by name on validation and on test ratings."""
+    """A model in the final table, with its metrics on validation and test ratings by name."""
 
     name: str
     valid: Metrics
@@ -37,12 +37,12 @@ class Row:
 
 
 class RatingReport(Report):
-    """The interaction function that was found, beside the trivial models, on the test ratings.
+    """The found interaction function and the trivial models, evaluated on the test ratings.
 
     Args:
-        task: With training and validation ratings.
-        found: What was found.
-        splits: All ratings: this is the only place that sees those of the test.
+        task: The task, with training and validation ratings.
+        found: The result of the search or training.
+        splits: All ratings. Only the report uses test ratings.
     """
 
     def __init__(self, task: RatingTask, found: SearchResult, splits: Splits) -> None:
@@ -134,7 +134,7 @@ class RatingReport(Report):
             )
 
     def _cells(self) -> list[list[str]]:
-        """The rows of the final table as text."""
+        """Return the rows of the final table as text."""
         return [
             [
                 f"found: {self.operation}" if row.name == "found" else row.name,
@@ -165,7 +165,8 @@ class RatingReport(Report):
         return table, {
             "valid/rmse": ours.valid["rmse"],
             **{f"test/{name}": value for name, value in ours.test.items()},
-            # As in the paper's tables: in units of the deviation of all ratings, test included.
+            # In units of the standard deviation of all ratings, including test, as in the paper's
+            # tables.
             "test/rmse_standardized": ours.test["rmse"] / splits.deviation(),
             "test/rmse_global_mean": trivial.test["rmse"],
             "test/rmse_biases": bias.test["rmse"],
@@ -174,19 +175,19 @@ class RatingReport(Report):
 
 
 def _columns() -> list[str]:
-    """The heads of the final table's columns."""
+    """Return the headings of the final table's columns."""
     return ["model", RMSE.on("valid").title, *(metric.on("test").title for metric in VALUES)]
 
 
 def draw_function(
     network: InteractionSpace, operation: str, names: Sequence[str], path: Path
 ) -> None:
-    """Draw each entity's element-wise transform over the range of its embeddings.
+    """Plot each entity's element-wise transform over the range of its embeddings.
 
     Args:
-        network: The found function.
-        operation: Its name.
-        names: Those of the entities' columns.
+        network: The network of the found function.
+        operation: Name of the function.
+        names: Names of the entity columns.
         path: The PNG to write.
     """
     figure = plots.new_figure(6, 4)

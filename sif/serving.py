@@ -1,4 +1,4 @@
-"""The MLflow model of a found function: MLflow runs this file, so nothing is pickled."""
+"""The MLflow model of a found function. MLflow runs this file, so nothing is pickled."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ from nasp.plugins import load_plugins
 
 
 class ServedRecommender(PythonModel):
-    """Predicts ratings of a table with the entity columns, `user` and `item` for example."""
+    """Predicts ratings of a table with the entity columns, for example `user` and `item`."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the artifact `model`, which `InteractionModel.save` wrote."""
+        """Read the artifact `model`, a file of `InteractionModel.save`."""
         from sif.recommender import (  # here, so that logging the model needs no torch
             InteractionModel,
         )
@@ -27,14 +27,14 @@ class ServedRecommender(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Ratings in rating units, `(ratings,)`.
+        """Predict ratings in rating units, `(ratings,)`.
 
         Raises:
-            MlflowException: It is no table, a column or an id is missing, or a value is no id; a
-                server answers with this line and status 400.
+            MlflowException: The input is not a table, a column or an id is missing, or a value is
+                not an id. A server answers with this message and status 400.
         """
         try:
-            if not isinstance(model_input, pd.DataFrame):  # MLflow has made 1 of true among numbers
+            if not isinstance(model_input, pd.DataFrame):  # in arrays, MLflow converts true to 1
                 raise NaspError("send dataframe_records, dataframe_split or csv, not inputs")
             for name in self.model.encoder.columns:
                 for row, value in enumerate(model_input.get(name, ())):

@@ -1,4 +1,4 @@
-"""Prediction of ratings by an interaction function."""
+"""The task of rating prediction by an interaction function."""
 
 from dataclasses import fields, replace
 from functools import partial
@@ -30,13 +30,13 @@ from sif.recommender import InteractionModel, build_network
 
 
 class RatingTask(Task):
-    """Search for an interaction function, or training of one.
+    """A search for an interaction function, or the training of one.
 
     Args:
         data: Training and validation ratings.
-        options: How to search, or how to train.
-        epochs: Epochs for which a function is trained alone, at most; None takes those of the
-            search's options.
+        options: Options of the search or of the training.
+        epochs: Maximum number of epochs of a stand-alone training; None takes that of the search's
+            options.
         functions: The candidates, names in `sif.nn.operations.functions(N)`; all if None.
     """
 
@@ -95,13 +95,15 @@ class RatingTask(Task):
         return generator(seed, "search", restart)
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
-        """Begin each restart at another simple operation.
+        """Start each restart at another single operation.
 
-        The MLPs and embeddings of one-path search grow around the path that runs, and where they
-        begin decides much of what a single search finds.
+        In a one-path search, MLPs and embeddings adapt to the path that runs, so the result of a
+        single search depends strongly on its start.
         """
         (decision,) = strategy.space.decisions
-        simple = decision.operations[: len(OPERATIONS)]  # those of one operation come first
+        simple = decision.operations[
+            : len(OPERATIONS)
+        ]  # functions of a single operation come first
         order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
         strategy.start_from({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
 
@@ -110,7 +112,7 @@ class RatingTask(Task):
         return template.decisions, sum(p.numel() for p in template.architecture())
 
     def genotype(self, trial: Trial, seed: int) -> Genotype:
-        """What a sampler proposed, with fresh MLPs, or with offsets from the first ones."""
+        """Return a proposal's genotype; its MLPs are drawn anew, or offsets from a fixed start."""
         start = generator(seed, "mlps", 0 if trial.offsets else trial.number)
         space = InteractionSpace(self.data.encoder.sizes, self.options, start)
         if trial.offsets:
@@ -120,9 +122,9 @@ class RatingTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train a function alone, with its MLPs kept as they were found, and with them trained on.
+        """Train a function alone twice: with its MLPs kept as found, and with them trained further.
 
-        Neither is logged: `nasp.search` logs the better one.
+        The epochs are not logged here: `nasp.search` logs those of the better training.
         """
         trained = []
         for frozen in (True, False):
@@ -153,8 +155,8 @@ class RatingTask(Task):
         return trained
 
     def model(self, found: SearchResult) -> InteractionModel:
-        """The model of what was found, with its trained network."""
-        assert found.trained is not None, "all that is found is trained"
+        """Return the model of a search's result, with its trained network."""
+        assert found.trained is not None, "each found function is trained"
         genotype = found.trained.genotype
         sizes = self.data.encoder.sizes
         network = build_network(genotype, sizes, self.options, torch.Generator()).to(self.device)

@@ -1,6 +1,6 @@
-"""Contract tests for baselines and objectives of your own.
+"""Contract tests for your own baselines and objectives.
 
-Inherit from a contract in a test file of yours, and override its fixtures; pytest is needed.
+Inherit from a contract in your test file, and override its fixtures. This needs pytest.
 """
 
 from functools import cache
@@ -28,10 +28,10 @@ USERS, ITEMS = 12, 9
 
 @cache
 def small_data(entities: int) -> SearchData:
-    """60 training ratings and 30 validation ratings; every id has some training rating.
+    """Make 60 training ratings and 30 validation ratings; every id has a training rating.
 
     Args:
-        entities: 2 are users and items; each further one is a context of three values.
+        entities: Number of entities: users, items, and contexts of three values.
     """
     frame = synthetic(Synthetic(users=USERS, items=ITEMS, ratings=90), seed=0)
     generator = np.random.default_rng(0)
@@ -44,18 +44,18 @@ class BaselineContract:
     """Tests of a baseline. Inherit from it, and override the fixture `baseline`.
 
     Attributes:
-        baseline: Fixture: the class.
-        entities: Fixture: how many entities the ratings have; as few as it takes by default.
+        baseline: Fixture: the baseline's class.
+        entities: Fixture: number of entities of the ratings; the smallest possible by default.
     """
 
     @pytest.fixture
     def baseline(self) -> Any:
-        """The class, see `sif.baselines.Baseline`."""
+        """The baseline's class, see `sif.baselines.Baseline`."""
         raise NotImplementedError("override the fixture `baseline`")
 
     @pytest.fixture
     def entities(self, baseline: Any) -> int:
-        """How many entities the ratings have."""
+        """Number of entities of the ratings."""
         least: int = baseline.least
         return least
 
@@ -64,7 +64,7 @@ class BaselineContract:
     def test_its_ratings_and_what_it_looked_up_have_their_shapes(
         self, baseline: Any, entities: int, biases: bool, dim: int
     ) -> None:
-        """Whatever the length of embeddings, with and without biases, for no ratings too."""
+        """For several lengths of embeddings, with and without biases, and for no ratings."""
         rows = small_data(entities).train.rows
         model = make_baseline(baseline, entities, TrainOptions(embedding_dim=dim, biases=biases))
         rating, looked_up = model.rate(rows)
@@ -79,7 +79,7 @@ class BaselineContract:
     def test_its_loss_falls_and_each_parameter_is_trained(
         self, baseline: Any, entities: int, penalty: Literal["squared", "norm"]
     ) -> None:
-        """With both penalties, in 30 steps on all ratings."""
+        """In 30 steps on all ratings, with both penalties."""
         options = TrainOptions(embedding_dim=3, penalty=penalty, weight_decay=1e-3)
         model, train = make_baseline(baseline, entities, options), small_data(entities).train
         parameters = list(model.parameters())
@@ -96,7 +96,7 @@ class BaselineContract:
         assert all(p.grad is not None for p in parameters), "a parameter that is not used"
 
     def test_the_same_seed_trains_the_same_model(self, baseline: Any, entities: int) -> None:
-        """And another seed another one; the global random numbers are not touched."""
+        """Another seed trains another model, and no global random number is drawn."""
 
         def trained(seed: int) -> dict[str, Tensor]:
             generator = torch.Generator().manual_seed(seed)
@@ -118,7 +118,7 @@ class BaselineContract:
         assert not all(torch.equal(first[key], other[key]) for key in first)
 
     def test_its_state_is_the_whole_model(self, baseline: Any, entities: int) -> None:
-        """A model that loads the state of another one rates as that one does."""
+        """A model that loads the state of another model predicts the same ratings."""
         rows = small_data(entities).valid.rows
         one, other = (make_baseline(baseline, entities, seed=seed) for seed in (0, 1))
         assert not torch.equal(one.rate(rows)[0], other.rate(rows)[0])
@@ -126,7 +126,7 @@ class BaselineContract:
         assert torch.equal(one.rate(rows)[0], other.rate(rows)[0])
 
     def test_the_penalty_covers_what_was_looked_up(self, baseline: Any, entities: int) -> None:
-        """The embeddings and biases of the ratings' entities first, then what else it has."""
+        """It covers the embeddings and biases of the ratings' entities first, then all others."""
         model, train = make_baseline(baseline, entities), small_data(entities).train
         rating, looked_up = model((train.rows, train.ratings))
         assert torch.equal(rating, model.rate(train.rows)[0])
@@ -137,13 +137,13 @@ class BaselineContract:
         torch.testing.assert_close(found, error + OPTIONS.weight_decay * penalty)
 
     def test_batches_do_not_matter(self, baseline: Any, entities: int) -> None:
-        """A rating is the same in whatever batch it is predicted."""
+        """The prediction of a rating does not depend on its batch."""
         model, rows = make_baseline(baseline, entities), small_data(entities).train.rows
         parts = torch.cat([model.rate(part)[0] for part in torch.split(rows, 7, dim=1)])
         assert torch.allclose(model.rate(rows)[0], parts, atol=1e-6)
 
     def test_its_constraints_are_projections(self, baseline: Any, entities: int) -> None:
-        """The start obeys them, and what they were applied to does not move again."""
+        """Initial values satisfy the constraints, and applying them twice changes nothing."""
         model = make_baseline(baseline, entities)
         before = {key: value.clone() for key, value in model.state_dict().items()}
         model.constrain()
@@ -158,7 +158,7 @@ class BaselineContract:
         assert all(torch.allclose(once[k], v, atol=1e-6) for k, v in model.state_dict().items())
 
     def test_it_takes_the_entities_that_it_says(self, baseline: Any) -> None:
-        """And refuses ratings by more or fewer in one line."""
+        """It refuses other numbers of entities in one line."""
         for entities in (2, 3, 4):
             if baseline.takes(entities):
                 rows = small_data(entities).train.rows
@@ -172,30 +172,30 @@ class ObjectiveContract:
     """Tests of an objective. Inherit from it, and override the fixture `objective`.
 
     Attributes:
-        objective: Fixture: the function.
-        ratings: Fixture: what is to be predicted, `(ratings,)`; normal numbers by default.
+        objective: Fixture: the objective.
+        ratings: Fixture: ratings, `(ratings,)`; normal numbers by default.
     """
 
     @pytest.fixture
     def objective(self) -> Any:
-        """The function, see `sif.objectives`."""
+        """The objective, see `sif.objectives`."""
         raise NotImplementedError("override the fixture `objective`")
 
     @pytest.fixture
     def ratings(self) -> Tensor:
-        """What is to be predicted, float64 `(ratings,)`."""
+        """Ratings, float64 `(ratings,)`."""
         return torch.randn(12, generator=torch.Generator().manual_seed(0)).double()
 
     @pytest.fixture
     def predictions(self, ratings: Tensor) -> Tensor:
-        """Some predictions, float64 `(ratings,)`, of which none is right."""
+        """Wrong predictions, float64 `(ratings,)`."""
         generator = torch.Generator().manual_seed(1)
         return torch.randn(len(ratings), generator=generator).double()
 
     def test_it_is_a_finite_scalar(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """Of the type of the predictions; it changes none of its arguments."""
+        """It has the dtype of the predictions, and the arguments are not changed."""
         for dtype in (torch.float32, torch.float64):
             arguments = predictions.to(dtype), ratings.to(dtype)
             before = [argument.clone() for argument in arguments]
@@ -208,7 +208,7 @@ class ObjectiveContract:
     def test_each_prediction_has_a_gradient(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """It is finite, and the derivative of the value."""
+        """The gradient is finite, and the derivative of the value."""
         x = predictions.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(objective(x, ratings), x)
         assert gradient.isfinite().all()
@@ -218,7 +218,7 @@ class ObjectiveContract:
     def test_a_step_against_the_gradient_lowers_it(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """It is something to minimise."""
+        """The objective is to be minimised."""
         x = predictions.clone().requires_grad_()
         value = objective(x, ratings)
         (gradient,) = torch.autograd.grad(value, x)
@@ -227,7 +227,7 @@ class ObjectiveContract:
     def test_the_order_of_the_batch_does_not_matter(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """Ratings are drawn in any order."""
+        """The value is the same for any order of the ratings."""
         order = torch.randperm(len(ratings), generator=torch.Generator().manual_seed(2))
         shuffled = objective(predictions[order], ratings[order])
         torch.testing.assert_close(shuffled, objective(predictions, ratings))
@@ -235,7 +235,7 @@ class ObjectiveContract:
     def test_it_is_the_mean_over_the_batch(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """Of what it is for each rating alone: the size of a batch changes no learning rate."""
+        """It is the mean of its values for single ratings."""
         pairs = zip(torch.split(predictions, 1), torch.split(ratings, 1), strict=True)
         alone = torch.stack([objective(*pair) for pair in pairs])
         torch.testing.assert_close(objective(predictions, ratings), alone.mean())
@@ -243,14 +243,14 @@ class ObjectiveContract:
     def test_it_draws_nothing_at_random(
         self, objective: Any, predictions: Tensor, ratings: Tensor
     ) -> None:
-        """The same arguments have the same value."""
+        """Equal arguments have equal values."""
         before = torch.get_rng_state()
         first, second = (objective(predictions, ratings) for _ in range(2))
         assert torch.equal(first, second)
         assert torch.equal(torch.get_rng_state(), before)
 
     def test_a_model_learns_by_it(self, objective: Any, ratings: Tensor) -> None:
-        """On training data that are these ratings, a model's mean loss falls."""
+        """The mean loss of a model falls on training data with these ratings."""
         model, rows = make_baseline(BiasedMF, 2), small_data(2).train.rows[:, : len(ratings)]
         truth, parameters = ratings.float(), list(model.parameters())
         optimizer = adagrad([{"params": parameters}], OPTIONS)
@@ -268,6 +268,6 @@ OPTIONS = TrainOptions(embedding_dim=3, batch_size=16)
 def make_baseline(
     baseline: Any, entities: int, options: TrainOptions = OPTIONS, seed: int = 0
 ) -> Baseline:
-    """A baseline for `small_data(entities)`, with fresh weights."""
+    """Make a baseline for `small_data(entities)`, with new weights."""
     model: Baseline = baseline(small_data(entities), options, torch.Generator().manual_seed(seed))
     return model

@@ -18,7 +18,7 @@ class Cosine(Baseline):
         super().__init__(data, options, generator)
         self.scale = nn.Parameter(torch.ones(()))
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         users, items = embeddings
         return self.scale * functional.cosine_similarity(users, items, dim=-1)
 

@@ -1,4 +1,4 @@
-"""Models that the found function is compared with, by name."""
+"""The registry of baselines: fixed models that the found function is compared with."""
 
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
 
 
 def baselines_of(entities: int) -> list[str]:
-    """Names of the baselines for ratings by so many entities."""
+    """Return the names of the baselines for ratings with this number of entities."""
     return [name for name, model in BASELINES.items() if model.takes(entities)]
 
 

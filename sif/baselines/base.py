@@ -1,4 +1,4 @@
-"""What the fixed models share: embeddings, biases, and the number of entities that they take."""
+"""`Baseline`, the base class of fixed models of ratings."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -17,26 +17,26 @@ from sif.options import SpaceOptions
 
 
 class Baseline(RatingModel):
-    """A fixed formula for how embeddings meet, plus biases where there are any.
+    """A fixed interaction function of embeddings, plus biases if there are any.
 
     Args:
-        data: Number of ids, and the training ratings for the models that are made of them.
-        options: Length and start values of embeddings, biases, penalty.
-        generator: Source of all start values.
+        data: Numbers of ids, and the training ratings for models that use them.
+        options: Length and initial values of embeddings, biases, penalty.
+        generator: Draws all initial values.
 
     Raises:
-        NaspError: The model does not take so many entities.
+        NaspError: The model does not support this number of entities.
     """
 
     least: ClassVar[int] = 2
-    """Entities at least."""
+    """Smallest number of entities."""
     most: ClassVar[int | None] = None
-    """Entities at most; None if the model is one of any number."""
+    """Largest number of entities; None for any."""
     biases: ClassVar[bool | None] = None
-    """Whether it has biases, if that is part of the model; None leaves it to the options."""
+    """Whether the model has biases; None leaves this to the options."""
 
     tower_rate: ClassVar[float] = 0.1
-    """Learning rate of the hidden layers, of that of embeddings and biases."""
+    """Learning rate of hidden layers, as a factor on that of embeddings and biases."""
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__()
@@ -52,23 +52,23 @@ class Baseline(RatingModel):
 
     @classmethod
     def takes(cls, entities: int) -> bool:
-        """Whether the model is one of so many entities."""
+        """Whether the model supports this number of entities."""
         return cls.least <= entities and (cls.most is None or entities <= cls.most)
 
     def table_options(self) -> SpaceOptions:
-        """What the table of embeddings is made by; a model may need longer ones than it is told."""
+        """Return the options of the embedding table; some models need longer embeddings."""
         return self.options
 
     @torch.no_grad()
     def start_contexts_at(self, unit: Tensor) -> None:
-        """Move the start of all entities but the first two.
+        """Set the initial embeddings of all entities but the first two.
 
-        A product of three embeddings near 0 has almost no gradient, and the penalty makes them
-        vanish. With the others at √dim times the product's unit it starts as one of users and
-        items, without its factor 1/√dim.
+        A product of three embeddings near 0 has almost no gradient, so the penalty makes them
+        vanish. With the contexts at √dim times the product's identity, the model starts as a
+        product of users and items, without the factor 1/√dim.
 
         Args:
-            unit: What leaves a product with it as it is, `(dim,)`.
+            unit: The identity element of the product, `(dim,)`.
         """
         first = sum(self.embeddings.sizes[:2])
         self.embeddings.table[first:, : len(unit)] += sqrt(self.options.embedding_dim) * unit
@@ -76,25 +76,25 @@ class Baseline(RatingModel):
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)
-        rating = self.meet(embeddings)
+        rating = self.interact(embeddings)
         return (rating if bias is None else rating + bias), looked_up
 
     @abstractmethod
-    def meet(self, embeddings: Tensor) -> Tensor:
-        """Ratings without biases, `(ratings,)`, of embeddings `(entities, ratings, dim)`."""
+    def interact(self, embeddings: Tensor) -> Tensor:
+        """Predict ratings `(ratings,)` without biases from embeddings `(entities, ratings, dim)`."""
 
     def tower(self) -> list[nn.Parameter]:
-        """Parameters of hidden layers and their heads, which take smaller steps than the rest."""
+        """Return the parameters of hidden layers and heads, which need a smaller step size."""
         layers = [module for module in self.modules() if isinstance(module, nn.Linear)]
         return [parameter for layer in layers for parameter in layer.parameters()]
 
 
 def product(embeddings: Tensor) -> Tensor:
-    """The inner product of N embeddings, `Σ_f Π_n e_n[f] / √dim`.
+    """Return the inner product of N embeddings, `Σ_f Π_n e_n[f] / √dim`.
 
-    The factor is no part of the formulas: embeddings can be larger by as much. With it a product
-    has a head of norm 1, as the interaction space's operations have, so that one `weight_decay`
-    suits both and any `embedding_dim`.
+    The factor is not part of the published formulas, but larger embeddings can compensate for it.
+    With it, a product has a head of norm 1, like the operations of the interaction space. So one
+    `weight_decay` suits both, for any `embedding_dim`.
 
     Args:
         embeddings: `(entities, ratings, dim)`.

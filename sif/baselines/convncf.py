@@ -1,4 +1,4 @@
-"""ConvNCF: hidden layers over the map of all products of two embeddings' elements."""
+"""ConvNCF: convolutions over the outer product of two embeddings."""
 
 from math import sqrt
 
@@ -11,20 +11,20 @@ from sif.baselines.deep import layer
 from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
 
-CHANNELS = 16  # of each layer; the paper has 32, for maps of 64 x 64
+CHANNELS = 16  # channels of each layer; the paper has 32, for maps of 64 x 64
 
 
 class ConvNCF(Baseline):
     """Convolutions over the outer product (He et al., 2018, §3).
 
     Each layer has kernels of 2 x 2 with stride 2 and halves the map, until it is 1 x 1: three
-    layers for `embedding_dim` 8, where the paper has six for 64. A map of odd size gets a zero row
-    and column. Patches do not overlap, so a layer is one matrix product.
+    layers for `embedding_dim` 8; the paper has six for 64. A map of odd size gets a zero row and
+    column. Patches do not overlap, so a layer is one matrix product.
 
-    From a random start the products of small embeddings soon vanish under the penalty, and the
-    biases are all that is left. The paper starts at the embeddings of a trained matrix
-    factorisation; here the network starts as one: of each patch, two channels carry the sum of the
-    diagonal and its negative, which makes their difference, at the end, the map's trace.
+    With random initial weights, the penalty soon makes the products of small embeddings vanish, and
+    only the biases remain. The paper starts at the embeddings of a trained matrix factorisation.
+    Here the network starts as one: two channels of each patch hold the sum of the diagonal and its
+    negative, so that their final difference is the map's trace.
     """
 
     most = 2
@@ -43,7 +43,7 @@ class ConvNCF(Baseline):
     @torch.no_grad()
     def _start_as_product(self, dim: int) -> None:
         for depth, convolution in enumerate(self.convolutions):
-            # Channels out, places in the patch, channels in.
+            # (output channels, positions in the patch, input channels)
             kernel = convolution.get_parameter("weight").view(CHANNELS, 4, -1)
             kernel[:2] = 0.0
             for diagonal in (0, 3):
@@ -53,7 +53,7 @@ class ConvNCF(Baseline):
         self.head.weight.zero_()
         self.head.weight[0, : len(signs)] = signs / sqrt(dim)
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         user, item = embeddings
         field = (user.unsqueeze(2) * item.unsqueeze(1)).unsqueeze(3)  # ratings, dim, dim, channels
         for convolution in self.convolutions:
@@ -63,7 +63,7 @@ class ConvNCF(Baseline):
 
 
 def _patches(field: Tensor) -> Tensor:
-    """Patches of 2 x 2: `(ratings, size, size, c)` to `(ratings, half, half, 4 · c)`."""
+    """Rearrange `(ratings, size, size, c)` to patches of 2 x 2, `(ratings, half, half, 4 · c)`."""
     ratings, size, _, channels = field.shape
     odd = size % 2
     if odd:

@@ -13,7 +13,7 @@ from sif.options import SpaceOptions
 
 
 def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer with He's start values and no bias yet, drawn from the generator alone."""
+    """Make a linear layer with He's initial weights, drawn from the generator, and zero bias."""
     linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     nn.init.kaiming_normal_(linear.weight, nonlinearity="relu", generator=generator)
     nn.init.zeros_(linear.bias)
@@ -21,7 +21,7 @@ def layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 
 
 def tower(inputs: int, widths: tuple[int, ...], generator: torch.Generator) -> nn.Sequential:
-    """Hidden layers with ReLU and a linear one, `(ratings, inputs)` to `(ratings, 1)`."""
+    """Make hidden layers with ReLU and a linear head, `(ratings, inputs)` to `(ratings, 1)`."""
     layers: list[nn.Module] = []
     for width in widths:
         layers += [layer(inputs, width, generator), nn.ReLU()]
@@ -29,16 +29,16 @@ def tower(inputs: int, widths: tuple[int, ...], generator: torch.Generator) -> n
     return nn.Sequential(*layers, layer(inputs, 1, generator))
 
 
-def side_by_side(embeddings: Tensor) -> Tensor:
-    """Embeddings `(entities, ratings, dim)` of a rating in one row, `(ratings, entities · dim)`."""
+def concatenated(embeddings: Tensor) -> Tensor:
+    """Concatenate embeddings `(entities, ratings, dim)` to `(ratings, entities · dim)`."""
     return embeddings.transpose(0, 1).flatten(1)
 
 
 class DeepWide(Baseline):
     """Wide & Deep (Cheng et al., 2016, §3): a linear model of the ids plus hidden layers.
 
-    The wide part of a table of ids is its biases. The deep part's layers halve from four times
-    `embedding_dim`, which is the paper's shape at the size of our embeddings.
+    The wide part is the biases of the ids. The widths of the deep part's layers halve, starting at
+    four times `embedding_dim`, which is the paper's shape for shorter embeddings.
     """
 
     biases = True
@@ -49,18 +49,18 @@ class DeepWide(Baseline):
         inputs = len(data.encoder.sizes) * dim
         self.deep = tower(inputs, (4 * dim, 2 * dim, dim), generator)
 
-    def meet(self, embeddings: Tensor) -> Tensor:
-        rated: Tensor = self.deep(side_by_side(embeddings))
+    def interact(self, embeddings: Tensor) -> Tensor:
+        rated: Tensor = self.deep(concatenated(embeddings))
         return rated.squeeze(1)
 
 
 class NCF(Baseline):
     """Neural matrix factorisation (He et al., 2017, §3.4), with a squared loss on ratings.
 
-    A product of embeddings beside hidden layers over others, and one head over both (eq. 12), whose
-    half for the product obeys ‖w‖₂ <= 1 as the interaction space's heads do. As in the paper each
-    half has embeddings of its own (the table's are twice as long), and the layers halve down to
-    `embedding_dim`.
+    One head joins a product of embeddings and hidden layers over other embeddings (eq. 12). Its
+    half for the product obeys ‖w‖₂ <= 1, like the heads of the interaction space. As in the paper,
+    each half has its own embeddings (so those in the table are twice as long), and the widths of
+    the layers halve down to `embedding_dim`.
     """
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
@@ -74,9 +74,9 @@ class NCF(Baseline):
     def table_options(self) -> SpaceOptions:
         return replace(self.options, embedding_dim=2 * self.options.embedding_dim)
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         generalised, deep = embeddings.chunk(2, dim=-1)
-        from_layers: Tensor = self.deep(side_by_side(deep))
+        from_layers: Tensor = self.deep(concatenated(deep))
         return OPERATIONS["multiply"](generalised.unbind()).mv(self.head) + from_layers.squeeze(1)
 
     def constrain(self) -> None:

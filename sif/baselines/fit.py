@@ -1,4 +1,4 @@
-"""Trains a baseline as the found function is trained."""
+"""Training of baselines, in the same way as found functions."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from sif.data.search_data import SearchData
 from sif.fit import fit
 from sif.options import TrainOptions
 
-TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which else outgrow what is penalised
+TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which the penalty does not cover
 
 
 def train_baseline(
@@ -28,18 +28,18 @@ def train_baseline(
     """Train a baseline until validation RMSE stops improving.
 
     Args:
-        name: One of `BASELINES`; the phase's name in the checkpoint too.
-        data: Training ratings for the weights; validation ratings stop the training.
-        options: How to train.
-        epochs: Epochs at most.
-        generator: Source of start values and batches.
+        name: A name in `BASELINES`; also the phase's name in the checkpoint.
+        data: Training ratings, and validation ratings, which stop the training.
+        options: The options.
+        epochs: Maximum number of epochs.
+        generator: Draws initial values and batches.
         run: Checkpoint, progress and log.
 
     Returns:
-        The model with the weights of its best epoch, and how the training went.
+        The model with the weights of its best epoch, and the outcome of the training.
 
     Raises:
-        NaspError: There is no such baseline, or it does not take so many entities.
+        NaspError: There is no such baseline, or it does not support this number of entities.
     """
     if name not in BASELINES:
         hint, known = nearest(name, BASELINES), ", ".join(BASELINES)
@@ -60,7 +60,7 @@ def fit_baseline(
     generator: torch.Generator,
     run: RunContext,
 ) -> PhaseResult:
-    """Train a model that is made, with small steps for its hidden layers; see `train_baseline`."""
+    """Train a given model, with a smaller step size for hidden layers; see `train_baseline`."""
     tower = list(model.tower())
     slow = set(map(id, tower))
     groups: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""Inner products, and the single operations of the interaction space without its MLPs."""
+"""Inner products, and the single operations of the interaction space without MLPs."""
 
 from math import sqrt
 from typing import ClassVar
@@ -15,22 +15,22 @@ from sif.options import SpaceOptions
 class CP(Baseline):
     """CP decomposition of a tensor, `Σ_f Π_n e_n[f]` (Kolda & Bader, 2009, §3)."""
 
-    least = 3  # of two entities it is matrix factorisation
+    least = 3  # for two entities it is matrix factorisation
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
         self.start_contexts_at(torch.ones(options.embedding_dim))
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         return product(embeddings)
 
 
 class MF(CP):
-    """Matrix factorisation, `⟨u, v⟩` and nothing else: "AltGrad" in SIF's tables.
+    """Matrix factorisation without biases, `⟨u, v⟩`, called "AltGrad" in SIF's tables.
 
-    One coordinate of all users and another of all items starts at √dim, the others near 0: against
-    it the other side learns its bias. From a start near 0 alone it ends at validation errors that
-    are one percent larger on MovieLens 100K.
+    One coordinate of all users and another of all items starts at √dim, so that the other side can
+    learn its bias; all others start near 0. If all start near 0, validation errors on MovieLens
+    100K are one percent larger.
     """
 
     least = most = 2
@@ -61,11 +61,11 @@ class SingleOperation(Baseline):
         super().__init__(data, options, generator)
         function = Function(self.operation, tuple(range(len(data.encoder.sizes))))
         width = function.width(options.embedding_dim)
-        # Heads of one sign would make the mean of maxima a constant, which the biases have already.
+        # With heads of one sign, the mean of maxima would be a constant, which the biases express.
         signs = 1.0 - 2.0 * (torch.arange(width) % 2)
         self.head = nn.Parameter(signs / sqrt(width))
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         return OPERATIONS[self.operation](embeddings.unbind()).mv(self.head)
 
     def constrain(self) -> None:
@@ -73,7 +73,7 @@ class SingleOperation(Baseline):
 
 
 class Plus(SingleOperation):
-    """`⟨w, u + v⟩`: a bias for each entity, in several coordinates."""
+    """`⟨w, u + v⟩`, which is a sum of biases."""
 
     operation = "plus"
 
@@ -91,6 +91,6 @@ class Min(SingleOperation):
 
 
 class Concat(SingleOperation):
-    """`⟨w, [u; v]⟩`, as "plus" with a head for each entity."""
+    """`⟨w, [u; v]⟩`, which is `Plus` with a head for each entity."""
 
     operation = "concat"

@@ -1,11 +1,11 @@
-"""A general approximator: an MLP over the embeddings, whose layers are searched."""
+"""A general approximator: an MLP over the embeddings, with searched widths."""
 
 import torch
 from torch import Tensor
 
 from nasp.core.decision import Decision
 from sif.baselines.base import Baseline
-from sif.baselines.deep import side_by_side, tower
+from sif.baselines.deep import concatenated, tower
 from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
 
@@ -18,13 +18,13 @@ DECISIONS = tuple(
 
 
 class GeneralMLP(Baseline):
-    """An MLP from all embeddings of a rating to the rating, which could approximate any function.
+    """An MLP from all embeddings of a rating to the rating, which can approximate any function.
 
     Args:
-        data: Number of ids.
-        options: Length and start values of embeddings, biases, penalty.
-        generator: Source of all start values.
-        widths: Hidden layers; none is a linear model.
+        data: Numbers of ids.
+        options: Length and initial values of embeddings, biases, penalty.
+        generator: Draws all initial values.
+        widths: Widths of the hidden layers; without any, the model is linear.
     """
 
     def __init__(
@@ -38,6 +38,6 @@ class GeneralMLP(Baseline):
         inputs = len(data.encoder.sizes) * options.embedding_dim
         self.deep = tower(inputs, widths, generator)
 
-    def meet(self, embeddings: Tensor) -> Tensor:
-        rated: Tensor = self.deep(side_by_side(embeddings))
+    def interact(self, embeddings: Tensor) -> Tensor:
+        rated: Tensor = self.deep(concatenated(embeddings))
         return rated.squeeze(1)

@@ -1,4 +1,4 @@
-"""LightGCN: embeddings that are summed over steps through the graph of who rated what."""
+"""LightGCN: embeddings propagated through the graph of users and rated items."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,17 @@ from sif.data.search_data import SearchData
 from sif.nn.graph import Backend, Propagation, distinct_pairs
 from sif.options import SpaceOptions
 
-LAYERS = 3  # as in the paper's tables
+LAYERS = 3  # propagation steps, as in the paper's tables
 
 
 def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Propagation:
-    """The normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 7).
+    """Make the normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 7).
 
     Args:
-        rows: Table rows of the training ratings, `(2, ratings)`: the edges. Several ratings of a
+        rows: The edges: table rows of the training ratings, `(2, ratings)`. Several ratings of a
             pair are one edge.
-        nodes: Users and items together.
-        backend: What multiplies, see `Propagation`.
+        nodes: Number of users and items.
+        backend: See `Propagation`.
     """
     user, item = distinct_pairs(rows)
     degree = torch.bincount(torch.cat([user, item]), minlength=nodes).float()
@@ -28,15 +28,16 @@ def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Pr
 
 
 class LightGCN(CP):
-    """`⟨u, v⟩` of embeddings summed over 0 to 3 steps through the graph (He et al., 2020, §3.1).
+    """`⟨u, v⟩` of embeddings summed over 0 to 3 propagation steps (He et al., 2020, §3.1).
 
-    The paper takes the mean of the layers. That is a quarter of the sum, so a penalty on embeddings
-    would weigh 4² = 16 times as much as in matrix factorisation, and nothing would be learnt.
+    The paper takes the mean over steps, which is a quarter of the sum. A penalty on embeddings
+    would then weigh 4² = 16 times as much as in matrix factorisation, and the model would learn
+    nothing.
 
-    Every batch propagates through the whole graph: embeddings change with every step, so nothing
-    older would be right. Its cost grows with the number of ratings, whatever the batch; for a large
-    table choose a large `batch_size`. Biases do not propagate, and as in the paper the penalty is
-    on the embeddings before propagation.
+    Every batch propagates through the whole graph, because embeddings change at every step. The
+    cost grows with the number of ratings and does not depend on the batch, so use a large
+    `batch_size` for a large table. Biases do not propagate, and the penalty is on embeddings before
+    propagation, as in the paper.
     """
 
     least = most = 2
@@ -49,11 +50,11 @@ class LightGCN(CP):
         looked_up = self.embeddings.look_up(rows)
         _, bias = self.embeddings.parts(looked_up)
         propagated = self.propagated().index_select(0, rows.flatten())
-        rating = self.meet(propagated.view(*rows.shape, self.embeddings.dim))
+        rating = self.interact(propagated.view(*rows.shape, self.embeddings.dim))
         return (rating if bias is None else rating + bias), looked_up
 
     def propagated(self) -> Tensor:
-        """Embeddings of all nodes, the sum over the layers, `(nodes, dim)` (eq. 4)."""
+        """Return all nodes' embeddings summed over propagation steps, `(nodes, dim)` (eq. 4)."""
         layer = total = self.embeddings.table[:, : self.embeddings.dim]
         for _ in range(LAYERS):
             layer = self.graph(layer)

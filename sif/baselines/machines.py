@@ -1,6 +1,6 @@
-"""Factorisation machines, of order two and three.
+"""Factorisation machines of orders two and three.
 
-Their interactions are divided by √dim, for the reason that `product` gives.
+Their interactions are divided by √dim, for the same reason as in `product`.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from sif.options import SpaceOptions
 
 
 def pair_products(embeddings: Tensor) -> Tensor:
-    """`Σ_{i<j} ⟨e_i, e_j⟩` in linear time (Rendle, 2010, lemma 3.1).
+    """Return `Σ_{i<j} ⟨e_i, e_j⟩`, in linear time (Rendle, 2010, lemma 3.1).
 
     Args:
         embeddings: `(entities, ratings, dim)`.
@@ -27,7 +27,7 @@ def pair_products(embeddings: Tensor) -> Tensor:
 
 
 def triple_products(embeddings: Tensor) -> Tensor:
-    """`Σ_{i<j<k} ⟨e_i, e_j, e_k⟩`: Newton's identity for the ANOVA kernel of degree three.
+    """Return `Σ_{i<j<k} ⟨e_i, e_j, e_k⟩` by Newton's identity (the ANOVA kernel of degree three).
 
     Args:
         embeddings: `(entities, ratings, dim)`.
@@ -43,19 +43,19 @@ def triple_products(embeddings: Tensor) -> Tensor:
 class FM(Baseline):
     """Factorisation machine, `w_0 + Σ_i w_i + Σ_{i<j} ⟨e_i, e_j⟩` (Rendle, 2010, eq. 1).
 
-    Its features are the ids, so with two entities it is matrix factorisation with biases.
+    The features are the ids, so with two entities it is matrix factorisation with biases.
     """
 
     biases = True
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         return pair_products(embeddings) / sqrt(self.options.embedding_dim)
 
 
 class HOFM(Baseline):
     """Factorisation machine of order three (Blondel et al., 2016).
 
-    As in the paper, each order has embeddings of its own: the table's are twice as long.
+    As in the paper, each order has its own embeddings, so those in the table are twice as long.
     """
 
     least = 3
@@ -69,6 +69,6 @@ class HOFM(Baseline):
     def table_options(self) -> SpaceOptions:
         return replace(self.options, embedding_dim=2 * self.options.embedding_dim)
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         second, third = embeddings.chunk(2, dim=-1)
         return (pair_products(second) + triple_products(third)) / sqrt(self.options.embedding_dim)

@@ -1,4 +1,4 @@
-"""Collaborative metric learning, as a regression of ratings."""
+"""Collaborative metric learning as a regression of ratings."""
 
 from math import sqrt
 
@@ -11,10 +11,10 @@ from sif.options import SpaceOptions
 
 
 class CML(Baseline):
-    """The nearer, the better: `c − ‖u − v‖² / √dim` with ‖u‖, ‖v‖ <= 1 (Hsieh et al., 2017, §3).
+    """Negative distance: `c − ‖u − v‖² / √dim` with ‖u‖, ‖v‖ <= 1 (Hsieh et al., 2017, §3).
 
-    The paper ranks items by the distance; a rating needs the constant c beside it. The distance is
-    divided by √dim, for the reason that `product` gives.
+    The paper ranks items by the distance; a rating also needs the constant c. The distance is
+    divided by √dim, for the same reason as in `product`.
     """
 
     most = 2
@@ -23,7 +23,7 @@ class CML(Baseline):
         super().__init__(data, options, generator)
         self.constant = nn.Parameter(torch.zeros(()))
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         user, item = embeddings
         distance = (user - item).square().sum(-1) / sqrt(self.embeddings.dim)
         return torch.sub(self.constant, distance)

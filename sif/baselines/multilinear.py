@@ -11,20 +11,20 @@ from sif.baselines.base import Baseline, into_ball
 from sif.data.search_data import SearchData
 from sif.options import SpaceOptions
 
-NOISE = 0.3  # norm of the start values of Tucker's core off its superdiagonal, which has 1
+NOISE = 0.3  # norm of the initial values of Tucker's core off its superdiagonal of norm 1
 
 
 class Multilinear(Baseline):
-    """A core W of shape `(dim,) * N` against the outer product of N embeddings."""
+    """The inner product of a core W, `(dim,) * N`, and the outer product of N embeddings."""
 
     @abstractmethod
     def core(self) -> Tensor:
-        """The core, `(dim, ..., dim)`, one axis for each entity."""
+        """Return the core, `(dim, ..., dim)`, with an axis for each entity."""
 
-    def meet(self, embeddings: Tensor) -> Tensor:
+    def interact(self, embeddings: Tensor) -> Tensor:
         first, *others = embeddings
         dim = first.shape[1]
-        # The outer products themselves, `(ratings, dim ** N)`, are never made.
+        # The outer products, `(ratings, dim ** N)`, are never computed.
         left: Tensor = first.mm(self.core().reshape(dim, -1))
         for embedding in others:
             left = left.view(len(embedding), dim, left.shape[1] // dim)
@@ -67,7 +67,7 @@ class Cored(Multilinear):
 
     @abstractmethod
     def start(self, entities: int, generator: torch.Generator) -> Tensor:
-        """The core to start at, `(dim,) * entities`."""
+        """Return the initial core, `(dim,) * entities`."""
 
     def core(self) -> Tensor:
         return self.trained
@@ -89,7 +89,7 @@ class Outer(Cored):
 class Tucker(Cored):
     """Tucker decomposition of a tensor with a trained core (Kolda & Bader, 2009, §4).
 
-    It starts near the CP decomposition: a superdiagonal, plus small values elsewhere.
+    It starts near the CP decomposition, at a superdiagonal core plus small values elsewhere.
     """
 
     least = 3

@@ -1,4 +1,4 @@
-"""SVD++: a user is also what the user has rated."""
+"""SVD++: users are represented by their embeddings and by the items that they rated."""
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,8 @@ from sif.options import SpaceOptions
 class SVDpp(BiasedMF):
     """`μ + b_u + b_i + ⟨v, u + |N(u)|^-1/2 Σ_{j∈N(u)} y_j⟩` (Koren, 2008, eq. 15).
 
-    N(u) are the items that the user rated in training, the rated item among them. The sums of all
-    users are made for each batch, as one sparse product, see `LightGCN` for its cost.
+    N(u) are the items that the user rated in training, including the predicted one. Each batch
+    computes the sums of all users by one sparse product; see `LightGCN` for its cost.
     """
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
@@ -32,10 +32,10 @@ class SVDpp(BiasedMF):
         self.implicit = nn.Parameter(implicit)
 
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictions, and what was looked up: user, item, and N(u).
+        """Return predictions, and the penalised embeddings: user, item, and N(u).
 
-        The y_j of a rating are as many as the user's items; a vector of their norm, which is all
-        that a penalty asks for, stands for them.
+        A rating has as many y_j as its user has items. The penalty depends only on their norm, so
+        one vector of that norm stands for them.
         """
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)
@@ -46,5 +46,5 @@ class SVDpp(BiasedMF):
         user, item = embeddings
         rating = product(torch.stack([user + implicit, item]))
         padded = pad(norm, (0, looked_up.shape[-1] - 1))
-        assert bias is not None  # they are part of the model
+        assert bias is not None  # the model always has biases
         return rating + bias, torch.cat([looked_up, padded[None]])

@@ -1,1 +1,1 @@
-"""Embeddings, how they meet, and the space of that."""
+"""Embeddings, operations on them, and the search space of interaction functions."""

@@ -1,4 +1,4 @@
-"""Embeddings and biases of all entities, and the loss that they are trained with."""
+"""Embeddings and biases of all entities in one table."""
 
 import psutil
 import torch
@@ -12,17 +12,17 @@ RatingBatch = tuple[Tensor, Tensor]
 
 
 class Embeddings(nn.Module):
-    """One table for the embeddings of all entities, the bias as its last column.
+    """A table of the embeddings of all entities, with biases as the last column.
 
-    One gather and one scatter serve all entities.
+    A single table needs only one gather and one scatter for all entities.
 
     Args:
         sizes: Number of users, items, ...: N >= 2 numbers.
-        options: Length, start values, biases.
-        generator: Source of the start values.
+        options: Length, initial values, biases.
+        generator: Draws the initial values.
 
     Raises:
-        NaspError: Fewer than two entities, or more numbers than the machine's memory takes.
+        NaspError: There are fewer than two entities, or the table does not fit into memory.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class Embeddings(nn.Module):
         self.table = nn.Parameter(table)
 
     def look_up(self, rows: Tensor) -> Tensor:
-        """Rows of the table, `(entities, ratings)` to `(entities, ratings, dim + biases)`."""
-        # index_select rather than embedding: its backward pass is several times faster on a CPU.
+        """Map rows `(entities, ratings)` to `(entities, ratings, dim + biases)`."""
+        # index_select, because its backward pass is several times faster on a CPU than embedding's.
         looked_up = self.table.index_select(0, rows.flatten())
         return looked_up.view(*rows.shape, self.table.shape[1])
 
     def parts(self, looked_up: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Embeddings `(entities, ratings, dim)` and the sum of biases `(ratings,)`, if any."""
+        """Split rows into embeddings `(entities, ratings, dim)` and summed biases `(ratings,)`."""
         if self.table.shape[1] == self.dim:
             return looked_up, None
         embeddings, biases = torch.split(looked_up, [self.dim, 1], dim=-1)
@@ -54,14 +54,14 @@ class Embeddings(nn.Module):
 
 
 def check_memory(numbers: int, what: str) -> None:
-    """Check that so many trained numbers fit this machine, before they are made.
+    """Check that parameters fit into this machine's memory, before they are allocated.
 
     Args:
-        numbers: How many there are, in float32.
-        what: What they are, for the message.
+        numbers: Number of parameters, in float32.
+        what: Description of the parameters, for the message.
 
     Raises:
-        NaspError: With their gradients and the optimiser's sums they need more than its memory.
+        NaspError: Parameters, gradients and optimiser state need more than the memory.
     """
     needed, there = 3 * 4 * numbers, psutil.virtual_memory().total
     if needed > there:

@@ -1,4 +1,4 @@
-"""Products of a constant sparse matrix and embeddings, by torch-sparse or by torch itself."""
+"""Products of a constant sparse matrix and embeddings, by torch-sparse or by torch."""
 
 import warnings
 from functools import cache
@@ -15,9 +15,9 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 @cache
 def sparse_tensor() -> Any:
-    """The class `torch_sparse.SparseTensor`, or None if it cannot be used here."""
+    """Return the class `torch_sparse.SparseTensor`, or None if it cannot be imported."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # it is in TorchScript
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch-sparse uses TorchScript
         try:
             from torch_sparse import SparseTensor
         except (ImportError, OSError):  # the extra `sparse` is missing, or built for another torch
@@ -26,12 +26,12 @@ def sparse_tensor() -> Any:
 
 
 def backend_installed(backend: Backend) -> bool:
-    """Whether the backend can be used here."""
+    """Whether the backend is installed."""
     return backend == "torch" or sparse_tensor() is not None
 
 
 def distinct_pairs(rows: Tensor) -> Tensor:
-    """The pairs in `(2, ratings)`, each once, sorted: `(2, pairs)`."""
+    """Return the distinct pairs in `(2, ratings)`, sorted, `(2, pairs)`."""
     size = int(rows.max()) + 1
     key: Tensor = torch.unique(rows[0].long() * size + rows[1])  # 32 bits would overflow
     return torch.stack([key // size, key % size])
@@ -47,11 +47,11 @@ class Propagation(nn.Module):
         column: Column of each entry, int64 `(entries,)`. No pair occurs twice.
         value: The entries, `(entries,)`.
         shape: Rows and columns of the matrix.
-        backend: `torch-sparse` for `SparseTensor`, `torch` for torch's own compressed rows; None
-            takes torch-sparse where it is installed.
+        backend: `torch-sparse` for `SparseTensor`, `torch` for torch's compressed rows; None takes
+            torch-sparse if it is installed.
 
     Raises:
-        NaspError: torch-sparse is asked for and not installed.
+        NaspError: torch-sparse is requested but not installed.
     """
 
     row: Tensor
@@ -81,7 +81,7 @@ class Propagation(nn.Module):
         self._ready: tuple[torch.device, Any, Any] | None = None
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """`(columns, any)` to `(rows, any)`."""
+        """Multiply `(columns, any)` to `(rows, any)`."""
         if self._ready is None or self._ready[0] != self.value.device:
             self._ready = self.value.device, *self._both_ways()
         _, matrix, transposed = self._ready
@@ -89,7 +89,7 @@ class Propagation(nn.Module):
         return product
 
     def _both_ways(self) -> tuple[Any, Any]:
-        """The matrix and its transpose, as the backend has them."""
+        """Return the matrix and its transpose in the backend's format."""
         rows, columns = self.shape
         order = (self.column * rows + self.row).argsort()
         make = _sparse_tensor if self.backend == "torch-sparse" else _compressed
@@ -100,22 +100,24 @@ class Propagation(nn.Module):
 
 
 def _sparse_tensor(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Any:
-    """torch-sparse's matrix of sorted entries."""
+    """Make torch-sparse's matrix from sorted entries."""
     return sparse_tensor()(row=row, col=column, value=value, sparse_sizes=shape, is_sorted=True)
 
 
 def _compressed(row: Tensor, column: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Compressed rows of sorted entries."""
+    """Make torch's matrix of compressed rows from sorted entries."""
     starts = torch.zeros(shape[0] + 1, dtype=torch.int64, device=row.device)
     starts[1:] = torch.bincount(row, minlength=shape[0]).cumsum(0)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse")  # torch calls its sparse tensors a beta
-        # 32 bits, as Intel's library has them: wider indices are converted in every product.
+        warnings.filterwarnings(
+            "ignore", "Sparse"
+        )  # torch warns that its sparse tensors are in beta
+        # 32-bit indices, because Intel's library would convert wider ones in every product.
         return torch.sparse_csr_tensor(starts.int(), column.int(), value, shape)
 
 
 class _Product(torch.autograd.Function):
-    """A product whose backward pass has the transpose; the backends' own make it anew each time."""
+    """A product with a stored transpose for its backward pass, which the backends recompute."""
 
     @staticmethod
     def forward(ctx: Any, embeddings: Tensor, matrix: Any, transposed: Any) -> Tensor:

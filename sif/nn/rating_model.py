@@ -1,4 +1,4 @@
-"""The contract of a model of ratings."""
+"""`RatingModel`, the contract of models of ratings."""
 
 from abc import ABC, abstractmethod
 
@@ -9,32 +9,32 @@ from sif.options import SpaceOptions
 
 
 class RatingModel(nn.Module, ABC):
-    """Predicts standardised ratings from rows of the table of all entities.
+    """Predicts standardised ratings from rows of the embedding table.
 
     Attributes:
-        options: Kind and weight of the penalty, among others.
+        options: Options of the model, including kind and weight of the penalty.
     """
 
     options: SpaceOptions
 
     @abstractmethod
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictions, and the embeddings that the penalty is on.
+        """Return predictions, and the embeddings for the penalty.
 
         Args:
             rows: Rows of the table, `(entities, ratings)`.
 
         Returns:
-            Standardised predictions `(ratings,)` and what was looked up,
+            Standardised predictions `(ratings,)`, and the embeddings that were used,
             `(entities or more, ratings, any)`.
         """
 
     def forward(self, batch: RatingBatch) -> tuple[Tensor, Tensor]:
-        """What `rate` returns for the rows of a batch."""
+        """Return `rate` for the rows of a batch."""
         return self.rate(batch[0])
 
     def size(self) -> int:
-        """How many numbers it learns."""
+        """Number of parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def constrain(self) -> None:

@@ -1,4 +1,4 @@
-"""The interaction space of SIF (arXiv 1906.12091), and, with one function, the found model."""
+"""The interaction space of SIF (arXiv 1906.12091); with one function, the found model."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -24,21 +24,21 @@ SOURCE = "embeddings"
 
 
 class InteractionSpace(SearchSpace, RatingModel):
-    """Embeddings, element-wise MLPs, a function that joins them and its linear head.
+    """Embeddings, element-wise MLPs, interaction functions and their linear heads.
 
-    The rating is `head_k · f_k(MLP_1(e_1), ..., MLP_N(e_N))`, plus biases where the options have
-    them, in standardised units. The MLPs are continuous architecture (§4.1 of the paper); the
-    heads obey ‖w‖₂ ≤ 1. With one candidate it is the stand-alone model of a genotype.
+    The standardised rating is `head_k · f_k(MLP_1(e_1), ..., MLP_N(e_N))`, plus biases if the
+    options have them. The MLPs are continuous architecture (§4.1 of the paper); the heads obey
+    ‖w‖₂ ≤ 1. With one candidate it is the stand-alone model of a genotype.
 
     Args:
         sizes: Number of users, items, ...: N >= 2 numbers.
-        options: What it consists of.
-        generator: Source of all start values.
+        options: The options.
+        generator: Draws all initial values.
         candidates: Names in `sif.nn.operations.functions(N)`; all if None.
 
     Raises:
-        NaspError: Fewer than two entities or too many, an unknown candidate, or more numbers than
-            the machine's memory takes.
+        NaspError: There are fewer than two or too many entities, a candidate is unknown, or the
+            parameters do not fit into memory.
     """
 
     name = "sif"
@@ -62,8 +62,9 @@ class InteractionSpace(SearchSpace, RatingModel):
                     + ", ".join(OPERATIONS)
                     + HINT
                 )
-        # A product of transforms near 0 has no part that is linear in one entity. Biases supply it;
-        # without them (1 + u)(1 + v) does, and heads of alternating sign cancel the constant.
+        # A product of transforms near 0 has no term that is linear in one entity. Biases add such
+        # terms. Without biases, (1 + u)(1 + v) has them, and heads of alternating sign cancel the
+        # 1.
         self.transform = ElementwiseMLP(len(sizes), 0.0 if options.biases else 1.0, generator)
         self.functions = [known[name] for name in candidates]
         self._joins = [f.plain or f for f in self.functions]
@@ -71,7 +72,7 @@ class InteractionSpace(SearchSpace, RatingModel):
         check_memory(len(widths) * int(widths.max()), f"the heads of {len(widths):,} functions")
         signs = 1.0 - 2.0 * (torch.arange(int(widths.max())) % 2)
         used = torch.arange(len(signs)) < widths[:, None]
-        # A row for each candidate, as long as the longest head; the rest of a shorter one stays 0.
+        # A row for each candidate, as long as the longest head; shorter heads are padded with 0.
         self.heads = nn.Parameter(signs * used / widths[:, None].sqrt())
         self.decisions = (Decision(DECISION, (SOURCE,), candidates, tuple(widths.tolist())),)
         self._path = Relaxation.one_path({DECISION: torch.eye(1, len(candidates))})
@@ -90,11 +91,11 @@ class InteractionSpace(SearchSpace, RatingModel):
 
         Args:
             rows: Rows of the table, `(entities, ratings)`.
-            relaxation: Weights of the candidates; the first one alone if None.
+            relaxation: Weights of the candidates; None uses only the first one.
 
         Returns:
-            Predictions `(ratings,)` and what was looked up, embeddings with the bias as last
-            column, `(entities, ratings, embedding_dim + biases)`.
+            Predictions `(ratings,)`, and the embeddings with biases as last column,
+            `(entities, ratings, embedding_dim + biases)`.
         """
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)
@@ -117,7 +118,7 @@ class InteractionSpace(SearchSpace, RatingModel):
     def forward(
         self, batch: RatingBatch, relaxation: Relaxation | None = None
     ) -> tuple[Tensor, Tensor]:
-        """What `rate` returns for the rows of a batch."""
+        """Return `rate` for the rows of a batch."""
         return self.rate(batch[0], relaxation)
 
     @torch.no_grad()
@@ -128,5 +129,5 @@ class InteractionSpace(SearchSpace, RatingModel):
 
 
 def operation_of(genotype: Genotype) -> str:
-    """The name of the function of a genotype."""
+    """Return the name of a genotype's interaction function."""
     return genotype.choices[DECISION][0][1]

@@ -20,7 +20,7 @@ def test_a_rating_is_the_chain_of_layers(widths: tuple[int, ...], entities: int)
     for position, m in enumerate(linear):
         x = x @ m.weight.T + m.bias
         x = x.relu() if position < len(widths) else x
-    assert torch.allclose(model.meet(embeddings), x[:, 0], atol=1e-6)
+    assert torch.allclose(model.interact(embeddings), x[:, 0], atol=1e-6)
 
 
 def test_layers_of_every_width_can_be_left_out() -> None:

@@ -211,7 +211,7 @@ def test_indices_out_of_range(tmp_path: Path) -> None:
 
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
-    assert "no regular file" in fault(tmp_path / "a.csv")
+    assert "not a regular file" in fault(tmp_path / "a.csv")
 
 
 def test_parts_of_other_columns(tmp_path: Path) -> None:
