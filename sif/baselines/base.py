@@ -81,7 +81,7 @@ class Baseline(RatingModel):
 
     @abstractmethod
     def interact(self, embeddings: Tensor) -> Tensor:
-        """Predict ratings `(ratings,)` without biases from embeddings `(entities, ratings, dim)`."""
+        """Predict ratings `(ratings,)` of embeddings `(entities, ratings, dim)`, without biases."""
 
     def tower(self) -> list[nn.Parameter]:
         """Return the parameters of hidden layers and heads, which need a smaller step size."""
