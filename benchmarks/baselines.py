@@ -1,9 +1,9 @@
-"""The baselines on one table of ratings, beside another library's matrix factorisations.
+"""Errors of the baselines on a table of ratings, and of another library's matrix factorisations.
 
-Every model has the same splits, optimiser, options and early stopping on validation. Where the
-extra `rivals` is installed, scikit-surprise's SVD and SVD++ are trained on the same splits: with
-our penalty in their units, and with their own; validation chooses their number of epochs. Errors
-are in rating units, seconds are those of a processor for one epoch.
+All models use the same splits, optimiser, options and early stopping by validation. If the extra
+`rivals` is installed, scikit-surprise's SVD and SVD++ are trained on the same splits, with our
+penalty in their units and with their own. Validation selects their number of epochs. Errors are in
+rating units. Seconds are processor time of one epoch.
 
     python benchmarks/baselines.py --data movielens --seeds 1 2 3
 """

@@ -1,7 +1,7 @@
-"""A real search on CIFAR-10 that fits a CPU, and what its cell is worth beside random cells.
+"""A small search on CIFAR-10 on a CPU, whose cell is compared with random cells.
 
-The cell that NASP finds on a part of the training images, and random cells of the same space, are
-trained alone in the same way on training images and judged once on the test images.
+NASP searches on a part of the training images. The found cell and random cells of the same space
+are trained alone in the same way, and evaluated once on the test images.
 
     python benchmarks/cnn_real.py --output runs/real
 """
@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
 def training(
     train: LabelledImages, test: LabelledImages, classes: tuple[str, ...], given: argparse.Namespace
 ) -> ImageTask:
-    """How each cell is trained alone."""
+    """Return the task of the stand-alone trainings."""
     options = TrainOptions(
         channels=given.channels,
         layers=given.layers,

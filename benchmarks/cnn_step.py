@@ -1,9 +1,9 @@
-"""One search iteration of CNN cells: an architecture step and a weight step, ours and the rivals'.
+"""Time and memory of a search iteration of CNN cells, for this code and its rivals.
 
-All run on the same modules, batches and threads, alternating in one process; the peak memory of the
-architecture step is that of a process of its own, above what it held before. "As published" takes
-the weights' gradients in the architecture step, too, and throws them away, as the authors' code of
-NASP and of DARTS does.
+An iteration is an architecture step and a weight step. All methods use the same modules, batches
+and threads, and alternate in one process. The peak memory of the architecture step is measured in a
+separate process, as the increase by the step. "As published" also computes gradients of the weights
+in the architecture step and discards them, like the authors' code of NASP and DARTS.
 
     OMP_NUM_THREADS=1 python benchmarks/cnn_step.py
 """
@@ -35,7 +35,7 @@ METHODS: Mapping[str, tuple[str, type[Strategy] | None]] = {
     "DARTS first order, as published": ("darts", PublishedDARTS),
     "DARTS second order (finite difference)": ("darts2", None),
 }
-"""The strategy that has the options, and the class that takes its place, if any does."""
+"""The strategy whose options are used, and the class that replaces the strategy, if any."""
 OURS = "NASP, one path (ours)"
 ROWS = {
     "nasp": [name for name in METHODS if name.startswith("NASP")],
@@ -45,7 +45,7 @@ CLASSES = tuple("0123456789")
 
 
 def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple[Any, Any]]:
-    """A search on two batches of made-up images, and these batches."""
+    """Make a search on two batches of random images, and these batches."""
     random = torch.Generator().manual_seed(1)
     shape = (options.batch_size, 3, 32, 32)
     train, valid = (
@@ -63,7 +63,7 @@ def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple
 
 
 def held_mb() -> float:
-    """The most that this process has held; `getrusage` would count its parent's, too."""
+    """Return this process's peak memory; `getrusage` would include its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 

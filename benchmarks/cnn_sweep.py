@@ -1,7 +1,7 @@
-"""The found cell against one option of the search: η by default, or the share of probed operations.
+"""The found cell by one option of the search: η, or the share of probed operations.
 
-Short searches on real CIFAR-10 images that differ in the option alone. Size against η is NASP's
-section 5.3; `same` is how many of the 16 choices are those of the first value's cell.
+The short searches on CIFAR-10 differ only in this option. NASP's section 5.3 shows the size by η.
+The column `same` counts how many of the 16 choices are equal to those for the first value.
 
     python benchmarks/cnn_sweep.py --output runs/eta
     python benchmarks/cnn_sweep.py --option probe_fraction --values 1 0.5 0.2 --output runs/probe
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     images = load_cifar(find_images("cifar10"))
     options = {k: v for k, v in vars(given).items() if k not in ("output", "values", "seeds")}
-    # A sweep that was stopped goes on; it refuses to with other options.
+    # A stopped sweep continues, and refuses other options.
     checkpoint = resumed(given.output, "sweep", options).checkpoint
     rows: dict[int, list[dict[str, Any]]] = {seed: [] for seed in given.seeds}
     for seed in given.seeds:
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def same(row: dict[str, Any], first: dict[str, Any]) -> int:
-    """How many choices two cells share."""
+    """Count the choices that two cells have in common."""
     ours, theirs = (Genotype.from_json(r["genotype"]).choices for r in (row, first))
     return sum(len(set(pairs) & set(theirs[node])) for node, pairs in ours.items())
 

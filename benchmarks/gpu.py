@@ -1,9 +1,9 @@
-"""What a device does with cells in ten minutes: a table of speeds, then a real search of a CNN.
+"""Speed of searches and trainings on a device, and a CNN search, in ten minutes.
 
-Times are of whole steps after a warm-up, scaled to an epoch; the fraction of the peak is that of
-the multiply-adds a step needs at least (three times the forward pass's) in what a large product of
-matrices reaches on this device in the same precision. A recurrent model's are one for each weight
-and word, for embedding and decoder are one matrix.
+Times are those of whole steps after a warm-up, scaled to an epoch. The fraction of the peak is the
+ratio of the necessary multiply-adds of a step (three times those of the forward pass) to those of a
+large matrix product on this device in the same time and precision. A recurrent model needs one
+multiply-add for each weight and word, because embedding and decoder share their matrix.
 
     benchmarks/gpu.sh                  # or: python benchmarks/gpu.py --minutes 9
 """
@@ -47,7 +47,7 @@ def wait(device: torch.device) -> None:
 
 
 def seconds(step: Step, device: torch.device, warm: int, steps: int) -> float:
-    """Mean time of a step."""
+    """Return the mean time of a step."""
     for _ in range(warm):
         step()
     wait(device)
@@ -63,7 +63,7 @@ def memory_mb(device: torch.device) -> float:
 
 
 def peak(device: torch.device, half: bool, size: int) -> float:
-    """Multiply-adds a second of a product of square matrices."""
+    """Return the multiply-adds per second of a product of square matrices."""
     dtype = torch.bfloat16 if half else torch.float32
     a = torch.randn(size, size, device=device, dtype=dtype)
     return size**3 / seconds(lambda: torch.mm(a, a), device, 3, 10)
@@ -75,7 +75,7 @@ def image_task(images: ImageSet, options: SearchOptions | TrainOptions) -> Image
 
 
 def endless(task: ImageTask, generator: torch.Generator) -> Iterator[Any]:
-    """Training batches, again and again."""
+    """Yield training batches without end."""
     while True:
         yield from task.images.train(0, generator)
 
@@ -88,7 +88,7 @@ def search_step(images: ImageSet, options: SearchOptions) -> Step:
 
 
 def training_step(images: ImageSet, options: TrainOptions) -> tuple[Step, int]:
-    """The step, and the multiply-adds of an image."""
+    """Return the step, and the multiply-adds of an image."""
     generator = torch.Generator().manual_seed(1)
     task = image_task(images, options)
     device = task.device
@@ -114,7 +114,7 @@ def training_step(images: ImageSet, options: TrainOptions) -> tuple[Step, int]:
 def pieces(
     task: TextTask, text: torch.Tensor, generator: torch.Generator, regularised: bool
 ) -> Iterator[TextBatch]:
-    """Batches of a text's columns, again and again."""
+    """Yield batches of a text without end."""
     options, words = task.options, len(task.corpus.vocabulary)
 
     def draw(width: int) -> Masks:
@@ -127,7 +127,7 @@ def pieces(
 
 
 def shape(options: TextOptions) -> tuple[str, int]:
-    """Of a batch of text, and its number of words."""
+    """Return the shape of a batch of text, and its number of words."""
     return f"{options.batch_size} × {options.bptt}", options.batch_size * options.bptt
 
 
@@ -139,7 +139,7 @@ def text_search_step(task: TextTask) -> Step:
 
 
 def text_training_step(task: TextTask) -> tuple[Step, int]:
-    """The step, and the multiply-adds of a word."""
+    """Return the step, and the multiply-adds of a word."""
     generator, options = torch.Generator().manual_seed(1), task.training
     network = task.network(RNN_ZOO["darts_v2"], generator)
     if options.compile:
@@ -193,9 +193,9 @@ def main(argv: list[str] | None = None) -> None:
     print("|---|---|---|---|---|---|---|")
 
     def row(what: str, step: Step, batch: str, read: int, count: int, share: float) -> float:
-        """Print the speed of a step that reads so many of an epoch's images or words.
+        """Print the speed of a step that reads `read` of an epoch's `count` images or words.
 
-        `share` is the time of the multiply-adds of one of them at the peak.
+        `share` is the time of the multiply-adds of one image or word at the peak.
         """
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -242,7 +242,7 @@ def main(argv: list[str] | None = None) -> None:
         del step
     left = 60 * given.minutes - (time.perf_counter() - began)
     share = 1.0 if given.images is None else given.images / WHOLE
-    fitting = int(left / (1.3 * epoch * share))  # each epoch also judges the other half
+    fitting = int(left / (1.3 * epoch * share))  # each epoch also evaluates the other half
     epochs = min(given.epochs, fitting)
     if epochs < 1:
         print(f"no time for a search: an epoch takes {epoch:.0f} s")

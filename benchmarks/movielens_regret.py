@@ -1,9 +1,10 @@
-"""Regret of the search on MovieLens 100K: what it found against the best of all operations.
+"""Regret of the search on MovieLens 100K: the found operation against the best of all operations.
 
-For each configuration, embedding_dim and seed the search runs as in the main job. Then each
-operation is searched alone, so that it gets MLPs of its own, trained alone, and judged on the test
-split. The regret is the test RMSE of the found function minus the smallest of the five, so it
-counts the noise of the test split, and of the trainings, against the search.
+For each configuration, embedding_dim and seed, the search runs as in the command. Then each
+operation is searched as the only candidate, so that it gets its own MLPs, trained alone, and
+evaluated on the test split. The regret is the test RMSE of the found function minus the smallest of
+the five. So it includes the noise of the test split and of the trainings, to the disadvantage of
+the search.
 
     python benchmarks/movielens_regret.py --data movielens --jobs 2
 """
@@ -31,7 +32,7 @@ Row = tuple[str, int, int, str, float, str, float, float, dict[str, float]]
 
 
 def measure(task: tuple[str, str, int, int]) -> Row:
-    """One cell of the table."""
+    """Measure one row of the table."""
     source, config, dim, seed = task
     torch.set_num_threads(1)
     options = replace(CONFIGS[config], embedding_dim=dim)

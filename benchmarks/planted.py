@@ -1,10 +1,11 @@
-"""Does the search find a planted interaction function?
+"""How often a search finds a planted interaction function.
 
-Synthetic ratings are made by each operation in turn, with several seeds. Two measures, both on test
-ratings. A seed passes as an operation if the operation that the search names, searched and trained
-alone, errs at most 1 % more than the planted one, searched and trained alone in the same way. It
-passes as a function, which is stricter, if the trained function itself does: where the planted
-operation is named, that compares two trainings of one operation.
+Synthetic ratings are made by each operation in turn, with several seeds. There are two criteria,
+both on test ratings. A seed passes "as operation" if the found operation, searched and trained as
+the only candidate, has an error at most 1 % above that of the planted operation, searched and
+trained in the same way. It passes "as function", which is stricter, if the trained function of the
+search has such an error. If the search finds the planted operation, this compares two trainings of
+it.
 
     python benchmarks/planted.py --jobs 2
 """
@@ -26,7 +27,7 @@ TOLERANCE = 1.01
 
 @dataclass
 class Measured:
-    """Operations and test RMSEs of one seed."""
+    """The operations and test RMSEs of one seed."""
 
     planted: str
     named: str

@@ -1,11 +1,11 @@
-"""LightGCN's propagation by torch-sparse against torch's own compressed rows.
+"""Time of LightGCN's propagation by torch-sparse and by torch's compressed rows.
 
-Forward and backward of a propagation over the graph of all ratings of a table, as every batch of
-`lightgcn` does it, and with `--share 0.5` over as many of them as the default split trains on. Both
-backends take turns, and start with what they keep (transposes) made; so does what one writes first,
-`matrix @ embeddings` with torch's compressed rows and its own backward pass. The ratio is torch's
-median time over torch-sparse's: above 1, torch-sparse is faster. The difference is the largest
-between their gradients, relative to the largest entry.
+Measured are forward and backward pass of a propagation through the graph of all ratings of a table,
+as in every batch of `lightgcn`; `--share 0.5` takes as many ratings as the default training split.
+Both backends alternate, with their stored transposes already made. "Plain" is `matrix @ embeddings`
+with torch's compressed rows and torch's backward pass. The ratio is torch's median time divided by
+torch-sparse's, so torch-sparse is faster if it is above 1. The difference is the largest difference
+of the gradients, relative to the largest entry.
 
     python benchmarks/propagation.py --data ml-1m
 """
@@ -26,10 +26,10 @@ from sif.nn.graph import BACKENDS, Propagation, backend_installed
 
 
 def plain(graph: Propagation) -> Callable[[Tensor], Tensor]:
-    """The product by torch's compressed rows, backward pass included."""
+    """Return the product by torch's compressed rows with torch's backward pass."""
     entries = torch.stack([graph.row, graph.column])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse")  # torch calls its sparse tensors a beta
+        warnings.filterwarnings("ignore", "Sparse")  # torch warns that they are in beta
         matrix = torch.sparse_coo_tensor(entries, graph.value, graph.shape).to_sparse_csr()
     return lambda embeddings: matrix @ embeddings
 
@@ -37,7 +37,7 @@ def plain(graph: Propagation) -> Callable[[Tensor], Tensor]:
 def step(
     graph: Callable[[Tensor], Tensor], embeddings: Tensor, layers: int
 ) -> Callable[[], Tensor]:
-    """Forward and backward; the gradient of embeddings comes back."""
+    """Return a function that runs both passes and returns the gradient of the embeddings."""
 
     def run() -> Tensor:
         layer = total = embeddings
@@ -82,7 +82,7 @@ def main() -> None:
             times = medians(
                 {str(i): lambda run=run: (1000 * seconds(run),) for i, run in enumerate(runs)},
                 arguments.rounds,
-                warm=0,  # they have run for their gradients
+                warm=0,  # computing the gradients was the warm-up
             )
             milliseconds = [time for (time,) in times.values()]
             cells = " | ".join(f"{median:.1f}" for median in milliseconds)

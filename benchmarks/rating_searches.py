@@ -1,4 +1,4 @@
-"""Searches for an interaction function that are judged on test ratings."""
+"""Searches for an interaction function, evaluated on test ratings."""
 
 from dataclasses import replace
 
@@ -15,12 +15,12 @@ from sif.tasks import RatingTask
 
 
 class RatingSearches:
-    """A table of ratings that is split.
+    """Searches on a split table of ratings.
 
     Args:
-        splits: Training and validation ratings to search on, and those to judge by.
-        options: How to search.
-        seed: Fixes everything that a search draws.
+        splits: Training and validation ratings for the search, and test ratings.
+        options: Options of the search.
+        seed: Determines all random numbers.
     """
 
     def __init__(self, splits: Splits, options: SearchOptions, seed: int) -> None:
@@ -29,19 +29,19 @@ class RatingSearches:
         self.options, self.seed = options, seed
 
     def search(self) -> tuple[str, float]:
-        """The operation that a search names, and the test RMSE of its trained function."""
+        """Search, and return the found operation and the test RMSE of the trained function."""
         return self._found(self.options, None)
 
     def alone(self, operation: str) -> float:
-        """The test RMSE of an operation that is searched, so that it gets MLPs, and trained."""
+        """Search and train with an operation as the only candidate, and return its test RMSE."""
         return self._found(replace(self.options, restarts=1, finalists=1), (operation,))[1]
 
     def biases(self) -> float:
-        """The test RMSE of the trivial model, the biases."""
+        """Return the test RMSE of the biases alone."""
         return self.rmse(self.data.biases[self.test.rows].sum(0))
 
     def rmse(self, predictions: Tensor) -> float:
-        """Of standardised predictions for the test ratings, in rating units."""
+        """Return the RMSE of standardised predictions for the test ratings, in rating units."""
         return evaluate_predictions(predictions, self.test, self.data.scale)["rmse"]
 
     def _found(

@@ -1,10 +1,11 @@
-"""A real search on Penn Treebank that fits a CPU, and what its cell is worth beside other cells.
+"""A small search on Penn Treebank on a CPU, whose cell is compared with other cells.
 
-As in DARTS (arXiv 1806.09055, section 3.1.2), several searches run from different seeds, the cell
-of each is trained alone for a short time, and the best by validation is the one found. It, DARTS's
-second cell, and random cells of the same space are then trained alone, in models of one size, in
-the same way and for the same number of epochs: their time steps have the same matrix products. All
-are judged on the validation text; the test text is not touched. What a stopped run has done stays.
+As in DARTS (arXiv 1806.09055, section 3.1.2), several searches run with different seeds, the cell
+of each is trained alone for a short time, and the best cell by validation is selected. This cell,
+DARTS's second cell, and random cells of the same space are then trained alone, in models of the
+same size, in the same way and for the same number of epochs. Their time steps have the same matrix
+products. All are evaluated on the validation text; the test text is not used. A stopped run can be
+continued.
 
     python benchmarks/rnn_real.py --output runs/rnn_real
 """
@@ -32,19 +33,19 @@ from nasp.runs import plots
 from nasp.runs.context import RunContext
 from nasp.search import SearchResult, run_search
 
-# Small models that are trained briefly underfit with the published dropout.
+# Small models with short trainings underfit with the published dropout.
 DROPOUT = {"dropout": 0.3, "dropouth": 0.1, "dropoutx": 0.3, "dropouti": 0.1, "dropoute": 0.0}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a process reads and writes."""
+    """The folders that a process reads and writes."""
 
     data: str
     output: Path
 
     def open(self, options: SearchOptions | TrainOptions, name: str) -> tuple[TextTask, RunContext]:
-        """The text, and a run of that name."""
+        """Open the text, and a run of this name."""
         torch.set_num_threads(1)
         corpus = load_corpus(find_text(self.data))
         task = TextTask(corpus, options, torch.device("cpu"))
@@ -85,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     place = Place(given.data, given.output)
     size = {"emsize": given.units, "nhid": given.units, "batch_size": given.batch, **DROPOUT}
-    # A search this short, with a batch norm at each of many time steps, learns little, and finds
+    # With a batch norm at each of many time steps, such a short search learns little and finds
     # cells of identities.
     searching = SearchOptions(
         **size,
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
     with ProcessPoolExecutor(given.jobs) as pool:
         seeds = range(1, given.searches + 1)
         searches = dict(zip(seeds, pool.map(partial(search, searching, place), seeds), strict=True))
-        # The choice trains from another seed than the comparison: it shall not choose its luck.
+        # The selection uses another seed than the comparison, or it would select lucky trainings.
         choose = partial(train, short, place, given.seed + 1)
         names = (f"short {seed}" for seed in seeds)
         found = (searched.genotype for searched in searches.values())
@@ -133,7 +134,7 @@ def table(
     shorts: dict[int, SearchResult],
     trained: dict[str, SearchResult],
 ) -> str:
-    """What was found, and what it is worth."""
+    """Return the tables of the found cells and of the comparison."""
     options = {key: value for key, value in vars(given).items() if key != "output"}
     seconds = sum(row.seconds["search"] for row in searches.values())
     seconds += sum(row.seconds["train"] for row in shorts.values())

@@ -1,12 +1,13 @@
-"""One search iteration of recurrent cells, ours and the rivals'; and the stand-alone cell's speed.
+"""Time of a search iteration of recurrent cells and of the stand-alone cell, against rivals.
 
-All run on the same modules, batches and threads, alternating in one process. An iteration is an
-architecture step and a weight step. The softmax over the vocabulary costs all of them the same, so
-the cell's part is measured apart, with a vocabulary of two words. "As published" takes the weights'
-gradients in the architecture step, too, and throws them away, as the authors' code of DARTS does.
+An iteration is an architecture step and a weight step. All methods use the same modules, batches
+and threads, and alternate in one process. The softmax over the vocabulary costs all of them the
+same, so the cell's share is measured separately, with a vocabulary of two words. "As published"
+also computes gradients of the weights in the architecture step and discards them, like the authors'
+code of DARTS.
 
-The stand-alone cell is compared with its matrix products alone, on the same tensors, and with
-torch's LSTM of as many weights.
+The stand-alone cell is compared with only its matrix products, on the same tensors, and with
+torch's LSTM with the same number of weights.
 
     OMP_NUM_THREADS=1 python benchmarks/rnn_step.py
 """
@@ -36,11 +37,11 @@ METHODS: Mapping[str, tuple[str, type[Strategy] | None]] = {
     "DARTS first order, as published": ("darts", PublishedDARTS),
     "DARTS second order (finite difference)": ("darts2", None),
 }
-"""The strategy that has the options, and the class that takes its place, if any does."""
+"""The strategy whose options are used, and the class that replaces the strategy, if any."""
 
 
 def begin(method: str, words: int, given: argparse.Namespace) -> Callable[[], tuple[float, ...]]:
-    """An iteration of a search on one batch of each of two made-up texts."""
+    """Return an iteration of a search on one batch of each of two random texts."""
     random = torch.Generator().manual_seed(1)
     length = given.batch * (given.bptt + 1)
     texts = [torch.randint(words, (length,), generator=random) for _ in range(3)]
@@ -79,7 +80,7 @@ def searches(given: argparse.Namespace) -> None:
 
 @torch.no_grad()
 def products_alone(cell: RecurrentCell, inputs: Tensor, state: Tensor, training: bool) -> Tensor:
-    """All matrix products of the cell, of the same shapes; in training those of the gradients."""
+    """Compute all matrix products of the cell; in training also those of its gradients."""
     weights = [cell.state_map, *cell.maps]
     total = inputs @ cell.input_map
     for _ in range(len(inputs)):
@@ -106,7 +107,7 @@ def stand_alone(given: argparse.Namespace) -> None:
     for name in ("darts_v1", "darts_v2"):
         cell = RecurrentCell(plan_of(ZOO[name]), given.units, generator)
         count = sum(p.numel() for p in cell.parameters())
-        # 4 maps of input and of state, and two biases, in each unit: the same number of weights.
+        # With 4 maps of input and state, and two biases, for each unit: the same number of weights.
         hidden = round((-(given.units + 2) + ((given.units + 2) ** 2 + count) ** 0.5) / 2)
         lstm = nn.LSTM(given.units, hidden)
         forward: Callable[[Tensor, Tensor], Tensor] = cell
@@ -135,7 +136,7 @@ def stand_alone(given: argparse.Namespace) -> None:
 
 
 def run_once(call: Callable[[], Tensor], training: bool) -> tuple[float]:
-    """Seconds of a forward pass, and in training of the backward pass, too."""
+    """Return the seconds of a forward pass and, in training, of the backward pass."""
 
     def work() -> None:
         with torch.set_grad_enabled(training):

@@ -1,9 +1,9 @@
 """Time and memory of a search by the number of ratings, 1 to 100 million.
 
-For each number, made-up ratings of distinct pairs are written chunk by chunk to a parquet or csv
-file, and `python -m sif.search` runs on it in a process of its own, with one thread: one restart,
-a few epochs of search, one epoch of training alone, batches of 8192. The numbers of users and items
-stay the same, so that what grows is the ratings alone.
+For each number, random ratings of distinct pairs are written chunk by chunk to a parquet or csv
+file. Then `python -m sif.search` runs on it in a separate process, with one thread, one restart, a
+few epochs of search, one epoch of stand-alone training, and batches of 8192. The numbers of users
+and items are constant, so only the number of ratings grows.
 
     python benchmarks/scale.py --ratings 1e6 1e7 1e8
 """
@@ -37,11 +37,11 @@ Row = dict[str, float]
 
 
 def chunks(ratings: int, seed: int) -> Iterator[pa.Table]:
-    """Ratings of distinct pairs, by a planted product of embeddings with noise."""
+    """Yield ratings of distinct pairs, made by a product of embeddings with noise."""
     random = np.random.default_rng(seed)
     users, items = (random.uniform(-1, 1, (count, DIM)) for count in (USERS, ITEMS))
     pairs = USERS * ITEMS
-    step = int(pairs * (math.sqrt(5) - 1) / 2)  # walks over all pairs in steps of the golden ratio
+    step = int(pairs * (math.sqrt(5) - 1) / 2)  # visits all pairs in steps of the golden ratio
     while math.gcd(step, pairs) > 1:
         step += 1
     for start in range(0, ratings, CHUNK):
@@ -63,13 +63,13 @@ def make(path: Path, ratings: int, seed: int) -> None:
 
 
 def measure(ratings: int, epochs: int, kind: str, folder: Path) -> Row:
-    """One line of the table; what it writes on the way is removed."""
+    """Measure one row of the table, and remove all files of the run."""
     table, output = folder / f"ratings.{kind}", folder / "run"
     make(table, ratings, seed=1)
     size = table.stat().st_size
     command = [sys.executable, "-m", "sif.search", "--data", str(table), "--output", str(output)]
     command += [*OPTIONS, "--epochs", str(epochs)]
-    # XDG_CACHE_HOME: the columns of a large table become files there.
+    # XDG_CACHE_HOME is the folder for files of the columns of a large table.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder)}
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     result = json.loads((output / "result.json").read_text())
@@ -103,7 +103,7 @@ def markdown(rows: list[Row], kind: str) -> str:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Log-log: seconds by ratings beside a line of slope 1, and peak memory by ratings."""
+    """Plot seconds, with a line of slope 1, and peak memory by the number of ratings, log-log."""
     figure = plots.new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     ratings = [row["ratings"] for row in rows]

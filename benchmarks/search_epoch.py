@@ -1,11 +1,11 @@
-"""One search epoch in the interaction space against a plain eager PyTorch version of it.
+"""Time of a search epoch in the interaction space against a plain PyTorch version of it.
 
-Both do the same work on the same ratings, in the paper's configuration: for each batch of 512 an
-architecture step on a validation batch and a weight step on a training batch, with the gradient
-clipped; at the end of the epoch the validation RMSE of the discrete network. The plain
-version is what one writes first: `nn.Embedding` for each entity, an `nn.Sequential` as the MLP,
-every candidate under autograd in both steps, whole gradients, default optimisers. Batches are
-sliced from shuffled tensors in both, so that no data loader is measured.
+Both do the same work on the same ratings, in the paper's configuration. For each batch of 512 they
+take an architecture step on a validation batch and a weight step on a training batch, with clipped
+gradients, and after the epoch they compute the validation RMSE of the discrete network. The plain
+version is the straightforward one: `nn.Embedding` for each entity, an `nn.Sequential` as the MLP,
+every candidate under autograd in both steps, all gradients, default optimisers. Both slice batches
+from shuffled tensors, so no data loader is measured.
 
     python benchmarks/search_epoch.py --data movielens
 """
@@ -31,7 +31,7 @@ ROUNDS, EPOCHS = 7, 3
 
 
 class Plain(nn.Module):
-    """The interaction space, written plainly."""
+    """A straightforward version of the interaction space."""
 
     def __init__(self, users: int, items: int, dim: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Plain(nn.Module):
 
 
 def plain_epoch(data: SearchData, options: SearchOptions) -> Callable[[], None]:
-    """An epoch of the plain version, ready to run."""
+    """Return a function that runs an epoch of the plain version."""
     users, items = data.encoder.sizes
     model = Plain(users, items, options.embedding_dim)
     architecture = [model.a, *model.user_mlp.parameters(), *model.item_mlp.parameters()]

@@ -1,4 +1,4 @@
-"""A search on shared weights, one step at a time, and the rivals' ways to take such steps."""
+"""Single steps of a search on shared weights, and rivals' versions of these steps."""
 
 from functools import partial
 from typing import Any
@@ -19,11 +19,11 @@ from nasp.training.optimization import WeightStep, descend, frozen
 
 
 class Steps:
-    """A search that has begun.
+    """A search, step by step.
 
     Args:
-        task: What is searched.
-        strategy: Takes the place of the one that the task's options choose, with its options.
+        task: The task.
+        strategy: Replaces the strategy that the task's options choose, and gets its options.
     """
 
     def __init__(self, task: Task, strategy: type[Strategy] | None = None) -> None:
@@ -34,13 +34,13 @@ class Steps:
         self.space = task.space(self.generator, kind.dense).to(task.device)
         self.parameters = self.space.weights()
         self.optimizer = task.optimizer(self.parameters)
-        # A generator of its own: all strategies of one kind start from the same A.
+        # A separate generator, so that all strategies of one kind start from the same A.
         random = torch.Generator().manual_seed(1)
         weight_step = WeightStep(self.optimizer, task.gradient_clip)
         self.strategy: Strategy = kind(self.space, random, options, weight_step)
 
     def loss(self, batch: Any) -> Loss:
-        """The loss of a batch, given a relaxation."""
+        """Return the loss of a batch as a function of the relaxation."""
         return partial(loss_of, self.task.loss, self.space, batch)
 
     def architecture(self, train: Any, valid: Any) -> None:
@@ -54,25 +54,25 @@ class Steps:
         self.space.constrain()
 
     def iteration(self, train: Any, valid: Any) -> tuple[float, float, float]:
-        """Take both steps: seconds of the architecture's, of the weights', and of both."""
+        """Take both steps, and return the seconds of architecture step, weight step and both."""
         first = seconds(lambda: self.architecture(train, valid))
         second = seconds(lambda: self.weights(train))
         return first, second, first + second
 
 
 class FullNASP(NASP):
-    """All candidates under autograd, those that do not run at weight 0; gradients of A alone."""
+    """NASP with all candidates under autograd, inactive ones with weight 0; gradients only of A."""
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         with frozen(self.weights):
             return self._step(valid_loss, [])
 
-    def _step(self, valid_loss: Loss, beside: list[nn.Parameter]) -> Tensor:
-        """Step along the gradient of A; it is taken by the parameters `beside` it, too."""
+    def _step(self, valid_loss: Loss, also: list[nn.Parameter]) -> Tensor:
+        """Take a step of A; gradients of the parameters `also` are computed, too."""
         point = Relaxation.dense(self.projection()).probed()
         inputs = list(point.weights.values())
         loss = valid_loss(point)
-        gradients = torch.autograd.grad(loss, [*inputs, *beside], allow_unused=True)
+        gradients = torch.autograd.grad(loss, [*inputs, *also], allow_unused=True)
         self.descend(gradients[: len(inputs)])
         with torch.no_grad():
             for a in self.architecture.values().values():
@@ -82,14 +82,14 @@ class FullNASP(NASP):
 
 
 class PublishedNASP(FullNASP):
-    """The same, with gradients of the weights, which are thrown away."""
+    """The same, with gradients of the weights, which are discarded."""
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         return self._step(valid_loss, self.weights)
 
 
 class PublishedDARTS(DARTS):
-    """First order, with gradients of the weights, which are thrown away."""
+    """DARTS of first order, with gradients of the weights, which are discarded."""
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         loss = valid_loss(self._relaxation())

@@ -1,4 +1,4 @@
-"""What the measurements of searched cells share: runs that go on, other cells, and their tables."""
+"""Common parts of the benchmarks of searched cells: resumable runs, random cells, headings."""
 
 import json
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from nasp.training.seeding import generator
 
 
 def resumed(output: Path, name: str, options: Mapping[str, Any]) -> RunContext:
-    """A run that goes on where it stopped, and refuses to with other options.
+    """Return a run that continues where it stopped, and refuses other options.
 
     Args:
-        output: Folder of the measurement.
-        name: Of the run, which gets a folder of its own there.
-        options: All that its results depend on.
+        output: Folder of the benchmark.
+        name: Name of the run, and of its folder in `output`.
+        options: All options that its results depend on.
     """
     folder = output / name.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,27 +40,27 @@ def resumed(output: Path, name: str, options: Mapping[str, Any]) -> RunContext:
 def image_search(
     images: LabelledImages, classes: tuple[str, ...], options: SearchOptions, seed: int
 ) -> ImageTask:
-    """A search for CNN cells on some training images, of which the architecture gets a share."""
+    """Return a search for CNN cells on a random part of the training images."""
     train, valid = split_images(images, options.train_fraction, generator(seed, "halves"))
     data = ImagesInMemory(train, valid, None, classes, options.batch_size, options.cutout)
     return ImageTask(data, options)
 
 
 def train_cell(task: Task, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
-    """Train a cell alone; the cells of one seed start from the same draws."""
+    """Train a cell alone; all cells with one seed use the same random numbers."""
     return train(task, "train", genotype, seed, run)
 
 
 def random_cells(
     space: str, decisions: tuple[Decision, ...], count: int, seed: int
 ) -> dict[str, Genotype]:
-    """So many random cells, by name."""
+    """Return `count` random cells, by name."""
     trials = SAMPLERS["random"](decisions, generator(seed, "random cells")).ask(count)
     return {f"random {trial.number + 1}": Genotype(space, trial.choices) for trial in trials}
 
 
 def heading(options: Mapping[str, Any], processes: str) -> list[str]:
-    """The first lines of a table: where it was measured, and with what options."""
+    """Return the first lines of a table, with environment and options."""
     place = describe(torch.device("cpu"))
     return [
         f"{place['device']}, {processes}; commit {place['commit']}.",

@@ -1,8 +1,8 @@
-"""The validation loss after the step that DARTS's second order looks ahead by.
+"""Validation loss after the look-ahead step of second-order DARTS.
 
-A search for a recurrent cell on the Penn Treebank, small. Before each step of the weights it looks
-ahead by that step as it is, clipped, and by the same step without clipping, which is what an
-unrolled step of constant size takes. Both start from the same weights.
+A small search for a recurrent cell on Penn Treebank. Before each step of the weights, it looks
+ahead by this step, which is clipped, and by the same step without clipping, which an unrolled step
+of constant size would take. Both start from the same weights.
 
     OMP_NUM_THREADS=1 python benchmarks/second_order.py
 """

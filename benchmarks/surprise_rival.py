@@ -1,4 +1,4 @@
-"""The same models by another hand: scikit-surprise's SVD and SVD++ (the extra `rivals`)."""
+"""The same models in another library: scikit-surprise's SVD and SVD++ (the extra `rivals`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from sif.data import Splits
 from sif.options import SpaceOptions
 
 ALGORITHMS = {"biased_mf": "SVD", "svdpp": "SVDpp"}
-"""Names of the library's algorithms, by those of our baselines."""
+"""The library's algorithms by the names of our baselines."""
 
 
 @dataclass(frozen=True)
 class LibraryResult:
-    """How well the library did.
+    """The result of the library's training.
 
     Attributes:
-        epochs: The number of epochs that validation chose.
-        valid_rmse: In rating units.
-        test_rmse: In rating units, ratings of unseen ids included, not clipped to the scale.
+        epochs: The number of epochs that validation selected.
+        valid_rmse: Validation RMSE in rating units.
+        test_rmse: Test RMSE in rating units, including ratings of unseen ids, without clipping.
     """
 
     epochs: int
@@ -40,15 +40,15 @@ def train_library(
     epochs: Sequence[int],
     seed: int,
 ) -> LibraryResult:
-    """Train the library's model on the training ratings; validation chooses the epochs.
+    """Train the library's model, with the number of epochs selected by validation.
 
     Args:
         name: `biased_mf` or `svdpp`.
         splits: Ratings of users and items.
-        options: Our options, translated to the library's units; None keeps the library's own.
+        options: Our options, converted to the library's units; None uses the library's defaults.
         dim: Number of factors.
-        epochs: Numbers of epochs to choose from; each is trained from the start.
-        seed: Fixes the library's random numbers.
+        epochs: Numbers of epochs to select from; the model is trained from scratch for each.
+        seed: Seed of the library.
 
     Raises:
         NaspError: The library is not installed, or has no such model.
@@ -77,11 +77,12 @@ def train_library(
 
 
 def _penalty(name: str, options: SpaceOptions, dim: int, std: float) -> dict[str, float]:
-    """Our penalty in the library's units.
+    """Return our penalty in the library's units.
 
-    Our ratings are divided by `std` and our products by √dim, so a factor of ours is (√dim / std)
-    to the power of one half of theirs: the penalty on it weighs `std · √dim` times as much there.
-    A bias of ours is theirs by std, as the residual is: its weight stays.
+    We divide ratings by `std` and products by √dim. So our factors are theirs times (√dim / std)
+    to the power of one half, and the same penalty has a weight `std · √dim` times as large in
+    their units. Our biases and residuals are theirs divided by `std`, so the weight for biases
+    stays the same.
     """
     factors = options.weight_decay * std * sqrt(dim)
     weights = {"reg_bu": options.weight_decay, "reg_bi": options.weight_decay}

@@ -1,8 +1,9 @@
-"""Time of a search epoch against the number of candidate functions of three and four embeddings.
+"""Time of a search step by the number of candidate functions of three and four embeddings.
 
-One-path evaluation (the selected function under autograd, the rest in grouped products inside the
-backward pass) against all candidates under autograd in both steps, the way the authors' code does
-it. Made-up ratings; both run the same strategy on the same batches, alternating in one process.
+One-path evaluation (the selected function under autograd, the others in grouped products in the
+backward pass) is compared with all candidates under autograd in both steps, as in the authors'
+code. Ratings are random. Both run the same strategy on the same batches, and alternate in one
+process.
 
     python benchmarks/tensor_space.py
 """
@@ -29,14 +30,14 @@ STEPS, WARM, BATCH, ROUNDS = 50, 2, 512, 5
 
 
 class FullNASP(NASP):
-    """NASP with every candidate under autograd, unselected ones at weight zero."""
+    """NASP with all candidates under autograd, inactive ones with weight 0."""
 
     def _project(self) -> None:
         self._path = Relaxation.dense(self.projection())
 
 
 def made_up(entities: int) -> SearchData:
-    """Ratings of so many entities, for as many batches as there are steps."""
+    """Make random ratings with this number of entities, a batch for each step."""
     random, count = np.random.default_rng(1), (WARM + STEPS) * BATCH
     names = ("user", "item", "context_1", "context_2")[:entities]
     ids = {name: random.integers(0, size, count) for name, size in zip(names, SIZES, strict=False)}
@@ -47,7 +48,7 @@ def made_up(entities: int) -> SearchData:
 def step_ms(
     data: SearchData, kind: type[NASP], candidates: Sequence[str], dim: int
 ) -> tuple[float]:
-    """Milliseconds of an architecture and a weight step, the mean of `STEPS`."""
+    """Return the mean milliseconds of an architecture and a weight step."""
     options = SearchOptions(embedding_dim=dim, batch_size=BATCH)
     task = RatingTask(data, options, functions=tuple(candidates))
     steps = Steps(task, kind)

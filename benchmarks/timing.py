@@ -1,4 +1,4 @@
-"""Times of methods that take turns, so that a change of the machine's speed meets all of them."""
+"""Times of alternating methods, so that changes of the machine's speed affect all of them."""
 
 import statistics
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long a piece of work takes."""
+    """Return the seconds of a function call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -15,12 +15,12 @@ def seconds(work: Callable[[], object]) -> float:
 def medians(
     methods: Mapping[str, Callable[[], tuple[float, ...]]], rounds: int, warm: int = 1
 ) -> dict[str, tuple[float, ...]]:
-    """The median of each number that a method measures.
+    """Return the median of each number that a method measures.
 
     Args:
-        methods: Each carries out its work once and returns what it measured.
-        rounds: How often each has its turn.
-        warm: Further rounds before them, which do not count.
+        methods: Functions that do their work once and return their measurements.
+        rounds: Number of rounds.
+        warm: Number of additional first rounds, which are not counted.
     """
     measured: dict[str, list[tuple[float, ...]]] = {name: [] for name in methods}
     for turn in range(warm + rounds):
