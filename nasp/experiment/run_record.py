@@ -17,6 +17,7 @@ from nasp.cli.config import differences, flatten, to_yaml
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import CONFIG, RunOptions, claim_output
 from nasp.metric import Metric
+from nasp.plugins import VARIABLE, plugin_names
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
@@ -140,6 +141,8 @@ def open_run_record(
             if first:
                 folder = held.enter_context(claim_output(config, name))
             identity = {**options, "data_sha256": data.sha256, **(depends_on or {})}
+            if plugins := plugin_names():  # they may add candidates to the space
+                identity[VARIABLE] = ",".join(plugins)
             checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)
             if first:
                 write_text(folder / CONFIG, to_yaml(config))

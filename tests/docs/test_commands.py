@@ -199,6 +199,8 @@ def test_a_run_goes_on_only_where_its_operation_is_known(
     forget(monkeypatch)
     with pytest.raises(NaspError, match=rf"unknown operation 'attend\(item,user\)'.*{VARIABLE}"):
         COMMANDS["train sif"].run([*words, "--output", "other"])
+    with pytest.raises(NaspError, match=rf"{VARIABLE} was attend, now None: set it back"):
+        COMMANDS["train sif"].run([*words, "--resume"])
     monkeypatch.setenv(VARIABLE, "attend")
     COMMANDS["train sif"].run([*words, "--resume"])
     assert json.loads(Path("run/result.json").read_text())["metrics"] == metrics
