@@ -189,10 +189,32 @@ TABLE = (
         ),
     ),
     Command(
+        "compare cnn",
+        "nasp.cnn_compare",
+        "nasp.cnn.config:CompareConfig",
+        "nasp.cnn.comparison:compare",
+        "Compare strategies that search for CNN cells, random and published cells.",
+        (
+            "--config smoke_compare  # a few minutes, to try it",
+            "--methods nasp,darts,random_cell --genotypes darts_v2 --seeds 5",
+        ),
+    ),
+    Command(
+        "compare rnn",
+        "nasp.rnn_compare",
+        "nasp.rnn.config:CompareConfig",
+        "nasp.rnn.comparison:compare",
+        "Compare strategies that search for recurrent cells, random and published cells.",
+        (
+            "--config smoke_compare  # a few minutes, to try it",
+            "--methods nasp,darts,random_cell --genotypes darts_v2 --seeds 5",
+        ),
+    ),
+    Command(
         "compare sif",
         "sif.compare",
         "sif.comparison.config:CompareConfig",
-        "sif.comparison.run:compare",
+        "sif.comparison.rating_comparison:compare",
         "Compare methods, searched and fixed ones, on tables of ratings.",
         (
             "--config compare --executor processes:2",

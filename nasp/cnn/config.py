@@ -1,10 +1,11 @@
 """The options of the commands for CNN cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from nasp.cnn.options import SearchOptions, TrainOptions
+from nasp.experiment.compare_options import StrategyCompareOptions
 from nasp.experiment.run_folder import EvaluationOptions, RunOptions
 
 
@@ -51,3 +52,15 @@ class EvalConfig(EvaluationOptions):
     data: str = "cifar10"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = 4
+
+
+@dataclass
+class CompareConfig(StrategyCompareOptions):
+    """All options of `python -m nasp.cnn_compare`.
+
+    Attributes:
+        data: Names in datasets/, or paths to data of the forms that a search reads.
+    """
+
+    data: tuple[str, ...] = ("cifar10",)
+    search: SearchOptions = field(default_factory=SearchOptions)

@@ -158,7 +158,7 @@ def open_search(
         ImagesInMemory(
             train,
             valid,
-            None,
+            found.test.to(device),
             found.classes,
             options.batch_size,
             options.cutout,

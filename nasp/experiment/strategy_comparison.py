@@ -1,0 +1,172 @@
+"""The comparison of strategies: what each finds is trained alone and evaluated."""
+
+import shutil
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from nasp.core.genotype import Genotype
+from nasp.experiment import comparison_table as tables
+from nasp.experiment.compare_options import RANDOM, StrategyCompareOptions
+from nasp.experiment.comparison import Comparison
+from nasp.experiment.comparison_table import Row
+from nasp.experiment.measurement import Measurement
+from nasp.metric import Metrics
+from nasp.runs import plots
+from nasp.runs.checkpoint import Checkpoint
+from nasp.runs.context import RunContext
+from nasp.runs.trial_store import TrialStore
+from nasp.samplers import SAMPLERS
+from nasp.search import STRATEGIES, SearchResult, Task, run_search, train
+from nasp.training.seeding import generator
+
+CELL = "cell "  # stands before the name of a genotype that is given
+MEASURE = 1  # of what the numbers mean: it changes where the same options give other numbers
+
+
+OfTask = TypeVar("OfTask", bound=Task)
+
+
+class StrategyComparison(Comparison, Generic[OfTask]):
+    """Strategies side by side: the cell of each is trained alone with the same options and seeds.
+
+    Cells drawn at random and published cells are trained beside them. Each seed of a method is a
+    job of its own, which goes on where it was stopped.
+    """
+
+    config: StrategyCompareOptions
+    note: ClassVar[str] = ""  # on how the test data are evaluated, for the table
+
+    @abstractmethod
+    def open(self, data: str, options: Any, seed: int) -> tuple[OfTask, str]:
+        """Open the data of a search, with the test data.
+
+        Args:
+            data: Name or path of the data set.
+            options: How to search, and how to train what is found.
+            seed: Of the comparison.
+
+        Returns:
+            The task, and the digest of the data.
+        """
+
+    @abstractmethod
+    def known(self, name_or_path: str) -> Genotype:
+        """Find a genotype by what `genotypes` names."""
+
+    @abstractmethod
+    def evaluate(self, task: OfTask, trained: SearchResult, name: str) -> Metrics:
+        """Evaluate a network that was trained alone on the validation and test data."""
+
+    @abstractmethod
+    def text(self, genotype: Genotype) -> str:
+        """A genotype in one line."""
+
+    def jobs(self) -> list[list[Measurement]]:
+        """Plan the measurements: each seed of a method is a job of its own."""
+        config = self.config
+        genotypes = {name: "" for name in config.methods or config.known_methods()}
+        genotypes |= {f"{CELL}{name}": self.known(name).to_json() for name in config.genotypes}
+        jobs = []
+        for data, label in config.labels().items():
+            _, sha256 = self.open(data, config.search, config.seed)
+            for method, genotype in genotypes.items():
+                identity = {"data_sha256": sha256, "genotype": genotype, "measure": MEASURE}
+                identity |= config.identity(method)
+                jobs += [
+                    [Measurement(data, method, seed, identity, label)]
+                    for seed in range(config.seed, config.seed + config.seeds)
+                ]
+        return jobs
+
+    def measure(self, measurement: Measurement, folder: Path) -> Measurement:
+        config, method, seed = self.config, measurement.method, measurement.seed
+        name = measurement.name.replace("/", "-").replace(" ", "_")
+        place = folder / "unfinished" / name
+        place.mkdir(parents=True, exist_ok=True)
+        identity = {**measurement.identity, "method": method, "seed": seed}
+        run = RunContext(
+            Checkpoint(place / "checkpoint", identity, resume=True),
+            trials=TrialStore(place / "trials", identity),
+        )
+        options = config.of_strategy(method) if method in STRATEGIES else config.search
+        task, _ = self.open(measurement.data, options, seed)
+        metrics, seconds = dict[str, float](), dict[str, float]()
+        if measurement.identity["genotype"]:
+            genotype = self.known(method.removeprefix(CELL))
+        elif method == RANDOM:
+            random = generator(seed, "random cell")
+            decisions, continuous = task.decisions(random)
+            (trial,) = SAMPLERS["random"](decisions, random, continuous).ask(1)
+            genotype = task.genotype(trial, seed)
+        else:
+            found = run_search(task, seed, run)
+            genotype, seconds["search"] = found.genotype, sum(found.seconds.values())
+            metrics[f"search/{task.monitor.name}"] = found.metrics[task.monitor.name]
+        # From other random numbers than those by which a search may have chosen it.
+        trained = train(task, "comparison", genotype, seed, run)
+        metrics |= self.evaluate(task, trained, method)
+        (folder / "genotypes").mkdir(exist_ok=True)
+        genotype.save(folder / "genotypes" / f"{name}.json")
+        shutil.rmtree(place)
+        seconds["train"] = trained.seconds["train"]
+        return replace(measurement, metrics=metrics, seconds=seconds, found=self.text(genotype))
+
+    def document(self, rows: Sequence[Row], place: Mapping[str, Any]) -> Iterator[str]:
+        metric, config = self.metric, self.config
+        test, valid = metric.on("test"), metric.on("valid")
+        columns: dict[str, tables.Column] = {
+            "method": tables.method,
+            "seeds": tables.seeds,
+            test.label: tables.mean_and_deviation(test.name),
+            "worst": tables.worst(test),
+            valid.label: tables.mean_of(valid.name),
+            "p": tables.significance(test.name),
+            "search, s": tables.seconds("search"),
+            "training, s": tables.seconds("train"),
+            "weights": tables.mean_of("model/parameters", 0),
+        }
+        yield f"# Strategies side by side: {self.title}"
+        yield ""
+        yield tables.heading(place, "one thread a method")
+        yield (
+            "Each strategy searches once for each seed. What it finds is then trained alone for "
+            f"{config.search.train_epochs} epochs, as are a random cell for each seed and the "
+            "published cells, and evaluated on the test data, which nothing was chosen by. Mean ± "
+            "standard deviation over the seeds, and the worst of them; p: paired t-test against "
+            "the best other row; s: seconds of one search and of the training that is evaluated."
+            + (f" {self.note}" if self.note else "")
+        )
+        for data in dict.fromkeys(row[0].data for row in rows):
+            here = tables.ranked([row for row in rows if row[0].data == data], test)
+            yield ""
+            yield f"## {data}"
+            yield ""
+            yield f"{config.search.network_size}{tables.commits(here)}."
+            yield ""
+            yield from tables.table(here, columns, first=2)
+            yield ""
+            yield f"| method | seed | {test.label} | cell |"
+            yield "|---|---|---|---|"
+            for one in (one for row in here for one in tables.completed(row)):
+                value = one.metrics[test.name]
+                yield f"| {one.method} | {one.seed} | {value:.4f} | `{one.found}` |"
+
+    def draw(self, rows: Sequence[Row], path: Path) -> None:
+        """Draw the test metric of each method: a dot for each seed, and a line at the mean."""
+        test = self.metric.on("test")
+        rows = [row for row in tables.ranked(rows, test) if tables.completed(row)]
+        figure = plots.new_figure(7, 1.2 + 0.35 * max(len(rows), 2))
+        axes = figure.subplots()
+        for height, row in enumerate(reversed(rows)):
+            values = [one.metrics[test.name] for one in tables.completed(row)]
+            axes.plot(values, [height] * len(values), "o", color=plots.COLOURS[0], alpha=0.7)
+            mean = tables.mean(row, test.name)
+            axes.plot([mean, mean], [height - 0.3, height + 0.3], color=plots.COLOURS[1])
+        axes.set_yticks(range(len(rows)), [row[0].method for row in reversed(rows)])
+        axes.set_xlabel(f"{test.label} (dots: seeds; lines: their means)")
+        axes.set_title(rows[0][0].label, fontsize="medium")
+        axes.grid(color="0.9")
+        plots.save(figure, path)

@@ -1,0 +1,226 @@
+"""The comparison of methods that predict ratings."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nasp.data.fetch import say_on_stderr
+from nasp.errors import NaspError
+from nasp.experiment import comparison_table as tables
+from nasp.experiment.comparison import Comparison, run_comparison
+from nasp.experiment.comparison_table import Row
+from nasp.experiment.measurement import Measurement
+from nasp.runs import plots
+from nasp.runs.context import RunContext
+from sif.comparison.config import CompareConfig
+from sif.comparison.methods import FIXED, METHODS, SEARCHED, TRIVIAL, methods_of
+from sif.comparison.tuning import Watched, tune
+from sif.config import say_nothing
+from sif.data.evaluation import RMSE, errors
+from sif.data.rating_tensors import Ratings
+from sif.data.search_data import SearchData
+
+DRAWN = 8  # lines in a panel
+MEASURE = 2  # of what the numbers mean: it changes where the same options give other numbers
+COLUMNS: dict[str, tables.Column] = {
+    "method": tables.method,
+    "dim": lambda group, groups: str(group[0].settings.get("embedding_dim", "")),
+    "seeds": tables.seeds,
+    "test RMSE": tables.mean_and_deviation("test/rmse"),
+    "standardised": tables.mean_of("test/rmse_standardized"),
+    "validation RMSE": tables.mean_of("valid/rmse"),
+    "p": tables.significance("test/rmse"),
+    "s": tables.seconds(),
+    "parameters": tables.mean_of("model/parameters", 0),
+    "found": tables.found,
+}
+
+
+class RatingComparison(Comparison):
+    """Searches, baselines and the trivial models on the same splits, as in SIF's tables."""
+
+    title, space, metric = "rating", "sif", RMSE
+    config: CompareConfig
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return {"split": self.config.split}
+
+    def jobs(self) -> list[list[Measurement]]:
+        """Plan the measurements; those of a job share the hyper-parameters that are tuned."""
+        config = self.config
+        say = say_nothing if config.quiet else say_on_stderr
+        jobs, counts, measurable = list[list[Measurement]](), set[int](), set[str]()
+        for data, label in config.labels().items():
+            splits = config.load(data, config.seed, say)
+            entities, sha256 = len(splits.train.columns), splits.sha256()
+            possible = methods_of(entities)
+            counts.add(entities)
+            measurable.update(possible)
+            if left_out := [method for method in config.methods if method not in possible]:
+                warnings.warn(
+                    f"{data}: {', '.join(left_out)} left out, for it has {entities} entities",
+                    stacklevel=2,
+                )
+            for method in possible:
+                if method in TRIVIAL or not config.methods or method in config.methods:
+                    identity = {"data_sha256": sha256, "entities": entities, "measure": MEASURE}
+                    identity |= config.identity(method)
+                    jobs += self._rows(data, method, identity, label)
+        for method in config.methods:
+            if method not in measurable:
+                raise NaspError(
+                    f"{method} does not take ratings by {' or '.join(map(str, sorted(counts)))} "
+                    "entities: leave it out of --methods"
+                )
+        return jobs
+
+    def _rows(self, data: str, method: str, identity: dict[str, Any], label: str) -> Iterator[Row]:
+        dims = [None] if method in TRIVIAL else self.config.embedding_dims
+        for dim in dims:
+            settings = {} if dim is None else {"embedding_dim": dim}
+            yield [
+                Measurement(data, method, seed, identity, label, settings)
+                for seed in range(self.config.seed, self.config.seed + self.config.seeds)
+            ]
+
+    def measure(self, measurement: Measurement, folder: Path) -> Measurement:
+        """Tune the method if that is not done yet, train it, and evaluate it on test ratings."""
+        config, method = self.config, measurement.method
+        one = measurement if method in TRIVIAL else self._tuned(measurement, folder)
+        splits = config.load(one.data, one.seed)
+        data = SearchData.from_splits(splits.train, splits.valid)
+        dim = one.settings.get("embedding_dim", config.search.embedding_dim)
+        watched, start = Watched(), time.perf_counter()
+        run = RunContext(progress=watched)
+        fitted = METHODS[method](data, config.options(method, dim, one.tuned), one.seed, run)
+        seconds = time.perf_counter() - start
+        # The global mean is one for all ratings; other models have biases for ids that are unseen.
+        biases = None if method == "global mean" else data.biases
+        valid, test = (  # the only use of test ratings
+            Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
+            for part in (splits.valid, splits.test)
+        )
+        on_test = errors(fitted.rate(test), test, data.scale)
+        return replace(
+            one,
+            metrics={
+                "valid/rmse": errors(fitted.rate(valid), valid, data.scale)["rmse"],
+                "test/rmse": on_test["rmse"],
+                "test/rmse_standardized": on_test["rmse"] / splits.deviation(),
+                "test/mae": on_test["mae"],
+                "model/parameters": fitted.parameters,
+            },
+            seconds={"train": seconds},
+            found=fitted.found,
+            curve=[list(point) for point in zip(watched.seconds, watched.best(), strict=True)],
+        )
+
+    def _tuned(self, one: Measurement, folder: Path) -> Measurement:
+        """The measurement with hyper-parameters chosen on the split of the first seed."""
+        config, first = self.config, self.config.seed
+        tuned = one.with_tuned(folder, first)
+        if tuned is not None:
+            return tuned
+        splits = config.load(one.data, first)
+        values = tune(
+            one.method,
+            SearchData.from_splits(splits.train, splits.valid),
+            config.options(one.method, one.settings["embedding_dim"], {}),
+            config.tune.of(one.method),
+            config.tuning_trials,
+            first,
+        )
+        return one.write_tuned(folder, first, values)
+
+    def document(self, groups: Sequence[Row], place: Mapping[str, Any]) -> Iterator[str]:
+        yield "# Interaction functions and rating models side by side"
+        yield ""
+        yield tables.heading(place, "one thread a method")
+        yield (
+            "Test RMSE in rating units, mean ± standard deviation over the seeds, and standardised "
+            "as in the papers; p: paired t-test against the best other row; s: seconds of one "
+            "training or search, without tuning. Hyper-parameters of every method were tuned on "
+            "the validation ratings of the first seed with the same number of trials. These "
+            "ratings are among the training and test ratings of the other seeds, so their errors "
+            "are slightly optimistic. The global mean predicts the same for all; other models fall "
+            "back on biases where an id is unseen. A fixed model is trained once; a method that "
+            "searches trains several functions alone, and validation chooses among them."
+        )
+        for data in dict.fromkeys(group[0].data for group in groups):
+            rows = [group for group in groups if group[0].data == data]
+            entities = rows[0][0].identity["entities"]
+            cut = [m for m in methods_of(entities) if m not in {g[0].method for g in rows}]
+            yield ""
+            yield f"## {data}"
+            yield ""
+            yield (
+                f"{self.config.tuning_trials} tuning trials, batches of "
+                f"{self.config.search.batch_size}; "
+                + (f"left out: {', '.join(cut)}" if cut else "no method is left out")
+                + tables.commits(rows)
+                + "."
+            )
+            yield ""
+            yield from tables.table(tables.ranked(rows, RMSE.on("test")), COLUMNS, first=3)
+
+    def draw(self, groups: Sequence[Row], path: Path) -> None:
+        """Draw validation RMSE against wall time, on one split: searches, best fixed models.
+
+        It is the split on which the biases have their median error: splits of a small table differ
+        by more than methods do.
+        """
+        figure = plots.new_figure(11, 6.5)
+        kinds = {"methods that search": SEARCHED, "fixed models": FIXED}
+        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        trivial = [group for group in groups if group[0].method in TRIVIAL]
+        biases = sorted(trivial[-1], key=lambda one: one.metrics["valid/rmse"])
+        seed = biases[len(biases) // 2].seed
+        level = min(one.metrics["valid/rmse"] for g in trivial for one in g if one.seed == seed)
+        shown = [level]
+        dims = {dim for group in groups for dim in group[0].settings.values()}
+        for axes, (title, kind) in zip(panels, kinds.items(), strict=True):
+            drawn = [
+                one
+                for group in tables.ranked(groups, RMSE.on("test"))
+                for one in tables.completed(group)
+                if one.method in kind and one.seed == seed
+            ]
+            for position, one in enumerate(drawn[:DRAWN]):
+                seconds, rmse = zip(*one.curve, strict=True)
+                label = one.row if len(dims) > 1 else one.method
+                if one.found:
+                    label += f": {one.found}"
+                axes.plot(
+                    seconds, rmse, drawstyle="steps-post", label=label, **plots.style(position)
+                )
+                axes.plot(seconds[-1], rmse[-1], "o", color=plots.style(position)["color"])
+                shown.append(rmse[-1])
+            axes.axhline(level, color="0.6", linewidth=0.8, label="best trivial model")
+            axes.set_xscale("log")
+            axes.set_xlabel("wall time, s (one thread)")
+            if len(drawn) > DRAWN:
+                title += f": the {DRAWN} best of {len(drawn)} by test RMSE"
+            axes.set_title(title, fontsize="medium")
+            axes.grid(color="0.9")
+            # Below the panel: names of functions are long, and lines are everywhere.
+            axes.legend(
+                frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0, -0.14)
+            )
+        panels[0].set_ylabel("best validation RMSE so far (rating units)")
+        low, high = min(shown), max(shown)
+        panels[0].set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
+        figure.suptitle(f"{groups[0][0].label}: the split of seed {seed}", fontsize="medium")
+        plots.save(figure, path)
+
+
+def compare(config: CompareConfig) -> None:
+    """Compare methods that predict ratings, and report.
+
+    Raises:
+        NaspError: A mistake in the options or the data.
+    """
+    run_comparison(RatingComparison(config))
