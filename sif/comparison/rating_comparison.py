@@ -53,28 +53,29 @@ class RatingComparison(Comparison):
         """Plan the measurements; those of a job share the hyper-parameters that are tuned."""
         config = self.config
         say = say_nothing if config.quiet else say_on_stderr
-        jobs, counts, measurable = list[list[Measurement]](), set[int](), set[str]()
+        jobs, counts = list[list[Measurement]](), dict[str, int]()
         for data, label in config.labels().items():
             splits = config.load(data, config.seed, say)
             entities, sha256 = len(splits.train.columns), splits.sha256()
             possible = methods_of(entities)
-            counts.add(entities)
-            measurable.update(possible)
-            if left_out := [method for method in config.methods if method not in possible]:
-                warnings.warn(
-                    f"{data}: {', '.join(left_out)} left out, for it has {entities} entities",
-                    stacklevel=2,
-                )
+            counts[data] = entities
             for method in possible:
                 if method in TRIVIAL or not config.methods or method in config.methods:
                     identity = {"data_sha256": sha256, "entities": entities, "measure": MEASURE}
                     identity |= config.identity(method)
                     jobs += self._rows(data, method, identity, label)
         for method in config.methods:
-            if method not in measurable:
+            if not any(method in methods_of(count) for count in counts.values()):
+                numbers = " or ".join(map(str, sorted(set(counts.values()))))
                 raise NaspError(
-                    f"{method} does not take ratings by {' or '.join(map(str, sorted(counts)))} "
-                    "entities: leave it out of --methods"
+                    f"{method} does not take ratings by {numbers} entities: leave it out of "
+                    "--methods"
+                )
+        for data, count in counts.items():
+            if left_out := [name for name in config.methods if name not in methods_of(count)]:
+                warnings.warn(
+                    f"{data}: {', '.join(left_out)} left out, for it has {count} entities",
+                    stacklevel=2,
                 )
         return jobs
 

@@ -74,7 +74,7 @@ def comparison_cells(made: Made, folder: Path, random: Random) -> Iterator[Case]
     argv = ["--data", str(made.table), "--output", str(output), *COMPARE, "--resume"]
     command = partial(compare.main, argv)
     yield Case("as they are", command, "accepted")
-    cells = sorted((output / "cells").glob("*.json"))
+    cells = sorted((output / "measurements").glob("*.json"))
     for path in cells[-2:]:
         whole = path.read_bytes()
         body = json.loads(whole)
@@ -98,7 +98,7 @@ def comparison_cells(made: Made, folder: Path, random: Random) -> Iterator[Case]
         yield Case(f"{path.name}: a named pipe", command, "refused")
         path.unlink()
         path.write_bytes(whole)
-    one, two = sorted((output / "cells").glob("*mf*seed=?.json"))
+    one, two = sorted((output / "measurements").glob("*mf*seed=?.json"))
     kept = one.read_bytes()
     one.write_bytes(two.read_bytes())
     yield Case("another seed's cell", command, "refused")

@@ -74,7 +74,7 @@ def _run(command: list[str], killing: Killing | None = None) -> int:
 
 def _told(folder: Path) -> Any:
     """What a seed fixes: what was found and how good it is, without times."""
-    if (folder / "cells").is_dir():
+    if (folder / "measurements").is_dir():
         cells = [json.loads(path.read_text()) for path in sorted(folder.glob("cells/*.json"))]
         return [{k: v for k, v in cell.items() if k in ("metrics", "tuned")} for cell in cells]
     result = json.loads((folder / "result.json").read_text())

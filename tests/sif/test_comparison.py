@@ -53,7 +53,7 @@ def compare(folder: Path, **changed: str) -> dict[str, Any]:
     """The cells by name, without their times."""
     options = {**SMALL, "output": str(folder), "methods": "nasp,mf", **changed}
     main([f"--{key}={value}" for key, value in options.items()])
-    cells = [json.loads(p.read_text()) for p in (folder / "cells").glob("*seed=?.json")]
+    cells = [json.loads(p.read_text()) for p in (folder / "measurements").glob("*seed=?.json")]
     for cell in cells:
         cell["curve"] = [rmse for _, rmse in cell["curve"]]
         del cell["seconds"], cell["digest"]
@@ -90,13 +90,13 @@ def test_the_cells_do_not_depend_on_the_executor(
 def test_a_worker_that_is_killed_costs_its_group_a_retry(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killing = Killing(tmp_path / "killing", "*/cells/* mf dim=2 seed=2.json")
+    killing = Killing(tmp_path / "killing", "*/measurements/* mf embedding_dim=2 seed=2.json")
     for name, value in killing.variables.items():
         monkeypatch.setenv(name, value)
     cells = compare(tmp_path / "run", executor="processes:1", methods="mf")
     assert killing.killed == 1
     measured = [Path(path).name for path in killing.renamed]
-    assert measured == ["synthetic mf dim=2 seed=2.json"]
+    assert measured == ["synthetic mf embedding_dim=2 seed=2.json"]
     assert cells == {name: cell for name, cell in done[1].items() if "nasp" not in name}
     left = [path.name for path in (tmp_path / "run").rglob(".*.tmp")]
     assert left == []
@@ -105,7 +105,9 @@ def test_a_worker_that_is_killed_costs_its_group_a_retry(
 def test_a_group_whose_worker_is_killed_each_time_fails_alone(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killing = Killing(tmp_path / "killing", "*/cells/* mf dim=2 seed=2.json", times=3)
+    killing = Killing(
+        tmp_path / "killing", "*/measurements/* mf embedding_dim=2 seed=2.json", times=3
+    )
     with monkeypatch.context() as patch:
         for name, value in killing.variables.items():
             patch.setenv(name, value)
@@ -122,7 +124,7 @@ def test_a_group_whose_worker_is_killed_each_time_fails_alone(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_killed_its_processes_end_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    killing = Killing(tmp_path / "killing", "*/cells/*mf*", blocks=True)
+    killing = Killing(tmp_path / "killing", "*/measurements/*mf*", blocks=True)
     options = {**SMALL, "executor": "processes:2", "methods": "mf,biased_mf"}
     options["output"] = str(tmp_path / "run")
     command = [sys.executable, "-m", "sif.compare", *(f"--{k}={v}" for k, v in options.items())]
@@ -133,14 +135,14 @@ def test_killed_its_processes_end_too(tmp_path: Path, number: signal.Signals, co
     assert process.wait(timeout=60) == code
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive
-    assert not list(tmp_path.glob("run/cells/*mf*.json"))
+    assert not list(tmp_path.glob("run/measurements/*mf*.json"))
 
 
 def test_resuming_measures_only_what_is_missing(
     done: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     first = compare(tmp_path, seeds="1")
-    path = tmp_path / "cells" / "synthetic mf dim=2 seed=1.json"
+    path = tmp_path / "measurements" / "synthetic mf embedding_dim=2 seed=1.json"
     body = json.loads(path.read_text())
     body["metrics"]["test/rmse"] = 123.0
     path.write_text(json.dumps(with_digest({k: v for k, v in body.items() if k != "digest"})))
@@ -154,7 +156,7 @@ def test_resuming_measures_only_what_is_missing(
     with pytest.raises(NaspError, match=r"search\.train_epochs.*another --output"):
         compare(tmp_path, resume="true", **{"search.train_epochs": "1"})
     path.write_text("{")
-    with pytest.raises(NaspError, match=r"mf dim=2 seed=1\.json: damaged"):
+    with pytest.raises(NaspError, match=r"mf embedding_dim=2 seed=1\.json: damaged"):
         compare(tmp_path, resume="true")
 
 
@@ -167,7 +169,8 @@ def test_two_tables_of_one_name_are_two_data_sets(tmp_path: Path) -> None:
     short = {"methods": "mf", "seeds": "1", "tuning_trials": "1"}
     compare(tmp_path / "run", data=both, **short)
     cells = [
-        json.loads(p.read_text()) for p in (tmp_path / "run" / "cells").glob("*mf*seed=1.json")
+        json.loads(p.read_text())
+        for p in (tmp_path / "run" / "measurements").glob("*mf*seed=1.json")
     ]
     assert len({cell["metrics"]["test/rmse"] for cell in cells}) == 2
     pictures = [path for path in (tmp_path / "run").glob("*.png")]
@@ -181,12 +184,12 @@ def test_a_cell_of_something_else_is_refused(
     done: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     shutil.copytree(done[0], tmp_path / "run")
-    path = tmp_path / "run" / "cells" / "synthetic mf dim=2 seed=1.json"
+    path = tmp_path / "run" / "measurements" / "synthetic mf embedding_dim=2 seed=1.json"
     whole = path.read_text()
     path.write_text(whole.replace('"test/mae"', '"test/mse"'))
     with pytest.raises(NaspError, match=r"seed=1\.json: damaged: delete it"):
         compare(tmp_path / "run", resume="true")
-    path.write_text((path.parent / "synthetic mf dim=2 seed=2.json").read_text())
+    path.write_text((path.parent / "synthetic mf embedding_dim=2 seed=2.json").read_text())
     with pytest.raises(NaspError, match=r"seed=1\.json: of another seed, 2"):
         compare(tmp_path / "run", resume="true")
 
