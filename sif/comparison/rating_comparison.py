@@ -19,7 +19,7 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import FIXED, METHODS, SEARCHED, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.config import say_nothing
-from sif.data.evaluation import RMSE, errors
+from sif.data.evaluation import RMSE, evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 
@@ -105,11 +105,11 @@ class RatingComparison(Comparison):
             Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
             for part in (splits.valid, splits.test)
         )
-        on_test = errors(fitted.rate(test), test, data.scale)
+        on_test = evaluate_predictions(fitted.rate(test), test, data.scale)
         return replace(
             one,
             metrics={
-                "valid/rmse": errors(fitted.rate(valid), valid, data.scale)["rmse"],
+                "valid/rmse": evaluate_predictions(fitted.rate(valid), valid, data.scale)["rmse"],
                 "test/rmse": on_test["rmse"],
                 "test/rmse_standardized": on_test["rmse"] / splits.deviation(),
                 "test/mae": on_test["mae"],
