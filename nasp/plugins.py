@@ -1,8 +1,8 @@
-"""Modules of users that add to the registries: strategies, operations, metrics and the like.
+"""Imports modules of users that add to the registries: strategies, operations, metrics and others.
 
-An installed package names its modules in the entry point group `nasp.plugins`; a module that is
-only in PYTHONPATH is named in the environment variable NASP_PLUGINS. Importing such a module calls
-`add` of the registries. Both reach the processes that a command starts.
+An installed package names its modules in the entry point group `nasp.plugins`. A module that is
+only in PYTHONPATH is named in the environment variable NASP_PLUGINS, which the processes that a
+command starts inherit.
 """
 
 import os
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from nasp.errors import NaspError
 
-VARIABLE = "NASP_PLUGINS"
+VARIABLE, GROUP = "NASP_PLUGINS", "nasp.plugins"
 HINT = f"; if a module of yours adds it, name the module in {VARIABLE}"
-"""Ends the error about an unknown operation: the module may not have been imported."""
+"""The end of an error about an unknown operation, whose module may not have been imported."""
 
 
 def load_plugins(names: Iterable[str] = ()) -> None:
@@ -29,7 +29,7 @@ def load_plugins(names: Iterable[str] = ()) -> None:
     for name in dict.fromkeys([*plugin_names(), *names]):
         _import(name, VARIABLE)
     for point in _entry_points():
-        _import(point.module, f"the entry point {point.name!r} of {VARIABLE.lower()}")
+        _import(point.module, f"the entry point {point.name!r} of {GROUP}")
 
 
 def plugin_names() -> list[str]:
@@ -46,7 +46,7 @@ def plugin_files() -> list[Path]:
 
 @cache
 def _entry_points() -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group="nasp.plugins"))
+    return tuple(entry_points(group=GROUP))
 
 
 def _import(name: str, source: str) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from nasp.errors import NaspError
 from nasp.rnn.cell import RecurrentCell
 from nasp.rnn.draw import cell_figure
 from nasp.rnn.genotype import plan_of
+from nasp.runs import plots
 from nasp.runs.context import RunContext
 from nasp.search import run_search
 from nasp.search.one_shot import loss_of
@@ -30,6 +32,7 @@ from sif.data import Synthetic, synthetic
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import InteractionSpace, operation_of
 from sif.options import SpaceOptions
+from sif.report import draw_function
 from tests.docs.conftest import Use
 from tests.docs.made import image_task, rating_task, text_task
 
@@ -121,6 +124,12 @@ def test_a_model_is_read_where_its_module_is_imported(
     pairs = pd.DataFrame({"user": [1, 2, 3], "item": [4, 5, 6]})
     again = InteractionModel.load(tmp_path / "model.pt")
     assert (again.predict(pairs) == model.predict(pairs)).all()
+    figures: list[Any] = []
+    with monkeypatch.context() as kept:
+        kept.setattr(plots, "save", lambda figure, path: figures.append(figure))
+        draw_function(model.network, operation, ("user", "item"), tmp_path / "function.png")
+    title = figures[0].axes[0].get_title()
+    assert title == (operation if "(" in operation else f"{operation}(user, item)")
     monkeypatch.delitem(OPERATIONS.places, "attend")
     with pytest.raises(NaspError, match=r"^unknown operation 'attend" + REMEDY):
         InteractionModel.load(tmp_path / "model.pt")

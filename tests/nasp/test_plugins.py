@@ -65,14 +65,19 @@ def test_modules_of_installed_packages(folder: Path) -> None:
     script = (
         "from nasp import plugins, strategies; plugins.load_plugins(); print(*strategies.ONE_SHOT)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split()[-1] == "fourth"
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run().stdout.split()[-1] == "fourth"
+    (folder / "installed.py").unlink()
+    assert "NaspError: the entry point 'extra' of nasp.plugins: cannot import" in run().stderr
 
 
 def test_workers_import_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
