@@ -26,9 +26,10 @@ from nasp.files.schema import (
     tensor,
     text,
 )
+from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
-from sif.data.evaluation import predict
+from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.nn.space import DECISION, InteractionSpace
@@ -244,6 +245,38 @@ class InteractionModel:
                 "rating": self.scale.as_read(ratings[best]),
             }
         )
+
+    def evaluate(self, ratings: Table) -> Metrics:
+        """Evaluate the model on ratings, beside the global mean and the biases.
+
+        Args:
+            ratings: Checked ratings with the entity columns and the transform of the training data.
+
+        Returns:
+            The metrics of `sif.data.evaluation.VALUES` by name, in rating units; `rmse_biases` and
+            `rmse_global_mean`, those of the trivial models; and `unseen_ratings`, how many ratings
+            have an id that is not in the training data.
+
+        Raises:
+            NaspError: A column is missing, or all ids of a column are unknown.
+        """
+        places = self.encoder.positions(ratings)
+        for name, ids, found in zip(self.encoder.columns, self.encoder.ids, places, strict=True):
+            entity = ratings.columns.index(name)
+            given = ratings.ids[entity].take(ratings.code(entity))
+            report_unknown_ids(found, given, ids, f"column {name}")
+        device = self.network.embeddings.table.device
+        data = Ratings.encode(ratings, self.encoder, self.scale, self.biases, device)
+        biases = self.biases.to(device)[data.rows].sum(0)
+        mean = Ratings.encode(ratings, self.encoder, self.scale, device=device)
+        return {
+            **evaluate_predictions(self.rate(data), data, self.scale),
+            "rmse_biases": evaluate_predictions(biases, data, self.scale)["rmse"],
+            "rmse_global_mean": evaluate_predictions(
+                torch.zeros_like(mean.ratings), mean, self.scale
+            )["rmse"],
+            "unseen_ratings": float(len(data.unseen)),
+        }
 
     def save(self, path: Path | str) -> None:
         """Write the model to a file, atomically.

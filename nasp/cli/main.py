@@ -15,17 +15,30 @@ from nasp.experiment.run_folder import run_command
 from nasp.plugins import load_plugins
 
 FIRST = (
-    *("model", "genotype", "data", "data_dir", "columns", "split"),
-    *("methods", "embedding_dims", "seeds", "space", "strategy", "epochs", "batch_size"),
+    *("model", "genotype", "data", "users", "n", "data_dir", "columns", "split"),
+    *(
+        "methods",
+        "genotypes",
+        "embedding_dims",
+        "seeds",
+        "space",
+        "strategy",
+        "epochs",
+        "batch_size",
+    ),
     *("seed", "device", "executor", "output", "resume", "config"),
 )
 """What `--help` shows, in this order; `--help_all` shows the other options, too."""
 GROUPS = {
     "data": (
-        *("DataOptions", "RatingOptions", "Reading", "Synthetic"),
+        *("DataOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
         *("model", "genotype", "data", "data_dir"),
     ),
-    "comparison": ("methods", "embedding_dims", "seeds", "tuning_trials", "Ranges"),
+    "recommendation": ("users", "n", "context", "exclude_seen"),
+    "comparison": (
+        *("methods", "genotypes", "strategies", "embedding_dims", "seeds", "tuning_trials"),
+        "Ranges",
+    ),
     "search": ("SearchOptions",),
     "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
@@ -186,6 +199,25 @@ TABLE = (
         (
             "--model runs/trained --data ptb",
             "--model model.pt --data my/texts",
+        ),
+    ),
+    Command(
+        "evaluate sif",
+        "sif.evaluate",
+        "sif.config:EvalConfig",
+        "sif.commands:evaluate",
+        "Evaluate a trained model on a table of ratings.",
+        ("--model runs/found --data test.csv",),
+    ),
+    Command(
+        "recommend sif",
+        "sif.recommend",
+        "sif.config:RecommendConfig",
+        "sif.commands:recommend",
+        "Recommend items to users of a trained model.",
+        (
+            "--model runs/found --users 7,12",
+            "--model runs/found --users all --output top.parquet",
         ),
     ),
     Command(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nasp.errors import NaspError
+from sif.data.ids import find_ids
 from sif.data.store import Table
 
 
@@ -52,7 +53,7 @@ class Encoder:
         found = []
         for name, ids in zip(self.columns, self.ids, strict=True):
             entity = table.columns.index(name)
-            position = ids.get_indexer(table.ids[entity]).astype(np.int32)
+            position = find_ids(table.ids[entity], ids, name).astype(np.int32)
             found.append(position[table.code(entity)])
         return found
 
