@@ -8,7 +8,7 @@ search: .venv/installed
 	$(BIN)/python -m sif.search --data movielens $(ARGS)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -4,6 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+# Several tests run side by side, and some measure processor time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
