@@ -2,8 +2,10 @@
 
 import errno
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 LONGEST = 800  # characters of a message
 LESS_MEMORY = (
@@ -80,3 +82,23 @@ def without_password(text: str) -> str:
     """Remove user names and passwords from all URLs in a text."""
     text = re.sub(r"(\w+://)[^/\s]*@", r"\1", text)  # up to the last @: a password may contain one
     return re.sub(r"(?i)([?&](?:password|passwd|token|secret)=)[^&\s'\"]+", r"\1…", text)
+
+
+@contextmanager
+def damage_named(path: Path, *exceptions: type[Exception]) -> Iterator[None]:
+    """Turn exceptions of a library that reads a file into an error of the user.
+
+    Args:
+        path: The file.
+        exceptions: Exceptions that the library raises for a damaged file.
+
+    Raises:
+        NaspError: One of the exceptions was raised; the message names the file.
+    """
+    try:
+        yield
+    except NaspError:
+        raise
+    except exceptions as error:
+        reason = f"{str(error).splitlines()[0]:.200}" if str(error) else type(error).__name__
+        raise NaspError(f"{path} is damaged or unreadable ({reason}): get it anew") from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nasp.cnn.genotype import INPUT_LABELS, INPUTS, CellPlan, plans
 from nasp.core.genotype import Genotype
-from nasp.runs.plots import new_figure, save, style
+from nasp.runs.plots import blank_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,11 +86,7 @@ def cells_figure(genotype: Genotype, title: str = "") -> "Figure":
     reduce = _place(both[1], box, normal.top + normal.height + 2 * HEADING)
     width = max(normal.end + END, reduce.end + END, TITLE_LETTER * len(title)) + MARGIN
     height = reduce.top + reduce.height + MARGIN
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
+    figure, axes = blank_figure(width, height)
     if title:
         place = (width / 2, MARGIN)
         axes.text(*place, title, ha="center", va="top", fontsize=FONT + 3, parse_math=False)

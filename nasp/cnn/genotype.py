@@ -14,9 +14,8 @@ from typing import NamedTuple
 
 from nasp.cnn.operations import OPERATIONS
 from nasp.core.darts_notation import read_cells
-from nasp.core.genotype import Choices, Genotype
+from nasp.core.genotype import Choices, Genotype, check_pairs
 from nasp.errors import NaspError, nearest
-from nasp.plugins import HINT
 
 SPACE = "cnn"
 CELLS = ("normal", "reduce")
@@ -176,15 +175,7 @@ def _pairs(pairs: Pairs, name: str, sources: Sequence[str], operations: Sequence
     """Check the pairs of a decision, and return them."""
     if not pairs:
         raise NaspError(f"{name} is empty: give it at least one (source, operation)")
-    for pair in pairs:
-        for part, value, valid in zip(
-            ("source", "operation"), pair, (sources, operations), strict=True
-        ):
-            if value not in valid:
-                raise NaspError(
-                    f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
-                    f"there are {', '.join(valid)}{HINT if part == 'operation' else ''}"
-                )
+    check_pairs(pairs, name, sources, operations)
     return pairs
 
 

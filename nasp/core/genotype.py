@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from nasp.atomic_io import write_text
 from nasp.core.decision import Decision
-from nasp.errors import NaspError
+from nasp.errors import NaspError, nearest
 from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.json_file import parse_json, read_json
 from nasp.files.schema import integer, mapping, section, sequence, text
+from nasp.plugins import HINT
 
 VERSION = 1
 Choices = dict[str, tuple[tuple[str, str], ...]]
@@ -155,3 +156,28 @@ def projection_of(decisions: tuple[Decision, ...], choices: Choices) -> dict[str
             a[d.sources.index(source), d.operations.index(operation)] = 1.0
         projection[d.name] = a
     return projection
+
+
+def check_pairs(
+    pairs: Sequence[tuple[str, str]], name: str, sources: Sequence[str], operations: Sequence[str]
+) -> None:
+    """Check the `(source, operation)` pairs of a decision.
+
+    Args:
+        pairs: The pairs.
+        name: Name of the decision.
+        sources: The sources that it may have.
+        operations: The operations that it may have.
+
+    Raises:
+        NaspError: A source or an operation is not one of them.
+    """
+    for pair in pairs:
+        for part, value, valid, hint in zip(
+            ("source", "operation"), pair, (sources, operations), ("", HINT), strict=True
+        ):
+            if value not in valid:
+                raise NaspError(
+                    f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
+                    f"there are {', '.join(valid)}{hint}"
+                )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nasp.core.genotype import Genotype
 from nasp.rnn.genotype import CellPlan, plan_of
 from nasp.rnn.operations import OPERATIONS
-from nasp.runs.plots import new_figure, save, style
+from nasp.runs.plots import blank_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,11 +55,7 @@ def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
         START + columns * COLUMN + DIAMETER, LETTER * len(caption), TITLE_LETTER * len(title)
     )
     height = top + (rows + 0.5) * ROW + HEADING
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
+    figure, axes = blank_figure(width, height)
     if title:
         axes.text(MARGIN, MARGIN, title, va="top", fontsize=FONT + 3, parse_math=False)
     points = [

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from nasp.core.darts_notation import read_cells
 from nasp.core.decision import Decision
-from nasp.core.genotype import Choices, Genotype
+from nasp.core.genotype import Choices, Genotype, check_pairs
 from nasp.errors import NaspError, nearest
-from nasp.plugins import HINT
 from nasp.rnn.operations import OPERATIONS
 
 SPACE = "rnn"
@@ -142,14 +141,6 @@ def parse_darts(text: str) -> Genotype:
 def _checked(
     choices: Choices, name: str, sources: list[str], operations: list[str]
 ) -> list[tuple[int, str]]:
-    """Check the (state, operation) pairs of a decision, and return them."""
-    for pair in choices[name]:
-        for part, value, valid in zip(
-            ("source", "operation"), pair, (sources, operations), strict=True
-        ):
-            if value not in valid:
-                raise NaspError(
-                    f"{name} cannot have the {part} {value!r}{nearest(value, valid)}: "
-                    f"there are {', '.join(valid)}{HINT if part == 'operation' else ''}"
-                )
+    """Check the pairs of a decision, and return them as (state, operation)."""
+    check_pairs(choices[name], name, sources, operations)
     return [(sources.index(source), operation) for source, operation in choices[name]]

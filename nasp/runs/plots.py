@@ -11,6 +11,7 @@ from nasp.errors import NaspError
 from nasp.metric import Metric, Metrics
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; two line styles double them.
@@ -24,6 +25,16 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def blank_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """Return a figure to draw on, in inches from its top left corner."""
+    figure = new_figure(width, height)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return figure, axes
 
 
 def save(figure: "Figure", path: Path) -> None:

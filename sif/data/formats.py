@@ -9,14 +9,13 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
 
-from nasp.errors import NaspError
+from nasp.errors import NaspError, damage_named
 from sif.data.binary import read_arrow, read_matrix, read_parquet
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Reading
@@ -30,6 +29,11 @@ DATABASE = (".sqlite", ".sqlite3", ".db")
 STREAMS = (*TEXT, *JSON, *ARROW, ".parquet")  # formats that are read from an open file
 TABLES = (*STREAMS, ".xlsx", *DATABASE, ".npz")
 PACKED: dict[str, Callable[[Path], object]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+DAMAGED = (  # what the readers of a damaged file raise
+    *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, sqlite3.Error),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException),
+)
 
 Open = Callable[[], IO[bytes]]
 
@@ -74,7 +78,7 @@ def read_raw(
         NaspError: The file is of an unknown kind, damaged or empty.
     """
     source = str(path)
-    with _damage_named(path):
+    with damage_named(path, *DAMAGED):
         kind = path.suffix.lower()
         if kind == ".xlsx":
             yield from read_workbook(path, choose, reading, columns)
@@ -92,20 +96,6 @@ def read_raw(
                 yield from read_json_lines(open_file, source, choose)
             else:
                 yield from read_text(open_file, source, choose, reading, columns)
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except NaspError:
-        raise
-    except (
-        *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, sqlite3.Error),
-        *(zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException),
-    ) as error:
-        reason = f"{str(error).splitlines()[0]:.200}" if str(error) else type(error).__name__
-        raise NaspError(f"{path} is damaged or unreadable ({reason}); get it anew") from error
 
 
 def _unpack(path: Path) -> tuple[str, Open]:

@@ -2,8 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import torch
 
 from nasp.atomic_io import check_regular
 from nasp.cnn.data.encoded_images import EncodedImages
-from nasp.errors import NaspError
+from nasp.errors import NaspError, damage_named
 from nasp.files.json_file import parse_json
 
 IMAGE_COLUMNS = ("img", "image")
@@ -48,7 +46,7 @@ class Shards(EncodedImages):
         self.columns, labels, groups = [], [], []
         for number, path in enumerate(self.files):
             check_regular(path, "shard")
-            with _damage_named(path), parquet.ParquetFile(path) as file:
+            with damage_named(path, OSError, ValueError), parquet.ParquetFile(path) as file:
                 self.columns.append(_image_column(file.schema_arrow, path))
                 labels.append(_labels(file, path))
                 sizes = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
@@ -77,7 +75,7 @@ class Shards(EncodedImages):
         shard, number, rows = self.groups[group].tolist()
         if self.held[0] != group:
             path, column = self.files[shard], self.columns[shard]
-            with _damage_named(path), parquet.ParquetFile(path) as file:
+            with damage_named(path, OSError, ValueError), parquet.ParquetFile(path) as file:
                 # Without threads, because several processes load images at the same time.
                 table = file.read_row_group(number, [f"{column}.bytes"], use_threads=False)
                 self.held = group, table[column]
@@ -91,17 +89,6 @@ class Shards(EncodedImages):
         shard, number, rows = self.groups[group].tolist()
         earlier = self.groups[(self.groups[:, 0] == shard) & (self.groups[:, 1] < number), 2].sum()
         return f"{self.files[shard]}, row {index - int(self.ends[group]) + rows + int(earlier)}"
-
-
-@contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except NaspError:
-        raise
-    except (OSError, ValueError) as error:  # pyarrow's exceptions
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NaspError(f"{path} is damaged or unreadable ({reason}): get it anew") from error
 
 
 def _complete(files: list[Path], wanted: Path) -> list[Path]:
