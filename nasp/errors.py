@@ -12,8 +12,8 @@ LESS_MEMORY = (
     "lower --batch_size, or the size of the network (embedding_dim, channels, layers or nhid)"
 )
 REMEDIES = {
-    errno.ENOSPC: "make room; the same command with --resume goes on",
-    errno.EDQUOT: "make room; the same command with --resume goes on",
+    errno.ENOSPC: "make room; the same command with --resume continues",
+    errno.EDQUOT: "make room; the same command with --resume continues",
     errno.EMFILE: "too many files are open: raise the limit of open files (ulimit -n)",
     errno.ENFILE: "too many files are open: close other programs",
     errno.ENOMEM: LESS_MEMORY,
@@ -101,4 +101,4 @@ def damage_named(path: Path, *exceptions: type[Exception]) -> Iterator[None]:
         raise
     except exceptions as error:
         reason = f"{str(error).splitlines()[0]:.200}" if str(error) else type(error).__name__
-        raise NaspError(f"{path} is damaged or unreadable ({reason}): get it anew") from error
+        raise NaspError(f"{path} is damaged or unreadable ({reason}): get it again") from error

@@ -21,10 +21,10 @@ HINT = f"; if a module of yours adds it, name the module in {VARIABLE}"
 
 
 def load_plugins(names: Iterable[str] = ()) -> None:
-    """Import the modules of NASP_PLUGINS, those of entry points, and others by name.
+    """Import the modules in NASP_PLUGINS, in entry points, and in `names`.
 
     Raises:
-        NaspError: One cannot be imported.
+        NaspError: A module cannot be imported.
     """
     for name in dict.fromkeys([*plugin_names(), *names]):
         _import(name, VARIABLE)
@@ -33,12 +33,12 @@ def load_plugins(names: Iterable[str] = ()) -> None:
 
 
 def plugin_names() -> list[str]:
-    """The modules that NASP_PLUGINS names, separated by commas."""
+    """Return the names of the modules in NASP_PLUGINS, which separates them by commas."""
     return [name.strip() for name in os.environ.get(VARIABLE, "").split(",") if name.strip()]
 
 
 def plugin_files() -> list[Path]:
-    """The files of the modules in NASP_PLUGINS, or the folders of their packages."""
+    """Return the files of the modules in NASP_PLUGINS, or the folders of their packages."""
     specs = [find_spec(name.partition(".")[0]) for name in plugin_names()]
     files = [Path(spec.origin) for spec in specs if spec is not None and spec.origin]
     return [file.parent if file.name == "__init__.py" else file for file in files]

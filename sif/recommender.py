@@ -104,7 +104,7 @@ def build_network(
     chosen = genotype.choices.get(DECISION, ())
     if genotype.space != InteractionSpace.name or len(chosen) != 1:
         raise NaspError(
-            f"this is no genotype of an interaction function, but of {genotype.space!r}"
+            f"this is not a genotype of an interaction function, but of {genotype.space!r}"
         )
     network = InteractionSpace(sizes, options, generator, (chosen[0][1],))
     try:

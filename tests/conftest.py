@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings of all tests."""
 
 import os
 import sys
@@ -10,14 +10,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-# A slow or busy machine is no failure.
+# A slow or busy machine must not fail tests.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
 @pytest.fixture
 def data_dir() -> Path:
-    """The folder of real data sets: NASP_DATA, else `shared/data` beside the checkout."""
+    """The folder of real data sets: NASP_DATA, else `shared/data` next to the checkout."""
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("NASP_DATA") or beside)
     if not (folder / "ml-100k" / "u.data").is_file():
@@ -27,5 +27,5 @@ def data_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def the_path_of_modules_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow puts a loaded model's code before this project's, for processes started later too."""
+    """Restore the module path, in which MLflow puts a loaded model's code before this project's."""
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -1,4 +1,4 @@
-"""The order of the packages: what each may import, read from the imports themselves."""
+"""The order of the packages: each imports only packages below it."""
 
 import ast
 import importlib
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# From the bottom to the top; those of one line do not import each other.
+# From bottom to top; packages in one line do not import each other.
 LAYERS = (
     {"nasp.errors"},
     {"nasp.registry", "nasp.plugins", "nasp.atomic_io", "nasp.metric"},
@@ -62,7 +62,7 @@ def imported(tree: ast.Module, known: Collection[str]) -> Iterator[str]:
 
 
 def room(module: str) -> str:
-    """The part of the house that a module is in."""
+    """Return the package that a module belongs to."""
     return module if module in LEVEL else ".".join(module.split(".")[:2])
 
 

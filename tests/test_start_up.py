@@ -1,4 +1,4 @@
-"""A command answers a question about itself without the libraries that its work takes."""
+"""`--help` and `--version` do not import the libraries that a command's work needs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A strategy: DARTS with a temperature that cools down over the epochs."""
+"""A strategy: DARTS with a temperature that falls over the epochs."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,10 +13,10 @@ from nasp.training.optimization import differentiate, frozen
 
 @dataclass(frozen=True)
 class AnnealedOptions(GradientOptions):
-    """How the architecture is trained.
+    """Options of annealed DARTS.
 
     Attributes:
-        temperature: Divisor of `A` in the softmax at the first epoch; it falls linearly to 1.
+        temperature: Initial temperature of the softmax; it falls linearly to 1.
     """
 
     temperature: float = 5.0
@@ -27,7 +27,7 @@ class AnnealedOptions(GradientOptions):
 
 
 class Annealed(GradientStrategy):
-    """Every candidate runs at every step, weighted by the softmax of `A / temperature`."""
+    """Runs all candidates at every step, weighted by the softmax of `A / temperature`."""
 
     Options: ClassVar[type[AnnealedOptions]] = AnnealedOptions
     start: ClassVar[tuple[float, float]] = (0.0, 1e-3)
@@ -42,7 +42,7 @@ class Annealed(GradientStrategy):
     def weight_relaxation(self) -> Relaxation:
         return self.softened().detached()
 
-    def relaxed(self) -> Relaxation:
+    def search_relaxation(self) -> Relaxation:
         return self.weight_relaxation()
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
@@ -52,7 +52,7 @@ class Annealed(GradientStrategy):
         return loss.detach()
 
     def softened(self) -> Relaxation:
-        """The relaxation at the temperature of this epoch."""
+        """Return the relaxation at the temperature of this epoch."""
         scores = self.architecture.values().items()
         return Relaxation.dense({name: (a / self.temperature).softmax(-1) for name, a in scores})
 

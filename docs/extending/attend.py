@@ -1,4 +1,4 @@
-"""An interaction that is neither commutative nor element-wise: one embedding weighs another."""
+"""An interaction operation that is neither commutative nor element-wise: attention weights."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -9,7 +9,7 @@ from sif.nn.operations import OPERATIONS, Operation
 
 
 def attend(parts: Sequence[Tensor]) -> Tensor:
-    """The second part weighted by the first one's softmax, and so on, `(..., embedding_dim)`."""
+    """Weight the second operand by the softmax of the first, and so on, `(..., embedding_dim)`."""
     return reduce(lambda first, second: first.softmax(-1) * second, parts)
 
 

@@ -10,7 +10,7 @@ from sif.options import SpaceOptions
 
 
 class Cosine(Baseline):
-    """`s · cos(u, v)`, plus biases where the options have them."""
+    """`s · cos(u, v)` with a trained s, plus biases if the options have them."""
 
     least = most = 2
 

@@ -1,4 +1,4 @@
-"""A sampler: change one decision of the best architecture so far."""
+"""A sampler that changes one decision of the best architecture so far."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,10 +12,10 @@ from nasp.samplers.random import Random
 
 @dataclass(frozen=True)
 class HillClimbingOptions:
-    """How far the sampler strays.
+    """Options of hill climbing.
 
     Attributes:
-        explore: Share of the trials that are drawn at random.
+        explore: Share of random trials.
     """
 
     explore: float = 0.2
@@ -25,7 +25,7 @@ class HillClimbingOptions:
 
 
 class HillClimbing(Sampler):
-    """Draws one decision of the best trial anew; sometimes draws all decisions."""
+    """Draws one decision of the best trial anew, or sometimes all decisions."""
 
     Options: ClassVar[type[HillClimbingOptions]] = HillClimbingOptions
     options: HillClimbingOptions

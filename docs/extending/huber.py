@@ -1,4 +1,4 @@
-"""An objective of ratings: the Huber loss, which outliers move less than squared errors."""
+"""An objective of ratings: the Huber loss, which is less sensitive to outliers."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -7,7 +7,7 @@ from sif.options import OBJECTIVES
 
 
 def huber(predictions: Tensor, ratings: Tensor) -> Tensor:
-    """The mean over a batch, a scalar, of standardised predictions and ratings `(ratings,)`."""
+    """Return the mean loss, a scalar, of standardised predictions and ratings `(ratings,)`."""
     return functional.huber_loss(predictions, ratings)
 
 

@@ -1,4 +1,4 @@
-"""An interaction that is wider than an embedding: the outer product (arXiv 1808.03912)."""
+"""An interaction operation with a wider output: the outer product (arXiv 1808.03912)."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -9,12 +9,12 @@ from sif.nn.operations import OPERATIONS, Operation
 
 
 def outer_product(parts: Sequence[Tensor]) -> Tensor:
-    """All products of one element of each part, `(..., embedding_dim ** parts)`."""
+    """Return all products of one element of each operand, `(..., embedding_dim ** parts)`."""
     return reduce(lambda a, b: (a.unsqueeze(-1) * b.unsqueeze(-2)).flatten(-2), parts)
 
 
 def width(embedding_dim: int, parts: int) -> int:
-    """How many products there are."""
+    """Return the number of products."""
     return int(embedding_dim**parts)
 
 

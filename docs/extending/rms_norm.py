@@ -6,7 +6,7 @@ from nasp.rnn.operations import OPERATIONS
 
 
 def rms_norm(z: Tensor) -> Tensor:
-    """`(..., units)` to the same."""
+    """Normalise `(..., units)` to the same shape."""
     return z * (z.square().mean(-1, keepdim=True) + 1e-6).rsqrt()
 
 

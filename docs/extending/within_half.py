@@ -1,4 +1,4 @@
-"""A metric of ratings: the share of predictions that are less than half a rating unit off."""
+"""A metric of ratings: the share of predictions with an error below half a rating unit."""
 
 from torch import Tensor
 
@@ -9,11 +9,11 @@ WITHIN_HALF = Metric("within_half", larger_is_better=True, title="share within h
 
 
 def within_half(residuals: Tensor, std: float) -> Tensor:
-    """The share, a scalar.
+    """Return the share, a scalar.
 
     Args:
         residuals: Predictions minus ratings, standardised, `(ratings,)`.
-        std: How many rating units one is.
+        std: Standard deviation of the ratings, in rating units.
     """
     return ((residuals * std).abs() < 0.5).double().mean()
 

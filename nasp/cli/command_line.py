@@ -43,7 +43,7 @@ def option_texts(
         word = left.pop(0)
         if not word.startswith("--"):
             hint = f": is it the data? Then --data {word}" if "data" in options else ""
-            raise NaspError(f"{word!r} is no option{hint}; see --help")
+            raise NaspError(f"{word!r} is not an option{hint}; see --help")
         name, equals, value = _parted(word)
         if name not in options and name not in more:
             raise NaspError(

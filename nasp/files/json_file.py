@@ -93,7 +93,7 @@ def _finite(digits: str) -> float:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def first_repeated(values: Iterable[Value]) -> Value | None:

@@ -1,4 +1,4 @@
-"""The activations that a node of a recurrent cell may take (DARTS, section 2.1)."""
+"""The activations of the nodes of recurrent cells (DARTS, section 2.1)."""
 
 from collections.abc import Callable
 
@@ -15,14 +15,14 @@ def _identity(x: Tensor) -> Tensor:
 OPERATIONS = Registry[Callable[[Tensor], Tensor]](
     {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "identity": _identity}
 )
-"""By name: functions of `(..., units)` to the same shape. All are candidates of every search."""
+"""Functions from `(..., units)` to the same shape, by name. All are candidates in every search."""
 
 
 def value(name: str, z: Tensor) -> Tensor:
-    """An activation of many numbers, outside of autograd.
+    """Return an activation of a large tensor, without autograd.
 
-    `tanh z = 2 σ(2z) − 1`, within rounding, and torch's sigmoid is several times as fast as its
-    tanh on a CPU.
+    It computes tanh as `2 σ(2z) − 1`, which is equal up to rounding, because torch's sigmoid is
+    several times as fast as its tanh on a CPU.
     """
     if name == "tanh":
         return (2 * z).sigmoid_().mul_(2).sub_(1)

@@ -112,8 +112,7 @@ class Checkpoint:
             section, state = str(body["section"]), body["state"]
         except DAMAGE as error:  # NaspError is a ValueError
             raise NaspError(
-                f"{path}: not a checkpoint, or damaged: remove it, and its part of the run is "
-                "done again"
+                f"{path}: not a checkpoint, or damaged: remove it to repeat its part of the run"
             ) from error
         if version != VERSION:
             raise NaspError(f"{path}: checkpoint version {version}, this program reads {VERSION}")

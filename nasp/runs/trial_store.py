@@ -83,7 +83,7 @@ class TrialStore:
 
     def _read(self, path: Path, name: str) -> Trial:
         body: Any = read_json(path, "trial")
-        damaged = f"{path}: the trial's file is damaged: remove it, and the trial is done again"
+        damaged = f"{path}: the trial's file is damaged: remove it to repeat the trial"
         try:
             if not isinstance(body, dict) or not digest_matches(body):
                 raise NaspError(damaged)

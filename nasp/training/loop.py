@@ -110,11 +110,11 @@ def run_epochs(
     before = history[-1][SECONDS] if history else 0.0
     start = time.perf_counter()
     with (
-        _written_whatever_happens(run.checkpoint),
+        _flush_at_end(run.checkpoint),
         run.progress.phase(name, total=epochs, start=len(history)) as phase,
     ):
         while not done:
-            with _told_as_of(name, len(history)):
+            with _name_the_phase(name, len(history)):
                 metrics = epoch(len(history))
                 if not math.isfinite(metrics[monitor.name]):
                     raise Diverged(
@@ -184,8 +184,8 @@ def _resumed(
             _restore(state[key], part)
     except DAMAGE as error:
         raise NaspError(
-            f"{run.checkpoint.place(name)} is not of this phase ({error}): remove it, and the "
-            "phase is done again"
+            f"{run.checkpoint.place(name)} is not of this phase ({error}): remove it to "
+            "repeat the phase"
         ) from error
     return PhaseResult(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
 
@@ -206,7 +206,7 @@ def seconds_before(checkpoint: Checkpoint) -> float:
 
 
 @contextmanager
-def _written_whatever_happens(checkpoint: Checkpoint) -> Iterator[None]:
+def _flush_at_end(checkpoint: Checkpoint) -> Iterator[None]:
     try:
         yield
     finally:
@@ -214,7 +214,7 @@ def _written_whatever_happens(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 @contextmanager
-def _told_as_of(name: str, done: int) -> Iterator[None]:
+def _name_the_phase(name: str, done: int) -> Iterator[None]:
     try:
         yield
     except Diverged as error:

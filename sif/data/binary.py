@@ -66,7 +66,7 @@ def _frames(batches: Iterable[pa.RecordBatch], source: str) -> Iterator[pd.DataF
                 column.validate(full=True)
             except pa.ArrowInvalid as error:
                 reason = str(error).splitlines()[0]
-                raise NaspError(f"{source}, column {name}: {reason}; write it anew") from error
+                raise NaspError(f"{source}, column {name}: {reason}; write it again") from error
         rows = pd.RangeIndex(start, start + len(batch), name="row")
         start += len(batch)
         yield pa.Table.from_batches([batch]).to_pandas(ignore_metadata=True).set_axis(rows)

@@ -36,7 +36,7 @@ def as_frame(table: Any, columns: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame(dict(zip(columns, values, strict=True)))
     wanted = f"a frame, or rows of {', '.join(columns)}"
     if not isinstance(table, list | tuple | np.ndarray):
-        raise NaspError(f"{type(table).__name__:.{SHOWN}} is no table: give {wanted}")
+        raise NaspError(f"{type(table).__name__:.{SHOWN}} is not a table: give {wanted}")
     rows = table.tolist() if isinstance(table, np.ndarray) and table.ndim == 2 else table
     for position, row in enumerate(rows):
         if not isinstance(row, list | tuple | np.ndarray) or len(row) != len(columns):

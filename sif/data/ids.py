@@ -179,7 +179,9 @@ def _shown(value: Any) -> str:
 
 def _text(value: Any, place: str) -> str:
     if (nested := NESTED.get(type(value))) is not None:
-        raise NaspError(f"{place}: a {nested} is no id; make it a text, or name another column")
+        raise NaspError(
+            f"{place}: a {nested} is not an id; convert it to text, or name another column"
+        )
     if isinstance(value, bytes):
         try:
             return value.decode()

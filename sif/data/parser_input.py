@@ -71,7 +71,7 @@ def tabs_for_blanks(chunks: Iterable[bytes], source: str) -> Iterator[bytes]:
             rest = b""
         rest += data[end:]
         if len(rest) > CHUNK:
-            raise NaspError(f"{source}: a line is longer than {CHUNK:,} bytes; mend it")
+            raise NaspError(f"{source}: a line is longer than {CHUNK:,} bytes; correct it")
     yield _tabs(rest)
 
 

@@ -85,7 +85,7 @@ def read_workbook(
         raise
     except Exception as error:  # a damaged workbook can raise any exception
         reason = " ".join(str(error).split())
-        raise NaspError(f"{path} is damaged or unreadable ({reason}); get it anew") from error
+        raise NaspError(f"{path} is damaged or unreadable ({reason}); get it again") from error
     if not rows:
         raise NaspError(f"{path} is empty; it should hold ratings")
     first = ["" if value is None else str(value) for value in rows[0][1:]]
@@ -109,7 +109,7 @@ def _records(file: IO[bytes], source: str) -> Iterator[tuple[int, dict[str, Any]
         except (ValueError, RecursionError) as error:
             reason = "it is too long" if len(line) == LONGEST else str(error)[:200]
             raise NaspError(
-                f"{source}, line {number}: no JSON ({reason}); one object a line is needed, "
+                f"{source}, line {number}: not JSON ({reason}); one object a line is needed, "
                 "as pandas' to_json(orient='records', lines=True) writes it"
             ) from error
         if not isinstance(record, dict):

@@ -135,7 +135,7 @@ def _batches(
         if "straddl" in reason:
             reason = f"a row is longer than {BLOCK_BYTES:,} bytes (a quote that is not closed?)"
         reason = reason.replace("Row #", "line ")
-        raise NaspError(f"{source} cannot be read as text: {reason}; mend this place") from error
+        raise NaspError(f"{source} cannot be read as text: {reason}; correct it") from error
 
 
 def _frame(batch: pa.RecordBatch, lines: np.ndarray, source: str, trimmed: bool) -> pd.DataFrame:

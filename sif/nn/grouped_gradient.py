@@ -1,4 +1,4 @@
-"""⟨gradient, candidate⟩ of many interaction functions at once, in few large products."""
+"""The probe of interaction functions, which evaluates many candidates in few large products."""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -18,8 +18,8 @@ class GroupedProbe:
 
     def __init__(self, candidates: Sequence[Function]) -> None:
         self._candidates = tuple(candidates)
-        # Where all are evaluated, most operations meet most parts: the few values that no candidate
-        # asked for cost less than stacks of their own. An ordered operation alone meets its orders.
+        # If all are evaluated, most operations are applied to most parts. So it is cheaper to apply
+        # all operations to all parts than to stack parts for each. Ordered operations are separate.
         self._all = _Groups(
             self._candidates,
             lambda f: (len(f.parts), f.operation if OPERATIONS[f.operation].ordered else ""),
@@ -32,17 +32,17 @@ class GroupedProbe:
         embeddings: Sequence[Tensor],
         heads: Tensor,
     ) -> Tensor:
-        """Inner products of a gradient with `head_k · f_k(embeddings)` for each candidate k.
+        """Return the inner products of a gradient with all candidates `head_k · f_k(embeddings)`.
 
         Args:
-            gradient: Of the loss by the ratings, `(ratings,)`.
-            probes: The candidates to evaluate, `(0, k)`, and the factor on each; all, with factor
-                one, if None.
-            embeddings: `(ratings, embedding_dim)` for each entity.
-            heads: `(candidates, longest width)`.
+            gradient: Gradient of the loss with respect to the ratings, `(ratings,)`.
+            probes: The candidates to evaluate, `(0, k)`, and the factor on each; None for all with
+                factor one.
+            embeddings: Embeddings of each entity, `(ratings, embedding_dim)`.
+            heads: Heads of the candidates, `(candidates, longest width)`.
 
         Returns:
-            `(1, candidates)`, zero for those that are not evaluated.
+            `(1, candidates)`, zero for candidates that are not evaluated.
         """
         if probes is None:
             return self._all.products(gradient, embeddings, heads).unsqueeze(0)
@@ -58,14 +58,15 @@ class GroupedProbe:
 
 
 class _Groups:
-    """Functions that are evaluated together where their last operations join equally many parts.
+    """Evaluates functions in groups whose last operations have the same number of operands.
 
     Each inner function is evaluated once. Each last operation of a group runs once, on all tuples
-    of parts that occur in the group, stacked.
+    of operands in the group, stacked.
 
     Args:
-        functions: What is evaluated.
-        group: The group of a function; all of a group have equally many parts.
+        functions: The functions to evaluate.
+        group: Returns the group of a function. All functions of a group have the same number of
+            operands.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class _Groups:
         self._places = torch.tensor([place[f.operation, f.parts] for f in functions])
 
     def products(self, gradient: Tensor, embeddings: Sequence[Tensor], heads: Tensor) -> Tensor:
-        """`(functions,)`, with a row of `heads` for each function."""
+        """Return the inner products, `(functions,)`, given a row of `heads` for each function."""
         known = dict[Function, Tensor]()
 
         def value(part: int | Function) -> Tensor:

@@ -1,7 +1,7 @@
-"""How embeddings meet: the operations of the interaction function (SIF, arXiv 1906.12091, §4.1).
+"""The operations of interaction functions (SIF, arXiv 1906.12091, §4.1), and their compositions.
 
-Two embeddings meet in one operation. Three or more also meet in compositions of them (§4.3):
-`max(plus(user,item),context)` is an element-wise sum, joined by a maximum with a third embedding.
+A function of two embeddings is one operation. Functions of three or more can be compositions
+(§4.3): `max(plus(user,item),context)` is the element-wise maximum of a sum and a third embedding.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +15,13 @@ from torch import Tensor
 from nasp.errors import NaspError
 from nasp.registry import Registry
 
-MOST_COMPOSED = 4  # embeddings, of which all compositions and orders are candidates
-MOST = 32  # embeddings, whose pairs still make a number of candidates that can be tried
+MOST_COMPOSED = 4  # largest number of embeddings with all compositions and orders as candidates
+MOST = 32  # largest number of embeddings
 
 
 def _max(a: Tensor, b: Tensor) -> Tensor:
-    # torch.maximum splits the gradient of ties, which makes its backward pass several times slower.
+    # torch.maximum divides the gradient of ties, which makes its backward pass several times
+    # slower.
     return torch.where(a > b, a, b)
 
 
@@ -38,14 +39,14 @@ def _side_by_side(embedding_dim: int, parts: int) -> int:
 
 @dataclass(frozen=True)
 class Operation:
-    """How N embeddings meet.
+    """An operation on N embeddings.
 
     Attributes:
-        join: N tensors `(..., embedding_dim)` in, one `(..., width)` out; a function of a module,
-            so that a fitted estimator can be pickled.
-        wide: The width, given embedding_dim and N; None if the output is an embedding again, which
-            may meet others.
-        ordered: Whether the order of the embeddings matters: each order is then a candidate.
+        join: A module-level function (so that estimators can be pickled) from N tensors
+            `(..., embedding_dim)` to `(..., width)`.
+        wide: Returns the width, given embedding_dim and N. None if the output has the length of an
+            embedding, so that it can be an operand of other operations.
+        ordered: Whether the order of the embeddings matters, so that each order is a candidate.
     """
 
     join: Callable[[Sequence[Tensor]], Tensor]
@@ -53,7 +54,7 @@ class Operation:
     ordered: bool = False
 
     def __call__(self, parts: Sequence[Tensor]) -> Tensor:
-        """Join the parts."""
+        """Apply the operation."""
         return self.join(parts)
 
 
@@ -66,7 +67,7 @@ OPERATIONS = Registry[Operation](
         "concat": Operation(_concat, wide=_side_by_side),
     }
 )
-"""By name; all are candidates of every search."""
+"""Operations by name. All are candidates in every search."""
 
 
 @dataclass(frozen=True)
@@ -74,32 +75,32 @@ class Function:
     """A tree of operations over embeddings.
 
     Attributes:
-        operation: What joins the parts.
-        parts: Positions of entities, and functions of them.
+        operation: Name of the last operation.
+        parts: Its operands: positions of entities, or functions of them.
     """
 
     operation: str
     parts: tuple["int | Function", ...]
 
     def width(self, embedding_dim: int) -> int:
-        """Size of the output vector, and so of its linear head."""
+        """Return the size of the output, which is that of its linear head."""
         wide = OPERATIONS[self.operation].wide
         return embedding_dim if wide is None else wide(embedding_dim, len(self.parts))
 
     @property
     def plain(self) -> Callable[[Sequence[Tensor]], Tensor] | None:
-        """The operation, if it is the only one, and joins all in order."""
+        """Return the operation if it is the only one, on all embeddings in order, else None."""
         alone = self.parts == tuple(range(len(self.parts)))
         return OPERATIONS[self.operation].join if alone else None
 
     def __call__(
         self, embeddings: Sequence[Tensor], known: dict["Function", Tensor] | None = None
     ) -> Tensor:
-        """Join embeddings, `(ratings, embedding_dim)` each, to `(ratings, width)`.
+        """Compute the function of embeddings, each `(ratings, embedding_dim)`: `(ratings, width)`.
 
         Args:
-            embeddings: One for each entity.
-            known: Values of functions that were evaluated before; it is added to.
+            embeddings: The embeddings of each entity.
+            known: Values of functions that were evaluated before; this call adds its own.
         """
         if known is not None and self in known:
             return known[self]
@@ -114,15 +115,16 @@ class Function:
 
 
 def functions(entities: int) -> dict[str, Function]:
-    """All different interaction functions of N embeddings, by name, those of one operation first.
+    """Return all different interaction functions of N embeddings, by name, single operations first.
 
-    The element-wise operations are commutative and associative, so functions that differ only in
-    the order of parts, or that apply one operation to parts of the same operation, are one. There
-    are 5 of two embeddings, 53 of three, and 897 of four. Of an ordered operation of up to four
-    parts each order is a function, `attend` and `attend(item,user)` for example.
+    The element-wise operations are commutative and associative. So functions are the same if they
+    differ only in the order of operands, or in the nesting of the same operation. There are 5
+    functions of two embeddings, 53 of three, and 897 of four. For an ordered operation of up to
+    four operands, each order is a function, for example `attend` and `attend(item,user)`.
 
-    Of five and more there are too many to try (21,025 of five). So the compositions are only those
-    in which one pair meets first, and the result all others: 165 functions of five, 245 of six.
+    For five and more embeddings there are too many functions (21,025 for five). So the only
+    compositions are those of one pair, whose result is combined with all others: 165 functions of
+    five, 245 of six.
 
     Raises:
         NaspError: There are more embeddings than `MOST`.
@@ -141,14 +143,14 @@ def functions(entities: int) -> dict[str, Function]:
 
 
 def entity_names(entities: int) -> tuple[str, ...]:
-    """How the embeddings are called: user, item, and context, numbered where there are several."""
+    """Return the embeddings' names: user, item, and contexts, numbered if there are several."""
     contexts = entities - 2
     numbered = (f"context{i + 1}" for i in range(contexts))
     return ("user", "item", *(("context",) if contexts == 1 else numbered))
 
 
 def _rooted(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
-    """Functions of all `members` whose last operation is the given one."""
+    """Yield the functions of all `members` with this last operation."""
     for blocks in _partitions(members):
         if len(blocks) == 1:
             continue
@@ -165,7 +167,7 @@ def _rooted(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
 
 
 def _paired(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
-    """The operation of all members, and of each pair's value under another with the rest."""
+    """Yield the operation on all members, and on each pair's result with all other members."""
     yield from _in_orders(operation, members)
     for pair in combinations(members, 2):
         rest = tuple(m for m in members if m not in pair)
@@ -175,19 +177,19 @@ def _paired(operation: str, members: tuple[int, ...]) -> Iterator[Function]:
 
 
 def _inner(operation: str) -> Iterator[str]:
-    """The operations whose values may be parts of this one."""
+    """Yield the operations whose results may be operands of this one."""
     return (op for op, made in OPERATIONS.items() if made.wide is None and op != operation)
 
 
 def _in_orders(operation: str, parts: "tuple[int | Function, ...]") -> Iterator[Function]:
-    """The operation of its parts, in each order that makes a difference."""
+    """Yield the operation on its operands, in each order that gives another function."""
     if OPERATIONS[operation].ordered and len(parts) <= MOST_COMPOSED:
         return (Function(operation, order) for order in permutations(parts))
     return iter((Function(operation, parts),))
 
 
 def _partitions(members: tuple[int, ...]) -> Iterator[list[tuple[int, ...]]]:
-    """All ways to split members into blocks, order aside."""
+    """Yield all partitions of members into blocks, regardless of order."""
     if not members:
         yield []
         return

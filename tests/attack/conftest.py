@@ -1,4 +1,4 @@
-"""The report at the end, and what is made once to be attacked."""
+"""The report at the end, and the valid inputs, which are made once."""
 
 from collections import Counter
 from pathlib import Path

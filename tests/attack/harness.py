@@ -1,7 +1,7 @@
-"""Runs one malformed input through a command and says what came of it.
+"""Runs a malformed input through a command and returns the verdict.
 
-A command may do two things with an input: refuse it in one line with exit code 2, or accept it
-rightly. A traceback, a hang, or silence about what is known to be wrong is a fault.
+A command may refuse an input in one line with exit code 2, or accept it if it is valid. A
+traceback, a hang, or acceptance of an input that is known to be wrong is a fault.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ import psutil
 
 from nasp.experiment.run_folder import run_command
 
-SECONDS = 20  # after which an input counts as one that never ends
-MEMORY = 4 << 30  # bytes that one input may take beside what is there already
-LONGEST = 1000  # characters of one line that a person still reads
+SECONDS = 20  # time limit of an input, after which it counts as a hang
+MEMORY = 4 << 30  # additional memory that an input may use, in bytes
+LONGEST = 1000  # largest length of a message, in characters
 
 Expected = Literal["refused", "accepted", "either"]
 COUNTS: dict[str, Counter[str]] = {}
@@ -34,9 +34,9 @@ class Case:
     """An input.
 
     Attributes:
-        name: What was done to it.
+        name: How the input was changed.
         run: Calls the command.
-        expected: What it must do; `either` where the input may be right after all.
+        expected: The required verdict; `either` if the input may still be valid.
     """
 
     name: str
@@ -48,11 +48,11 @@ Kind = Callable[..., Iterator[Case]]
 
 
 class Hang(BaseException):
-    """Time is up."""
+    """The time limit was reached."""
 
 
 def attempt(case: Case) -> tuple[str, str]:
-    """The verdict on a case, and what was printed."""
+    """Return the verdict on a case, and the output."""
     shown, said = io.StringIO(), io.StringIO()
     try:
         with _bounds(), contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
@@ -74,7 +74,7 @@ def attempt(case: Case) -> tuple[str, str]:
 
 
 def assault(kind: str, cases: Iterable[Case], every: int) -> list[str]:
-    """Attempt every so-manieth case; returns the faults, and counts all verdicts."""
+    """Run one of every `every` cases, count the verdicts, and return the faults."""
     faults = []
     for case in list_every(cases, every):
         verdict, said = attempt(case)
@@ -85,13 +85,13 @@ def assault(kind: str, cases: Iterable[Case], every: int) -> list[str]:
 
 
 def list_every(cases: Iterable[Case], every: int) -> Iterator[Case]:
-    """The first of each `every` cases."""
+    """Yield the first of every `every` cases."""
     return (case for position, case in enumerate(cases) if position % every == 0)
 
 
 @contextlib.contextmanager
 def _bounds() -> Iterator[None]:
-    """Time and memory that a case may take; what it changes for all is put back."""
+    """Limit time and memory of a case, and restore global state afterwards."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Hang
@@ -101,7 +101,7 @@ def _bounds() -> Iterator[None]:
     there = psutil.Process().memory_info().vms
     signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS)
-    with contextlib.suppress(ValueError):  # a system that cannot bound it
+    with contextlib.suppress(ValueError):  # systems without this limit
         resource.setrlimit(resource.RLIMIT_AS, (there + MEMORY, limits[1]))
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Right inputs, each made when it is first asked for."""
+"""Valid inputs, each made on first use."""
 
 import contextlib
 import io
@@ -41,10 +41,10 @@ COMPARE = [
 
 
 class Made:
-    """Tables, images, texts, and what the commands write of them.
+    """Tables, images, texts, and the files that commands write for them.
 
     Args:
-        folder: Where all of it goes.
+        folder: Folder of all files.
     """
 
     def __init__(self, folder: Path) -> None:

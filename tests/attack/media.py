@@ -1,4 +1,4 @@
-"""Images and texts that are damaged, huge, or something else."""
+"""Images and texts that are damaged, huge, or of another kind."""
 
 import io
 import os
@@ -40,7 +40,7 @@ RNN = [
 
 
 def claimed(width: int, height: int) -> bytes:
-    """A small PNG that claims to be of any size."""
+    """Make a small PNG that claims to have another size."""
     whole = image_bytes(np.zeros((8, 8, 3), np.uint8))
     head = b"IHDR" + struct.pack(">II", width, height) + whole[24:29]
     return whole[:12] + head + struct.pack(">I", zlib.crc32(head)) + whole[33:]
@@ -143,7 +143,7 @@ def image_folders(made: Made, folder: Path, random: Random) -> Iterator[Case]:
 
 
 def pickled_images(made: Made, folder: Path, random: Random) -> Iterator[Case]:
-    """Batches of CIFAR's form: pickles, of which nothing may run."""
+    """Batches of CIFAR's form, which are pickles that must not be executed."""
     data = folder / "cifar-10-batches-py"
     data.mkdir()
     batches = cifar_batches()

@@ -1,4 +1,4 @@
-"""Models, checkpoints and genotypes that are damaged, or were never right."""
+"""Models, checkpoints and genotypes that are damaged or invalid."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def _models(
     body = torch.load(right, weights_only=True)
     for name, data in bytes_of(whole, random, 60):
         path.write_bytes(data)
-        # Bytes that say nothing, as a time in the archive, may change: the content may not.
+        # Bytes without meaning, such as a time in the archive, may change; the content may not.
         yield Case(name, partial(load, path), "either" if _same(path, body) else "refused")
     for name, changed in body_of(body, random, 12, WRONG):
         torch.save(changed, path)

@@ -1,4 +1,4 @@
-"""Changes to what is right: of bytes, and of what files hold."""
+"""Mutations of valid bytes and of the contents of files."""
 
 import copy
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ PLAIN: list[Any] = [
     *(None, True, False, -1, 0, 1, 2**31, 10**30, 1.5, -0.5, 1e300, "", "x", "10", "ä" * 300),
     *([], {}, [[]], [None], {"x": 1}),
 ]
-"""Values that may stand in a JSON file."""
+"""Values that a JSON file can hold."""
 WRONG: list[Any] = [
     *PLAIN,
     *(float("nan"), float("inf"), -float("inf"), b"x", torch.zeros(()), torch.zeros(2, 3)),
     *(torch.zeros(0), torch.full((2,), float("nan")), torch.tensor([2**40]), torch.tensor(True)),
 ]
-"""Values that may stand in a file of torch."""
+"""Values that a file of torch can hold."""
 
 
 def bytes_of(data: bytes, random: Random, count: int) -> Iterator[tuple[str, bytes]]:
-    """The bytes with a flipped bit, a cut, a run that is lost, doubled or replaced."""
+    """Flip a bit, truncate, or remove, double or replace a part of bytes."""
     for number in range(count):
         at, length = random.randrange(len(data)), 1 + random.randrange(64)
         before, run, after = data[:at], data[at : at + length], data[at + length :]
@@ -39,7 +39,7 @@ def bytes_of(data: bytes, random: Random, count: int) -> Iterator[tuple[str, byt
 
 
 def body_of(body: Any, random: Random, count: int, wrong: list[Any]) -> Iterator[tuple[str, Any]]:
-    """The body with one value replaced by a wrong one, left out, or put in beside the others."""
+    """Replace a value of a body by a wrong one, remove it, or add one."""
     for number in range(count):
         changed = copy.deepcopy(body)
         places = list(_places(changed))
@@ -57,7 +57,7 @@ def body_of(body: Any, random: Random, count: int, wrong: list[Any]) -> Iterator
 
 
 def _places(value: Any, path: str = "body") -> Iterator[tuple[str, Any, Any]]:
-    """Each place in nested dicts and lists: its name, what holds it, and its key there."""
+    """Yield each place in nested dicts and lists: its name, its container, and its key."""
     keys: Any = list(value) if isinstance(value, dict) else range(len(value))
     for key in keys:
         name = f"{path}[{key!r}]"

@@ -106,7 +106,7 @@ def comparison_cells(made: Made, folder: Path, random: Random) -> Iterator[Case]
 
 
 def cards(made: Made, folder: Path, random: Random) -> Iterator[Case]:
-    """Cards in `datasets/`: the data set that a broken one describes, and another."""
+    """Cards in `datasets/`: an invalid one, and a valid one."""
     right = yaml.safe_load(resource("datasets/movielens-100k/card.yaml").read_text())
     root = folder / "datasets"
     for name in ("ours", "other"):
@@ -115,7 +115,7 @@ def cards(made: Made, folder: Path, random: Random) -> Iterator[Case]:
     (root / "other" / "card.yaml").write_text(yaml.safe_dump({**bring, "aliases": []}))
     path = root / "ours" / "card.yaml"
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)  # away from the checkout's cards
+        patch.chdir(folder)  # so that the checkout's cards are not found
         patch.setattr(nasp.data.cards, "resource", lambda relative: folder / relative)
         ours = partial(load_ratings, "ours", data_dir=made.table.parent)
         other = partial(load_ratings, "other", data_dir=made.table.parent)
@@ -139,9 +139,9 @@ def cards(made: Made, folder: Path, random: Random) -> Iterator[Case]:
 
 
 def served(made: Made, folder: Path, random: Random) -> Iterator[Case]:
-    """Requests to the served models: an exception of MLflow's is a line with status 400."""
+    """Requests to the served models; an exception of MLflow becomes a line with status 400."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's own, on type hints
+        warnings.simplefilter("ignore")  # MLflow warns about type hints
         from nasp.cnn.serving import ServedClassifier
         from sif.serving import ServedRecommender
 

@@ -1,4 +1,4 @@
-"""Options and configuration files that mean nothing, or too much."""
+"""Invalid or extreme options and configuration files."""
 
 import dataclasses
 import os
@@ -23,12 +23,12 @@ from tests.attack.made import CNN, COMPARE, RNN, SIF, Made
 Main = Callable[[list[str]], None]
 VALUES = ["", "-1", "nan", "inf", "true", "x", "[]", "{}", "null", "1.5", "99999999999999999999"]
 VALUES += ["0", "--", "-", "'", "[1", "{a: 1}", "!!python/object:os.system", "\x00", "ä", "1e400"]
-NEVER = {"nan", "inf", "[1", "1e400"}  # of a number
-NOT_TRIED = {"tracking", "workers"}  # they start processes, or name places elsewhere
+NEVER = {"nan", "inf", "[1", "1e400"}  # never valid for a number
+NOT_TRIED = {"tracking", "workers"}  # these start processes or use other addresses
 
 
 def options(made: Made, folder: Path, random: Random) -> Iterator[Case]:
-    """Each option of the searches and of the comparison with values that few would give."""
+    """Each option of the searches and of the comparison with unusual values."""
     output = folder / "run"
     commands: list[tuple[Main, Any, list[str], Path]] = [
         (search.main, SearchConfig, SIF, made.table),

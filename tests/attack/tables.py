@@ -1,4 +1,4 @@
-"""Tables of ratings, in all the forms that people bring, damaged and misunderstood."""
+"""Damaged and ambiguous tables of ratings in all formats."""
 
 import bz2
 import datetime
@@ -109,7 +109,7 @@ def _texts() -> list[tuple[str, str | bytes, Expected]]:
 
 
 def parquet_files(made: Made, folder: Path, random: Random) -> Iterator[Case]:
-    """Parquet: bytes, and columns of types that are no ids and no ratings."""
+    """Parquet: mutated bytes, and columns of types that are not ids or ratings."""
     columns: dict[str, Any] = {
         name: [row[k] for row in ROWS] for k, name in enumerate(HEADER.strip().split(","))
     }

@@ -1,6 +1,6 @@
-"""No malformed input ends in a traceback, a hang, or an answer that nobody should believe.
+"""No malformed input causes a traceback, a hang, or a wrong result.
 
-A sample of the inputs belongs to every run of the tests; `python -m pytest -m attack` tries all.
+Every run of the tests includes a sample of the inputs; `python -m pytest -m attack` tries all.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "cards": (records.cards, 40),
     "requests": (records.served, 20),
 }
-"""By name: what yields the inputs, and of how many one belongs to the sample."""
+"""By name: the generator of inputs, and the sampling interval."""
 
 
 def attack(kind: str, made: Made, folder: Path, every: int) -> None:

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment goes on to the same result, and leaves nothing else behind."""
+"""A run that is killed at any moment resumes to the same result, and leaves no other files."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 from tests.attack.made import COMPARE, ONCE, Made
 from tests.killing import Killing
 
-KILLS = 3  # of each run
+KILLS = 3  # number of kills of each run
 SIF = [
     *("--embedding_dim", "2", "--epochs", "6", "--warm_up", "1", "--restarts", "2"),
     *("--finalists", "2", "--train_epochs", "6", *ONCE),
@@ -48,9 +48,9 @@ def test_a_killed_run_goes_on_to_the_same_result(kind: str, made: Made, folder: 
     watching = Killing(folder / "watching", f"{whole}/*", nth=0)
     _run([*command, "--output", str(whole)], watching)
     moments = range(1, 1 + len(watching.renamed))
-    in_place = 0  # files that were written before
+    in_place = 0  # number of files that were written before
     for moment in sorted(random.sample(moments, KILLS)):
-        # A run that goes on writes config.yaml again, and then what it has not written yet.
+        # A resumed run writes config.yaml again, and then the files that are missing.
         nth = moment - in_place + (in_place > 0)
         killing = Killing(folder / f"killing {moment}", f"{killed}/*", nth)
         again = ["--resume"] if in_place else []
@@ -65,7 +65,7 @@ def test_a_killed_run_goes_on_to_the_same_result(kind: str, made: Made, folder: 
 
 
 def _run(command: list[str], killing: Killing | None = None) -> int:
-    """The exit code of a run, which ends well or is killed."""
+    """Return the exit code of a run, which succeeds or is killed."""
     environment = None if killing is None else killing.environment
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
@@ -73,16 +73,18 @@ def _run(command: list[str], killing: Killing | None = None) -> int:
 
 
 def _told(folder: Path) -> Any:
-    """What a seed fixes: what was found and how good it is, without times."""
+    """Return the parts of a result that the seed determines, which exclude times."""
     if (folder / "measurements").is_dir():
-        cells = [json.loads(path.read_text()) for path in sorted(folder.glob("cells/*.json"))]
+        cells = [
+            json.loads(path.read_text()) for path in sorted(folder.glob("measurements/*.json"))
+        ]
         return [{k: v for k, v in cell.items() if k in ("metrics", "tuned")} for cell in cells]
     result = json.loads((folder / "result.json").read_text())
     return result["genotype"], result["metrics"]
 
 
 def _names(folder: Path) -> set[str]:
-    """All files of a run, hidden ones too; by which a temporary file is seen."""
+    """Return all files of a run, including hidden temporary ones."""
     return {
         os.path.relpath(os.path.join(place, name), folder)
         for place, _, names in os.walk(folder)

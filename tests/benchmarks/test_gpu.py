@@ -1,4 +1,4 @@
-"""The benchmark of a GPU runs at small size on the CPU."""
+"""The GPU benchmark runs on the CPU with small sizes."""
 
 import importlib.util
 import json
@@ -14,7 +14,7 @@ FILE = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 def test_a_table_and_a_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.syspath_prepend(str(FILE.parent))  # as where `python benchmarks/gpu.py` starts
+    monkeypatch.syspath_prepend(str(FILE.parent))  # as for `python benchmarks/gpu.py`
     spec = importlib.util.spec_from_file_location("gpu", FILE)
     assert spec is not None and spec.loader is not None
     gpu = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""What the benchmarks import is there; their runs take minutes."""
+"""All benchmarks can be imported; running them takes minutes."""
 
 import runpy
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.py"))
-# Imported by others, no commands.
+# These are imported by other benchmarks and are not commands.
 SHARED = ("rating_searches", "search_steps", "searched_cells", "surprise_rival", "timing")
 
 

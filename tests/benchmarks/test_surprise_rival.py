@@ -1,4 +1,4 @@
-"""The other library's models, through the adapter; their errors are close to ours."""
+"""The adapter to the other library works, and the errors of its models are close to ours."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""Kills processes at chosen moments: when they are about to put a file in place.
+"""Kills processes at chosen moments: just before they rename a file to its final name.
 
-All files of a run are written beside their place and renamed, so each rename is a moment at which
-the run can be killed, with all that it wrote before and a temporary file left over.
+All files of a run are written under a temporary name and renamed. So each rename is a moment to
+kill the run, which then leaves all earlier files and a temporary one.
 """
 
 import os
@@ -12,11 +12,11 @@ class Killing:
     """A moment at which processes are killed.
 
     Args:
-        folder: Where they leave their marks; made if missing.
-        before: Pattern of the path of the file that is about to be put in place.
-        nth: Which of the files of the pattern, in each process, from 1; 0 kills none.
-        times: How many processes are killed; the others go on.
-        blocks: Stop processes there, rather than kill them; see `blocked`.
+        folder: Folder of the processes' marks; made if it is missing.
+        before: Pattern of the final path of the file.
+        nth: Number of the matching file in each process, from 1; 0 kills no process.
+        times: Number of processes that are killed; the others continue.
+        blocks: Stop processes instead of killing them; see `blocked`.
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Killing:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of the processes."""
+        """The environment variables for the processes."""
         return {**os.environ, **self.variables}
 
     @property
     def killed(self) -> int:
-        """How many processes were killed."""
+        """Number of processes that were killed."""
         return len(list(self.folder.glob("killed *")))
 
     @property
     def renamed(self) -> list[str]:
-        """The files of the pattern that were put in place, by all processes."""
+        """The matching files that all processes have renamed."""
         file = self.folder / "renamed"
         return file.read_text().splitlines() if file.exists() else []
 
     def blocked(self, processes: int) -> list[int]:
-        """Wait until so many processes stand still; returns their numbers."""
+        """Wait until `count` processes have stopped, and return their ids."""
         numbers: list[int] = []
         while len(numbers) < processes:
             with (self.folder / "blocked").open() as pipe:  # until a writer has closed it

@@ -1,4 +1,4 @@
-"""Ends or stops a process that is about to put a file in place; see `tests.killing`.
+"""Kills or stops a process just before it renames a file; see `tests.killing`.
 
 Python imports this module first in each process that has its folder on the path.
 """
@@ -20,7 +20,7 @@ seen = 0
 
 def hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open" and "nasp.runs.checkpoint" in sys.modules:
-        # Each epoch is written: a short run would else write none but the last of a phase.
+        # Write every epoch. Otherwise a short run would write only the last epoch of a phase.
         sys.modules["nasp.runs.checkpoint"].SECONDS_BETWEEN_WRITES = 0.0  # type: ignore[attr-defined]
     if event == "os.rename" and fnmatch.fnmatch(os.fspath(arguments[1]), PATTERN):
         match(os.fspath(arguments[1]))
@@ -40,7 +40,7 @@ def match(path: str) -> None:
 
 
 def first_of(times: int) -> bool:
-    """Whether so many processes have not been killed yet; it counts this one."""
+    """Whether fewer than `times` processes were killed so far; counts this one."""
     for number in range(times):
         try:
             os.close(os.open(os.path.join(FOLDER, f"killed {number}"), os.O_CREAT | os.O_EXCL))

@@ -1,4 +1,4 @@
-"""A file is the old one or the new one, never half of one."""
+"""After any interruption a file is the old one or the new one."""
 
 import errno
 from pathlib import Path

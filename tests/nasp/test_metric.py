@@ -1,4 +1,4 @@
-"""A metric says itself which of two values is the better one."""
+"""A metric knows which of two values is better."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What every metric of the tasks promises."""
+"""The contract of metrics, for all metrics of the tasks."""
 
 from typing import Any
 

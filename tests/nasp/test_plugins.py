@@ -1,4 +1,4 @@
-"""Modules of users are imported, wherever they are named, and a broken one is told in a line."""
+"""Modules of users are imported, and an error in one is reported in one line."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from nasp.strategies import ONE_SHOT
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder in the path of modules, with nothing of it left in this process afterwards."""
+    """A folder on the module path, whose modules are removed from this process afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(ONE_SHOT, "places", dict(ONE_SHOT.places))
     before = set(sys.modules)

@@ -1,4 +1,4 @@
-"""Small spaces of the three kinds, for the contracts that hold on all of them."""
+"""Small spaces of the three kinds, for the contract tests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from sif.options import TrainOptions
 
 
 class ToyCF(InteractionSpace, ToySpace):
-    """The real interaction space, with three entities and few ids."""
+    """The interaction space with three entities and few ids."""
 
     def __init__(self, generator: torch.Generator) -> None:
         options = TrainOptions(embedding_dim=3, embedding_std=1.0)

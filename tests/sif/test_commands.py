@@ -106,7 +106,7 @@ def test_a_tracked_search_can_be_compared_with_others(
 
 
 def _check_served(served: Any, path: Path) -> None:
-    """A server answers requests as the model does, and tells what is wrong of others."""
+    """A server predicts like the model, and reports errors in requests."""
     from mlflow.pyfunc.scoring_server import invocations
 
     def ask(body: Any, kind: str = "application/json") -> tuple[int, str]:
@@ -135,7 +135,7 @@ def _check_served(served: Any, path: Path) -> None:
         status, answer = ask({"dataframe_records": wrong})
         assert status == 400
         assert "row 1: user is " in answer
-        # Where a column becomes an array, its values are of one type before the model sees them.
+        # In a column that becomes an array, all values get one type before the model sees them.
         columns = {"user": [user, value], "item": [item, item]}
         for body in ({"instances": wrong}, {"inputs": wrong}, {"inputs": columns}):
             assert ask(body)[0] == 400
@@ -377,7 +377,7 @@ MOMENTS = {
         ("trials/trial-2.json", 1),
     ],
 }
-"""By strategy: the files that are about to be written when the run is killed, and which of them."""
+"""By strategy: patterns and numbers of the files before whose writing the run is killed."""
 
 
 @pytest.mark.parametrize("strategy", MOMENTS)

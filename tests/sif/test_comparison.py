@@ -1,4 +1,4 @@
-"""Methods side by side: each cell once, the same with any executor."""
+"""Comparisons measure each cell once, with the same result on any executor."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ SMALL = {
 
 
 def compare(folder: Path, **changed: str) -> dict[str, Any]:
-    """The cells by name, without their times."""
+    """Return the cells by name, without their times."""
     options = {**SMALL, "output": str(folder), "methods": "nasp,mf", **changed}
     main([f"--{key}={value}" for key, value in options.items()])
     cells = [json.loads(p.read_text()) for p in (folder / "measurements").glob("*seed=?.json")]
@@ -113,7 +113,7 @@ def test_a_group_whose_worker_is_killed_each_time_fails_alone(
             patch.setenv(name, value)
         cells = compare(tmp_path / "run", executor="processes:1", methods="mf,biased_mf")
     assert killing.killed == 3
-    assert "mf 2" not in cells  # nothing is written of it
+    assert "mf 2" not in cells  # no cell of it is written
     assert cells["mf 1"] == done[1]["mf 1"]
     assert cells["biased_mf 2"]["metrics"]
     table = (tmp_path / "run" / "table.md").read_text()

@@ -1,4 +1,4 @@
-"""Training: the optimiser, and which epoch's weights a model ends with."""
+"""Training: the optimiser, and the epoch whose weights are kept."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_one_kernel_on_the_cpu_and_a_step_on_every_device() -> None:
         assert optimizer.defaults["fused"] is (device == "cpu")
 
 
-# So that it learns the training ratings by heart.
+# So that the model overfits the training ratings.
 LONG = TrainOptions(embedding_dim=4, weight_decay=0.0, learning_rate=0.3, batch_size=16)
 
 

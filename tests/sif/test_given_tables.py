@@ -1,4 +1,4 @@
-"""Tables of one run: what the commands say of them, and that their ids are of one type."""
+"""Several tables of a run: messages about them, and equal types of ids."""
 
 import json
 import os

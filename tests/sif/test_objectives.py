@@ -1,4 +1,4 @@
-"""Every objective keeps the contract, over the registry; the penalty is added to it."""
+"""The contract of objectives, for all in the registry, and the penalty."""
 
 from typing import Any, Literal
 

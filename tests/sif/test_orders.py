@@ -1,4 +1,4 @@
-"""Tables of third and fourth order, from the file to the recommendation."""
+"""Tables with three and four entities, from the file to the recommendation."""
 
 import json
 from pathlib import Path

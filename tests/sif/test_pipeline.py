@@ -1,4 +1,4 @@
-"""Searches find planted functions, repeat by their seed, and never see test ratings."""
+"""Searches find planted functions, are determined by their seed, and never use test ratings."""
 
 from collections import Counter
 from dataclasses import replace
@@ -39,7 +39,7 @@ def data_of(parts: Splits) -> SearchData:
 
 
 class WatchedTask(RatingTask):
-    """Keeps what it trained, in the order in which it did."""
+    """A task that records its trainings in order."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -69,7 +69,7 @@ def facts(found: SearchResult) -> tuple[Any, ...]:
 
 
 def origin_of(trained: TrainingResult | None) -> str:
-    """The search or trial that a training is of, `trial 1` for example."""
+    """Return the search or trial that a training belongs to, for example `trial 1`."""
     assert trained is not None
     return trained.name.partition(" of ")[2].split(",")[0]
 
@@ -113,7 +113,9 @@ def test_a_random_search_tries_as_many_as_asked() -> None:
 def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
     data, run = data_of(planted()), RunContext()
     whole = replace(SMALL, strategy=strategy, trials=12, train_epochs=1)
-    run_search(RatingTask(data, replace(whole, trials=9)), 1, run)  # as far as it came
+    run_search(
+        RatingTask(data, replace(whole, trials=9)), 1, run
+    )  # the part before the interruption
     task = WatchedTask(data, whole)
     resumed = run_search(task, 1, run)
     assert facts(resumed) == facts(run_search(RatingTask(data, whole), 1, RunContext()))
@@ -179,8 +181,8 @@ def test_the_planted_function_is_found(operation: str) -> None:
 
 
 def planted_in_threes(seed: int, additive: bool) -> Splits:
-    """Ratings of user, item and context, whose embeddings `u`, `i` and `c` meet as
-    `u + i + c`, which biases can express, or as `(u + i) · c`, which they cannot."""
+    """Make ratings of users, items and contexts by `u + i + c`, which biases can express, or by
+    `(u + i) · c`, which they cannot."""
     random = np.random.default_rng(seed)
     rows = np.stack([random.integers(size, size=6000) for size in (40, 30, 6)])
     u, i, c = (random.uniform(-1, 1, (size, 2)) for size in (40, 30, 6))
@@ -195,7 +197,7 @@ def planted_in_threes(seed: int, additive: bool) -> Splits:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
-    """Over 12 seeds the ratios were 0.40 to 0.84 and, where biases say it all, 0.99 to 1.04."""
+    """For 12 seeds the ratios were 0.40 to 0.84, or 0.99 to 1.04 if biases suffice."""
     options = SearchOptions(
         embedding_dim=2,
         epochs=10,
@@ -216,7 +218,7 @@ def test_a_sum_that_meets_a_context_is_told_from_biases(seed: int) -> None:
 
 
 def found_rmse(task: RatingTask, parts: Splits) -> float:
-    """Of what a search finds."""
+    """Return the genotype of a search."""
     test, model = task.data.encode(parts.test), task.model(run_search(task, 1, RunContext()))
     return evaluate_predictions(model.rate(test), test, task.data.scale)["rmse"]
 

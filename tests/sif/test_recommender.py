@@ -1,4 +1,4 @@
-"""A found model predicts, recommends, and survives its file; the estimator wraps it."""
+"""A model predicts, recommends, and can be saved and loaded; the estimator wraps it."""
 
 import pickle
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_ids_are_found_whatever_their_type_or_it_is_said(fitted: InteractionSear
 
 
 def saturated() -> pd.DataFrame:
-    """Ratings whose users and items would go beyond the range of 2 to 4 where they meet."""
+    """Make ratings from 2 to 4 whose biases add up to values outside of this range."""
     frame = ratings()
     return frame.assign(rating=(frame["user"] % 5 + frame["item"] % 5).clip(2, 4))
 
@@ -98,7 +98,7 @@ def test_predictions_are_clipped_to_the_ratings_unless_told_otherwise() -> None:
     clipped, free = search.predict(users, items), search.predict(users, items, clip=False)
     assert free.min() < 2 or free.max() > 4
     assert np.array_equal(clipped, free.clip(2, 4))
-    best = search.recommend(4, 20, exclude_seen=False)  # by what is not clipped
+    best = search.recommend(4, 20, exclude_seen=False)  # by predictions that are not clipped
     assert best["rating"].max() <= 4
     free = search.predict([4] * len(best), best["item"], clip=False)
     assert free[0] > 4 and (np.diff(free) <= 0).all()
@@ -255,7 +255,7 @@ def test_a_flipped_bit_of_a_weight_is_noticed(fitted: InteractionSearch, tmp_pat
     whole = path.read_bytes()
     there = whole.index(fitted.model_.biases.numpy().tobytes())
     path.write_bytes(whole[:there] + bytes([whole[there] ^ 1]) + whole[there + 1 :])
-    torch.load(path, weights_only=True)  # torch itself reads it without a word
+    torch.load(path, weights_only=True)  # torch reads it without an error
     with pytest.raises(NaspError, match="the model file is damaged"):
         InteractionModel.load(path)
 

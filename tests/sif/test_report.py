@@ -1,4 +1,4 @@
-"""Pictures of what was found."""
+"""Plots of a found function."""
 
 from pathlib import Path
 from typing import Any

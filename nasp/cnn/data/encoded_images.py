@@ -59,7 +59,9 @@ class EncodedImages(ABC):
         return decode(self.read(index), self.place(index))
 
 
-def decode(data: bytes, place: str, broken: str = "no whole JPEG or PNG image") -> Image.Image:
+def decode(
+    data: bytes, place: str, broken: str = "not a complete JPEG or PNG image"
+) -> Image.Image:
     """Decode a JPEG or PNG image into red, green and blue.
 
     Args:

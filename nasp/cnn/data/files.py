@@ -92,11 +92,12 @@ def list_tar(path: Path) -> Listing:
                 file.members.clear()  # type: ignore[attr-defined]  # otherwise it keeps all members in memory
     except (OSError, tarfile.TarError) as error:
         raise NaspError(
-            f"{path} is no whole tar without compression ({error}): get it anew, or unpack it"
+            f"{path} is not a complete tar without compression ({error}): "
+            "get it again, or unpack it"
         ) from error
     # A complete tar ends in a block of zeros.
     if path.stat().st_size < end + tarfile.BLOCKSIZE:
-        raise NaspError(f"{path} is cut off: get it anew")
+        raise NaspError(f"{path} is cut off: get it again")
     return listing
 
 

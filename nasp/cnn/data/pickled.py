@@ -66,7 +66,7 @@ def read_pickled(data: bytes, place: str) -> dict[str, Any]:
             result = _Machine().run(data)
         if isinstance(result, dict):
             return {k: v.value if isinstance(v, _Array) else v for k, v in result.items()}
-        reason = "it is no dictionary"
+        reason = "it is not a dictionary"
     except (ValueError, TypeError, IndexError, KeyError, StopIteration) as error:
         reason = str(error.args[0]) if isinstance(error, NaspError) else "it is cut off or damaged"
     raise NaspError(

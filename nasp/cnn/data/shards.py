@@ -62,7 +62,7 @@ class Shards(EncodedImages):
                 )
         self.labels = torch.from_numpy(np.concatenate(labels))
         if not len(self.labels):
-            raise NaspError(f"{self.files[0]} holds no images: get it anew")
+            raise NaspError(f"{self.files[0]} holds no images: get it again")
         self.groups = np.array(groups, np.int64)  # (row groups, shard and number in it and rows)
         self.ends = self.groups[:, 2].cumsum()
         self.held: tuple[int, Any] = (-1, None)  # a row group's number and images

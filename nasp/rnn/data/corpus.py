@@ -96,13 +96,13 @@ def read_words(path: Path, split: str) -> tuple[str, Lines]:
             content = files.read(held[name])
     except BROKEN as error:
         reason = getattr(error, "strerror", None) or error
-        raise NaspError(f"{path} cannot be read ({reason}): get it anew") from error
+        raise NaspError(f"{path} cannot be read ({reason}): get it again") from error
     try:
         lines = [line.split() for line in content.decode("utf-8").splitlines()]
     except UnicodeDecodeError as error:
-        raise NaspError(f"{place} is no UTF-8 text ({error}): get it anew") from error
+        raise NaspError(f"{place} is not UTF-8 text ({error}): get it again") from error
     if not any(lines):
-        raise NaspError(f"{place} holds no words: get it anew")
+        raise NaspError(f"{place} holds no words: get it again")
     return place, lines
 
 
@@ -178,4 +178,4 @@ def _files(path: Path) -> Iterator[_Files]:
         with tarfile.open(path) as packed:
             yield _Tar(packed)
     else:
-        raise NaspError(f"{path} is no folder and no archive ({', '.join(ARCHIVES)})")
+        raise NaspError(f"{path} is neither a folder nor an archive ({', '.join(ARCHIVES)})")

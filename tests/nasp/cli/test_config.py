@@ -198,7 +198,7 @@ def test_only_a_regular_file_of_utf8_is_read(tmp_path: Path) -> None:
 def test_lists_by_blanks_and_stray_words() -> None:
     assert parsed("--fractions", "0.1", "0.9", "--resume").fractions == (0.1, 0.9)
     assert parsed("--fractions=0.1", "0.9").fractions == (0.1, 0.9)
-    with pytest.raises(NaspError, match="'movielens' is no option"):
+    with pytest.raises(NaspError, match="'movielens' is not an option"):
         parsed("--resume", "true", "movielens")
     with pytest.raises(NaspError, match="--output has no value"):
         parsed("--output=")

@@ -1,4 +1,4 @@
-"""The help shows what is needed first, or everything, in lines that fit the terminal."""
+"""The help shows the most important options, or all, in lines that fit the terminal."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,7 @@ def test_everything_below_the_class_that_declares_it(shown: Any) -> None:
     )
     assert "  --planted.users INT       Number of users. (default: 600)" in data
     assert "  --folder PATH             Where the data are; the working folder if null." in data
-    assert data.index("--data ") < data.index("--folder ")  # what is needed first, first
+    assert data.index("--data ") < data.index("--folder ")  # the order of `first`
     assert "  --rate NUMBER             Step size, in metres. (default: 0.25)" in training
     assert "  --biases true|false       Add biases. (default: true)" in training
     assert "  --shares NUMBER,NUMBER    Of training" in training

@@ -90,7 +90,7 @@ def test_the_help_of_a_command_fits(
         assert (f"\n  --{key} " in first) == (key in FIRST)
     assert "other options" not in everything
     documented = re.findall(r"^  --[\w.]+ \S*\s+(?:\(default|\(one of)", everything, re.MULTILINE)
-    assert documented == []  # every option says what it is
+    assert documented == []  # every option is documented
 
 
 @pytest.mark.parametrize("task", ["cnn", "rnn", "sif"])
@@ -149,7 +149,7 @@ def test_what_there_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         (["serch", "cnn"], "unknown command 'serch' (did you mean 'search'?)"),
         (["search", "cn"], "unknown command 'search cn' (did you mean 'search cnn'?)"),
         (["compare", "cnn"], "unknown command 'compare cnn' (did you mean 'compare sif'?)"),
-        (["search", "cnn", "ratings.csv"], "'ratings.csv' is no option: is it the data?"),
+        (["search", "cnn", "ratings.csv"], "'ratings.csv' is not an option: is it the data?"),
         (["search", "cnn", "--strtegy", "nasp"], "unknown option --strtegy (did you mean"),
     ],
 )

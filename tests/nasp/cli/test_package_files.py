@@ -1,4 +1,4 @@
-"""The files that come along are found in a checkout, and in an installation first."""
+"""Packaged files are found in an installation or in a checkout, in this order."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""Cells that the tests of networks are made of."""
+"""Cells for the tests of networks."""
 
 from nasp.cnn.genotype import from_darts
 
-# The published ones by the authors' own tuples: (operation, state).
+# Published cells as in the authors' code: tuples of (operation, state).
 DARTS_V2 = from_darts(
     [
         ("sep_conv_3x3", 0),
@@ -79,7 +79,7 @@ NASP = from_darts(
     ],
     range(2, 6),
 )
-# Small: one convolution and every kind of skip; the normal cell puts out only its last node.
+# Small cells: one convolution and every kind of skip; the normal cell outputs only its last node.
 SMALL = from_darts(
     [("conv_3x3", 0), ("skip_connect", 1), ("skip_connect", 0), ("max_pool_3x3", 2)],
     (3,),

@@ -8,7 +8,7 @@ import torch
 
 from tests.nasp.cnn.data.made import image_bytes, random_images, write_parquet
 
-torch.set_num_threads(1)  # images of a few pixels: threads would only wait for each other
+torch.set_num_threads(1)  # more threads are slower for small images
 
 
 def write_photos(folder: Path, size: int, classes: int = 3) -> Path:

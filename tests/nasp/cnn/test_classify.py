@@ -1,4 +1,4 @@
-"""Images from anywhere are classified as the network does."""
+"""Encoded images are classified like the network's own inputs."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ NAMES = ("cat", "dog", "eel", "fox", "gnu")
 def path(tmp_path_factory):
     random = torch.Generator().manual_seed(1)
     network = Network(SMALL, 4, 3, 5, "cifar", True, random).train()
-    for _ in range(9):  # moves the statistics of the batch norms
+    for _ in range(9):  # changes the statistics of the batch norms
         network(torch.randn(16, 3, 8, 8, generator=random))
     made = tmp_path_factory.mktemp("model") / "model.pt"
     save_network(made, network, NAMES, SEEN, 8)
@@ -79,7 +79,7 @@ def test_a_small_file_of_many_pixels_takes_no_memory(side, path):
 
 def test_served_mistakes_are_one_line_that_a_server_answers_with(path):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's own, on type hints
+        warnings.simplefilter("ignore")  # MLflow warns about type hints
         from nasp.cnn.serving import ServedClassifier
 
         served = ServedClassifier()
@@ -99,7 +99,7 @@ def test_other_sizes_and_modes_are_seen_in_the_centre(path):
     plain = [np.full(shape, 200, np.uint8) for shape in ((30, 17), (8, 8, 3), (8, 8, 4), (3, 5))]
     plain[2][..., 3] = 255
     assert len(set(classify([text(array) for array in plain]))) == 1
-    # The middle of a wide image is all that counts.
+    # Only the centre of a wide image counts.
     middle = random_images(1, 64)[0]
     wide = np.pad(middle, ((0, 0), (64, 64), (0, 0)))
     assert classify([text(wide)]) == classify([text(middle)])

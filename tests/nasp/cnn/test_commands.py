@@ -39,11 +39,11 @@ Main = Callable[[list[str]], None]
 
 
 class Killed(Exception):
-    """Stands for the end of a process."""
+    """Raised in place of the end of a process."""
 
 
 def run(main: Main, options: list[str], data: Path, output: Path, *more: str) -> dict[str, Any]:
-    """Run a command untracked; returns its result."""
+    """Run a command without tracking, and return its result."""
     main(["--data", str(data), "--output", str(output), "--tracking", "none", *options, *more])
     return result_of(output)
 
@@ -54,7 +54,7 @@ def result_of(folder: Path) -> dict[str, Any]:
 
 
 def told(result: dict[str, Any]) -> tuple[Any, Any]:
-    """What a seed fixes."""
+    """Return the parts of a result that the seed determines."""
     return result["genotype"], result["metrics"]
 
 
@@ -69,7 +69,7 @@ def searched(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(
     photos: Path, searched: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """A training with the found cell, tracked in a store beside its folder."""
+    """A training of the found cell, tracked in a store next to its folder."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     data = ["--data", str(photos), "--genotype", str(searched), "--output", str(folder)]
     cnn_train.main([*data, *TRAIN, "--tracking", f"sqlite:///{folder.parent / 'mlflow.db'}"])
@@ -85,7 +85,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Have the run end at the judging of an epoch; every epoch before is in the checkpoint."""
+    """End the run at the evaluation of an epoch; all epochs before are in the checkpoint."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_WRITES", 0.0)
     evaluate = tasks.evaluate
 
@@ -147,7 +147,7 @@ def test_same_seed_same_search_killed_or_not(
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_best_epoch_by_validation_is_what_was_found(photos: Path, tmp_path: Path) -> None:
-    """Or the last one, if that is asked for; never one of the warm-up."""
+    """Or that of the last epoch with `answer=last`, but never of an epoch of the warm-up."""
     options = [*SEARCH, "--epochs", "4", "--strategy.learning_rate", "0.2"]
     for seed in ("12", "17", "4", "22"):  # of most seeds the last epoch is among the best
         folder = tmp_path / seed
@@ -169,7 +169,7 @@ def test_the_best_epoch_by_validation_is_what_was_found(photos: Path, tmp_path: 
 def test_a_search_trains_on_all_images_of_its_half(
     fraction: float, steps: int, photos: Path, tmp_path: Path
 ) -> None:
-    """The other half is read again where it is shorter, even than a batch: as many steps."""
+    """A shorter validation half is repeated, even if it is smaller than a batch."""
     taken: Counter[type] = Counter()
     handle = register_optimizer_step_post_hook(
         lambda optimizer, *_: taken.update([type(optimizer)])
@@ -188,7 +188,7 @@ def test_a_search_trains_on_all_images_of_its_half(
 @pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("main", [cnn_search.main, cnn_train.main])
 def test_twice_as_bright_images_are_the_same_to_a_network(main: Main, tmp_path: Path) -> None:
-    """Mean and deviation are counted from the training images, and go with the model."""
+    """Mean and deviation are computed from the training images and stored with the model."""
     found = []
     for times in (1, 2):
         data = tmp_path / f"{times} times"
@@ -264,7 +264,7 @@ def test_training_resumed_is_uninterrupted(
 def test_test_images_are_touched_once_after_training(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With other test images, everything but the test metrics is the same."""
+    """With other test images, only the test metrics change."""
     other = write_photos(tmp_path / "other", 8)
     shards = other / "test-00000-of-00001.parquet"
     shards.write_bytes((photos / "train-00000-of-00001.parquet").read_bytes())
@@ -321,7 +321,7 @@ def test_a_tracked_training_is_served(trained: Path, photos: Path) -> None:
 
 
 def test_a_logged_model_brings_its_code(trained: Path, tmp_path: Path) -> None:
-    """It is loaded where this project is not installed."""
+    """The model can be loaded where this project is not installed."""
     script = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures of cells show what the genotype says, and every label can be read."""
+"""Drawings of cells show the genotype, and every label is readable."""
 
 import math
 from collections import Counter
@@ -23,12 +23,12 @@ from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from tests.nasp.cnn.test_genotype import genotypes
 
-INNER = 3  # pixels by which lines may reach into the edge of a box
+INNER = 3  # pixels by which lines may overlap the edge of a box
 TITLE = "a title, $ and all, that is too long for the picture of a small cell"
 
 
 class Picture:
-    """A figure's texts, boxes and arrows, in pixels."""
+    """Return a figure's texts, boxes and arrows, in pixels."""
 
     def __init__(self, figure: Figure) -> None:
         renderer = FigureCanvasAgg(figure).get_renderer()
@@ -51,7 +51,7 @@ class Picture:
         return text
 
     def connections(self) -> Iterable[tuple[Bbox, Bbox]]:
-        """The box at the start and the box at the end of each arrow."""
+        """Return the boxes at the start and the end of each arrow."""
         for path in self.lines:
             (x0, y0), (x1, y1) = path.vertices[0], path.vertices[-1]
             yield (
@@ -61,7 +61,7 @@ class Picture:
 
 
 def line(arrow: FancyArrowPatch) -> Curve:
-    """An arrow without its head, which is a path of its own after the line."""
+    """Return an arrow without its head, which is a separate path after the line."""
     path = arrow.get_transform().transform_path(arrow.get_path())
     starts = [*(i for i, code in enumerate(path.codes) if code == Curve.MOVETO), len(path.codes)]
     return Curve(path.vertices[: starts[1]], path.codes[: starts[1]])

@@ -1,4 +1,4 @@
-"""Training and judging, by hand on a batch or two."""
+"""Training and evaluation, computed by hand on a batch or two."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Genotypes of CNN cells are checked, and survive the way to DARTS's notation and back."""
+"""Genotypes of CNN cells are checked, and convert to DARTS's notation and back."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ OPERATION = st.sampled_from([name for name in OPERATIONS if name != "none"])
 
 @st.composite
 def genotypes(draw: st.DrawFn, most: int = 3, least: int = 1) -> Genotype:
-    """Random cells of up to 6 nodes, which have `least` to `most` operations."""
+    """Random cells of up to 6 nodes with `least` to `most` operations each."""
     choices: Choices = {}
     for cell in ("normal", "reduce"):
         sources = ["input_0", "input_1"]

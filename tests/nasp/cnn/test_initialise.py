@@ -1,4 +1,4 @@
-"""First weights."""
+"""Initial weights."""
 
 import pytest
 import torch
@@ -18,7 +18,8 @@ def test_weights_have_the_distribution_of_torch():
     for layer, inputs in ((convolution, 4 * 9), (linear, 100)):
         for values in (layer.weight, layer.bias):
             assert values.abs().max().item() <= inputs**-0.5
-        # The standard deviation of a uniform distribution; over 2000 weights, some 1 % off.
+        # The standard deviation of a uniform distribution; with 2000 weights the error is about 1
+        # %.
         assert layer.weight.std().item() == pytest.approx((3 * inputs) ** -0.5, rel=0.05)
     assert torch.equal(norm.weight, torch.ones(64))
 

@@ -1,4 +1,4 @@
-"""Networks in files."""
+"""Files of networks."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ SEEN = (Normalise((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), 32)
 @pytest.fixture(params=["cifar", "imagenet"])
 def network(request):
     made = Network(SMALL, 4, 3, 3, request.param, True, torch.Generator().manual_seed(1))
-    made.train()(torch.rand(4, 3, 32, 32))  # moves the statistics of the batch norms
+    made.train()(torch.rand(4, 3, 32, 32))  # changes the statistics of the batch norms
     return made
 
 

@@ -44,7 +44,7 @@ def test_a_source_may_feed_a_node_twice():
 def test_a_reduction_cell_halves_its_inputs_only():
     plan = CellPlan((((0, "conv_3x3"),), ((2, "conv_3x3"), (1, "skip_connect"))), (2, 3))
     cell = ConvolutionalCell(plan, 4, 8, 6, reduction=True, reduction_before=True)
-    # The cell before the previous one is of twice the size when the previous one reduced.
+    # The cell before the previous one is twice as large if the previous one is a reduction cell.
     output = cell(torch.ones(2, 4, 16, 16), torch.ones(2, 8, 8, 8))
     assert output.shape == (2, 12, 4, 4)
 
@@ -153,7 +153,7 @@ def test_processes_share_the_draws_of_one(monkeypatch):
 
 
 def step(network, batch, keep=None, half=False):
-    """One step of gradient descent; returns the loss before and after it."""
+    """Take a step of gradient descent, and return the loss before and after it."""
     labels = torch.arange(len(batch))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
     losses = []

@@ -1,4 +1,4 @@
-"""Options that cannot be meant are refused by name."""
+"""Impossible options are refused, with their names."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Two processes that share a batch have the result of one."""
+"""Two processes that share a batch have the same result as one."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def alone() -> work.Results:
 
 @pytest.fixture(scope="module")
 def folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes wrote."""
+    """The files of two processes."""
     made = tmp_path_factory.mktemp("pair")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
     port, *others = free_ports(3)
@@ -53,7 +53,7 @@ def folder(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pair(folder: Path) -> list[work.Results]:
-    """What each of the two got."""
+    """The results of each of the two processes."""
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
@@ -136,7 +136,7 @@ def test_what_two_processes_cannot_do_is_said(pair: list[work.Results]) -> None:
 
 
 def test_no_thread_outlives_the_group(pair: list[work.Results]) -> None:
-    """One that does may meet the end of the interpreter, which aborts the process."""
+    """A thread of the group that still runs at exit can abort the process."""
     for found in pair:
         assert not [name for name in found["threads"] if "gloo" in name or "store" in name]
 

@@ -1,4 +1,4 @@
-"""What people see of a run: pictures, tables, and the size that papers report."""
+"""Reports: plots, tables, and the size that papers report."""
 
 import io
 from pathlib import Path
@@ -39,7 +39,7 @@ def history(epochs: int) -> list[Metrics]:
 
 
 def task(space: str = "darts") -> ImageTask:
-    """A search on images that nobody looks at."""
+    """A search on random images."""
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     half = LabelledImages(images, torch.arange(4) % 2)
     return ImageTask(
@@ -54,7 +54,7 @@ def folder_of(path: Path) -> Path:
 
 
 def test_trials_are_drawn_without_weights(tmp_path: Path) -> None:
-    """The pictures of a one-shot search are among those of `test_commands`."""
+    """Plots of a search on shared weights are tested in `test_commands`."""
     found = SearchResult(DARTS_V2, {}, {}, {f"trial {i}": history(2) for i in range(3)})
     files = report.SearchReport(task(), found).write(folder_of(tmp_path))
     pictures = ["cells.png", "cells.svg", "search.png"]
@@ -154,7 +154,7 @@ def test_a_training_shows_a_row_for_each_split(held_out: bool) -> None:
 def test_a_run_shows_its_time_its_memory_and_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "run [bold]"  # would be lost if it were taken for markup
+    folder = tmp_path / "run [bold]"  # markup in brackets must not be interpreted
     folder.mkdir()
     (folder / "genotype.json").touch()
     (folder / ".hidden").touch()

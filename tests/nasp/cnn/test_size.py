@@ -1,4 +1,4 @@
-"""Sizes of networks, by hand and as published."""
+"""Sizes of networks, computed by hand and published."""
 
 import pytest
 import torch
@@ -27,8 +27,8 @@ def test_the_size_of_a_cifar_network_is_as_published(genotype, published, tolera
 def test_the_size_of_an_imagenet_network_is_as_published():
     network = shapes_only(DARTS_V2, 48, 14, 1000, "imagenet")
     assert parameters(network) == pytest.approx(4.7e6, rel=0.02)
-    # What flops-counter.pytorch gives for the authors' network, of which batch norms, activations
-    # and pools, that do not count here, are the last 2.7 %. The paper has 574 M.
+    # The result of flops-counter.pytorch for the authors' network. Its last 2.7 % are batch norms,
+    # activations and pools, which are not counted here. The paper has 574 M.
     assert mult_adds(network, (3, 224, 224)) == pytest.approx(544.59e6, rel=0.03)
 
 
@@ -46,7 +46,7 @@ def test_multiply_adds_are_those_of_a_count_by_hand():
 
 def test_a_network_of_one_cell_counted_by_hand():
     network = Network(SMALL, 2, 1, 10, "cifar", True, torch.Generator().manual_seed(1))
-    # The one cell is a reduction: 6 channels come from the stem, 4 are in each of its 2 nodes.
+    # The only cell is a reduction cell: 6 channels from the stem, and 4 in each of its 2 nodes.
     stem, preprocessing, reduced_skips, linear = 6 * 27, 2 * (6 * 4), 2 * (4 * 4), 8 * 10
     assert mult_adds(network, (3, 8, 8)) == (
         64 * (stem + preprocessing) + 16 * reduced_skips + linear

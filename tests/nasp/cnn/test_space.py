@@ -1,4 +1,4 @@
-"""The real space of CNN cells: its decisions, its one-path gradient, and what runs when."""
+"""The space of CNN cells: its decisions, its one-path gradient, and the operations that run."""
 
 from collections import Counter
 from functools import partial
@@ -28,7 +28,7 @@ def cross_entropy(logits, batch):
 
 
 def made(space="nasp", kind="cifar", dtype=torch.float32, half=False, channels_last=True):
-    """A space, a projection and a batch of 8 images of its kind, all from one seed."""
+    """Make a space, a projection and a batch of 8 images of its kind, from one seed."""
     random = torch.Generator().manual_seed(1)
     precision = Precision(half, channels_last)
     model = CNNSpace(space, CLASSES, CHANNELS, LAYERS, random, kind, precision).to(dtype)
@@ -39,7 +39,7 @@ def made(space="nasp", kind="cifar", dtype=torch.float32, half=False, channels_l
 
 
 def gradients(model, batch, relaxation):
-    """The loss, ∂L/∂A of all decisions in one vector, and the gradients of all weights."""
+    """Return the loss, ∂L/∂A of all decisions in one vector, and the gradients of all weights."""
     loss = cross_entropy(model(batch, relaxation), batch)
     inputs = [*relaxation.weights.values(), *model.weights()]
     found = torch.autograd.grad(loss, inputs, materialize_grads=True)
@@ -52,7 +52,7 @@ def distance(ours, exact):
 
 
 def candidates(model):
-    """`(decision, edge, operation), module` of all cells."""
+    """Yield `(decision, edge, operation), module` of all cells."""
     for cell in model.cells:
         for decision, edges in zip(cell.decisions, cell.nodes, strict=True):
             for edge, operations in enumerate(edges):
@@ -150,7 +150,7 @@ def test_half_precision_runs_all_candidates_in_half_and_has_nearly_the_gradient(
     model, projection, batch = made()
     exact = gradients(model, batch, Relaxation.one_path(projection).probed())
     assert ours[1].dtype == torch.float32
-    # bfloat16 has 8 bits; layer by layer their rounding adds up, to 0.13 of a gradient.
+    # bfloat16 has 8 bits. The rounding errors of the layers add up to 0.13 of a gradient.
     assert distance(ours[0], exact[0]) < 0.03
     assert distance(ours[1], exact[1]) < 0.3
     flat = [torch.cat([weight.flatten() for weight in found[2]]) for found in (ours, exact)]

@@ -1,7 +1,7 @@
-"""No network may convolve 1 × 1 with a stride: oneDNN's kernel for it corrupts memory on some CPUs.
+"""No network has a 1 × 1 convolution with a stride, whose oneDNN kernel can corrupt memory.
 
-`ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1` under glibc's malloc debug library makes any processor
-show it; `.ci/run` runs the training tests so.
+`ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1` with glibc's malloc debug library shows the error on any
+processor; `.ci/run` runs the training tests with it.
 """
 
 from collections.abc import Iterator

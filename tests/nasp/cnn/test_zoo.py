@@ -1,4 +1,4 @@
-"""The published cells, and how a command finds a genotype."""
+"""The published cells, and the look-up of a genotype."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,7 @@ from nasp.cnn.zoo import ZOO, find_genotype
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 
-# As their authors write them.
+# As in their authors' code.
 PUBLISHED = {
     "darts_v2": """Genotype(
         normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1),

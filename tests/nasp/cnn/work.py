@@ -1,6 +1,6 @@
-"""What `test_parallel` has one process do alone, and two together: `-m tests.nasp.cnn.work`.
+"""The work of one or two processes in `test_parallel`: `-m tests.nasp.cnn.work`.
 
-Each of the two saves what it got; a process alone does the same work on the whole batches.
+Each of two processes saves its results. A single process does the same work on whole batches.
 """
 
 import io
@@ -59,7 +59,7 @@ def a_batch(random: torch.Generator, dtype: torch.dtype = torch.float64) -> tupl
 
 
 def normalised(affine: bool, offset: float, dtype: torch.dtype) -> Results:
-    """Two batches through a batch norm of 5 channels, whose values have the deviation 1."""
+    """Run two batches with standard deviation 1 through a batch norm of 5 channels."""
     random = seeded()
     norm = BatchNorm(5, affine=affine).to(dtype)
     if affine:
@@ -89,7 +89,7 @@ def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> 
     chosen = ONE_SHOT[strategy].Options(learning_rate=0.02, **options)
     made = ONE_SHOT[strategy](space, random, chosen, step)
     made.architecture.double()
-    made.load_state_dict(made.state_dict())  # projects anew
+    made.load_state_dict(made.state_dict())  # projects again
     losses = Losses()
     for _ in range(steps):
         train, valid = a_batch(random), a_batch(random)
@@ -109,7 +109,7 @@ def searched(strategy: str, steps: int = 2, layers: int = 3, **options: Any) -> 
 
 
 def trained(batch_size: int = 8) -> Results:
-    """Two epochs of a network with an auxiliary head; drop-path begins in the second."""
+    """Train a network with an auxiliary head for two epochs; drop-path begins in the second."""
     random = seeded()
     images = torch.randint(256, (24, 3, 8, 8), generator=random, dtype=torch.uint8)
     data = LabelledImages(images, torch.arange(24) % 3)
@@ -129,7 +129,7 @@ def trained(batch_size: int = 8) -> Results:
 
 
 def judged() -> Results:
-    """One batch only, so that one of two processes has no turn; then three."""
+    """Evaluate one batch, so that one of two processes evaluates none, and then three batches."""
     images = torch.randn(22, 3, 2, 2, generator=seeded())
     labels = torch.arange(22) % 7
     found = {}
@@ -149,7 +149,7 @@ def basics() -> Results:
 
 
 def refused() -> list[str]:
-    """What cannot be done by two processes."""
+    """Errors of work that two processes cannot share."""
     messages = []
     space = CNNSpace("nasp", 3, 4, 3, seeded())
     step = WeightStep(SGD(space.weights(), 0.1))
@@ -190,14 +190,14 @@ def everything() -> Results:
 
 
 def arguments(data: Path, output: Path) -> list[str]:
-    """Of a small run of either command."""
+    """Options of a small run of either command."""
     small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--images", "32"]
     more = ["--cutout", "2", "--device", "cpu", "--tracking", "none"]
     return ["--data", str(data), "--output", str(output), *small, *more]
 
 
 def main(folder: Path, data: Path, *ports: str) -> None:
-    """Run both commands, and do the work, as one of two processes that `torchrun` started."""
+    """Run both commands and the work as one of two processes that `torchrun` started."""
     first = os.environ["RANK"] == "0"
     if not first:
         files.os.replace = job.claim_output = None  # type: ignore[assignment]  # it may not write
@@ -205,14 +205,14 @@ def main(folder: Path, data: Path, *ports: str) -> None:
     with redirect_stdout(printed), redirect_stderr(printed):
         report.plots.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
         cnn_search.main([*arguments(data, folder / "searched"), *SEARCH])
-        # A store takes one group: the next ones make their own.
+        # A store serves a single group; further groups make their own.
         os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
         os.environ["MASTER_PORT"] = ports[0]
         cnn_train.main([*arguments(data, folder / "trained"), *TRAIN])
     os.environ["MASTER_PORT"] = ports[1]
     with join_processes("cpu"):
         found = {**everything(), "basics": basics(), "refused": refused()}
-    tasks = Path("/proc/self/task").glob("*/comm")  # none where the system has no such folder
+    tasks = Path("/proc/self/task").glob("*/comm")  # empty on systems without this folder
     found["threads"] = [task.read_text().strip() for task in tasks]
     found["printed"] = printed.getvalue()
     torch.save(found, folder / f"{os.environ['RANK']}.pt")

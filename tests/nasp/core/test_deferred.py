@@ -1,4 +1,4 @@
-"""A gradient that is found once, when all uses have been differentiated."""
+"""A gradient that is computed once, after the backward passes of all uses."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def test_what_uses_return_is_added() -> None:
 
 
 class Silent(torch.autograd.Function):
-    """`2 · x`, whose backward pass returns no gradient for `weight` and says that it ran."""
+    """`2 · x`, whose backward pass returns no gradient for `weight` and records that it ran."""
 
     @staticmethod
     def forward(ctx: object, weight: Tensor, x: Tensor, done: list[str], name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Genotypes are equal by value, and survive JSON."""
+"""Genotypes are equal by value, and can be written to and read from JSON."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Start values, ties and the regulariser of A."""
+"""Initial values, ties and the regulariser of A."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def test_the_absent_operation_is_never_kept() -> None:
         )
     kept = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     assert torch.equal(architecture.projection()["d"], kept)
-    # It ranks no edge either, and what is projected stays as it is.
+    # Ties of edges are random as well, and a projection is not changed.
     values = {"d": torch.tensor([[0.3, 0.6, 0.1], [0.1, 0.1, 0.8], [0.2, 0.3, 0.5]])}
     before = values["d"].clone()
     kept = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])

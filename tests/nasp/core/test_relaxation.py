@@ -1,4 +1,4 @@
-"""The one-path gradient is full autograd's, on decisions of all three spaces."""
+"""The one-path gradient equals that of full autograd, for decisions of all three spaces."""
 
 import gc
 import math
@@ -41,7 +41,7 @@ def test_one_path_gradient_equals_full_autograd(
 
 
 def several(kind: str, seed: int) -> tuple[SearchSpace, object, Relaxation]:
-    """A toy space in float64, a batch, and a discrete relaxation with several active candidates.
+    """Return a toy space in float64, a batch, and a relaxation with several active candidates.
 
     The first edge has two active operations, and the last one has one.
     """
@@ -149,7 +149,7 @@ VALUES = torch.tensor([[3.0, 5.0, 7.0], [11.0, 13.0, 17.0], [19.0, 23.0, 29.0]])
 def sampled(
     fraction: float, generator: torch.Generator | None
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    """∂L/∂A of L = 2 · node, where candidate (e, k) is VALUES[e, k]; and what ran backward."""
+    """Return ∂L/∂A of L = 2 · node with candidates VALUES[e, k], and the candidates evaluated."""
     probed = []
 
     def run(edge: int, operation: int) -> torch.Tensor:
@@ -177,7 +177,7 @@ def test_sampled_probes_have_the_exact_gradient_as_their_mean(fraction: float, c
         ratios = (idle / exact[~active]).unique()
         torch.testing.assert_close(ratios, torch.tensor([0.0, 7 / count]))
         total += gradient
-    # An idle one is 7/count times the exact with probability count/7: a Bernoulli's deviation.
+    # An inactive one is 7/count times the exact value with probability count/7 (Bernoulli).
     deviation = math.sqrt((7 / count - 1) / draws)
     assert ((total / draws / exact - 1).abs() <= 4 * deviation).all()
 
@@ -187,7 +187,7 @@ def test_all_probes_are_the_exact_gradient() -> None:
     gradient, probed = sampled(1.0, generator)
     assert torch.equal(gradient, 2.0 * VALUES)
     assert len(probed) == 7
-    # Nothing was drawn: the generator is where it was.
+    # Nothing was drawn: the generator's state is the same.
     assert torch.equal(generator.get_state(), torch.Generator().manual_seed(0).get_state())
 
 
@@ -212,7 +212,7 @@ STEPS, SIZE = 4, 3
 
 
 class Recorder:
-    """A probe of `chain`, which notes how it was called."""
+    """A probe of `chain`, which records its calls."""
 
     def __init__(self) -> None:
         self.states: list[Tensor] = []
@@ -231,7 +231,7 @@ class Recorder:
 
 
 def chain(relaxation: Relaxation, recorder: Recorder, x: Tensor, used: int = STEPS) -> Tensor:
-    """A state that goes through one decision at each step, and a loss of the first `used` ones."""
+    """Pass a state through a decision at each step; the loss uses the first `used` states."""
     state, loss = x, x.new_zeros(())
     for step in range(STEPS):
         recorder.states.append(state.detach())
@@ -255,7 +255,7 @@ def test_a_repeated_decision_is_probed_once_with_the_gradients_of_all_calls(used
     (exact,) = torch.autograd.grad(chain(plain, Recorder(), x, used), plain.weights["d"])
     point, recorder = PATH.probed(), Recorder()
     loss = chain(point.repeated({"d": recorder}), recorder, x, used)
-    for turn in (1, 2):  # a second backward pass finds the same
+    for turn in (1, 2):  # a second backward pass gives the same
         (found,) = torch.autograd.grad(loss, point.weights["d"], retain_graph=True)
         torch.testing.assert_close(found, exact)
         assert len(recorder.gradients) == turn
@@ -331,7 +331,7 @@ def test_a_repeated_decision_is_freed_without_the_garbage_collector(backward: bo
     gc.disable()
     try:
         x = torch.ones(SIZE, requires_grad=True)
-        inner = x * 1  # the square below keeps it for its backward pass
+        inner = x * 1  # the square below saves it for its backward pass
         loss = chain(point.repeated({"d": recorder}), recorder, inner.square())
         watched = weakref.ref(inner)
         del inner

@@ -1,4 +1,4 @@
-"""The continuous architecture of a space is moved in the order in which it is listed."""
+"""Offsets are added to the continuous architecture in the order of its parameters."""
 
 import pytest
 import torch

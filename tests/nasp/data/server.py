@@ -1,4 +1,4 @@
-"""A small web server that serves one file, in ranges if asked, and can misbehave."""
+"""A small web server of one file, with ranges, which can also misbehave."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from typing import Self
 
 @dataclass
 class Served:
-    """What the server sends, and what it was asked for.
+    """The behaviour of the server, and its requests.
 
     Attributes:
         content: The file.
         ranges: Whether it can resume.
-        break_after: Bytes after which it breaks off; None: never.
+        break_after: Bytes after which it closes the connection; None for never.
         endless: Whether it sends zeros for ever after the file.
-        sent_on: Where it sends all on to.
-        asked: The Range header of each request, "" without one.
+        sent_on: Address that it redirects to.
+        asked: The Range header of each request; "" if there is none.
     """
 
     content: bytes

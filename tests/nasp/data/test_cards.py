@@ -1,4 +1,4 @@
-"""What a card says, where cards are looked for, and how a wrong one is refused."""
+"""Cards: their content, the places where they are found, and errors in them."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ WORDS = {
 
 
 class CountedCard(Card):
-    """Cards with a key of their own."""
+    """Cards with an additional key."""
 
     KIND = "text"
     KEYS: ClassVar[dict[str, Rule]] = {"words": integer()}
@@ -38,7 +38,7 @@ class CountedCard(Card):
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine whose installation has one card; the folder that holds all."""
+    """An installation with one card; returns the folder that contains it."""
     monkeypatch.setattr(nasp.data.cards, "resource", lambda relative: tmp_path / "own" / relative)
     monkeypatch.delenv("NASP_DATA", raising=False)
     write(tmp_path / "own", "words")
@@ -85,7 +85,7 @@ def test_cards_beside_the_users_data(folder: Path, monkeypatch: pytest.MonkeyPat
     def titles(data_dir: Path | None) -> dict[str, str]:
         return {name: card.title for name, card in all_cards(TextCard, data_dir).items()}
 
-    first = {"own": "own", "words": "Words", "many-words": "Words"}  # the package's own
+    first = {"own": "own", "words": "Words", "many-words": "Words"}  # the package's card
     mine = {"named": "named", "shared": "named", "working": "working"}
     assert titles(None) == first | mine
     assert titles(folder / "given") == first | mine | {"given": "given", "shared": "given"}

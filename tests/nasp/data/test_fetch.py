@@ -1,4 +1,4 @@
-"""Where the data of a card are looked for, and what happens when they do not arrive whole."""
+"""Look-up and download of a card's data, and incomplete downloads."""
 
 import contextlib
 import hashlib
@@ -45,7 +45,7 @@ class TableCard(Card):
 
 
 class World:
-    """A machine with one card, an empty cache, a server and no package index."""
+    """An installation with one card, an empty cache, a server and no package index."""
 
     def __init__(self, root: Path, served: Served) -> None:
         self.root = root
@@ -158,7 +158,9 @@ def test_what_another_process_downloads_is_waited_for(
     @contextlib.contextmanager
     def lock(path: Path) -> Iterator[None]:
         assert path == world.cache.parent / "small-set.lock"
-        (world.cache / "u.data").write_bytes(RATINGS)  # by the other, which then releases it
+        (world.cache / "u.data").write_bytes(
+            RATINGS
+        )  # by the other process, which then releases the lock
         yield
 
     monkeypatch.setattr(nasp.data.fetch, "FileLock", lock)
@@ -202,7 +204,7 @@ def test_no_source_at_all(world: World) -> None:
 
 
 def serve_wheel(monkeypatch: pytest.MonkeyPatch, wheel: bytes) -> list[list[str]]:
-    """Let pip "download" this wheel; return the list that its commands will be in."""
+    """Let pip "download" this wheel, and return the list of its commands."""
     commands = []
 
     def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -237,7 +239,7 @@ def test_without_checksums_the_zip_itself_is_checked(world: World) -> None:
     assert "small.zip.part arrived damaged" in world.fault()
     world.served.content = ARCHIVE
     world.cache.mkdir(parents=True, exist_ok=True)
-    world.part.write_bytes(ARCHIVE)  # all of it had come, but was not unpacked
+    world.part.write_bytes(ARCHIVE)  # downloaded completely, but not yet extracted
     assert world.locate().read_bytes() == RATINGS
     assert world.served.asked == ["", f"bytes={len(ARCHIVE)}-"]
 

@@ -27,7 +27,8 @@ from nasp.runs.progress import Progress
         (
             OSError(errno.ENOSPC, "No space left on device", "x.pt"),
             2,
-            "No space left on device: 'x.pt': make room; the same command with --resume goes on\n",
+            "No space left on device: 'x.pt': make room; "
+            "the same command with --resume continues\n",
         ),
         (OSError(errno.EMFILE, "Too many open files"), 2, "raise the limit of open files"),
         (MemoryError(), 2, "error: out of memory: lower --batch_size"),
@@ -165,7 +166,7 @@ run_command(main)
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
     assert process.returncode == code
-    hint = f"--output '{tmp_path / 'a run'}' --resume goes on"
+    hint = f"--output '{tmp_path / 'a run'}' --resume continues"
     assert said == f"\ninterrupted: the same command with {hint}\n"
 
 

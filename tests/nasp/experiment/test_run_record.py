@@ -1,4 +1,4 @@
-"""A run of a command: what it writes, and what it refuses to go on with."""
+"""The run of a command: its files, and runs that cannot be resumed."""
 
 import json
 import time
@@ -97,7 +97,7 @@ def test_where_and_how_it_runs_does_not_matter(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_a_run_is_not_started_anew(tmp_path: Path) -> None:
     ran(tmp_path, saves)
-    with pytest.raises(NaspError, match="holds a run: --resume goes on"):
+    with pytest.raises(NaspError, match="holds a run: --resume continues"):
         ran(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A digest changes with every value, and with nothing else."""
+"""A digest changes with every value and with nothing else."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""JSON from anywhere is read, or refused in one line."""
+"""JSON is read, or refused in one line."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each rule accepts what it describes and names what it does not."""
+"""Each rule accepts valid values and names invalid ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A small made language, and small models of it."""
+"""A small artificial language, and small models of it."""
 
 from pathlib import Path
 

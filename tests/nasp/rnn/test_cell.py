@@ -1,4 +1,4 @@
-"""The stand-alone cell: its equations, whatever the grouping."""
+"""The stand-alone cell computes its equations, for any grouping of nodes."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def made(plan: CellPlan, seed: int = 0) -> tuple[RecurrentCell, Tensor, Tensor, 
 
 
 def by_hand(cell: RecurrentCell, inputs: Tensor, state: Tensor, mask: Tensor) -> Tensor:
-    """From the published equations, one node at a time with a map of its own."""
+    """Compute the published equations, one node at a time with its own map."""
     own = {}
     for (_, nodes, _), matrix in zip(cell.groups, cell.maps, strict=True):
         gates, candidates = matrix.chunk(2, 1)

@@ -45,7 +45,7 @@ def test_search_train_and_evaluate(
     assert result["genotype"] == json.loads((found / "genotype.json").read_text())
     metrics = result["metrics"]
     assert {"train/loss", "valid/perplexity", "test/perplexity", "test/loss"} <= metrics.keys()
-    # Embedding and decoder of 13 words and 10 units; 8 maps, and those of input and state.
+    # Embedding and decoder of 13 words and 10 units; 8 maps, and the maps of input and state.
     assert metrics["model/parameters"] == 13 * 10 + 13 + 10 * 10 * 2 * 10
     assert f"{metrics['test/perplexity']:.2f}" in capsys.readouterr().out
     judged = evaluate(EvalConfig(model=trained, data=data[1], device="cpu"))

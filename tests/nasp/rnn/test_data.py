@@ -1,4 +1,4 @@
-"""Texts in: folders, archives, and what is wrong with them."""
+"""Reading of texts from folders and archives, and errors in them."""
 
 import tarfile
 import zipfile
@@ -65,7 +65,7 @@ def test_missing_and_broken_files_are_named(folder: Path, tmp_path: Path) -> Non
     with pytest.raises(NaspError, match=r"made holds no valid text: it needs one of valid\.txt"):
         load_corpus(folder)
     (folder / "valid.txt").write_bytes(b"w1 \xff\n")
-    with pytest.raises(NaspError, match=r"valid\.txt is no UTF-8 text"):
+    with pytest.raises(NaspError, match=r"valid\.txt is not UTF-8 text"):
         load_corpus(folder)
     (folder / "valid.txt").write_text("\n\n")
     with pytest.raises(NaspError, match=r"valid\.txt holds no words"):
@@ -129,7 +129,7 @@ def test_real_wikitext_is_read_and_its_missing_text_named(data_dir: Path, tmp_pa
     if not (folder / "train.txt").exists():
         with pytest.raises(NaspError, match="wikitext-2 holds no train text"):
             load_corpus(find_text("wikitext-2", data_dir))
-    # Its validation text in the place of the training text: a text of the same form.
+    # The validation text in place of the training text is a text of the same format.
     lines = (folder / "valid.txt").read_text().splitlines(keepends=True)
     (tmp_path / "train.txt").write_text("".join(lines))
     for split, part in (("valid", lines[:300]), ("test", lines[300:600])):

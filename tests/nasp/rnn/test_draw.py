@@ -1,4 +1,4 @@
-"""Pictures of cells."""
+"""Drawings of cells."""
 
 from collections import Counter
 from itertools import pairwise

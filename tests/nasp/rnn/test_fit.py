@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 class Killed(Exception):
-    """Stands for the end of a process."""
+    """Raised in place of the end of a process."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def without_time(history: list[Metrics]) -> list[Metrics]:
 def test_a_model_learns_a_language(corpus: Corpus) -> None:
     network, history = trained(corpus, options(epochs=25, emsize=24, nhid=24))
     best = min(metrics["valid/perplexity"] for metrics in history)
-    # A model that knows only how frequent the words are has about 12.7.
+    # A model of only the frequencies of words has about 12.7.
     assert best < 6
     assert evaluate_exactly(network, corpus.test, "test")["test/perplexity"] < 7
 
@@ -91,9 +91,9 @@ def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: i
     live = tmp_path / "live"
     with pytest.raises(Killed):
         trained(corpus, chosen, live, 6)
-    assert kept_of(live)["state"]["averaging"]["count"] > 0  # it began on the way
+    assert kept_of(live)["state"]["averaging"]["count"] > 0  # averaging began during the training
     whole, expected = trained(corpus, chosen)
-    assert kept_of(path)["state"] == {}  # of what has ended nothing but the result is kept
+    assert kept_of(path)["state"] == {}  # only the result of a phase that has ended is kept
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 

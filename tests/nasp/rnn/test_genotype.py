@@ -12,7 +12,7 @@ from nasp.rnn.genotype import darts_text, decisions_of, from_darts, parse_darts,
 from nasp.rnn.operations import OPERATIONS
 from nasp.rnn.zoo import ZOO, find_genotype
 
-# As their authors write them.
+# As in their authors' code.
 PUBLISHED = {
     "darts_v1": """DARTS_V1 = Genotype(recurrent=[('relu', 0), ('relu', 1), ('tanh', 2),
         ('relu', 3), ('relu', 4), ('identity', 1), ('relu', 5), ('relu', 1)],

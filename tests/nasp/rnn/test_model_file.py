@@ -1,4 +1,4 @@
-"""Language models in files."""
+"""Files of language models."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Searches on a made language, by all kinds of strategies."""
+"""Searches on an artificial language with all kinds of strategies."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def test_shared_weights_learn(corpus: Corpus) -> None:
 
 
 def test_a_search_without_batch_norm_takes_batches_of_one(corpus: Corpus) -> None:
-    """Batch norm needs two; and it is on where nothing is said."""
+    """Batch norm needs two columns, and is the default."""
     plan = plan_of(searched(corpus, "nasp", batch_size=1, batch_norm=False).genotype)
     assert len(plan.nodes) == 8
     plain, normed = (searched(corpus, "nasp", **on).metrics for on in ({"batch_norm": False}, {}))

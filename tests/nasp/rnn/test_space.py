@@ -1,4 +1,4 @@
-"""The search space: its equations, its gradients and what they cost."""
+"""The search space: its equations, its gradients and their cost."""
 
 import gc
 import weakref
@@ -31,7 +31,7 @@ WORDS, UNITS, BATCH, STEPS = 15, 7, 5, 6
 def made(
     seed: int, nodes: int = 8, batch_norm: bool = True, none: bool = False
 ) -> tuple[RNNSpace, TextBatch, dict[str, Tensor]]:
-    """A space in float64 whose weights are large enough to matter, a batch, and a projection."""
+    """Return a space in float64 with rather large weights, a batch, and a projection."""
     generator = torch.Generator().manual_seed(seed)
     space = RNNSpace(WORDS, UNITS, generator, nodes, batch_norm=batch_norm, none=none).double()
     with torch.no_grad():
@@ -46,7 +46,7 @@ def lossy(space: RNNSpace, batch: TextBatch, relaxation: Relaxation) -> Tensor:
 
 
 def by_hand(space: RNNSpace, batch: TextBatch, weights: dict[str, Tensor]) -> Tensor:
-    """The loss from the published equations, one candidate at a time."""
+    """Compute the loss by the published equations, one candidate at a time."""
     masks = batch.masks
     assert masks is not None
     cell, n = space.cell, UNITS
@@ -139,7 +139,7 @@ def test_without_batch_norm_one_path_is_the_stand_alone_network() -> None:
 
 
 def several(space: RNNSpace, seed: int) -> Relaxation:
-    """A discrete relaxation: up to three active edges a node, the first with two activations."""
+    """Return a discrete relaxation with up to three active edges per node."""
     generator = torch.Generator().manual_seed(seed)
     projection = {}
     for d in space.decisions:
@@ -224,7 +224,7 @@ def test_a_predecessor_of_which_nothing_is_probed_costs_no_product() -> None:
     path = Relaxation.one_path(projection)
 
     def products(point: Relaxation) -> float:
-        """Of one state with one map at all time steps, in forward and backward pass."""
+        """Multiply-adds of a state with a map at all time steps, in forward and backward pass."""
         with frozen(space.weights()), FlopCounterMode(display=False) as counter:
             by_architecture(space, batch, point)
         return counter.get_total_flops() / (STEPS * 2 * BATCH * UNITS * 2 * UNITS)
@@ -254,7 +254,7 @@ def test_an_architecture_step_takes_each_product_once() -> None:
             loss = lossy(space, batch, relaxation)
             torch.autograd.grad(loss, list(relaxation.weights.values()))
     forward = STEPS * (2 + 8) * product + decoder
-    # The gradient passes all maps of nodes and state, but none right behind the start.
+    # The gradient passes all maps of nodes and state, except for those after the start.
     first = sum(int(a[0].any()) for a in projection.values())
     backward = (STEPS * 8 - first + STEPS - 1) * product + decoder
     idle = STEPS * (36 - 8) * product

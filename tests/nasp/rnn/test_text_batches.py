@@ -43,7 +43,7 @@ def test_lengths_are_around_bptt_and_sometimes_half() -> None:
     drawn = torch.tensor([float(length()) for _ in range(4000)])
     assert drawn.min() >= 5
     assert drawn.max() <= 55
-    # 95 % around 35 and 5 % around 17.5, less the half that rounding down takes.
+    # 95 % around 35 and 5 % around 17.5, minus 0.5 for rounding down.
     assert abs(float(drawn.mean()) - (0.95 * 35 + 0.05 * 17.5 - 0.5)) < 0.5
     near_half = float((drawn < 25).float().mean())
     assert 0.04 < near_half < 0.1

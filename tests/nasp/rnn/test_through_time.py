@@ -1,4 +1,4 @@
-"""The gradient of a matrix that is found once for all time steps."""
+"""The gradient of a matrix that is computed once for all time steps."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""Dropout's masks, the regularisers and exact judging."""
+"""Dropout masks, regularisers and exact evaluation."""
 
 import math
 

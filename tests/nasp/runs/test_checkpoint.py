@@ -1,4 +1,4 @@
-"""A checkpoint is whole, of this configuration, or refused; each phase has a file of its own."""
+"""A checkpoint is complete and of this configuration, or refused; each phase has its file."""
 
 import errno
 import pickle

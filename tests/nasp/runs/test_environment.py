@@ -29,7 +29,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with one commit, which is taken for the one of the package."""
+    """A checkout with one commit, used as the package's checkout."""
     folder = tmp_path.resolve() / "checkout"
     (folder / "inner").mkdir(parents=True)
     (folder / "file").write_text("first")
@@ -120,7 +120,7 @@ def test_auto_takes_a_macs_gpu_where_the_optimiser_runs_there(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert resolve_device("auto").type == "cpu"  # it is said to be there, and no tensor goes there
+    assert resolve_device("auto").type == "cpu"  # the device is reported as available, but unusable
     monkeypatch.setattr(device, "_mps_is_of_use", lambda: True)
     assert resolve_device("auto").type == "mps"
 

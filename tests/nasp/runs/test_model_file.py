@@ -1,4 +1,4 @@
-"""Model files: what goes in comes out, and any other file is refused in one line."""
+"""Model files are read as written, and all other files are refused in one line."""
 
 import os
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_one_flipped_bit_is_noticed(tmp_path: Path) -> None:
     there = whole.index(torch.tensor([0.5, 0.25]).numpy().tobytes())
     path.write_bytes(whole[:there] + bytes([whole[there] ^ 1]) + whole[there + 1 :])
     changed = torch.load(path, weights_only=True)["slope"]
-    assert 0.5 < changed[0] < 0.5001  # torch itself reads it without a word
+    assert 0.5 < changed[0] < 0.5001  # torch reads the changed file without an error
     with pytest.raises(NaspError, match="the line file is damaged: give another"):
         read_model(path, KIND, slope)
 

@@ -1,4 +1,4 @@
-"""Pictures are written whole, and their labels do not overlap."""
+"""Plots are written atomically, and their labels do not overlap."""
 
 from itertools import pairwise
 from pathlib import Path

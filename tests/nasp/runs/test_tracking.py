@@ -14,7 +14,7 @@ import pytest
 from nasp.metric import Metric
 from nasp.runs.tracking import Tracker, how_to_serve, tracking_uri
 
-# MLflow and what it builds on warn of their own; the run itself only sends lines to a process.
+# MLflow and its dependencies raise warnings. The run itself only sends lines to a process.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 TOGETHER = ("together-1", "together-2")
@@ -99,7 +99,7 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     assert "nasp" not in wanted.read_text()
     assert f"torch=={version('torch').partition('+')[0]}" in wanted.read_text()
     assert loaded.predict(pd.DataFrame({"x": [3.0]})).tolist() == [6.0]
-    # A server hands values over as they come: of a type, it would make 1 of true and of 1.999.
+    # A server passes values unchanged. In typed columns it would convert true and 1.999 to 1.
     assert loaded.metadata.get_input_schema() is None
     assert loaded.metadata.metadata == {"columns": ["x"]}
 
@@ -122,8 +122,8 @@ def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
 
 
 def test_epochs_that_were_lost_are_told_again(store: Path) -> None:
-    """A run and its worker that die together lose what was not sent yet."""
-    with tracker(store, "lost") as run:  # the first epochs never came
+    """A run and its worker that die together lose unsent metrics."""
+    with tracker(store, "lost") as run:  # the first epochs were never sent
         for step, rmse in ((2, 0.8), (3, 0.7)):
             run.log({"valid/rmse": rmse}, step)
     with tracker(store, "lost") as run:
@@ -237,7 +237,7 @@ def test_a_store_that_fails_early_does_not_fail_a_long_run(store: Path) -> None:
         worker = run._worker
         assert worker is not None
         worker.wait(30)
-        # The end is the first that meets the closed pipe.
+        # The message "end" is the first one to the closed pipe.
     assert not (store / "long.id").exists()
 
 

@@ -1,4 +1,4 @@
-"""What runs of cells leave behind for people."""
+"""Plots of the weights of cells."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ DECISIONS = (
     Decision("second", ("in", "first"), OPERATIONS, (0, 1, 0)),
 )
 GENOTYPE = Genotype("toy", {"first": (("in", "conv"),), "second": (("first", "pool"),)})
-# Where a node has one edge, the name of its weight has none.
+# For a node with a single edge, the name of a weight contains no edge.
 WEIGHTS = {
     "arch/first/skip": 0.1,
     "arch/first/conv": 0.2,
@@ -49,5 +49,5 @@ def test_the_picture_of_weights_has_all_edges_and_frames_those_kept(
         lines = axes.get_lines()
         assert [line.get_label() for line in lines] == list(OPERATIONS)
         assert [list(line.get_ydata()) for line in lines] == [[v] * epochs for v in values[title]]
-        # A line of one point would not be seen.
+        # A line with a single point would be invisible.
         assert {line.get_marker() for line in lines} == ({"o"} if epochs == 1 else {"None"})

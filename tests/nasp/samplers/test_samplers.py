@@ -1,4 +1,4 @@
-"""What each sampler promises beyond the contract: who learns, learns; who counts, counts."""
+"""Properties of samplers beyond the contract: learning, and complete enumeration."""
 
 import math
 from collections import Counter
@@ -39,7 +39,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def found_best(name: str, seed: int) -> bool:
-    """Whether one of the trials is the target, when a score counts what differs from it."""
+    """Whether a trial is the target, where the score counts differences from the target."""
     target = SAMPLERS["random"](DECISIONS, seeded(100 + seed)).ask()[0].choices
 
     def score(trial: Trial) -> float:
@@ -57,7 +57,7 @@ def found_best(name: str, seed: int) -> bool:
 def test_it_finds_the_best_more_often_than_random(name: str) -> None:
     found = {which: sum(found_best(which, s) for s in SEEDS) for which in (name, "random")}
     assert Exhaustive(DECISIONS, seeded(0)).count == 27 * 16 * 5
-    assert found[name] >= 4  # by chance less than once in 500
+    assert found[name] >= 4  # the probability by chance is below 1 in 500
     assert found["random"] <= 2
 
 

@@ -1,4 +1,4 @@
-"""Executors: the same results in this process, in others and on Ray, whatever is killed."""
+"""Executors give the same results in this process, in others and on Ray, even after kills."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ from nasp.search.executors import Executor, JobResult, check_executor, open_exec
 NO_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="the extra `ray` is not installed")
 ELSEWHERE = ["processes:2", pytest.param("ray", marks=NO_RAY)]
 ALL = ["serial", *ELSEWHERE]
-SECONDS = 120  # until a test that waits for another process fails
+SECONDS = 120  # time limit of tests that wait for another process
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def spec(request: pytest.FixtureRequest) -> str:
-    """The name of an executor; where that is Ray, its cluster runs."""
+    """The name of an executor; for Ray, a running cluster."""
     name: str = request.param
     if name == "ray":
         request.getfixturevalue("cluster")
@@ -72,7 +72,7 @@ def scaled(factor: int, number: int, *, offset: int = 0) -> int:
 
 
 def trained(data: Tensor, generator: torch.Generator) -> tuple[Tensor, int]:
-    """Weights after a few steps on data that take several threads, and how many there are."""
+    """Return weights after a few steps on several threads, and the number of threads."""
     weight = torch.randn(64, generator=generator, requires_grad=True)
     for _ in range(3):
         loss = (data @ weight).square().mean() + data.sin().sum() * weight.sum() * 1e-6
@@ -96,7 +96,7 @@ def append(log: Path, line: object) -> None:
 
 
 class Counted:
-    """Leaves a line with the process whenever it is unpickled."""
+    """Writes a line with the process id whenever it is unpickled."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -111,7 +111,7 @@ def process_of(shared: Counted) -> int:
 
 
 def killed(shared: int, folder: Path, number: int, times: int) -> int:
-    """Leave a line for each attempt; the first attempts end with SIGKILL."""
+    """Write a line for each attempt; the first attempts end with SIGKILL."""
     log = folder / str(number)
     append(log, os.getpid())
     if len(log.read_text().splitlines()) <= times:
@@ -120,7 +120,7 @@ def killed(shared: int, folder: Path, number: int, times: int) -> int:
 
 
 class Unloadable(Exception):
-    """Cannot be made again from its arguments, so pickle fails to load it."""
+    """An exception that pickle cannot load, because its arguments do not recreate it."""
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"{where}: {why}")
@@ -149,7 +149,7 @@ def visible_gpus(shared: None) -> str | None:
 
 
 class Value:
-    """Something that a weak reference can point to."""
+    """An object that weak references can refer to."""
 
 
 def made(shared: int) -> Value:
@@ -402,13 +402,13 @@ run_command(blocked_command)
 
 
 def interrupted(spec: str, fifo: Path, how: signal.Signals) -> tuple[int, str]:
-    """Send a signal to a command, as a terminal or a scheduler does, while two jobs run.
+    """Send a signal to a command, like a terminal or a scheduler, while two jobs run.
 
     Returns:
-        Its exit code and standard error, once no process has that open any more.
+        Its exit code and standard error, after all processes have closed it.
     """
     os.mkfifo(fifo)
-    reading = os.open(fifo, os.O_RDWR)  # not for reading alone: it would end with the first writer
+    reading = os.open(fifo, os.O_RDWR)  # read-only access would end with the first writer
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, spec, fifo],
         stderr=subprocess.PIPE,
@@ -498,7 +498,7 @@ def test_the_check_imports_nothing_heavy() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-# Ray alone. --------------------------------------------------------------------------------------
+# Only Ray. ---------------------------------------------------------------------------------------
 
 RAY = """
 import os, signal

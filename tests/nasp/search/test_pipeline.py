@@ -1,4 +1,4 @@
-"""From a task to an architecture, by every strategy, and on every executor."""
+"""Whole searches of a task, with all strategies and executors."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_a_training_alone_is_its_own_answer() -> None:
 
 
 class SomeFail(ToyTask):
-    """Searches or trainings of some names diverge."""
+    """A task whose searches or trainings with some names diverge."""
 
     failing: tuple[str, ...] = ()
 
@@ -165,7 +165,9 @@ def test_searches_side_by_side_have_curves_of_their_own() -> None:
     assert {step for _, step in own} == {0, 1, 2}
     names = set(own[0][0])
     assert {"time/weights_s", "time/architecture_s", "arch/change", "arch/flips"} <= names
-    assert not any(name.count("/") > 1 for name in names)  # weights `A`: 15 are too many
+    assert not any(
+        name.count("/") > 1 for name in names
+    )  # 15 weights `A` are too many to be logged
 
 
 def test_the_records_of_a_search_say_how_it_moves() -> None:

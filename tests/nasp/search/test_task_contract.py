@@ -1,4 +1,4 @@
-"""What every task promises, over the three spaces and the toys."""
+"""The contract of tasks, for the three spaces and the toys."""
 
 import dataclasses
 

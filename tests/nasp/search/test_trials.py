@@ -1,4 +1,4 @@
-"""Trials are carried out, recorded and gone on from; a failed one is one trial less."""
+"""Trials are executed, stored and resumed, and a failed trial does not stop the search."""
 
 import json
 import math
@@ -23,7 +23,7 @@ OPTIONS = ToyOptions(strategy="random", trials=4)
 
 
 class Counted(ToyTask):
-    """Notes what it trains, and can fail."""
+    """A task that records its trainings, and can fail."""
 
     def __init__(self, failing: dict[str, Exception] | None = None) -> None:
         super().__init__(ToyCNN, OPTIONS)

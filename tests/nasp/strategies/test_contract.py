@@ -1,4 +1,4 @@
-"""What every strategy promises, over the registry and the toy spaces."""
+"""The contract of strategies, for all in the registry and the toy spaces."""
 
 from functools import partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_starts_as_in_the_authors_code(name: str) -> None:
     else:
         assert (a == 0.5).all()
     kept = {str(make_strategy(name, TOYS["cnn"], seed)[0].genotype()) for seed in range(8)}
-    assert len(kept) > 4  # equal values are told apart at random, not by position
+    assert len(kept) > 4  # ties are broken at random, not by position
 
 
 def test_a_genotype_that_keeps_absence_is_refused() -> None:

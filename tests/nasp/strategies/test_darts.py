@@ -13,7 +13,7 @@ from nasp.strategies.darts import FINITE_STEP, SecondOrderDARTS, SecondOrderOpti
 from nasp.training.optimization import WeightStep, descend
 from tests.nasp.toys import TOYS
 
-# The steps of DARTS's weights for images and for text, and those of interactions.
+# The steps of the weights for images, for text and for interactions.
 STEPS: dict[str, dict] = {
     "cnn": {"sgd": {"lr": 0.025, "momentum": 0.9, "weight_decay": 3e-2}, "clip": None},
     "rnn": {"sgd": {"lr": 20.0, "weight_decay": 5e-3}, "clip": 0.01},
@@ -24,7 +24,7 @@ STEPS: dict[str, dict] = {
 def made(
     kind: str, stepped: bool = False
 ) -> tuple[SecondOrderDARTS, list, torch.optim.Optimizer, float | None]:
-    """A search in float64, after a step of the weights or before any."""
+    """Make a search in float64, before or after a step of the weights."""
     generator = torch.Generator().manual_seed(0)
     space = TOYS[kind](generator).double()
     optimizer = torch.optim.SGD(space.weights(), **STEPS[kind]["sgd"])
@@ -47,7 +47,7 @@ def test_exact_and_finite_hessian_products_agree(
 ) -> None:
     monkeypatch.setattr(darts, "FINITE_STEP", step)
     strategy, losses, _, _ = made(kind, stepped=True)
-    strategy.space.eval()  # batch statistics would move between the two
+    strategy.space.eval()  # batch statistics would change between the two
     loss, exact = strategy._exactly(*losses)
     other, finite = strategy._by_difference(*losses)
     assert loss.item() == pytest.approx(other.item(), rel=1e-9)
@@ -70,7 +70,7 @@ def by_hand(kind: str, w: Tensor, g: Tensor, buffer: Tensor | None, clip: Tensor
 @pytest.mark.parametrize("kind", TOYS)
 @pytest.mark.parametrize("hessian", ["exact", "finite"])
 def test_the_unrolled_step_is_that_of_darts(kind: str, stepped: bool, hessian: str) -> None:
-    """With the learning rate of the moment, which for images falls: here by half."""
+    """The current learning rate is used, which falls for images, here by half."""
     strategy, losses, optimizer, _ = made(kind, stepped)
     if kind == "cnn":
         optimizer.param_groups[0]["lr"] *= 0.5
@@ -87,7 +87,7 @@ def test_the_unrolled_step_is_that_of_darts(kind: str, stepped: bool, hessian: s
     on_train = losses[0](strategy._relaxation(), {**weights})
     step = torch.autograd.grad(on_train, list(weights.values()), materialize_grads=True)
     norm = torch.cat([g.flatten() for g in step]).norm()
-    assert norm > 0.01  # the clip of text is at work
+    assert norm > 0.01  # the gradient is clipped for text
     for (name, w), g in zip(weights.items(), step, strict=True):
         buffer = optimizer.state[w].get("momentum_buffer")
         expected = by_hand(kind, w.detach(), g, buffer, 0.01 / norm)

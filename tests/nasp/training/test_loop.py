@@ -1,4 +1,4 @@
-"""The epoch loop stops when it should, and keeps the best."""
+"""The epoch loop stops correctly, and keeps the best epoch."""
 
 import math
 from itertools import count
@@ -113,7 +113,7 @@ def test_a_phase_that_ended_is_not_run_again() -> None:
 
 
 def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
-    """A weight that each epoch moves, with momentum; in epoch `stop` all diverges."""
+    """Train a weight with momentum; the loss diverges in epoch `stop`."""
     weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     network = torch.nn.ParameterList([weight])
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
@@ -148,7 +148,7 @@ def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
 
 @pytest.mark.parametrize("stop", [2, 3])
 def test_the_file_holds_the_last_good_epoch_after_a_failed_one(tmp_path: Path, stop: int) -> None:
-    """Though no write was due, and though the phase was resumed before it failed."""
+    """Even if no write was due, and if the phase was resumed before it failed."""
     path, expected = tmp_path / "a", learning(tmp_path / "whole", stop=9)
     with pytest.raises(Diverged):
         learning(path, stop=2)
@@ -206,7 +206,9 @@ def test_a_phase_that_ended_keeps_only_what_is_asked_for(tmp_path: Path) -> None
 def test_an_epoch_of_the_warm_up_is_never_the_answer() -> None:
     outcome = ran([1.0, 2.0, 4.0, 3.0], first=2)
     assert (outcome.best_epoch, outcome.best) == (3, 1)
-    assert ran([1.0, 2.0], max_seconds=0.0, first=1).best_epoch == 1  # time is up after it alone
+    assert (
+        ran([1.0, 2.0], max_seconds=0.0, first=1).best_epoch == 1
+    )  # the time limit is reached after this epoch
 
 
 def test_the_last_epoch_may_be_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""Every baseline keeps the contract, over the registry."""
+"""The contract of baselines, for all in the registry."""
 
 from typing import Any
 

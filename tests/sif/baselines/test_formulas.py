@@ -1,4 +1,4 @@
-"""Each model is its paper's formula, computed plainly, rating by rating."""
+"""Each model computes its paper's formula, checked rating by rating."""
 
 from itertools import combinations
 from math import sqrt
@@ -19,7 +19,7 @@ DIM = 4
 
 
 def made(name: str, entities: int = 2, *, biases: bool = True, moved: bool = True) -> Baseline:
-    """A model whose parameters are away from their start values."""
+    """Make a model and move its parameters away from their initial values."""
     generator = torch.Generator().manual_seed(0)
     options = TrainOptions(embedding_dim=DIM, biases=biases)
     model = BASELINES[name](small_data(entities), options, generator)
@@ -31,7 +31,7 @@ def made(name: str, entities: int = 2, *, biases: bool = True, moved: bool = Tru
 
 
 def vectors(model: Baseline, rows: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Embeddings of one rating's rows, and the sum of its biases, zero if there are none."""
+    """Return the embeddings of a rating, and the sum of its biases, 0 if there are none."""
     dim = model.embeddings.dim
     looked_up = model.embeddings.table[rows]
     bias = torch.zeros(())
@@ -41,7 +41,7 @@ def vectors(model: Baseline, rows: Tensor) -> tuple[list[Tensor], Tensor]:
 
 
 def plain(name: str, model: Baseline, e: list[Tensor]) -> Tensor:
-    """What embeddings meet in, without biases."""
+    """Compute the interaction of embeddings, without biases."""
     p = dict(model.named_parameters())
     if name in ("mf", "biased_mf", "cp"):
         return torch.stack(e).prod(0).sum() / sqrt(DIM)

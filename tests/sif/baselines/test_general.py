@@ -1,4 +1,4 @@
-"""The general MLP is the chain of its layers, whatever their number."""
+"""The general MLP is the chain of its layers, for any number of layers."""
 
 import pytest
 import torch

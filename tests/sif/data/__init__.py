@@ -1,1 +1,1 @@
-"""Tests of the ratings' way in."""
+"""Tests of rating data."""

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    """Forty ratings: 8 items of each of 5 users, times 0 to 39 in a shuffled order."""
+    """Forty ratings: 5 users with 8 items each, at times 0 to 39 in random order."""
     user, item = np.divmod(np.arange(40), 8)
     times = np.random.default_rng(0).permutation(40)
     return pd.DataFrame(

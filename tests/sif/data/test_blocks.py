@@ -1,4 +1,4 @@
-"""However a table is cut into blocks, it is the same table, and has the same faults."""
+"""The table and its errors do not depend on the division into blocks."""
 
 from pathlib import Path
 
@@ -115,7 +115,7 @@ def test_cuts_do_not_matter_to_a_vocabulary(ids: list[float], size: int) -> None
 
 
 def test_times_of_two_kinds_are_none(frame: pd.DataFrame) -> None:
-    """A column without a name of its own in `--columns` is left out, another is a fault."""
+    """Wrong times are an error if `--columns` names the column; otherwise it is left out."""
     found = {name: name for name in ("user", "item", "rating", "timestamp")}
     days = pd.to_datetime(frame["timestamp"], unit="D")
     check = Check("t", Columns(), found)

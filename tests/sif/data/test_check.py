@@ -1,4 +1,4 @@
-"""The same checks for a frame from Python."""
+"""Checks of frames."""
 
 import warnings
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ids to positions and back."""
+"""Positions of ids."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Tables in the forms in which people bring them: read alike, or refused in one line."""
+"""Tables in all formats are read alike, or refused in one line."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ LINES = FRAME.to_json(orient="records", lines=True)
 
 
 def understood(path: Path, columns: str | None = None, **reading: Any) -> tuple[pd.DataFrame, str]:
-    """The table, and the one line on what was understood of it."""
+    """Return the table and its one-line summary."""
     said: list[str] = []
     table = read_table(path, parse_columns(columns), reading=Reading(**reading), say=said.append)
     assert len(said) == 1

@@ -1,4 +1,4 @@
-"""Ids are what they were given as, and are found whatever the type that they are asked for in."""
+"""Ids keep their values, and are found by values of any type."""
 
 import datetime
 import uuid
@@ -20,7 +20,7 @@ UUIDS = [uuid.UUID(int=i) for i in range(3)]
 
 
 def written(folder: Path, users: list[str], name: str = "a.csv") -> Table:
-    """The table of a file in which each of these users rates ten items."""
+    """Return the table of a file in which each of these users rates ten items."""
     rows = [
         f"{user},{item},{1 + (item + n) % 5}" for n, user in enumerate(users) for item in range(10)
     ]

@@ -1,4 +1,4 @@
-"""Ratings by a path or by the name of a card."""
+"""Look-up of ratings by path or by the name of a card."""
 
 import math
 from pathlib import Path

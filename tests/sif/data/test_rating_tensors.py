@@ -1,4 +1,4 @@
-"""Batches cover the ratings; statistics come from the training split alone."""
+"""Batches cover all ratings, and statistics are those of the training split."""
 
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ def test_unseen_ids_are_predicted_by_the_mean() -> None:
     _, test, scale, _ = prepared()
     assert test.rows.tolist() == [[1], [3]]
     assert (test.unseen * scale.std + scale.mean).tolist() == pytest.approx([3.0, 5.0])
-    predictions = test.ratings.clone()  # right on the one that is known
+    predictions = test.ratings.clone()  # correct for the only rating with known ids
     expected = np.sqrt((0 + 0 + 4) / 3)
     assert evaluate_predictions(predictions, test, scale)["rmse"] == pytest.approx(
         expected, rel=1e-5

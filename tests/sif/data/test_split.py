@@ -1,4 +1,4 @@
-"""Splits are disjoint, complete, repeatable."""
+"""Splits are disjoint, complete and reproducible."""
 
 import numpy as np
 import pandas as pd
@@ -109,7 +109,7 @@ def test_bad_given_splits(frame: pd.DataFrame) -> None:
 
 
 def by_user(frame: pd.DataFrame) -> pd.DataFrame:
-    """One user with 1, 2, 3, 8 and 20 ratings each, in a mixed order."""
+    """Users with 1, 2, 3, 8 and 20 ratings, in random order."""
     counts = {"a": 1, "b": 2, "c": 3, "d": 8, "e": 20}
     rows = [(user, item, 1.0 + item % 5) for user, n in counts.items() for item in range(n)]
     return pd.DataFrame(rows, columns=["user", "item", "rating"]).sample(frac=1, random_state=1)

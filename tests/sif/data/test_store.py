@@ -1,4 +1,4 @@
-"""Columns in memory and in files are the same; parts of a table are views of it."""
+"""Columns in memory and in files are equal, and parts of a table are views of it."""
 
 from pathlib import Path
 

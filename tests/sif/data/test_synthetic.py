@@ -1,4 +1,4 @@
-"""Planted ratings are what they claim to be."""
+"""Synthetic ratings have the claimed properties."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def test_size_scale_and_repeatability(operation: str) -> None:
 
 
 def additive_share(operation: str) -> float:
-    """Share of the variance that a user effect plus an item effect explains, all pairs rated."""
+    """Return the share of variance explained by a user plus an item effect, for all pairs."""
     options = Synthetic(operation, users=60, items=60, ratings=3600, noise=0)
     ratings = synthetic(options, seed=0).pivot(index="user", columns="item", values="rating")
     table = ratings.to_numpy()

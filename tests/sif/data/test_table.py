@@ -1,4 +1,4 @@
-"""Every format gives the same frame; every fault a line that names its place."""
+"""All formats give the same frame, and every error names its place in one line."""
 
 import gzip
 import zipfile
@@ -26,7 +26,7 @@ def read_table(path: Path, columns: Columns | None = None) -> pd.DataFrame:
 
 
 def fault(path: Path, columns: Columns | None = None) -> str:
-    """Return the one-line message that reading `path` ends in; it names the file."""
+    """Return the one-line error of reading `path`; it names the file."""
     with pytest.raises(NaspError) as caught:
         read_table(path, columns)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""What is understood of columns, headers, times and repeats is said, and never misread."""
+"""Guesses about columns, headers, times and repeats are reported and correct."""
 
 from collections.abc import Callable
 from pathlib import Path

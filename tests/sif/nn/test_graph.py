@@ -1,4 +1,4 @@
-"""Sparse products are dense ones, with each backend, forward and backward."""
+"""Sparse products equal dense ones for each backend, forward and backward."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The functions of N embeddings are all that differ, and each once."""
+"""The functions of N embeddings are all different compositions, each once."""
 
 import math
 

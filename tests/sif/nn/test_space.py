@@ -1,4 +1,4 @@
-"""The interaction space is the paper's formula."""
+"""The interaction space computes the paper's formula."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def path(operation: str) -> Relaxation:
 
 
 def tanh_mlp(mlp: ElementwiseMLP, entity: int, x: torch.Tensor) -> torch.Tensor:
-    """The transform as the paper writes it: 1 → 8 → 1 with tanh."""
+    """The transform as in the paper: 1 → 8 → 1 with tanh."""
     inner, bias = mlp.inner[entity, :, 0] / 2, mlp.inner_bias[entity, :, 0] / 2
     outer = mlp.outer[entity, 0] / 2
     constant = mlp.outer_bias[entity, 0, 0] + outer.sum()

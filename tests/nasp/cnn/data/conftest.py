@@ -1,4 +1,4 @@
-"""What tests of image data share."""
+"""Fixtures of the tests of image data."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from nasp.training import parallel
 
 @pytest.fixture
 def as_process(monkeypatch):
-    """Be one of several processes: `as_process(rank, processes)`."""
+    """Act as one of several processes: `as_process(rank, processes)`."""
 
     def be(rank, processes):
         monkeypatch.setattr(parallel, "rank", lambda: rank)

@@ -1,4 +1,4 @@
-"""Image data made in the forms of the real ones."""
+"""Generated image data in the formats of real data."""
 
 import io
 import struct
@@ -28,7 +28,7 @@ def random_images(count, size=8, seed=1):
 
 
 def cifar_batches(count=4, size=8, seed=1):
-    """What the files of the python archive hold: arrays and lists."""
+    """Return the contents of the files of the python archive: arrays and lists."""
     random = np.random.default_rng(seed)
     names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
     batches = {
@@ -79,7 +79,7 @@ def _python2(value) -> bytes:
 
 
 def write_parquet(path: Path, images, labels, column="img", rows=3, **more):
-    """`images` are bytes; `more` columns replace those of their name."""
+    """Write a parquet file of encoded `images`; columns in `more` replace those of their names."""
     cells = [{"bytes": data, "path": f"{i}.png"} for i, data in enumerate(images)]
     parquet.write_table(
         pa.table({column: cells, "label": labels, **more}), path, row_group_size=rows

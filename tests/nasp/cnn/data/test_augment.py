@@ -1,4 +1,4 @@
-"""Augmentation of whole batches, against one image at a time."""
+"""Augmentation of whole batches is that of single images."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def seeded(seed=1):
 
 
 def reference(image, augment, dy, dx, flip, cut_y, cut_x):
-    """One image, step by step; NumPy `(3, size, size)`."""
+    """Augment one image, step by step, as NumPy `(3, size, size)`."""
     size, p = image.shape[-1], augment.padding
     padded = np.pad(image, ((0, 0), (p, p), (p, p)))
     out = padded[:, dy : dy + size, dx : dx + size]
@@ -31,7 +31,7 @@ def reference(image, augment, dy, dx, flip, cut_y, cut_x):
         for values in (augment.normalise.mean, augment.normalise.std)
     )
     out = (out.astype(np.float32) / np.float32(255) - mean) / std
-    # As DARTS's: from the centre minus half of it, up to the centre plus the other half.
+    # As in DARTS: from the centre minus one half of the length to the centre plus the other half.
     half = augment.cutout // 2
     for y in range(cut_y - half, cut_y - half + augment.cutout):
         for x in range(cut_x - half, cut_x - half + augment.cutout):
@@ -51,7 +51,7 @@ def test_a_batch_is_its_images_one_by_one(padding, flip, cutout):
     rows = zip(*(values.tolist() for values in draws), strict=True)
     for image, result, row in zip(images.numpy(), out.numpy(), rows, strict=True):
         np.testing.assert_array_equal(result, reference(image, augment, *row))
-    assert torch.equal(images, batch())  # the data set's own are as they were
+    assert torch.equal(images, batch())  # the data set's images are not changed
 
 
 def test_without_changes_an_image_is_only_normalised():
@@ -73,7 +73,7 @@ def test_padding_is_black_and_cutout_is_the_mean():
 
 def chi_square(values, kinds):
     counts = torch.bincount(values.long(), minlength=kinds).double()
-    assert len(counts) == kinds  # none outside
+    assert len(counts) == kinds  # no value outside of the range
     expected = len(values) / kinds
     return float(((counts - expected) ** 2 / expected).sum())
 

@@ -45,7 +45,7 @@ def test_an_epoch_follows_the_generator():
     state = torch.get_rng_state()
     first, second = (list(training_batches(DATA, 8, generator, FULL)) for _ in range(2))
     assert same(first, epoch()) and not same(first, second)
-    assert torch.equal(torch.get_rng_state(), state)  # the global one is not drawn from
+    assert torch.equal(torch.get_rng_state(), state)  # the global generator is not used
 
 
 @pytest.mark.parametrize("processes", [2, 4])

@@ -1,4 +1,4 @@
-"""Where image data lie."""
+"""Look-up of image data."""
 
 import pytest
 

@@ -124,13 +124,13 @@ def test_a_tar_that_is_cut_off(folder):
         last.offset_data + (last.size + 511) // 512 * 512,
     ):
         path.write_bytes(whole[:kept])
-        refused(path, r"images.tar is (no whole tar|cut off).*get it anew")
+        refused(path, r"images.tar is (no whole tar|cut off).*get it again")
 
 
 def test_what_is_no_data_set(folder, tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(gzip.compress(packed(folder).read_bytes()))
-    refused(path, "a.tar is no whole tar without compression")
+    refused(path, "a.tar is not a complete tar without compression")
     path.write_bytes(b"")
     refused(path, "a.tar is")
     refused(tmp_path / "none", "none: give a folder of train/<class>/ and val/<class>/")
@@ -145,13 +145,17 @@ def test_an_image_that_cannot_be_read_is_named(folder):
     tar = packed(folder)
     images = open_imagenet(tar).train
     tar.write_bytes(tar.read_bytes()[:2000])
-    with pytest.raises(NaspError, match=r"images.tar: images/train/.*JPEG is no whole JPEG or PNG"):
+    with pytest.raises(
+        NaspError, match=r"images.tar: images/train/.*JPEG is not a complete JPEG or PNG"
+    ):
         [images.image(i) for i in range(6)]
     images = open_imagenet(folder).train
     path = folder / "train" / "n01" / "n01_1.JPEG"
     for content in (b"", b"text", path.read_bytes()[:100]):
         path.write_bytes(content)
-        with pytest.raises(NaspError, match=r"n01_1\.JPEG is no whole JPEG or PNG image: replace"):
+        with pytest.raises(
+            NaspError, match=r"n01_1\.JPEG is not a complete JPEG or PNG image: replace"
+        ):
             images.image(1)
     path.unlink()
     with pytest.raises(NaspError, match=r"n01_1\.JPEG cannot be read .No such file"):

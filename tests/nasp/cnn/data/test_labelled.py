@@ -1,4 +1,4 @@
-"""Random parts of images in memory."""
+"""Random subsets of images in memory."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def seeded(seed=1):
 
 
 def together(part):
-    """The labels, once it is known that each is still with its image."""
+    """Check that each label still belongs to its image, and return the labels."""
     assert torch.equal(part.images[:, 0, 0, 0].long(), part.labels)
     return part.labels.tolist()
 

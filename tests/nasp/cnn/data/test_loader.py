@@ -1,4 +1,4 @@
-"""Batches decoded as they are needed."""
+"""Batches that are decoded while they are used."""
 
 import pytest
 import torch
@@ -74,7 +74,7 @@ def test_epochs_follow_seed_and_position_alone(images):
     assert same(list(training(images).epoch(1)), second)  # as a resumed run sees it
     assert same(list(loader.epoch(0)), first)
     assert not same(list(training(images, seed=2).epoch(0)), first)
-    assert torch.equal(torch.get_rng_state(), state)  # the global one is not drawn from
+    assert torch.equal(torch.get_rng_state(), state)  # the global generator is not used
 
 
 def test_other_processes_decode_the_same_and_name_what_they_cannot(images, tmp_path):
@@ -83,7 +83,7 @@ def test_other_processes_decode_the_same_and_name_what_they_cannot(images, tmp_p
         assert same(list(loader.epoch(position)), list(alone.epoch(position)))
     broken = tmp_path / "images" / "train" / "n01" / "n01_2.JPEG"
     broken.write_bytes(b"text")
-    match = f"^{broken} is no whole JPEG or PNG image: replace or remove it$"
+    match = f"^{broken} is not a complete JPEG or PNG image: replace or remove it$"
     for one in (alone, loader):
         with pytest.raises(NaspError, match=match):
             list(one.epoch(0)) + list(one.epoch(1))

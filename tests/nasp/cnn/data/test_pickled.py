@@ -1,4 +1,4 @@
-"""Pickles are read without being run."""
+"""Pickles are read without executing them."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ CONTENT = cifar_batches()["data_batch_1"]
 
 
 def as_bytes(value):
-    """Strings as bytes, as Python 3 keeps what Python 2 called strings."""
+    """Convert strings to bytes, which Python 2's strings are in Python 3."""
     if isinstance(value, dict):
         return {as_bytes(k): as_bytes(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def equal(read, content):
 
 def test_what_python_2_wrote():
     data = python2(CONTENT)
-    assert equal(pickle.loads(data, encoding="latin1"), CONTENT)  # the form is a true one
+    assert equal(pickle.loads(data, encoding="latin1"), CONTENT)  # the pickle is valid
     assert equal(read_pickled(data, "x"), CONTENT)
 
 
@@ -66,7 +66,7 @@ def test_a_call_is_refused_and_not_made(tmp_path, protocol):
     with pytest.raises(NaspError, match="some file is not a file of CIFAR"):
         read_pickled(data, "some file")
     assert not mark.exists()
-    pickle.loads(data)  # the file does what it must not be allowed to
+    pickle.loads(data)  # the file really executes code
     assert mark.exists()
 
 

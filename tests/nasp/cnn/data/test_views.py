@@ -1,4 +1,4 @@
-"""Views of an image."""
+"""Crops of images."""
 
 import colorsys
 import math
@@ -28,7 +28,7 @@ def test_crops_have_the_area_and_the_ratio_that_they_should():
         ratios.append((right - left) / (bottom - top))
     assert 0.078 < min(areas) < 0.09 and 0.9 < max(areas) <= 1
     assert 0.74 < min(ratios) < 0.76 and 1.32 < max(ratios) < 1.35
-    # Small crops always fit, so that among them nothing was refused: areas uniform, ratios in log.
+    # Small crops always fit and are never refused, so areas and logarithms of ratios are uniform.
     small = [r for a, r in zip(areas, ratios, strict=True) if a < 0.4]
     assert abs(np.mean(np.log(small))) < 0.02
     assert np.std(np.log(small)) == pytest.approx(2 * math.log(4 / 3) / math.sqrt(12), rel=0.05)
@@ -64,7 +64,7 @@ def test_half_of_the_views_are_mirrored():
 
 
 def test_the_centre_view_is_resized_and_cropped():
-    # A square of other colour, by area an eighth on each side, is cut away.
+    # A border of another colour, with an eighth of the area on each side, is cut off.
     array = np.full((256, 384, 3), 200, np.uint8)
     array[16:-16, 80:-80] = 50
     seen = np.array(CentreView(224)(Image.fromarray(array), 0, 0))
@@ -93,7 +93,7 @@ def test_changes_of_colour_stay_in_their_bounds():
     grey = Image.new("RGB", (2, 2), (100, 100, 100))
     random = seeded()
     values = [int(np.array(jitter(grey, random))[0, 0, 0]) for _ in range(400)]
-    # Grey has no contrast, saturation or hue: what is left is brightness, 0.6 to 1.4.
+    # A grey image has no contrast, saturation or hue, so only brightness changes, by 0.6 to 1.4.
     assert 60 <= min(values) < 63 and 137 < max(values) <= 140
     assert np.mean(values) == pytest.approx(100, abs=4)
     assert jitter(IMAGE, seeded(1)) == jitter(IMAGE, seeded(1)) != jitter(IMAGE, seeded(2))
