@@ -75,7 +75,7 @@ def test_missing_and_broken_files_are_named(folder: Path, tmp_path: Path) -> Non
         with pytest.raises(NaspError, match=f"{name} cannot be read"):
             load_corpus(tmp_path / name)
     (tmp_path / "text.doc").touch()
-    with pytest.raises(NaspError, match="no folder and no archive"):
+    with pytest.raises(NaspError, match="neither a folder nor an archive"):
         load_corpus(tmp_path / "text.doc")
 
 

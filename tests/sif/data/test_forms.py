@@ -173,9 +173,9 @@ def test_ids_of_records_are_as_they_are_written(tmp_path: Path) -> None:
     ("name", "content", "parts"),
     [
         ("a.json", "[\n" + LINES.replace("}\n{", "},\n{") + "]", ("line 1", "one object a line")),
-        ("a.jsonl", LINES + '{"user": ', ("line 13", "no JSON")),
+        ("a.jsonl", LINES + '{"user": ', ("line 13", "not JSON")),
         ("a.jsonl", LINES + "7", ("line 13", "not an object")),
-        ("a.jsonl", '{"user":' + "[" * 100_000, ("line 1", "no JSON")),
+        ("a.jsonl", '{"user":' + "[" * 100_000, ("line 1", "not JSON")),
         ("a.jsonl", LINES + '{"user": 7, "item": 1}', ("line 13", "column rating", "missing")),
         ("a.jsonl", LINES + '{"user": [7], "item": 1, "rating": 1}', ("column user", "list")),
         ("a.jsonl", "", ("empty",)),
@@ -235,8 +235,8 @@ def test_a_quote_that_is_not_closed_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "values", "part"),
     [
-        ("user", [{"a": n} for n in range(12)], "a mapping is no id"),
-        ("item", [[n] for n in range(12)], "a list is no id"),
+        ("user", [{"a": n} for n in range(12)], "a mapping is not an id"),
+        ("item", [[n] for n in range(12)], "a list is not an id"),
         ("user", pa.array([[("a", n)] for n in range(12)], pa.map_(pa.string(), pa.int64())), "id"),
         ("user", [b"\xff%d" % n for n in range(12)], "UTF-8"),
         ("rating", pd.date_range("2020", periods=12), "'2020-01-01 00:00:00' is not a number"),

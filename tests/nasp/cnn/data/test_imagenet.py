@@ -124,7 +124,7 @@ def test_a_tar_that_is_cut_off(folder):
         last.offset_data + (last.size + 511) // 512 * 512,
     ):
         path.write_bytes(whole[:kept])
-        refused(path, r"images.tar is (no whole tar|cut off).*get it again")
+        refused(path, r"images.tar is (not a complete tar|cut off).*get it again")
 
 
 def test_what_is_no_data_set(folder, tmp_path):
