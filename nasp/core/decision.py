@@ -21,7 +21,7 @@ class Decision:
 
     Raises:
         NaspError: A name is empty or repeated, a cost is missing or negative, `keep` is not between
-            1 and the number of edges, or `absent` is no operation, or the only one.
+            1 and the number of edges, or `absent` is not one of several operations.
     """
 
     name: str

@@ -69,7 +69,7 @@ def cell_figure(genotype: Genotype, title: str = "") -> "Figure":
     for node, (source, operation) in enumerate(plan.nodes, 1):
         colour = style(list(OPERATIONS).index(operation))["color"]
         (x0, y0), (x, y) = points[source], points[node]
-        if y != y0:  # down beside the source, then along the row
+        if y != y0:  # down next to the source, then along the row
             axes.plot([x0, x0], [y0, y], color="0.6", linewidth=1.2, zorder=0)
         _arrow(axes, (x0, y), (x, y), colour, from_node=y == y0)
         # In the middle between the edges of both circles, to leave room for the arrow's head.

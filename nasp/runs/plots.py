@@ -42,7 +42,7 @@ def save(figure: "Figure", path: Path) -> None:
 
     Raises:
         NaspError: The path has another suffix.
-        OSError: The picture cannot be written.
+        OSError: The file cannot be written.
     """
     from matplotlib import rc_context
 
@@ -113,7 +113,7 @@ def search_records(
         path: The PNG to write.
 
     Raises:
-        OSError: The picture cannot be written.
+        OSError: The file cannot be written.
     """
     panels: dict[str, dict[str, str]] = {  # by label: the lines' names and their metrics
         "change of the weights A (norm)": {"": "arch/change"},
@@ -162,7 +162,7 @@ def weights(
         title: Title of the figure.
 
     Raises:
-        OSError: The picture cannot be written.
+        OSError: The file cannot be written.
     """
     figure = new_figure(7, 4.5)
     axes = figure.subplots()
@@ -239,7 +239,7 @@ def draw_weights(
         label: Maps the name of a source or decision to its label in the plot.
 
     Raises:
-        OSError: The picture cannot be written.
+        OSError: The file cannot be written.
     """
     rows, columns = len(decisions), max(len(d.sources) for d in decisions)
     figure = new_figure(2.3 * columns + 1.7, 1.9 * rows)

@@ -66,7 +66,7 @@ class Tracker:
         params: Parameters of the run; only a few, so that MLflow's tables stay readable.
         tags: Tags of the run.
         run_file: File that keeps the run's id, so that a resumed run continues the same MLflow run.
-        best: Metrics whose best value is logged beside them, as `best/<name>`.
+        best: Metrics whose best value is logged as well, as `best/<name>`.
         data: The data set; None logs none.
         before: Seconds that the run has already worked, for example to read the data.
     """

@@ -27,7 +27,7 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
 
     After each epoch the current genotype is evaluated as a discrete network on validation data.
     `PhaseResult.best` is the JSON text of the genotype that `--answer` selects. The metrics of an
-    epoch hold, beside the losses and validation:
+    epoch hold losses, validation, and:
 
     - `time/weights_s`, `time/architecture_s`: seconds of the two kinds of steps;
     - `arch/change`: the norm of the change of `A`;

@@ -78,8 +78,8 @@ def run_epochs(
     """Run epochs until their number, the patience or the time limit is reached.
 
     A phase with a section in the checkpoint continues from there and ends as if it had never
-    stopped. A phase that had ended returns at once. Whatever stops the phase, the checkpoint's file
-    holds the last complete epoch.
+    stopped. A phase that had ended returns at once. If the phase is stopped in any way, the
+    checkpoint's file holds the last complete epoch.
 
     Args:
         name: Name of the phase, unique in the run.

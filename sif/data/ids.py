@@ -35,7 +35,7 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
         Positions in `known`, int64 `(values,)`; -1 for an unknown or missing id.
 
     Raises:
-        NaspError: A value is a list, a mapping, a set, or bytes that are no text.
+        NaspError: A value is a list, a mapping, a set, or bytes that are not text.
     """
     column = values if isinstance(values, pd.Series) else pd.Series(values)
     missing = column.isna().to_numpy()
@@ -120,7 +120,7 @@ def plain_ids(column: pd.Series, place: str) -> pd.Series:
         place: The table and the column, for messages.
 
     Raises:
-        NaspError: A value is a list, a mapping, a set, or bytes that are no text.
+        NaspError: A value is a list, a mapping, a set, or bytes that are not text.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
