@@ -1,4 +1,4 @@
-"""What the commands do once their options are read."""
+"""The commands for interaction functions, given their options."""
 
 import time
 from dataclasses import replace
@@ -24,13 +24,13 @@ from sif.recommender import InteractionModel
 from sif.report import RatingReport
 from sif.tasks import RatingTask
 
-# Elements of a batch up to which a second thread gains nothing, and loses much on a shared machine.
+# Elements of a batch up to which a second thread does not help, and slows down a shared machine.
 SMALL = 1 << 13
-MANY_USERS = 200  # that are worth a progress bar
+MANY_USERS = 200  # smallest number of users with a progress bar
 
 
 def search(config: SearchConfig, began: float) -> None:
-    """Search and report; `began` is the moment of `time.perf_counter` at which the command began.
+    """Search and report; `began` is the value of `time.perf_counter` when the command began.
 
     Raises:
         NaspError: A mistake in the options or the data.
@@ -59,7 +59,7 @@ def evaluate(config: EvalConfig) -> Metrics:
     """Evaluate a model on ratings that it was not trained on.
 
     Raises:
-        NaspError: The model is damaged, or the data are missing, damaged or of other columns.
+        NaspError: The model is damaged, or the data are missing, damaged or have other columns.
     """
     if not config.data:
         raise NaspError("data is missing: give ratings to evaluate on, --data test.csv for example")
@@ -110,7 +110,7 @@ def _opened(
     splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
     read = time.perf_counter()
     data = SearchData.from_splits(splits.train, splits.valid, device)
-    splits.train.release_memory()  # the three are parts of one table, which is not needed for long
+    splits.train.release_memory()  # the splits are parts of one table, which is rarely used
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
     name = _name(config.data, config.data_dir)
@@ -120,6 +120,6 @@ def _opened(
 
 
 def _name(data: str, data_dir: Path | None) -> str:
-    """The data set's own name, whatever alias or path it was given by."""
+    """Return the name of a data set, given its name, alias or path."""
     card = find_rating_card(data, data_dir)
     return Path(data).stem if card is None else card.name

@@ -247,7 +247,7 @@ class InteractionModel:
         )
 
     def evaluate(self, ratings: Table) -> Metrics:
-        """Evaluate the model on ratings, beside the global mean and the biases.
+        """Evaluate the model, the global mean and the biases on ratings.
 
         Args:
             ratings: Checked ratings with the entity columns and the transform of the training data.

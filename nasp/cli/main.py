@@ -1,4 +1,4 @@
-"""All commands: what each is called, what it reads, what it runs, and what its help says."""
+"""The table of all commands, and the command `nasp` that runs them by name."""
 
 import sys
 import time
@@ -28,7 +28,7 @@ FIRST = (
     ),
     *("seed", "device", "executor", "output", "resume", "config"),
 )
-"""What `--help` shows, in this order; `--help_all` shows the other options, too."""
+"""The options that `--help` shows, in this order; `--help_all` shows all options."""
 GROUPS = {
     "data": (
         *("DataOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
@@ -47,7 +47,7 @@ GROUPS = {
     ),
 }
 """The headings of the help: see `nasp.cli.help.Help`."""
-TIMED = ("search", "train")  # their records say how long they took
+TIMED = ("search", "train")  # verbs of commands that record their time
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Command:
     """A command.
 
     Attributes:
-        name: What it does and for which task, `search cnn`.
-        module: Runs this command alone: `python -m MODULE`.
-        schema: Place of the dataclass of its options, `package.module:Class`.
-        function: Place of the function that does the work. It takes the options; for a search or a
-            training also the moment of `time.perf_counter` at which the command began. Metrics that
-            it returns are printed.
-        description: What it does, in a sentence.
-        examples: Options that somebody might give, with a comment.
+        name: Verb and task, `search cnn`.
+        module: The module that runs only this command: `python -m MODULE`.
+        schema: Import path of the dataclass of its options, `package.module:Class`.
+        function: Import path of the function that does the work. It gets the options and, for a
+            search or training, the value of `time.perf_counter` when the command began. Metrics
+            that it returns are printed.
+        description: What the command does, in a sentence.
+        examples: Example command lines without the command, with comments.
     """
 
     name: str
@@ -74,26 +74,26 @@ class Command:
 
     @property
     def verb(self) -> str:
-        """What it does."""
+        """The verb of the command, for example `search`."""
         return self.name.split()[0]
 
     @property
     def task(self) -> str:
-        """What it does it for; its configurations are in the folder of this name in `configs/`."""
+        """The task of the command, for example `cnn`; also its folder in `configs/`."""
         return self.name.split()[1]
 
     def run(self, argv: Sequence[str] | None = None, program: str | None = None) -> None:
         """Read the options and do the work.
 
         Args:
-            argv: The options; those of the process if None.
-            program: How the command was called; `python -m MODULE` if None.
+            argv: The command line; that of the process if None.
+            program: The command's name, for messages; `python -m MODULE` if None.
 
         Raises:
-            NaspError: A mistake of the user.
+            NaspError: The user made a mistake.
         """
         began = time.perf_counter()
-        # Imported here: an interruption while this takes its time is told in one line.
+        # Imported here, so that Ctrl-C during the slow import ends with a one-line message.
         from nasp.cli.config import parse
         from nasp.cli.help import Help
 
@@ -105,7 +105,7 @@ class Command:
             space=self.task,
             help=Help(self.description, self.examples, FIRST, GROUPS),
         )
-        # Only now: a mistake in the options waits for no import.
+        # Imported after the options are checked, so that a mistake in them is reported at once.
         function = resolve_name(self.function)
         metrics = function(config, began) if self.verb in TIMED else function(config)
         if metrics is not None:
@@ -262,10 +262,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run a command by its name: `nasp search cnn --data cifar10`.
 
     Args:
-        argv: What it does, its task and its options; those of the process if None.
+        argv: Verb, task and options; those of the process if None.
 
     Raises:
-        NaspError: There is no such command, or a mistake in its options.
+        NaspError: There is no such command, or an option is wrong.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     called = Path(sys.argv[0]).stem
@@ -303,5 +303,5 @@ def _overview(names: Sequence[str], program: str) -> str:
 
 
 def run() -> NoReturn:
-    """Run the command that the process was called for, and exit: the console script `nasp`."""
+    """Run a command and exit; the console script `nasp`."""
     run_command(main)

@@ -15,7 +15,7 @@ from nasp.training.device import resolve_device
 
 
 class CellComparison(StrategyComparison[ImageTask]):
-    """Strategies, random cells and published cells side by side."""
+    """Compares strategies, random cells and published cells."""
 
     title, space, metric = "image classification", "cnn", ACCURACY
     known, text = staticmethod(find_genotype), staticmethod(darts_text)

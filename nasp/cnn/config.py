@@ -59,7 +59,7 @@ class CompareConfig(StrategyCompareOptions):
     """All options of `python -m nasp.cnn_compare`.
 
     Attributes:
-        data: Names in datasets/, or paths to data of the forms that a search reads.
+        data: Names in datasets/, or paths to data in a form that a search can read.
     """
 
     data: tuple[str, ...] = ("cifar10",)

@@ -1,4 +1,4 @@
-"""Options that every comparison has."""
+"""The options of every comparison."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,19 +13,19 @@ from nasp.files.json_file import first_repeated
 from nasp.registry import chosen_name, class_and_options
 from nasp.search.options import STRATEGIES, SearchOptions
 
-RANDOM = "random_cell"  # a method that searches nothing
+RANDOM = "random_cell"  # the method that draws a cell at random
 
 
 @dataclass
 class CompareOptions(RunOptions):
-    """What is compared.
+    """Options of a comparison.
 
     Attributes:
         data: Names in datasets/, or paths.
-        methods: What is compared; all if empty.
-        seeds: Number of seeds, from `seed` on; every method has the same ones.
-        strategies: Options that are a strategy's own: {nasp: {eta: 0.1}} for example.
-        search: Options that all methods share.
+        methods: Methods to compare; all if empty.
+        seeds: Number of seeds, from `seed` on; all methods use the same seeds.
+        strategies: Strategies' own options, for example {nasp: {eta: 0.1}}.
+        search: Options of all methods.
     """
 
     data: tuple[str, ...] = ()
@@ -59,15 +59,15 @@ class CompareOptions(RunOptions):
             class_and_options(self.of_strategy(name), "strategy")
 
     def known_methods(self) -> Collection[str]:
-        """Names of all that can be compared."""
+        """Names of all methods."""
         return STRATEGIES
 
     def listed(self) -> Collection[str]:
-        """The options that list what is compared."""
+        """Names of the options that list what is compared."""
         return ("data", "methods")
 
     def labels(self) -> dict[str, str]:
-        """What tables call each data set: its name, or its path where two have one name."""
+        """Return the label of each data set in tables: its name, or its path if names are equal."""
         stems = [Path(name).stem for name in self.data]
         return {
             name: stem if stems.count(stem) == 1 else name
@@ -75,11 +75,11 @@ class CompareOptions(RunOptions):
         }
 
     def of_strategy(self, name: str) -> Any:
-        """The options of a search by a strategy."""
+        """Return the options of a search with a strategy."""
         return replace(self.search, strategy={**self.strategies.get(name, {}), "name": name})
 
     def identity(self, method: str) -> dict[str, Any]:
-        """The options that a method's result depends on, beside its own name."""
+        """Return the options that a method's result depends on."""
         elsewhere = {*RunOptions.__dataclass_fields__, *self.listed(), "data_dir", "seeds"}
         elsewhere |= {"strategies", "search"}
         kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
@@ -89,14 +89,13 @@ class CompareOptions(RunOptions):
 
 @dataclass
 class StrategyCompareOptions(CompareOptions):
-    """What is compared, where architectures are searched and then trained alone.
+    """Options of a comparison of strategies, whose architectures are then trained alone.
 
     Attributes:
-        methods: Strategies, and random_cell: one cell drawn at random for each seed, whose mean is
-            what chance reaches. All if empty.
-        genotypes: Cells that are trained beside those found: published ones by name, genotype.json
-            files, or folders of runs.
-        data_dir: Folder that holds data sets; NASP_DATA if null.
+        methods: Strategies, and random_cell, which draws a random cell for each seed. All if empty.
+        genotypes: Further cells to train: published ones by name, genotype.json files, or folders
+            of runs.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 
     genotypes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Comparisons: each method is measured with each seed; then a table, pictures and an MLflow run."""
+"""Comparisons of methods over several seeds, with tables, plots and an MLflow run."""
 
 import re
 from abc import ABC, abstractmethod
@@ -29,15 +29,15 @@ TABLE = "table.md"
 
 
 class Comparison(ABC):
-    """What the comparison of a task's methods has of its own. It can be pickled, for workers.
+    """The comparison of a task's methods. It can be pickled, for other processes.
 
     Args:
-        config: All options, `CompareOptions` among them.
+        config: All options, including `CompareOptions`.
 
     Attributes:
-        title: Of the task, for people: `image classification`.
-        space: Name of the task's space, and the start of MLflow's experiment.
-        metric: What the tables are sorted by, on the test data.
+        title: Title of the task for people: `image classification`.
+        space: Name of the task's space, and first part of the name of MLflow's experiment.
+        metric: The test metric that tables are sorted by.
     """
 
     title: ClassVar[str]
@@ -49,12 +49,12 @@ class Comparison(ABC):
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """What MLflow shows of each measurement beside its method, data set and seed."""
+        """Further parameters of each measurement in MLflow."""
         return {}
 
     @abstractmethod
     def jobs(self) -> list[list[Measurement]]:
-        """Plan the measurements, in lists: each is what one job measures, in order.
+        """Plan the measurements of each job, in order.
 
         Raises:
             NaspError: The data are missing or damaged, or a method does not fit them.
@@ -65,16 +65,17 @@ class Comparison(ABC):
         """Measure one method with one seed.
 
         Args:
-            measurement: What to measure.
-            folder: Of the comparison.
+            measurement: The planned measurement.
+            folder: Folder of the comparison.
 
         Raises:
-            NaspError: The training diverged, for example; the comparison goes on without it.
+            NaspError: The measurement failed, for example because the training diverged. The
+                comparison continues without it.
         """
 
     @abstractmethod
     def document(self, rows: Sequence[Row], place: Mapping[str, Any]) -> Iterator[str]:
-        """The lines of the tables, in Markdown.
+        """Yield the lines of the tables, in Markdown.
 
         Args:
             rows: The measurements.
@@ -83,17 +84,17 @@ class Comparison(ABC):
 
     @abstractmethod
     def draw(self, rows: Sequence[Row], path: Path) -> None:
-        """Draw the measurements of one data set."""
+        """Plot the measurements of one data set."""
 
 
 def run_comparison(comparison: Comparison) -> None:
-    """Measure all that is not measured yet, and report.
+    """Make all measurements that have no file yet, and report.
 
     Raises:
-        NaspError: A mistake in the options or the data, or the folder holds other measurements.
+        NaspError: The options or the data are wrong, or the folder holds other measurements.
     """
     config: CompareOptions = comparison.config
-    # Mistakes in the data end the command before it writes anything.
+    # Planned first, so that mistakes in the data end the command before it writes files.
     jobs = comparison.jobs()
     with claim_output(config, f"{comparison.space}-compare") as folder:
         known = {one.name for job in jobs for one in job if one.read(folder)}
@@ -120,7 +121,7 @@ def run_comparison(comparison: Comparison) -> None:
             ) as phase:
                 for one in _measured(jobs, comparison, folder):
                     done[one.name] = one
-                    if one.name not in known:  # else the time left would count it as new
+                    if one.name not in known:  # otherwise it would count for the time left
                         name = comparison.metric.on("test").name
                         phase.advance({k: v for k, v in one.metrics.items() if k == name})
                     _track(one, comparison, tracker)
@@ -142,17 +143,17 @@ def run_comparison(comparison: Comparison) -> None:
 def _measured(
     jobs: Sequence[list[Measurement]], comparison: Comparison, folder: Path
 ) -> Iterator[Measurement]:
-    """The measurements as their jobs end.
+    """Yield the measurements of each job that ends.
 
-    Those of a job whose process was killed each time come back as failed. No file is written of
-    them, so that a resumed comparison measures them again.
+    Measurements of a job whose process was killed in every attempt are failed. They get no file,
+    so a resumed comparison makes them again.
     """
     gpus = 1 if resolve_device(comparison.config.device).type == "cuda" else 0
-    # Absolute: a worker of Ray's may be in another folder.
+    # An absolute path, because a Ray worker may have another current folder.
     shared = (comparison, folder.resolve())
     with open_executor(comparison.config.executor, shared, gpus) as executor:
         for job in jobs:
-            executor.submit(job, carry_out_job, job)
+            executor.submit(job, measure_job, job)
         for job, result in executor.results():
             if result.killed:
                 reason = str(result.error)
@@ -161,9 +162,9 @@ def _measured(
                 yield from result.value()
 
 
-def carry_out_job(shared: tuple[Comparison, Path], job: list[Measurement]) -> list[Measurement]:
-    """Measure what has no file yet, and read the others."""
-    torch.set_num_threads(1)  # so that times are those of one thread with every executor
+def measure_job(shared: tuple[Comparison, Path], job: list[Measurement]) -> list[Measurement]:
+    """Make the measurements that have no file yet, and read the others."""
+    torch.set_num_threads(1)  # so that times are those of one thread on every executor
     comparison, folder = shared
     commit = str(describe(torch.device("cpu"))["commit"] or "")
     measured = []
@@ -174,7 +175,7 @@ def carry_out_job(shared: tuple[Comparison, Path], job: list[Measurement]) -> li
                 done = comparison.measure(replace(one, commit=commit), folder)
             except Exception as error:
                 line = one_line(error)
-                if line is None:  # a fault of the program
+                if line is None:  # a bug
                     raise
                 done = replace(one, failed=line, commit=commit)
             done.write(folder)
@@ -204,7 +205,7 @@ def _track(one: Measurement, comparison: Comparison, tracker: Tracker) -> None:
 def _write(
     comparison: Comparison, rows: Sequence[Row], place: Mapping[str, Any], folder: Path
 ) -> list[Path]:
-    """Write the tables, and a picture for each data set; returns the files."""
+    """Write the tables and a plot for each data set, and return the files."""
     files = [folder / TABLE]
     write_text(files[0], "\n".join(comparison.document(rows, place)) + "\n")
     for label in dict.fromkeys(row[0].label for row in rows):
@@ -214,7 +215,7 @@ def _write(
 
 
 def _means(comparison: Comparison, rows: Sequence[Row]) -> dict[str, float]:
-    """Mean test value of each row, by a name that a tracker takes."""
+    """Return the mean test metric of each row, by a name that MLflow accepts."""
     name, means = comparison.metric.on("test").name, dict[str, float]()
     for row in rows:
         if completed(row):

@@ -1,4 +1,4 @@
-"""What the tables of comparisons are made of."""
+"""Rows and columns of the tables of comparisons."""
 
 import statistics
 from collections import Counter
@@ -10,26 +10,26 @@ from scipy.stats import ttest_rel
 from nasp.experiment.measurement import Measurement
 from nasp.metric import Metric
 
-SHOWN = 3  # architectures in a place of the table
+SHOWN = 3  # largest number of architectures in a field of the table
 
 Row = list[Measurement]
-"""The measurements of one method, data set and setting: one for each seed."""
+"""The measurements of one method, data set and setting, one for each seed."""
 Column = Callable[[Row, Sequence[Row]], str]
-"""What a row has in a column, given the row and all rows, best first."""
+"""Returns the text of a field, given its row and all rows, best first."""
 
 
 def completed(row: Row) -> Row:
-    """The measurements that did not fail."""
+    """Return the measurements that did not fail."""
     return [one for one in row if not one.failed]
 
 
 def mean(row: Row, name: str) -> float:
-    """Mean of a metric over the seeds; NaN if all failed."""
+    """Return the mean of a metric over the seeds; NaN if all failed."""
     return statistics.mean([one.metrics[name] for one in completed(row)] or [float("nan")])
 
 
 def ranked(rows: Sequence[Row], metric: Metric) -> list[Row]:
-    """The rows, best mean first; those that failed last."""
+    """Return the rows, best mean first and failed rows last."""
     name = metric.name
 
     def key(row: Row) -> tuple[bool, float, str]:
@@ -40,24 +40,24 @@ def ranked(rows: Sequence[Row], metric: Metric) -> list[Row]:
 
 
 def heading(place: Mapping[str, Any], processes: str) -> str:
-    """Where the measurements were made."""
+    """Return a line on the environment of the measurements."""
     versions = ", ".join(f"{name} {version}" for name, version in place["versions"].items())
     return f"{place['device']}, {processes}; {versions}; table of commit {place['commit']}."
 
 
 def commits(rows: Sequence[Row]) -> str:
-    """Which commits the measurements are of, to append to a sentence."""
+    """Return the commits of the measurements, as the end of a sentence."""
     found = sorted({one.commit for row in rows for one in row if one.commit})
     return "".join(f"; measured at {commit}" for commit in found)
 
 
 def table(rows: Sequence[Row], columns: Mapping[str, Column], first: int) -> Iterator[str]:
-    """The lines of a table, in Markdown.
+    """Yield the lines of a table, in Markdown.
 
     Args:
         rows: The rows, best first.
-        columns: By their titles.
-        first: How many of the columns a row has whose measurements all failed.
+        columns: Columns by title.
+        first: Number of columns of a row whose measurements have all failed.
     """
     yield "| " + " | ".join(columns) + " |"
     yield "|" + "---|" * len(columns)
@@ -71,18 +71,18 @@ def table(rows: Sequence[Row], columns: Mapping[str, Column], first: int) -> Ite
 
 
 def method(row: Row, rows: Sequence[Row]) -> str:
-    """Name of the method."""
+    """Return the name of the method."""
     return row[0].method
 
 
 def seeds(row: Row, rows: Sequence[Row]) -> str:
-    """How many seeds completed, of how many."""
+    """Return the number of complete seeds, and the number of all seeds if it differs."""
     done = len(completed(row))
     return str(done) + (f" of {len(row)}" if 0 < done < len(row) else "")
 
 
 def mean_and_deviation(name: str) -> Column:
-    """Mean ± standard deviation of a metric over the seeds."""
+    """Return a column of mean ± standard deviation of a metric over the seeds."""
 
     def column(row: Row, rows: Sequence[Row]) -> str:
         values = [one.metrics[name] for one in completed(row)]
@@ -93,12 +93,12 @@ def mean_and_deviation(name: str) -> Column:
 
 
 def mean_of(name: str, digits: int = 4) -> Column:
-    """Mean of a metric over the seeds."""
+    """Return a column of the mean of a metric over the seeds."""
     return lambda row, rows: f"{mean(row, name):.{digits}f}"
 
 
 def worst(metric: Metric) -> Column:
-    """The worst value of a metric over the seeds."""
+    """Return a column of the worst value of a metric over the seeds."""
 
     def column(row: Row, rows: Sequence[Row]) -> str:
         return (
@@ -109,7 +109,7 @@ def worst(metric: Metric) -> Column:
 
 
 def seconds(*parts: str) -> Column:
-    """Mean wall time of some parts over the seeds; of all if none is named."""
+    """Return a column of the mean wall time of parts, or of all parts if none is named."""
 
     def column(row: Row, rows: Sequence[Row]) -> str:
         times = [
@@ -122,7 +122,7 @@ def seconds(*parts: str) -> Column:
 
 
 def significance(name: str) -> Column:
-    """P of a paired t-test against the best other row, over the seeds that both have."""
+    """Return a column of the p-value of a paired t-test against the best other row."""
 
     def column(row: Row, rows: Sequence[Row]) -> str:
         other = next((g for g in rows if g is not row and completed(g)), None)
@@ -139,7 +139,7 @@ def significance(name: str) -> Column:
 
 
 def found(row: Row, rows: Sequence[Row]) -> str:
-    """What was found, and for how many seeds."""
+    """Return the found architectures, with the number of seeds of each."""
     counts = Counter(one.found for one in row if one.found)
     return ", ".join(f"{name} {count}" for name, count in counts.most_common(SHOWN)) + (
         ", …" if len(counts) > SHOWN else ""

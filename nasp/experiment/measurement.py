@@ -1,4 +1,4 @@
-"""Measurements of a comparison: a file each, written once and read again on resume."""
+"""`Measurement` of a comparison, with a file that is written once and read on resume."""
 
 import json
 from collections.abc import Mapping
@@ -31,18 +31,17 @@ class Measurement:
     Attributes:
         data: Name or path of the data set.
         method: Name of the method.
-        seed: Fixes everything that is drawn at random.
-        identity: What the result depends on beside the method and the seed: options, and the
-            digest of the data.
+        seed: Determines all random numbers.
+        identity: Options and digest of the data, which the result depends on as well.
         label: Name of the data set in tables.
-        settings: Options that are compared beside the method, `{"embedding_dim": 8}`.
-        tuned: Hyper-parameters that were chosen on validation data.
-        metrics: By tracking name.
+        settings: Further compared options, for example `{"embedding_dim": 8}`.
+        tuned: Hyper-parameters that were tuned on validation data.
+        metrics: The metrics, by tracking name.
         seconds: Wall time of the parts, on one thread, without tuning.
-        found: The architecture, if the method searches.
-        curve: Seconds and best validation value so far, at the end of each epoch.
-        failed: Why there are no metrics.
-        commit: Of the code that measured it, where that is a checkout.
+        found: The found architecture, if the method searches.
+        curve: Seconds and best validation value so far, after each epoch.
+        failed: Why the measurement failed; empty if it did not.
+        commit: Commit of the code, if it is a checkout.
     """
 
     data: str
@@ -61,30 +60,30 @@ class Measurement:
 
     @property
     def row(self) -> str:
-        """Name of its row in the tables: all seeds of a method share one."""
+        """Name of the row in the tables, which all seeds of a method share."""
         return " ".join([self.method, *(f"{key}={value}" for key, value in self.settings.items())])
 
     @property
     def name(self) -> str:
-        """Unique in a comparison."""
+        """Name of the measurement, unique in a comparison."""
         return f"{self.label} {self.row} seed={self.seed}"
 
     def read(self, folder: Path) -> Self | None:
         """Read the measurement's file in a comparison's folder; None if there is none.
 
         Raises:
-            NaspError: The file is damaged, or of another measurement, other options or other data.
+            NaspError: The file is damaged, or has another measurement, other options or other data.
         """
         return self._read(self.path(folder))
 
     def write(self, folder: Path) -> None:
-        """Write the measurement's file, whole or not at all."""
+        """Write the measurement's file, atomically."""
         self._write(self.path(folder))
 
     def with_tuned(self, folder: Path, seed: int) -> Self | None:
-        """The measurement with the hyper-parameters that were chosen on the data of a seed.
+        """Return the measurement with the hyper-parameters that were tuned on the data of a seed.
 
-        They are read from a file that `write_tuned` wrote; None if there is none.
+        They are read from the file of `write_tuned`; None if there is none.
 
         Raises:
             NaspError: See `read`.
@@ -94,19 +93,19 @@ class Measurement:
         return None if tuned is None else replace(self, tuned=tuned.tuned)
 
     def write_tuned(self, folder: Path, seed: int, tuned: Mapping[str, float]) -> Self:
-        """Keep hyper-parameters that were chosen on the data of a seed; returns `with_tuned`."""
+        """Write hyper-parameters that were tuned on the data of a seed, and return `with_tuned`."""
         first = replace(self, seed=seed, tuned=dict(tuned))
         first._write(first.path(folder, ", tuned"))
         return replace(self, tuned=dict(tuned))
 
     def path(self, folder: Path, suffix: str = "") -> Path:
-        """The measurement's file."""
+        """Return the path of the measurement's file."""
         return folder / FOLDER / f"{self.name.replace('/', '-')}{suffix}.json"
 
     def _read(self, path: Path) -> Self | None:
         if not path.exists():
             return None
-        damaged = f"{path}: damaged: delete it, and it is measured again"
+        damaged = f"{path}: damaged: delete it, and the measurement is made again"
         try:
             body: Any = read_json(path, "measurement")
             if not isinstance(body, dict) or not digest_matches(body):

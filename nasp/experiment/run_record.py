@@ -141,7 +141,7 @@ def open_run_record(
             if first:
                 folder = held.enter_context(claim_output(config, name))
             identity = {**options, "data_sha256": data.sha256, **(depends_on or {})}
-            if plugins := plugin_names():  # they may add candidates to the space
+            if plugins := plugin_names():  # plugins may add candidates to the space
                 identity[VARIABLE] = ",".join(plugins)
             checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)
             if first:
@@ -179,7 +179,7 @@ def open_run_record(
                 yield RunRecord(folder, run, tracker, device, environment, began, before)
             except NaspError:
                 if first and not (folder / "checkpoint").exists():
-                    # Nothing was done: the corrected command may have the folder.
+                    # Nothing was done, so a corrected command may use the folder.
                     (folder / CONFIG).unlink(missing_ok=True)
                 raise
         if first and not config.quiet and tracker.has_model:
@@ -187,7 +187,7 @@ def open_run_record(
 
 
 def show_failed(console: Console, failed: Mapping[str, str]) -> None:
-    """Say which trainings of several diverged and were left out, and why."""
+    """Print the trainings that diverged and were left out, with the reasons."""
     for name, reason in failed.items():
         console.print(f"left out: {name}: {reason}", soft_wrap=True)
 

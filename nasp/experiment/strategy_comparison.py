@@ -1,4 +1,4 @@
-"""The comparison of strategies: what each finds is trained alone and evaluated."""
+"""The comparison of strategies, whose architectures are trained alone and evaluated."""
 
 import shutil
 from abc import abstractmethod
@@ -22,18 +22,18 @@ from nasp.samplers import SAMPLERS
 from nasp.search import STRATEGIES, SearchResult, Task, run_search, train
 from nasp.training.seeding import generator
 
-CELL = "cell "  # stands before the name of a genotype that is given
-MEASURE = 1  # of what the numbers mean: it changes where the same options give other numbers
+CELL = "cell "  # prefix of the names of given genotypes
+MEASURE = 1  # version of the measurements; raised when the same options give other numbers
 
 
 OfTask = TypeVar("OfTask", bound=Task)
 
 
 class StrategyComparison(Comparison, Generic[OfTask]):
-    """Strategies side by side: the cell of each is trained alone with the same options and seeds.
+    """Compares strategies: the cell of each is trained alone with the same options and seeds.
 
-    Cells drawn at random and published cells are trained beside them. Each seed of a method is a
-    job of its own, which goes on where it was stopped.
+    Random and published cells are trained for comparison. Each seed of a method is a separate job,
+    which is resumed where it stopped.
     """
 
     config: StrategyCompareOptions
@@ -45,8 +45,8 @@ class StrategyComparison(Comparison, Generic[OfTask]):
 
         Args:
             data: Name or path of the data set.
-            options: How to search, and how to train what is found.
-            seed: Of the comparison.
+            options: Options of the search and of the training.
+            seed: Seed of the measurement.
 
         Returns:
             The task, and the digest of the data.
@@ -54,18 +54,18 @@ class StrategyComparison(Comparison, Generic[OfTask]):
 
     @abstractmethod
     def known(self, name_or_path: str) -> Genotype:
-        """Find a genotype by what `genotypes` names."""
+        """Return the genotype that a value of the option `genotypes` names."""
 
     @abstractmethod
     def evaluate(self, task: OfTask, trained: SearchResult, name: str) -> Metrics:
-        """Evaluate a network that was trained alone on the validation and test data."""
+        """Evaluate a trained network on validation and test data."""
 
     @abstractmethod
     def text(self, genotype: Genotype) -> str:
-        """A genotype in one line."""
+        """Return a genotype in one line."""
 
     def jobs(self) -> list[list[Measurement]]:
-        """Plan the measurements: each seed of a method is a job of its own."""
+        """Plan the measurements: each seed of a method is a separate job."""
         config = self.config
         genotypes = {name: "" for name in config.methods or config.known_methods()}
         genotypes |= {f"{CELL}{name}": self.known(name).to_json() for name in config.genotypes}
@@ -105,7 +105,7 @@ class StrategyComparison(Comparison, Generic[OfTask]):
             found = run_search(task, seed, run)
             genotype, seconds["search"] = found.genotype, sum(found.seconds.values())
             metrics[f"search/{task.monitor.name}"] = found.metrics[task.monitor.name]
-        # From other random numbers than those by which a search may have chosen it.
+        # With other random numbers than those of the search, which may have selected lucky ones.
         trained = train(task, "comparison", genotype, seed, run)
         metrics |= self.evaluate(task, trained, method)
         (folder / "genotypes").mkdir(exist_ok=True)
@@ -155,7 +155,7 @@ class StrategyComparison(Comparison, Generic[OfTask]):
                 yield f"| {one.method} | {one.seed} | {value:.4f} | `{one.found}` |"
 
     def draw(self, rows: Sequence[Row], path: Path) -> None:
-        """Draw the test metric of each method: a dot for each seed, and a line at the mean."""
+        """Plot the test metric of each method, with a dot for each seed and a line at the mean."""
         test = self.metric.on("test")
         rows = [row for row in tables.ranked(rows, test) if tables.completed(row)]
         figure = plots.new_figure(7, 1.2 + 0.35 * max(len(rows), 2))

@@ -15,7 +15,7 @@ from nasp.training.device import resolve_device
 
 
 class CellComparison(StrategyComparison[TextTask]):
-    """Strategies, random cells and published cells side by side."""
+    """Compares strategies, random cells and published cells."""
 
     title, space, metric = "language modelling", "rnn", PERPLEXITY
     note = (

@@ -51,7 +51,7 @@ class CompareConfig(StrategyCompareOptions):
     """All options of `python -m nasp.rnn_compare`.
 
     Attributes:
-        data: ptb or wikitext-2, or paths to folders or archives of their form.
+        data: ptb or wikitext-2, or paths to folders or archives in their form.
     """
 
     data: tuple[str, ...] = ("ptb",)

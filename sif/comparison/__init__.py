@@ -1,1 +1,1 @@
-"""Methods side by side on the same data, as in the tables of the SIF paper."""
+"""Comparison of methods on the same data, as in the tables of the SIF paper."""

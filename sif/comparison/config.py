@@ -1,4 +1,4 @@
-"""All options of `python -m sif.compare`."""
+"""The options of `python -m sif.compare`."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,20 +15,19 @@ from sif.options import SearchOptions
 
 Bounds = tuple[float, float]
 """Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
-OWN = "strategy."  # stands before the name of an option that is a strategy's own
+OWN = "strategy."  # prefix of the names of a strategy's own options
 NAMES = (*BASELINES, *STRATEGIES, "general_mlp")
-"""What can be compared, beside the global mean and the biases."""
+"""All methods except the global mean and the biases."""
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """What is tuned, and between which bounds; null leaves one as it is.
+    """Bounds of the tuned hyper-parameters; null does not tune one.
 
     Attributes:
-        learning_rate: Of the weights, for every method.
-        weight_decay: Of the penalty, for every method.
-        strategies: Options that are a strategy's own, {nasp: {learning_rate: [1e-4, 1e-2]}} for
-            example.
+        learning_rate: Learning rate of the weights, for all methods.
+        weight_decay: Weight of the penalty, for all methods.
+        strategies: Strategies' own options, for example {nasp: {learning_rate: [1e-4, 1e-2]}}.
     """
 
     learning_rate: Bounds | None = (0.01, 0.5)
@@ -44,7 +43,7 @@ class Ranges:
                 _check_own(strategy, name, bounds)
 
     def of(self, method: str) -> dict[str, Bounds]:
-        """The bounds of what is tuned for a method, by the names that `for_method` takes."""
+        """Return the bounds of a method's hyper-parameters, by the names of `for_method`."""
         own = self.strategies.get(method, {})
         return self._shared() | {OWN + name: bounds for name, bounds in own.items()}
 
@@ -59,7 +58,7 @@ def _check_bounds(name: str, bounds: Bounds) -> None:
 
 
 def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
-    """Check that a strategy has an option that is a number, and takes both bounds for it."""
+    """Check that a strategy has a numeric option of this name, and accepts both bounds."""
     key = f"tune.strategies.{strategy}.{name}"
     _check_bounds(key, bounds)
     options = SearchOptions(strategy=strategy)
@@ -70,7 +69,7 @@ def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
     check_known(f"option of {strategy} in tune.strategies:", str(name), known)
     default = getattr(defaults, name)
     if isinstance(default, bool) or not isinstance(default, int | float):
-        raise NaspError(f"{key} cannot be tuned: its value is no number, but {default!r}")
+        raise NaspError(f"{key} cannot be tuned: its value is {default!r}, not a number")
     if isinstance(default, int) and any(bound != int(bound) for bound in bounds):
         raise NaspError(f"{key} is {list(bounds)}; its values are whole numbers, so both must be")
     for bound in bounds:
@@ -83,13 +82,12 @@ def _check_own(strategy: str, name: str, bounds: Bounds) -> None:
 
 
 def for_method(method: str, options: SearchOptions, values: Mapping[str, float]) -> SearchOptions:
-    """The options of one method.
+    """Return the options of one method.
 
     Args:
-        method: Where it is a strategy, the options choose it; those of its own that they have
-            stay.
-        options: Of all methods.
-        values: What differs, by the names of options; `strategy.eta` is the strategy's own `eta`.
+        method: The method. If it is a strategy, the options choose it, and keep its own options.
+        options: Options of all methods.
+        values: Different values by option; `strategy.eta` is the strategy's own option `eta`.
     """
     own = {name.removeprefix(OWN): v for name, v in values.items() if name.startswith(OWN)}
     changed: dict[str, Any] = {n: v for n, v in values.items() if not n.startswith(OWN)}
@@ -105,13 +103,13 @@ class CompareConfig(CompareOptions, RatingOptions):
     """All options of `python -m sif.compare`.
 
     Attributes:
-        methods: What is compared; all if empty. The global mean and the biases always are; methods
-            that do not take as many entities as a data set has are left out.
+        methods: Methods to compare; all if empty. The global mean and the biases are always
+            included. Methods that do not support the number of entities of a data set are left out.
         embedding_dims: Lengths of an embedding.
-        seeds: Number of splits, from `seed` on; each method sees the same ones.
-        tuning_trials: Sets of hyper-parameters tried for each method, data set and length.
+        seeds: Number of splits, with seeds from `seed` on; all methods use the same splits.
+        tuning_trials: Number of tuning trials for each method, data set and embedding_dim.
         tune: Bounds of the hyper-parameters.
-        search: Options of every method that are neither compared nor tuned.
+        search: Options of all methods that are neither compared nor tuned.
     """
 
     data: tuple[str, ...] = ("movielens",)
@@ -135,7 +133,7 @@ class CompareConfig(CompareOptions, RatingOptions):
         return ("data", "embedding_dims", "methods")
 
     def options(self, method: str, embedding_dim: int, tuned: Mapping[str, float]) -> SearchOptions:
-        """Options of one method on one data set; see `for_method`."""
+        """Return the options of one method on one data set; see `for_method`."""
         options = self.of_strategy(method) if method in STRATEGIES else self.search
         return for_method(method, replace(options, embedding_dim=embedding_dim), tuned)
 

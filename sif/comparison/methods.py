@@ -1,4 +1,4 @@
-"""What is compared: every method as one function of the data."""
+"""The compared methods, each as a function of the data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Fitted:
     """A trained model.
 
     Attributes:
-        rate: Standardised predictions `(ratings,)` for the rows of a split.
-        parameters: How many numbers it has learnt.
-        found: What the method found, if it searches.
+        rate: Returns standardised predictions `(ratings,)` for the rows of a split.
+        parameters: Number of parameters.
+        found: The found function, if the method searches.
     """
 
     rate: Callable[[Ratings], Tensor]
@@ -41,7 +41,7 @@ class Fitted:
 
 
 Method = Callable[[SearchData, SearchOptions, int, RunContext], Fitted]
-"""Trains on the data with a seed, watched through the run's progress."""
+"""Trains a model on the data with a seed; the run's progress records the epochs."""
 
 
 def _mean(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
@@ -62,7 +62,7 @@ def _baseline(
 
 
 def _general(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
-    """Random search over the layers of a general MLP."""
+    """Random search over the layer widths of a general MLP."""
     tried: list[tuple[float, GeneralMLP, str]] = []
     reason = ""
     for trial in Random(DECISIONS, generator(seed, "layers")).ask(options.trials):
@@ -107,5 +107,5 @@ METHODS = TRIVIAL | FIXED | SEARCHED
 
 
 def methods_of(entities: int) -> list[str]:
-    """Names of the methods for ratings by so many entities, the trivial ones first."""
+    """Return the methods for ratings with this number of entities, the trivial ones first."""
     return [name for name in METHODS if name not in BASELINES or BASELINES[name].takes(entities)]

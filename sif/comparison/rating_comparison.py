@@ -1,4 +1,4 @@
-"""The comparison of methods that predict ratings."""
+"""The comparison of methods of rating prediction."""
 
 import time
 import warnings
@@ -23,8 +23,8 @@ from sif.data.evaluation import RMSE, evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 
-DRAWN = 8  # lines in a panel
-MEASURE = 2  # of what the numbers mean: it changes where the same options give other numbers
+DRAWN = 8  # largest number of lines in a panel
+MEASURE = 2  # version of the measurements; raised when the same options give other numbers
 COLUMNS: dict[str, tables.Column] = {
     "method": tables.method,
     "dim": lambda group, groups: str(group[0].settings.get("embedding_dim", "")),
@@ -40,7 +40,7 @@ COLUMNS: dict[str, tables.Column] = {
 
 
 class RatingComparison(Comparison):
-    """Searches, baselines and the trivial models on the same splits, as in SIF's tables."""
+    """Compares searches, baselines and trivial models on the same splits, as in SIF's tables."""
 
     title, space, metric = "rating", "sif", RMSE
     config: CompareConfig
@@ -50,7 +50,7 @@ class RatingComparison(Comparison):
         return {"split": self.config.split}
 
     def jobs(self) -> list[list[Measurement]]:
-        """Plan the measurements; those of a job share the hyper-parameters that are tuned."""
+        """Plan the measurements; all measurements of a job share the tuned hyper-parameters."""
         config = self.config
         say = say_nothing if config.quiet else say_on_stderr
         jobs, counts = list[list[Measurement]](), dict[str, int]()
@@ -74,7 +74,7 @@ class RatingComparison(Comparison):
         for data, count in counts.items():
             if left_out := [name for name in config.methods if name not in methods_of(count)]:
                 warnings.warn(
-                    f"{data}: {', '.join(left_out)} left out, for it has {count} entities",
+                    f"{data}: {', '.join(left_out)} left out, because it has {count} entities",
                     stacklevel=2,
                 )
         return jobs
@@ -89,7 +89,7 @@ class RatingComparison(Comparison):
             ]
 
     def measure(self, measurement: Measurement, folder: Path) -> Measurement:
-        """Tune the method if that is not done yet, train it, and evaluate it on test ratings."""
+        """Tune the method, unless it is tuned, train it, and evaluate it on test ratings."""
         config, method = self.config, measurement.method
         one = measurement if method in TRIVIAL else self._tuned(measurement, folder)
         splits = config.load(one.data, one.seed)
@@ -99,7 +99,7 @@ class RatingComparison(Comparison):
         run = RunContext(progress=watched)
         fitted = METHODS[method](data, config.options(method, dim, one.tuned), one.seed, run)
         seconds = time.perf_counter() - start
-        # The global mean is one for all ratings; other models have biases for ids that are unseen.
+        # The global mean predicts all ratings; other models use biases for ratings of unseen ids.
         biases = None if method == "global mean" else data.biases
         valid, test = (  # the only use of test ratings
             Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
@@ -121,7 +121,7 @@ class RatingComparison(Comparison):
         )
 
     def _tuned(self, one: Measurement, folder: Path) -> Measurement:
-        """The measurement with hyper-parameters chosen on the split of the first seed."""
+        """Return the measurement with hyper-parameters tuned on the split of the first seed."""
         config, first = self.config, self.config.seed
         tuned = one.with_tuned(folder, first)
         if tuned is not None:
@@ -169,10 +169,10 @@ class RatingComparison(Comparison):
             yield from tables.table(tables.ranked(rows, RMSE.on("test")), COLUMNS, first=3)
 
     def draw(self, groups: Sequence[Row], path: Path) -> None:
-        """Draw validation RMSE against wall time, on one split: searches, best fixed models.
+        """Plot validation RMSE against wall time on one split, for searches and best fixed models.
 
-        It is the split on which the biases have their median error: splits of a small table differ
-        by more than methods do.
+        It is the split on which the biases have their median error, because splits of a small table
+        differ more than methods.
         """
         figure = plots.new_figure(11, 6.5)
         kinds = {"methods that search": SEARCHED, "fixed models": FIXED}
@@ -207,7 +207,7 @@ class RatingComparison(Comparison):
                 title += f": the {DRAWN} best of {len(drawn)} by test RMSE"
             axes.set_title(title, fontsize="medium")
             axes.grid(color="0.9")
-            # Below the panel: names of functions are long, and lines are everywhere.
+            # The legend is below the panel, because names of functions are long.
             axes.legend(
                 frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(0, -0.14)
             )
@@ -219,7 +219,7 @@ class RatingComparison(Comparison):
 
 
 def compare(config: CompareConfig) -> None:
-    """Compare methods that predict ratings, and report.
+    """Compare methods of rating prediction, and report.
 
     Raises:
         NaspError: A mistake in the options or the data.

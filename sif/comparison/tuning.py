@@ -1,4 +1,4 @@
-"""Hyper-parameters chosen on validation ratings, with the same number of trials for all methods."""
+"""Tuning of hyper-parameters on validation ratings, with the same number of trials for all."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ from sif.options import SearchOptions
 
 
 class Watched(Progress):
-    """Keeps the validation RMSE of every epoch, and when it was.
+    """Records the validation RMSE and the time of every epoch.
 
     Attributes:
-        seconds: Of each epoch's end, from the start.
-        rmse: Validation RMSE at each epoch's end, in rating units.
+        seconds: Time of the end of each epoch since the start.
+        rmse: Validation RMSE after each epoch, in rating units.
     """
 
     def __init__(self) -> None:
@@ -39,17 +39,17 @@ class Watched(Progress):
         yield self
 
     def advance(self, metrics: Mapping[str, float]) -> None:
-        """An epoch is done."""
+        """Record an epoch."""
         self.seconds.append(time.perf_counter() - self._start)
         self.rmse.append(metrics["valid/rmse"])
 
     def best(self) -> list[float]:
-        """The smallest RMSE so far, epoch by epoch."""
+        """Return the smallest RMSE so far, for each epoch."""
         return list(accumulate(self.rmse, min))
 
 
 class _Pruned(Watched):
-    """Ends a trial that is worse than the median of the earlier ones at the same epoch."""
+    """Stops a trial that is worse than the median of the earlier trials at the same epoch."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         super().__init__()
@@ -70,22 +70,22 @@ def tune(
     trials: int,
     seed: int,
 ) -> dict[str, float]:
-    """Choose hyper-parameters by validation RMSE (optuna's TPE, with median pruning).
+    """Tune hyper-parameters by validation RMSE (optuna's TPE, with median pruning).
 
-    The first trial has the values of `options`, moved into the bounds. Every trial is the whole
-    method: on MovieLens 100K a search with fewer starts chose values that were good for the one
-    operation that it met, and did the whole search harm.
+    The first trial has the values of `options`, clipped to the bounds. Every trial runs the whole
+    method. On MovieLens 100K, trials with fewer restarts selected values that were good for the
+    only operation that they found, and bad for the whole search.
 
     Args:
-        method: What is tuned, one of `METHODS`.
+        method: The method, a name in `METHODS`.
         data: Training and validation ratings.
-        options: The method's, as `for_method` makes them.
-        bounds: Of what is tuned, by the names that `for_method` takes.
-        trials: Sets of values tried.
-        seed: Fixes what is drawn.
+        options: The method's options from `for_method`.
+        bounds: Bounds of the hyper-parameters, by the names of `for_method`.
+        trials: Number of trials.
+        seed: Determines all random numbers.
 
     Returns:
-        The best value of each name; those of `options` if there are no trials.
+        The best values by name; those of `options` if there are no trials.
     """
     start = {name: _value(options, name) for name in bounds}
     defaults = for_method(method, SearchOptions(), {})
@@ -101,7 +101,7 @@ def tune(
         tried = for_method(method, options, {name: draw(trial, name) for name in bounds})
         try:
             fitted = METHODS[method](data, tried, seed, RunContext(progress=_Pruned(trial)))
-        except NaspError:  # it diverged
+        except NaspError:  # the trial diverged
             return float("inf")
         return evaluate_predictions(fitted.rate(data.valid), data.valid, data.scale)["rmse"]
 
@@ -121,7 +121,7 @@ def tune(
 
 
 def _value(options: SearchOptions, name: str) -> float:
-    """The value of an option by the name that `for_method` takes."""
+    """Return the value of an option by its name in `for_method`."""
     part = class_and_options(options, "strategy")[1] if name.startswith(OWN) else options
     value: float = getattr(part, name.removeprefix(OWN))
     return value

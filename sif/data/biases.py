@@ -36,7 +36,7 @@ def biases(train: Ratings, rows: int, damping: float) -> Tensor:
     return bias
 
 
-def predict(bias: Tensor, data: Ratings) -> Tensor:
+def predict_from_biases(bias: Tensor, data: Ratings) -> Tensor:
     """Predict standardised ratings `(ratings,)` of `data.rows` from biases `(rows,)`."""
     ratings = torch.empty_like(data.ratings)
     for part, (_, at) in zip(torch.split(ratings, CHUNK), _chunks(data), strict=True):
@@ -47,7 +47,10 @@ def predict(bias: Tensor, data: Ratings) -> Tensor:
 def fit_biases(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> Tensor:
     """Return the biases with the damping of smallest validation RMSE, `(rows,)`."""
     fitted = [biases(train, rows, damping) for damping in DAMPINGS]
-    return min(fitted, key=lambda b: evaluate_predictions(predict(b, valid), valid, scale)["rmse"])
+    return min(
+        fitted,
+        key=lambda b: evaluate_predictions(predict_from_biases(b, valid), valid, scale)["rmse"],
+    )
 
 
 def _chunks(data: Ratings) -> Iterator[tuple[Tensor, Tensor]]:

@@ -246,7 +246,7 @@ def test_a_method_for_other_numbers_of_entities_is_told(tmp_path: Path) -> None:
         compare(tmp_path / "new", methods="cp")
     frame = synthetic(Synthetic(users=20, items=15, ratings=200), seed=1)
     frame.assign(mood=frame.index % 2).to_csv(tmp_path / "c.csv", index=False)
-    with pytest.warns(UserWarning, match=r"c\.csv: mf left out, for it has 3 entities"):
+    with pytest.warns(UserWarning, match=r"c\.csv: mf left out, because it has 3 entities"):
         compare(
             tmp_path / "run",
             **{"data": f"{tmp_path / 'c.csv'},synthetic", "columns": "context=mood"},

@@ -129,7 +129,7 @@ def test_judging_in_turns_counts_every_image_once(
 def test_what_two_processes_cannot_do_is_said(pair: list[work.Results]) -> None:
     for position, found in enumerate(pair):
         exact, uneven, training, by_one = found["refused"]
-        assert ("not here", "another process of the run has refused")[position] in by_one
+        assert ("not here", "another process of the run failed")[position] in by_one
         assert "hessian=finite" in exact
         assert uneven == "a batch of 9 cannot be shared evenly by 2 processes"
         assert training == "a batch of 5 cannot be shared evenly by 2 processes"
