@@ -49,7 +49,9 @@ def _mean(data: SearchData, options: SearchOptions, seed: int, run: RunContext) 
 
 
 def _biases(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
-    return Fitted(lambda ratings: bias.predict(data.biases, ratings), len(data.biases) + 1)
+    return Fitted(
+        lambda ratings: bias.predict_from_biases(data.biases, ratings), len(data.biases) + 1
+    )
 
 
 def _baseline(
