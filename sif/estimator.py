@@ -136,7 +136,9 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         columns = {name: as_column(values, name) for name, values in given.items()}
         if len({len(column) for column in columns.values()}) > 1:
             lengths = ", ".join(f"{len(column)} of {name}" for name, column in columns.items())
-            raise NaspError(f"ids go by position, and there are {lengths}: give as many of each")
+            raise NaspError(
+                f"ids are matched by position, but there are {lengths}: give as many of each"
+            )
         return self.model_.predict(pd.DataFrame(columns), clip=clip)
 
     def recommend(

@@ -109,7 +109,7 @@ def section(rules: Mapping[str, Rule], may: Mapping[str, Rule] | None = None) ->
                 raise NaspError(f"{within}{key} is missing")
         for key, part in value.items():
             if key not in known:
-                raise NaspError(f"{within}{key} is unknown here")
+                raise NaspError(f"{within}{key} is not a known key")
             known[key](part, within + key)
 
     return checked

@@ -73,7 +73,9 @@ def layout_of(first: list[str], reading: Reading, columns: Columns, note: str = 
     if header is None:
         header = not any(map(NUMBER.fullmatch, first)) or roles_named(first, columns)
         if first == [str(n) for n in range(len(first))]:  # pandas' names for columns without any
-            doubt = f"line 1 ({', '.join(first)}) is taken for a rating: --header yes if it is none"
+            doubt = (
+                f"line 1 ({', '.join(first)}) is taken for a rating: --header yes if it is a header"
+            )
             note = "; ".join(filter(None, (note, doubt)))
     if not header:
         return Layout([str(n + 1) for n in range(len(first))], header=False, text=True, note=note)

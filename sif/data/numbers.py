@@ -74,6 +74,6 @@ def check_ratings(numbers: pd.Series, column: pd.Series, source: str, *, log: bo
     if rounded.any():
         raise NaspError(
             f"{place(source, column, rounded)}: a rating of {shown(column, rounded)} would be "
-            f"rounded: beyond {EXACT:,} few whole numbers are held; is it a rating? Divide them, "
+            f"rounded, like most numbers beyond {EXACT:,}; is it a rating? Divide them, "
             "or use --rating_transform log"
         )

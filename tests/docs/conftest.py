@@ -1,4 +1,4 @@
-"""The modules of `docs/extending`, imported as a user's and forgotten again."""
+"""The modules of `docs/extending`, imported like a user's, and removed afterwards."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ Use = Callable[[str], ModuleType]
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
-    """Imports a module as `NASP_PLUGINS` does, here and in processes that are started."""
+    """A function that imports a module like `NASP_PLUGINS`, here and in new processes."""
     metrics = dict(evaluation.VALUES)
     for registry in REGISTRIES:
         monkeypatch.setattr(registry, "places", dict(registry.places))

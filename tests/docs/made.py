@@ -1,4 +1,4 @@
-"""Small tasks on made data, for the operations of `docs/extending`."""
+"""Small tasks on generated data, for the operations of `docs/extending`."""
 
 from pathlib import Path
 from typing import Any

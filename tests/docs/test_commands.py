@@ -47,7 +47,7 @@ MADE_RATINGS = ["--data", "synthetic", "--synthetic.ratings", "900"]
 
 @pytest.fixture(autouse=True)
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One with `my-data/`: the data of the cards, a text and images."""
+    """A folder with `my-data/`, which holds the data of the cards, a text and images."""
     shutil.copytree(EXTENDING / "datasets", tmp_path / "my-data" / "datasets")
     write_photos(tmp_path / "my-data" / "shapes", 8)
     for name in ("diary", "ptb"):
@@ -62,7 +62,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(kind: str, monkeypatch: pytest.MonkeyPatch, number: int = 0) -> tuple[dict[str, Any], str]:
-    """Run the command of a kind in this process; its result, and all that its files say."""
+    """Run the command of a kind in this process, and return its result and its files' texts."""
     command = [row[-1] for row in TABLE if row[0] == kind][number].strip("`")
     plugins, _, call = command.rpartition("python -m ")
     module, *words = shlex.split(call)
@@ -175,7 +175,7 @@ def test_a_baseline_is_compared_in_processes_of_their_own() -> None:
 
 
 def save_genotype(operation: str) -> list[str]:
-    """Save the genotype of one operation; the options that train it."""
+    """Save the genotype of one operation, and return the options that train it."""
     space = rating_task(functions=(operation,)).space(torch.Generator(), dense=False)
     space.genotype({DECISION: ((SOURCE, operation),)}).save(Path("found.json"))
     words = ["--genotype", "found.json", *MADE_RATINGS, "--embedding_dim", "2", "--epochs", "2"]
@@ -183,7 +183,7 @@ def save_genotype(operation: str) -> list[str]:
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have neither imported nor named the module `attend`."""
+    """Remove the module `attend` from the imported and the named modules."""
     monkeypatch.delenv(VARIABLE)
     monkeypatch.delitem(OPERATIONS.places, "attend")
     del sys.modules["attend"]

@@ -1,4 +1,4 @@
-"""Each example of `docs/extending` keeps the contract of its kind."""
+"""Each example of `docs/extending` passes the contract test of its kind."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ class TestCosine(BaselineContract):
 
 
 class TestShiftConv(TaskContract):
-    """Among others: its one-path gradient is that of full autograd."""
+    """For example, the one-path gradient equals that of full autograd."""
 
     @pytest.fixture
     def task(self, use: Use) -> Task:

@@ -1,4 +1,4 @@
-"""Operations from outside: their values, their gradient, their genotypes, models and pictures."""
+"""Operations from outside: values, gradients, genotypes, models and drawings."""
 
 import pickle
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_the_gradient_is_exact_where_candidates_are_evaluated_together(
 
 @pytest.mark.parametrize("name", ["attend", "outer_product"])
 def test_a_search_finds_the_operation_that_made_the_ratings(name: str, use: Use) -> None:
-    """Sums of embeddings cannot express them."""
+    """Ratings that sums of embeddings cannot express."""
     use(name)
     random = torch.Generator().manual_seed(0)
     user, item = torch.cartesian_prod(torch.arange(40), torch.arange(30)).T
@@ -208,7 +208,7 @@ ACTIVATIONS = ("rms_norm", "tanh", "rms_norm")
 
 
 def _check_cell(genotype: Genotype) -> None:
-    """The nodes of one predecessor run together: each normalises its own units alone."""
+    """The nodes of one predecessor run together, but each normalises only its own units."""
     random = torch.Generator().manual_seed(0)
     cell = RecurrentCell(plan_of(genotype), 4, random)
     x, state = torch.randn(1, 2, 4, generator=random), torch.randn(2, 4, generator=random)

@@ -1,4 +1,4 @@
-"""`sif.evaluate` and `sif.recommend`: what a trained model is used for."""
+"""The commands `sif.evaluate` and `sif.recommend`."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ COLUMNS = "user=uid,item=isbn,rating=stars"
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run, and ratings that its search has not seen; ids of users are texts."""
+    """A folder with a run and with ratings that its search has not used; ids of users are texts."""
     folder = tmp_path_factory.mktemp("used")
     frame = synthetic(Synthetic(users=40, items=30, ratings=700), seed=1)
     frame.columns = ["uid", "isbn", "stars"]

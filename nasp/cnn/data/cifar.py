@@ -138,7 +138,9 @@ def _batch(content: dict[str, Any], place: str) -> LabelledImages:
         raise NaspError(f"{place} has no data and labels: download the archive again")
     size = math.isqrt(data.shape[1] // 3)
     if not size or data.shape[1] != 3 * size * size:
-        raise NaspError(f"{place}: {data.shape[1]} bytes an image are not of a square in 3 colours")
+        raise NaspError(
+            f"{place}: {data.shape[1]} bytes per image, which is not a square in 3 colours"
+        )
     if len(labels) != len(data) or not labels or not all(type(label) is int for label in labels):
         raise NaspError(
             f"{place}: {len(data)} images need a whole number each, not {len(labels)} labels: "

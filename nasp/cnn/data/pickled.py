@@ -116,7 +116,7 @@ class _Machine:
             _a(dict, stack[-1]).update(zip(keys, items[1::2], strict=True))
         elif name == "GLOBAL":
             if argument not in NAMES:
-                raise NaspError(f"it names {argument.replace(' ', '.')}, which was not touched")
+                raise NaspError(f"it names {argument.replace(' ', '.')}, which is not allowed")
             stack.append(_Named(NAMES[argument]))
         elif name == "REDUCE":
             arguments = _a(tuple, stack.pop())
@@ -151,7 +151,7 @@ def _made(name: str, arguments: tuple[Any, ...]) -> Any:
         return _Array(DTYPE)
     if name == ENCODE and arguments[1:] == ("latin1",):
         return _a(str, arguments[0])
-    raise NaspError(f"it calls {name} in a way that was not followed")
+    raise NaspError(f"it calls {name} in an unexpected way")
 
 
 def _fill(array: _Array, state: tuple[Any, ...]) -> None:

@@ -114,7 +114,7 @@ def _image_column(schema: pa.Schema, path: Path) -> str:
         )
     kind = schema.field(names[0]).type
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-        raise NaspError(f"{path}, column {names[0]}: {kind} where bytes and path are needed")
+        raise NaspError(f"{path}, column {names[0]}: {kind}, but bytes and path are needed")
     return names[0]
 
 

@@ -65,9 +65,9 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
     Checkpoint(tmp_path).put("training", {"epoch": 1}, now=True)
     (written,) = tmp_path.glob("training*.pt")
     written.replace(path)
-    refused("something else")
+    refused("this file holds no")
     torch.save([1, 2], path)
-    refused("something else")
+    refused("this file holds no")
     torch.save({**body, "version": 3}, path)
     refused("version 3")
     for key, value in {
@@ -93,7 +93,7 @@ def test_other_files_are_refused_in_one_line(network, tmp_path):
         ("state", {**body["state"], "classifier.weight": weight[:1]}, "shape"),
         ("state", {**body["state"], "classifier.weight": weight / 0}, "not finite"),
         ("state", {"classifier.weight": weight}, "is missing in the network's state"),
-        ("more", 1, "more is unknown here"),
+        ("more", 1, "more is not a known key"),
     ):
         torch.save(with_digest({**body, key: value}), path)
         refused(message)

@@ -70,7 +70,7 @@ HAND_WRITTEN = {"version": 1, "space": "s", "choices": {"n": [["a", "x"]]}}
         ({"continuous": {"w": [[1, "2"]]}}, r"continuous\.w must be lists of finite numbers"),
         ({"continuous": {"w": False}}, r"continuous\.w must be lists of finite numbers"),
         ({"continuous": [1]}, "continuous must be a mapping"),
-        ({"continous": {}}, "continous is unknown here"),
+        ({"continous": {}}, "continous is not a known key"),
         ({"digest": "0" * 64}, 'if you edited it, remove its "digest"'),
     ],
 )

@@ -1,4 +1,4 @@
-"""Strategies side by side: each measured once, resumable, the same with any executor."""
+"""Comparisons of strategies measure each once, resume, and give the same on any executor."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(texts: Path, output: Path, **changed: str) -> dict[str, Any]:
-    """The measurements by method and seed, without their times."""
+    """Return the measurements by method and seed, without their times."""
     options = {**OPTIONS, "data": str(texts), "output": str(output), **changed}
     rnn_compare.main([f"--{key}={value}" for key, value in options.items()])
     measured = [json.loads(p.read_text()) for p in (output / "measurements").glob("*.json")]

@@ -42,7 +42,7 @@ HALVES = tensor(torch.float32, (None, 2))
         (mapping(integer()), {"a": 1}, {1: 1}, "x must be a mapping of names"),
         (mapping(integer()), {"a": 1}, {"a": ""}, r"x\.a must be a whole number"),
         (section({"a": text}, {"b": flag}), {"a": ""}, {"b": True}, r"x\.a is missing"),
-        (section({"a": text}), {"a": ""}, {"a": "", "c": 1}, r"x\.c is unknown here"),
+        (section({"a": text}), {"a": ""}, {"a": "", "c": 1}, r"x\.c is not a known key"),
         (section({"a": text}), {"a": ""}, [], "x must be a mapping"),
         (
             HALVES,

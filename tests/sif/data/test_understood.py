@@ -102,7 +102,7 @@ def test_names_that_pandas_gave_are_in_doubt(tmp_path: Path) -> None:
     rows = [*ROWS[:1], *ROWS[2:]]
     table, line = read(tmp_path, lines(rows, "0,1,2"))
     assert len(table) == 12
-    assert "line 1 (0, 1, 2) is taken for a rating: --header yes if it is none" in line
+    assert "line 1 (0, 1, 2) is taken for a rating: --header yes if it is a header" in line
     assert len(read(tmp_path, lines(rows, "0,1,2"), "user=1,item=2,rating=3", header=True)[0]) == 11
 
 

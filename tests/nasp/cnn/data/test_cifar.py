@@ -134,7 +134,7 @@ def test_batches_of_another_form(tmp_path):
     refused(changed("c", "data_batch_1", labels=[0, -1, 1, 2]), "data_batch_1, image 1: label -1")
     refused(changed("d", "data_batch_1", labels=[0]), "4 images need a whole number each")
     refused(changed("e", "data_batch_1", labels="0000"), "data_batch_1 has no data and labels")
-    refused(changed("f", "data_batch_1", data=data[:, :100]), "100 bytes an image are not of")
+    refused(changed("f", "data_batch_1", data=data[:, :100]), "100 bytes per image, which is not")
     refused(changed("g", "batches.meta", label_names="cat"), "meta has no label_names")
 
 
