@@ -92,10 +92,10 @@ def test_other_ids_are_not_found(known: list[Any], asked: list[Any]) -> None:
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}, np.array([1]), {1}, b"\xff"])
 def test_what_is_no_id(frame: pd.DataFrame, value: Any) -> None:
-    with pytest.raises(NaspError, match=r"^users: .*(no id|not UTF-8)"):
+    with pytest.raises(NaspError, match=r"^users: .*(not an id|not UTF-8)"):
         find_ids([value, 1], pd.Index([1, 2]), "users")
     frame["user"] = pd.Series([value] * 20 + [1] * 20, dtype=object)
-    with pytest.raises(NaspError, match=r"column user: .*(no id|not UTF-8)"):
+    with pytest.raises(NaspError, match=r"column user: .*(not an id|not UTF-8)"):
         check_frame(frame)
 
 
