@@ -12,6 +12,7 @@ from nasp.cnn.report import SearchReport, TrainReport
 from nasp.cnn.size import mult_adds, parameters
 from nasp.cnn.tasks import ImageTask, open_search
 from nasp.cnn.zoo import find_genotype
+from nasp.core.lookup import name_of
 from nasp.errors import NaspError
 from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
@@ -37,12 +38,12 @@ def train(config: TrainConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    genotype, name = find_genotype(config.genotype), Path(config.genotype).stem
+    genotype, name = find_genotype(config.genotype), name_of(config.genotype)
     with join_processes(config.device) as device:
         images = open_images(config.data, config.data_dir, config, config.seed, device)
         task = ImageTask(images, config)
         _experiment(task, config, began).train(
-            name, "train", genotype, lambda task, found: TrainReport(task, found, config.genotype)
+            name, "train", genotype, lambda task, found: TrainReport(task, found, name)
         )
 
 

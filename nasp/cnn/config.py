@@ -31,7 +31,8 @@ class TrainConfig(RunOptions, TrainOptions):
         data: cifar10 or imagenet, or a path to data in one of their forms.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
         genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a), the
-            genotype.json of a search, or the folder of its run.
+            genotype.json of a search, the folder of its run, or the line in DARTS's notation
+            that it prints.
     """
 
     data: str = "cifar10"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nasp.core.genotype import Genotype
+from nasp.core.lookup import is_darts_line, name_of
 from nasp.experiment import comparison_table as tables
 from nasp.experiment.compare_options import RANDOM, StrategyCompareOptions
 from nasp.experiment.comparison import Comparison
@@ -68,7 +69,9 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         """Plan the measurements: each seed of a method is a separate job."""
         config = self.config
         genotypes = {name: "" for name in config.methods or config.known_methods()}
-        genotypes |= {f"{CELL}{name}": self.known(name).to_json() for name in config.genotypes}
+        for given in config.genotypes:
+            name = name_of(given) if is_darts_line(given) else given
+            genotypes[f"{CELL}{name}"] = self.known(given).to_json()
         jobs = []
         for data, label in config.labels().items():
             _, sha256 = self.open(data, config.search, config.seed)
@@ -94,8 +97,8 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         options = config.of_strategy(method) if method in STRATEGIES else config.search
         task, _ = self.open(measurement.data, options, seed)
         metrics, seconds = dict[str, float](), dict[str, float]()
-        if measurement.identity["genotype"]:
-            genotype = self.known(method.removeprefix(CELL))
+        if given := measurement.identity["genotype"]:
+            genotype = Genotype.from_json(given, method)
         elif method == RANDOM:
             random = generator(seed, "random cell")
             decisions, continuous = task.decisions(random)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nasp.core.lookup import name_of
 from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
 from nasp.rnn.config import EvalConfig, SearchConfig, TrainConfig
@@ -30,9 +31,9 @@ def train(config: TrainConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    genotype, name = find_genotype(config.genotype), Path(config.genotype).stem
+    genotype, name = find_genotype(config.genotype), name_of(config.genotype)
     _experiment(config, began).train(
-        name, "train", genotype, lambda task, found: TrainReport(task, found, config.genotype)
+        name, "train", genotype, lambda task, found: TrainReport(task, found, name)
     )
 
 

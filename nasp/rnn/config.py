@@ -29,8 +29,8 @@ class TrainConfig(RunOptions, TrainOptions):
     Attributes:
         data: ptb or wikitext-2, or a path to a folder or an archive of their form.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
-        genotype: A published cell (darts_v1, darts_v2, enas), the genotype.json of a search, or
-            the folder of its run.
+        genotype: A published cell (darts_v1, darts_v2, enas), the genotype.json of a search, the
+            folder of its run, or the line in DARTS's notation that it prints.
     """
 
     data: str = "ptb"

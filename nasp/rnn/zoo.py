@@ -2,7 +2,7 @@
 
 from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
-from nasp.rnn.genotype import from_darts, plan_of
+from nasp.rnn.genotype import from_darts, parse_darts, plan_of
 
 # fmt: off
 # Each pair is a node: its operation and its input state (0 is computed from input and previous
@@ -46,4 +46,4 @@ def find_genotype(name_or_path: str) -> Genotype:
     Raises:
         NaspError: No genotype is found, or it is not one of a recurrent cell.
     """
-    return zoo.find_genotype(name_or_path, ZOO, plan_of)
+    return zoo.find_genotype(name_or_path, ZOO, plan_of, parse_darts)

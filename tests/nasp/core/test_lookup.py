@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nasp.core.genotype import Genotype
-from nasp.core.lookup import find_genotype
+from nasp.core.lookup import find_genotype, name_of
 from nasp.errors import NaspError
 
 ZOO = {"first": Genotype("toy", {"n": (("a", "x"),)})}
@@ -18,7 +18,7 @@ def check(genotype: Genotype) -> None:
 
 
 def find(name_or_path: str) -> Genotype:
-    return find_genotype(name_or_path, ZOO, check)
+    return find_genotype(name_or_path, ZOO, check, lambda text: OTHER)
 
 
 def test_found_by_name_by_file_and_by_folder(
@@ -32,6 +32,15 @@ def test_found_by_name_by_file_and_by_folder(
     assert find("first") == ZOO["first"]
     for path in ("./first", str(folder), "first/genotype.json", "other.json"):
         assert find(path) == OTHER
+
+
+def test_a_line_in_dartss_notation_is_a_genotype_with_a_short_name() -> None:
+    line = "Genotype(recurrent=[('sigmoid', 0)], concat=range(1, 2))"
+    assert find(line) == find(f"  {line}") == OTHER
+    assert name_of("runs/found") == name_of("found.json") == "found"
+    assert name_of(line).startswith("darts-")
+    assert name_of(line) != name_of(line.replace("sigmoid", "relu"))
+    assert len(name_of(line)) < 20
 
 
 def test_a_wrong_name_is_told_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
