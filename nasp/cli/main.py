@@ -31,7 +31,7 @@ FIRST = (
 """The options that `--help` shows, in this order; `--help_all` shows all options."""
 GROUPS = {
     "data": (
-        *("DataOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
+        *("DataOptions", "TextOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
         *("model", "genotype", "data", "data_dir"),
     ),
     "recommendation": ("users", "n", "context", "exclude_seen"),

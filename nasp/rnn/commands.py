@@ -39,7 +39,7 @@ def train(config: TrainConfig, began: float) -> None:
 
 def _experiment(config: SearchConfig | TrainConfig, began: float) -> Experiment[TextTask]:
     device = resolve_device(config.device)
-    corpus = load_corpus(find_text(config.data, config.data_dir))
+    corpus = load_corpus(find_text(config.data, config.data_dir), config.map_unknown)
     data = DataSet(Path(config.data).stem, corpus.sha256, len(corpus.train))
     task = TextTask(corpus, config, device)
     return Experiment(task, "language modelling", "nasp/rnn", config, data, began)
@@ -56,7 +56,7 @@ def evaluate(config: EvalConfig) -> Metrics:
     path = config.model_file
     network, vocabulary = load_model(path, device)
     place, lines = read_words(find_text(config.data, config.data_dir), "test")
-    text = encode(lines, vocabulary, place).to(device)
+    text = encode(lines, vocabulary, place, config.map_unknown).to(device)
     return {
         **evaluate_exactly(network, text, "test"),
         "model/parameters_m": sum(p.numel() for p in network.parameters()) / 1e6,

@@ -17,6 +17,7 @@ from nasp.training.device import resolve_device
 class CellComparison(StrategyComparison[TextTask]):
     """Compares strategies, random cells and published cells."""
 
+    config: CompareConfig
     title, space, metric = "language modelling", "rnn", PERPLEXITY
     note = (
         f"The test text is read in {VALIDATION_COLUMNS} columns, as the validation text is: its "
@@ -25,7 +26,7 @@ class CellComparison(StrategyComparison[TextTask]):
     known, text = staticmethod(find_genotype), staticmethod(darts_text)
 
     def open(self, data: str, options: SearchOptions, seed: int) -> tuple[TextTask, str]:
-        corpus = load_corpus(find_text(data, self.config.data_dir))
+        corpus = load_corpus(find_text(data, self.config.data_dir), self.config.map_unknown)
         task = TextTask(corpus, options, resolve_device(self.config.device))
         return task, corpus.sha256
 

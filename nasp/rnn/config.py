@@ -9,38 +9,42 @@ from nasp.rnn.options import SearchOptions, TrainOptions
 
 
 @dataclass
-class SearchConfig(RunOptions, SearchOptions):
-    """All options of `python -m nasp.rnn_search`.
+class TextOptions:
+    """Which texts, and how they are read.
 
     Attributes:
         data: ptb or wikitext-2, or a path to a folder or an archive of their form.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
+        map_unknown: Replace words that are not in the training text by <unk>, if it has that word.
     """
 
-    shown = ("seed", "nhid")
     data: str = "ptb"
     data_dir: Path | None = None
+    map_unknown: bool = False
 
 
 @dataclass
-class TrainConfig(RunOptions, TrainOptions):
+class SearchConfig(RunOptions, SearchOptions, TextOptions):
+    """All options of `python -m nasp.rnn_search`."""
+
+    shown = ("seed", "nhid")
+
+
+@dataclass
+class TrainConfig(RunOptions, TrainOptions, TextOptions):
     """All options of `python -m nasp.rnn_train`.
 
     Attributes:
-        data: ptb or wikitext-2, or a path to a folder or an archive of their form.
-        data_dir: Folder that holds data sets; null takes NASP_DATA.
         genotype: A published cell (darts_v1, darts_v2, enas), the genotype.json of a search, the
             folder of its run, or the line in DARTS's notation that it prints.
     """
 
-    data: str = "ptb"
-    data_dir: Path | None = None
     genotype: str = "darts_v2"
     shown = ("seed", "genotype", "nhid")
 
 
 @dataclass
-class EvalConfig(EvaluationOptions):
+class EvalConfig(EvaluationOptions, TextOptions):
     """All options of `python -m nasp.rnn_eval`."""
 
     data: str = "ptb"
@@ -52,7 +56,9 @@ class CompareConfig(StrategyCompareOptions):
 
     Attributes:
         data: ptb or wikitext-2, or paths to folders or archives in their form.
+        map_unknown: Replace words that are not in the training text by <unk>, if it has that word.
     """
 
     data: tuple[str, ...] = ("ptb",)
+    map_unknown: bool = False
     search: SearchOptions = field(default_factory=SearchOptions)

@@ -2,11 +2,13 @@
 
 import hashlib
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 
-END = "<eos>"
+END, UNKNOWN = "<eos>", "<unk>"
 SPLITS = ("train", "valid", "test")
 # Names of a split's file: plain, in Mikolov's Penn Treebank, in WikiText.
 NAMES = ("{}.txt", "ptb.{}.txt", "wiki.{}.tokens")
@@ -62,13 +64,15 @@ class Corpus:
     sha256: str
 
 
-def load_corpus(path: Path) -> Corpus:
+def load_corpus(path: Path, map_unknown: bool = False) -> Corpus:
     """Read the training, the validation and the test text.
 
     Args:
         path: A folder or an archive (.zip, .tgz) that holds `train.txt`, `valid.txt` and
             `test.txt`, or `ptb.train.txt`, ... or `wiki.train.tokens`, .... Each line is a
-            sentence, with words separated by blanks.
+            sentence, with words separated by blanks. Lines end with a line feed, a carriage return
+            or both; other separators, such as form feeds and U+2028, are blanks.
+        map_unknown: See `encode`.
 
     Raises:
         NaspError: A file is missing, empty, damaged or not text, or the validation or test text has
@@ -76,7 +80,10 @@ def load_corpus(path: Path) -> Corpus:
     """
     texts = {split: read_words(path, split) for split in SPLITS}
     vocabulary = Vocabulary.from_lines(texts["train"][1])
-    encoded = {split: encode(lines, vocabulary, place) for split, (place, lines) in texts.items()}
+    encoded = {
+        split: encode(lines, vocabulary, place, map_unknown)
+        for split, (place, lines) in texts.items()
+    }
     found = hashlib.sha256("\n".join(vocabulary.words).encode())
     for split in SPLITS:
         found.update(encoded[split].numpy().tobytes())
@@ -98,7 +105,8 @@ def read_words(path: Path, split: str) -> tuple[str, Lines]:
         reason = getattr(error, "strerror", None) or error
         raise NaspError(f"{path} cannot be read ({reason}): get it again") from error
     try:
-        lines = [line.split() for line in content.decode("utf-8").splitlines()]
+        text = content.decode("utf-8-sig")  # a byte-order mark is no part of the first word
+        lines = [line.split() for line in StringIO(text, newline=None)]
     except UnicodeDecodeError as error:
         raise NaspError(f"{place} is not UTF-8 text ({error}): get it again") from error
     if not any(lines):
@@ -106,28 +114,47 @@ def read_words(path: Path, split: str) -> tuple[str, Lines]:
     return place, lines
 
 
-def encode(lines: Lines, vocabulary: Vocabulary, place: str) -> Tensor:
+def encode(lines: Lines, vocabulary: Vocabulary, place: str, map_unknown: bool = False) -> Tensor:
     """Return a text as integers, `(tokens,)`.
 
     Args:
         lines: Words of each line.
         vocabulary: The known words.
         place: The file's name, for messages.
+        map_unknown: Whether a word that is not in the vocabulary becomes `<unk>`. A warning counts
+            these words.
 
     Raises:
-        NaspError: A word is not in the vocabulary; the message names its file and line.
+        NaspError: A word is not in the vocabulary, and `map_unknown` is false or `<unk>` is not in
+            the vocabulary either; the message names its file and line.
     """
     index = {word: position for position, word in enumerate(vocabulary.words)}
     tokens: list[int] = []
+    unknown: list[str] = []
     for number, line in enumerate(lines, 1):
         for word in (*line, END):
             if word not in index:
-                raise NaspError(
-                    f"{place}, line {number}: the word {word!r} is not in the training text: "
-                    "give texts that belong together, with rare words replaced by <unk> in all"
-                )
+                if not map_unknown or UNKNOWN not in index:
+                    raise NaspError(_not_known(word, f"{place}, line {number}", UNKNOWN in index))
+                unknown.append(word)
+                word = UNKNOWN
             tokens.append(index[word])
+    if unknown:
+        warnings.warn(
+            f"{place}: {len(unknown):,} of {len(tokens):,} words are not in the training text, "
+            f"{unknown[0]!r} for example; they become {UNKNOWN}",
+            stacklevel=2,
+        )
     return torch.tensor(tokens)
+
+
+def _not_known(word: str, place: str, can_map: bool) -> str:
+    what = (
+        f"--map_unknown replaces such words by {UNKNOWN}"
+        if can_map
+        else f"give texts that belong together, with rare words replaced by {UNKNOWN} in all"
+    )
+    return f"{place}: the word {word!r} is not in the training text: {what}"
 
 
 class _Files:

@@ -54,6 +54,39 @@ def test_an_unknown_word_is_named_with_file_and_line(folder: Path) -> None:
         load_corpus(folder)
 
 
+def test_unknown_words_become_unk_by_option(tmp_path: Path) -> None:
+    for split, text in {"train": "a <unk> b\n", "valid": "b c d\n", "test": "a\n"}.items():
+        (tmp_path / f"{split}.txt").write_text(text)
+    with pytest.raises(NaspError, match=r"valid\.txt, line 1: the word 'c' .* --map_unknown"):
+        load_corpus(tmp_path)
+    with pytest.warns(UserWarning, match=r"valid\.txt: 2 of 4 words .*'c' for example.*<unk>"):
+        corpus = load_corpus(tmp_path, map_unknown=True)
+    assert corpus.valid.tolist() == [2, 1, 1, 3]
+    (tmp_path / "train.txt").write_text("a b\n")
+    with pytest.raises(NaspError, match="rare words replaced by <unk> in all"):
+        load_corpus(tmp_path, map_unknown=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffa b\nc\n",  # a byte-order mark
+        "a\u2028b\nc\n",  # a line separator
+        "a\x0cb\nc\n",  # a form feed
+        "a\x85b\nc\n",
+        "a b\r\nc\r\n",
+        "a b\rc",
+        "a b\nc",
+    ],
+)
+def test_marks_and_separators_are_no_words_and_no_line_ends(tmp_path: Path, text: str) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.txt").write_bytes(text.encode())
+    corpus = load_corpus(tmp_path)
+    assert corpus.vocabulary.words == ("a", "b", "<eos>", "c")
+    assert corpus.train.tolist() == [0, 1, 2, 3, 2]
+
+
 def test_the_vocabulary_is_of_the_training_text_alone(folder: Path) -> None:
     (folder / "train.txt").write_text("w1 w2\n")
     with pytest.raises(NaspError, match=r"valid\.txt, line 1: the word 'w0'"):
