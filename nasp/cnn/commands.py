@@ -1,6 +1,9 @@
 """The commands for CNN cells, given their options."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
 
 from nasp.cnn.config import EvalConfig, SearchConfig, TrainConfig
 from nasp.cnn.evaluation import evaluate as evaluated
@@ -13,12 +16,14 @@ from nasp.cnn.size import mult_adds, parameters
 from nasp.cnn.tasks import ImageTask, open_search
 from nasp.cnn.zoo import find_genotype
 from nasp.core.lookup import name_of
-from nasp.errors import NaspError
+from nasp.errors import NaspError, nearest
 from nasp.experiment.experiment import Experiment
 from nasp.metric import Metrics
 from nasp.runs.tracking import DataSet
 from nasp.training.device import resolve_device
 from nasp.training.parallel import join_processes
+
+SHOWN = 10  # classes in a message
 
 
 def search(config: SearchConfig, began: float) -> None:
@@ -83,10 +88,34 @@ def evaluate(config: EvalConfig) -> Metrics:
             f"{config.data} is of the form of {images.kind}, but {path} was trained on images of "
             f"the form of {network.kind}: give such --data"
         )
+    order = torch.tensor(class_order(images.classes, trained.class_names, config.data, path))
     options.numbers(device).prepare(network)
+    logits = logits_of(network, options.numbers(device))
     shape = (3, trained.size, trained.size)
     return {
-        **evaluated(logits_of(network, options.numbers(device)), images.test(), "test"),
+        **evaluated(lambda batch: logits(batch)[:, order.to(device)], images.test(), "test"),
         "model/parameters_m": parameters(network) / 1e6,
         "model/mult_adds_m": mult_adds(network, shape) / 1e6,
     }
+
+
+def class_order(
+    classes: Sequence[str], trained: Sequence[str], data: str, model: Path
+) -> list[int]:
+    """Return the position among a network's classes of each class of the data, by name.
+
+    Classes without names, which are called by their numbers, are in the network's order.
+
+    Raises:
+        NaspError: The classes are not the same.
+    """
+    numbers = [str(number) for number in range(len(trained))]
+    if list(classes) == numbers or list(trained) == numbers:
+        return list(range(len(trained)))
+    if missing := sorted(set(classes) - set(trained)):
+        raise NaspError(
+            f"{data} has the class {missing[0]!r}{nearest(missing[0], trained)}, which {model} was "
+            f"not trained on: its classes are {', '.join(trained[:SHOWN])}"
+            f"{', …' if len(trained) > SHOWN else ''}; rename the classes of the data"
+        )
+    return [list(trained).index(name) for name in classes]

@@ -1,6 +1,7 @@
-"""JPEG and PNG images, which are decoded one by one."""
+"""JPEG, PNG, BMP and WebP images, which are decoded one by one."""
 
 import io
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 
-FORMATS = ("JPEG", "PNG")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 # Limit of width × height, above that of a camera's photo; such an image takes 200 MB. Without a
 # limit, a file of a few kilobytes could claim any size.
 MOST_PIXELS = 1 << 26
@@ -54,15 +55,19 @@ class EncodedImages(ABC):
         """Decode an image into red, green and blue.
 
         Raises:
-            NaspError: The image cannot be read, or is not JPEG or PNG; the message says which.
+            NaspError: The image cannot be read, or has no format in `FORMATS`; the message says
+                which.
         """
         return decode(self.read(index), self.place(index))
 
 
 def decode(
-    data: bytes, place: str, broken: str = "not a complete JPEG or PNG image"
+    data: bytes, place: str, broken: str = "not a complete JPEG, PNG, BMP or WebP image"
 ) -> Image.Image:
-    """Decode a JPEG or PNG image into red, green and blue.
+    """Decode an image into red, green and blue.
+
+    Grey values of 16 bits are scaled to 8 bits. Transparency is ignored: a warning names the first
+    image that has any.
 
     Args:
         data: The bytes of the file.
@@ -79,6 +84,13 @@ def decode(
                     f"{place} has {image.width} × {image.height} pixels: give an image of at most "
                     f"{MOST_PIXELS >> 20} million"
                 )
+            if image.mode.startswith("I"):  # 16 bits; `convert` would clip them to white
+                grey = (np.asarray(image, np.float64) / 257).round().clip(0, 255)
+                return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+            if image.has_transparency_data:
+                alpha = np.asarray(image.convert("RGBA"))[:, :, 3]
+                if alpha.min() < 255:
+                    _warn_of_transparency(place)
             return image.convert("RGB")
     except NaspError:
         raise
@@ -86,6 +98,18 @@ def decode(
         large = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
         reason = "far too large an image" if large else broken
         raise NaspError(f"{place} is {reason}: replace or remove it") from error
+
+
+_transparent: list[str] = []  # the first image of this process with transparent pixels
+
+
+def _warn_of_transparency(place: str) -> None:
+    if not _transparent:
+        _transparent.append(place)
+        warnings.warn(
+            f"{place} has transparent pixels; transparency is ignored, here and in other images",
+            stacklevel=4,
+        )
 
 
 def pixels(image: Image.Image) -> Tensor:

@@ -2,7 +2,9 @@
 
 import os
 import tarfile
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,10 +14,55 @@ from nasp.atomic_io import check_regular
 from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.errors import NaspError
 
-SUFFIXES = (".jpeg", ".jpg", ".png")
+SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 SPLITS = ("train", "val")
 Member = tuple[str, int, int]  # path below the root, offset in the tar in bytes, size in bytes
-Listing = dict[str, dict[str, list[Member]]]  # members of each split and class
+
+
+@dataclass
+class Listing:
+    """The images in `<split>/<class>/`.
+
+    Attributes:
+        members: Images of each split and class, in the order of their names.
+        left_out: Paths in class folders that are not read: other files, and all in sub-folders.
+    """
+
+    members: dict[str, dict[str, list[Member]]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, name: str, offset: int = 0, size: int = 0) -> None:
+        """Add a file by its path below the root, unless it is hidden or in another folder."""
+        path = PurePosixPath(name)
+        parts = path.parts
+        start = next((i for i, part in enumerate(parts) if part in SPLITS), None)
+        if start is None or len(parts) < start + 3 or path.name.startswith("."):
+            return
+        images = self.members.setdefault(parts[start], {}).setdefault(parts[start + 1], [])
+        if len(parts) == start + 3 and path.suffix.lower() in SUFFIXES:
+            images.append((name, offset, size))
+        else:
+            self.left_out.append(name)
+
+    def check(self, root: Path) -> None:
+        """Warn of files that are not read.
+
+        Raises:
+            NaspError: A class folder holds no images.
+        """
+        for split, classes in self.members.items():
+            for name, images in classes.items():
+                if not images:
+                    raise NaspError(
+                        f"{root}: {split}/{name} holds no images ({', '.join(SUFFIXES)}) directly "
+                        "in it: put them there, or remove the folder"
+                    )
+        if self.left_out:
+            warnings.warn(
+                f"{root}: {len(self.left_out):,} files are not read, {self.left_out[0]} for "
+                f"example: images are {', '.join(SUFFIXES)} directly in the folder of a class",
+                stacklevel=4,
+            )
 
 
 class FileImages(EncodedImages):
@@ -67,11 +114,16 @@ def list_folder(root: Path) -> Listing:
     Raises:
         OSError: A folder cannot be read.
     """
-    listing: Listing = {}
+    listing = Listing()
     for split in SPLITS:
         for folder in sorted((root / split).iterdir()) if (root / split).is_dir() else []:
-            names = sorted(os.listdir(folder)) if folder.is_dir() else []
-            _add(listing, ((f"{split}/{folder.name}/{name}", 0, 0) for name in names))
+            if folder.is_dir() and not folder.name.startswith("."):
+                listing.members.setdefault(split, {}).setdefault(folder.name, [])
+                for place, folders, names in os.walk(folder):
+                    folders.sort()
+                    below = Path(place).relative_to(root).as_posix()
+                    for name in sorted(names):
+                        listing.add(f"{below}/{name}")
     return listing
 
 
@@ -81,14 +133,14 @@ def list_tar(path: Path) -> Listing:
     Raises:
         NaspError: The file is not a tar, is compressed, or is truncated.
     """
-    listing: Listing = {}
+    listing = Listing()
     try:
         with tarfile.open(path, "r:") as file:
             end = 0
             for member in file:
                 end = member.offset_data + member.size
                 if member.isreg():
-                    _add(listing, [(member.name, member.offset_data, member.size)])
+                    listing.add(member.name, member.offset_data, member.size)
                 file.members.clear()  # type: ignore[attr-defined]  # otherwise it keeps all members in memory
     except (OSError, tarfile.TarError) as error:
         raise NaspError(
@@ -99,13 +151,3 @@ def list_tar(path: Path) -> Listing:
     if path.stat().st_size < end + tarfile.BLOCKSIZE:
         raise NaspError(f"{path} is cut off: get it again")
     return listing
-
-
-def _add(listing: Listing, members: Iterable[Member]) -> None:
-    for name, offset, size in members:
-        path = PurePosixPath(name)
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        split, label = ("", "", *path.parts)[-3:-1]
-        if split in SPLITS:
-            listing.setdefault(split, {}).setdefault(label, []).append((name, offset, size))

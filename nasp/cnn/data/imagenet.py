@@ -57,16 +57,18 @@ def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:
 
 def _from_files(root: Path) -> EncodedSet:
     listing = list_tar(root) if root.is_file() else list_folder(root)
+    members = listing.members
     for split in ("train", "val"):
-        if split not in listing:
+        if split not in members:
             raise NaspError(f"{root} holds no {split}/<class>/*.JPEG: arrange the images so")
-    classes = tuple(sorted(listing["train"]))
-    if unknown := sorted(set(listing["val"]) - set(classes)):
+    listing.check(root)
+    classes = tuple(sorted(members["train"]))
+    if unknown := sorted(set(members["val"]) - set(classes)):
         raise NaspError(
             f"{root}: no image of class {unknown[0]} is in train, but some are in val: "
             "arrange both by the same classes"
         )
-    train, val = (FileImages(root, listing[split], classes) for split in ("train", "val"))
+    train, val = (FileImages(root, members[split], classes) for split in ("train", "val"))
     return EncodedSet(train, val, classes)
 
 

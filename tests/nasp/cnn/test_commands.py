@@ -19,7 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from nasp import cnn_eval, cnn_search, cnn_train
 from nasp.cnn import report, tasks
 from nasp.cnn.classify import ImageClassifier
-from nasp.cnn.commands import evaluate
+from nasp.cnn.commands import class_order, evaluate
 from nasp.cnn.config import EvalConfig
 from nasp.cnn.data import load_cifar
 from nasp.cnn.genotype import plans
@@ -292,9 +292,22 @@ def test_folders_of_jpegs_train_at_a_size(tmp_path: Path) -> None:
     assert (model.network.kind, model.size, model.class_names) == ("imagenet", 32, ("n01", "n02"))
     found = evaluate(EvalConfig(tmp_path / "run", str(tmp_path / "tiny"), device="cpu", workers=0))
     assert found["test/loss"] == result["metrics"]["test/loss"]
+    # Other names of the classes: another order is the same, another name is refused.
+    for split in ("train", "val"):
+        (tmp_path / "tiny" / split / "n01").rename(tmp_path / "tiny" / split / "n03")
+    again = EvalConfig(tmp_path / "run", str(tmp_path / "tiny"), device="cpu", workers=0)
+    with pytest.raises(NaspError, match=r"class 'n03' .did you mean 'n0.'.*classes are n01, n02"):
+        evaluate(again)
     with pytest.raises(NaspError, match=r"form of cifar, but .* form of imagenet"):
         other = write_photos(tmp_path / "photos", 8, classes=2)
         evaluate(EvalConfig(tmp_path / "run", str(other), device="cpu"))
+
+
+def test_classes_are_matched_by_name() -> None:
+    trained = ("cat", "dog", "owl")
+    assert class_order(("owl", "cat", "dog"), trained, "data", Path("m")) == [2, 0, 1]
+    assert class_order(("0", "1", "2"), trained, "data", Path("m")) == [0, 1, 2]
+    assert class_order(trained, ("0", "1", "2"), "data", Path("m")) == [0, 1, 2]
 
 
 @pytest.mark.filterwarnings("ignore")  # MLflow's own

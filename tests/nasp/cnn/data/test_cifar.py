@@ -169,4 +169,6 @@ def test_parquet_images_of_another_size_or_label(tmp_path):
     write_splits(tmp_path, [oblong], encoded, [0], [0] * 5)
     refused(tmp_path, "train-0.parquet, row 0: 6 × 4 pixels, not a square")
     write_splits(tmp_path, [*encoded[:4], b"none"], encoded, [0] * 5, [0] * 5)
-    refused(tmp_path, "train-0.parquet, row 4 is not a complete JPEG or PNG image: replace")
+    refused(
+        tmp_path, "train-0.parquet, row 4 is not a complete JPEG, PNG, BMP or WebP image: replace"
+    )

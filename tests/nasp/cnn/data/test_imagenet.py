@@ -5,6 +5,7 @@ import io
 import pickle
 import tarfile
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -55,13 +56,45 @@ def test_a_tar_is_as_the_folder(folder, top, form):
     assert "images.tar: " in tar.train.place(0)
 
 
-def test_what_lies_beside_the_images_is_passed_over(folder):
+def test_hidden_files_and_files_beside_the_classes_are_passed_over(folder):
     (folder / "train" / "n01" / ".n01_0.JPEG").write_text("hidden")
-    (folder / "train" / "n01" / "notes.txt").write_text("text")
+    (folder / "train" / ".cache").mkdir()
     (folder / "train" / "notes.txt").write_text("text")
-    (folder / "train" / "empty").mkdir()
     for path in (folder, packed(folder)):
         assert len(open_imagenet(path, classes=2).train) == 6
+
+
+def test_files_in_a_class_folder_that_are_not_read_are_counted(folder):
+    (folder / "train" / "n01" / "notes.txt").write_text("text")
+    (folder / "train" / "n02" / "more").mkdir()
+    (folder / "train" / "n02" / "more" / "a.png").write_bytes(b"")
+    message = (
+        r"images(\.tar)?: 2 files are not read, .*train/n01/notes\.txt for example: images are"
+    )
+    for path in (folder, packed(folder)):
+        with pytest.warns(UserWarning, match=message):
+            assert len(open_imagenet(path, classes=2).train) == 6
+
+
+def test_a_class_without_images_is_refused(folder):
+    (folder / "train" / "n03").mkdir()
+    with pytest.raises(NaspError, match="train/n03 holds no images"):
+        open_imagenet(folder)
+    (folder / "train" / "n03" / "a.gif").write_bytes(b"")
+    for path in (folder, packed(folder)):
+        with pytest.raises(NaspError, match="train/n03 holds no images"):
+            open_imagenet(path)
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("bmp", "BMP"), ("webp", "WEBP"), ("PNG", "PNG")])
+def test_other_formats_are_read(folder, suffix, kind):
+    (array,) = random_images(1, 12, seed=3)
+    path = folder / "val" / "n02" / f"z.{suffix}"
+    options = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(array).save(path, kind, **options)
+    found = open_imagenet(folder).val
+    assert found.place(len(found) - 1) == str(path)
+    assert np.array_equal(np.asarray(found.image(len(found) - 1)), array)
 
 
 def test_other_processes_can_have_the_images(folder):
@@ -146,7 +179,7 @@ def test_an_image_that_cannot_be_read_is_named(folder):
     images = open_imagenet(tar).train
     tar.write_bytes(tar.read_bytes()[:2000])
     with pytest.raises(
-        NaspError, match=r"images.tar: images/train/.*JPEG is not a complete JPEG or PNG"
+        NaspError, match=r"images.tar: images/train/.*JPEG is not a complete JPEG, PNG, BMP or WebP"
     ):
         [images.image(i) for i in range(6)]
     images = open_imagenet(folder).train
@@ -154,7 +187,7 @@ def test_an_image_that_cannot_be_read_is_named(folder):
     for content in (b"", b"text", path.read_bytes()[:100]):
         path.write_bytes(content)
         with pytest.raises(
-            NaspError, match=r"n01_1\.JPEG is not a complete JPEG or PNG image: replace"
+            NaspError, match=r"n01_1\.JPEG is not a complete JPEG, PNG, BMP or WebP image: replace"
         ):
             images.image(1)
     path.unlink()

@@ -83,7 +83,7 @@ def test_other_processes_decode_the_same_and_name_what_they_cannot(images, tmp_p
         assert same(list(loader.epoch(position)), list(alone.epoch(position)))
     broken = tmp_path / "images" / "train" / "n01" / "n01_2.JPEG"
     broken.write_bytes(b"text")
-    match = f"^{broken} is not a complete JPEG or PNG image: replace or remove it$"
+    match = f"^{broken} is not a complete JPEG, PNG, BMP or WebP image: replace or remove it$"
     for one in (alone, loader):
         with pytest.raises(NaspError, match=match):
             list(one.epoch(0)) + list(one.epoch(1))

@@ -77,7 +77,10 @@ def test_damaged_files(tmp_path):
     refused(tmp_path, "train-00001-of-00002.parquet is damaged or unreadable")
     end = whole.index(ENCODED[9][-60:])  # an image in the valid file is damaged
     path.write_bytes(whole[:end] + bytes(40) + whole[end + 40 :])
-    refused(tmp_path, "train-00001-of-00002.parquet, row 4 is not a complete JPEG or PNG image")
+    refused(
+        tmp_path,
+        "train-00001-of-00002.parquet, row 4 is not a complete JPEG, PNG, BMP or WebP image",
+    )
 
 
 def test_columns_of_another_kind(tmp_path):
