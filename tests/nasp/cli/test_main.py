@@ -46,8 +46,9 @@ def test_the_module_and_the_name_are_one_command(
     did: list[Any] = []
     package, _, name = command.function.partition(":")
     monkeypatch.setattr(import_module(package), name, lambda *given: did.append(given))
-    import_module(command.module).main(["--seed", "7"] if "eval" not in command.module else [])
-    main([*command.name.split(), *(["--seed=7"] if "eval" not in command.module else [])])
+    seeded = command.verb in ("search", "train", "compare")
+    import_module(command.module).main(["--seed", "7"] if seeded else [])
+    main([*command.name.split(), *(["--seed=7"] if seeded else [])])
     (first, *began), (second, *_) = did
     assert type(first) is resolve_name(command.schema)
     assert first == second and getattr(first, "seed", 7) == 7

@@ -71,7 +71,9 @@ def test_success_is_zero_and_a_bug_is_a_traceback() -> None:
             run_command(lambda argv: print(1 / 0))
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if not name.startswith("eval")])
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if not name.startswith(("evaluate", "recommend"))]
+)
 def test_the_executor_is_checked_before_any_work(name: str, tmp_path: Path) -> None:
     command, output = COMMANDS[name], tmp_path / "run"
     with pytest.raises(NaspError, match=r"unknown executor 'process' .did you mean 'processes'"):
