@@ -21,7 +21,7 @@ from nasp.plugins import VARIABLE, plugin_names
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.runs.environment import describe, peak_device_memory_mb, peak_memory_mb
-from nasp.runs.process import rank
+from nasp.runs.process import processes, rank
 from nasp.runs.progress import Progress
 from nasp.runs.tracking import DataSet, Tracker, how_to_serve, tracking_uri
 from nasp.runs.trial_store import TrialStore
@@ -141,6 +141,8 @@ def open_run_record(
             if first:
                 folder = held.enter_context(claim_output(config, name))
             identity = {**options, "data_sha256": data.sha256, **(depends_on or {})}
+            # Sums in another order have other last digits, which can change an architecture.
+            identity |= {"threads": torch.get_num_threads(), "processes": processes()}
             if plugins := plugin_names():  # plugins may add candidates to the space
                 identity[VARIABLE] = ",".join(plugins)
             checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)

@@ -18,6 +18,11 @@ from nasp.runs.process import rank
 VERSION = 3
 SECONDS_BETWEEN_WRITES = 2.0
 
+HOW = {
+    "threads": " by OMP_NUM_THREADS",
+    "processes": " by torchrun",
+}  # settings that are no options
+
 
 class Checkpoint:
     """Named sections, one for each phase of a run, each in its own file, written atomically.
@@ -121,7 +126,7 @@ class Checkpoint:
             if old != new:
                 raise NaspError(
                     f"{path}: the checkpoint is of another configuration: {key} was {old}, "
-                    f"now {new}: set it back, or give another --output"
+                    f"now {new}: set it back{HOW.get(key, '')}, or give another --output"
                 )
         if path != self._path(section):
             raise NaspError(f"{path}: not the file of {section!r}, which it holds: remove it")

@@ -11,12 +11,17 @@ import psutil
 import torch
 
 from nasp.cli.package_files import version
+from nasp.runs.process import processes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Return versions, the commit of the checkout (None without one) and the device's name."""
+    """Return the device's name, versions, the commit, and the numbers of threads and processes.
+
+    The commit is that of the checkout, None without one. Another number of threads or processes
+    can change the last digits of a result, and so the choices of a search.
+    """
     versions = {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -24,7 +29,8 @@ def describe(device: torch.device) -> dict[str, Any]:
         "nasp": version(),
     }
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    return {"device": name, "versions": versions, "commit": _commit()}
+    counts = {"threads": torch.get_num_threads(), "processes": processes()}
+    return {"device": name, **counts, "versions": versions, "commit": _commit()}
 
 
 def peak_memory_mb() -> float:

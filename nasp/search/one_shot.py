@@ -1,5 +1,6 @@
 """A search on shared weights, which alternates architecture and weight steps."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain, count
@@ -12,6 +13,7 @@ from nasp.core.decision import Decision, weight_name
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.errors import Diverged
 from nasp.metric import Metrics
 from nasp.registry import class_and_options
 from nasp.runs.context import RunContext
@@ -107,6 +109,8 @@ def _epoch(
         losses.append(loss, task.examples(train))
     space.eval()
     metrics = {"train/loss": losses.mean()}
+    if not math.isfinite(metrics["train/loss"]):
+        raise Diverged(f"train/loss is {metrics['train/loss']}: lower learning_rate")
     metrics |= task.validate(space, Relaxation.one_path(strategy.projection(), strategy.device))
     relaxed = strategy.search_relaxation()
     if relaxed is not None:

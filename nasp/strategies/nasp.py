@@ -10,7 +10,7 @@ from nasp.cli.option_checks import check_not_negative, check_positive
 from nasp.core.genotype import Choices
 from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
-from nasp.errors import NaspError
+from nasp.errors import Diverged, NaspError
 from nasp.strategies.base import Loss
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
 from nasp.training.optimization import differentiate, frozen
@@ -67,7 +67,15 @@ class NASP(GradientStrategy):
         with torch.no_grad():
             for a in self.architecture.values().values():
                 a.copy_(prox_c2(a))
-        self._project()
+        try:
+            self._project()
+        except Diverged as error:
+            if torch.isfinite(loss):
+                raise
+            # NaN in `A` comes from the loss, so the weights diverged before.
+            raise Diverged(
+                f"the validation loss is {float(loss.detach())}: lower learning_rate"
+            ) from error
         return loss.detach()
 
     def start_from(self, choices: Choices, margin: float = 0.01) -> None:

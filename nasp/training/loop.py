@@ -97,7 +97,7 @@ def run_epochs(
             limit.
 
     Raises:
-        Diverged: `epoch` raised it, or `monitor` is not finite.
+        Diverged: `epoch` raised it, or a metric is not finite.
         NaspError: The checkpoint is not of this phase.
     """
     outcome, done = PhaseResult([]), False
@@ -116,10 +116,9 @@ def run_epochs(
         while not done:
             with _name_the_phase(name, len(history)):
                 metrics = epoch(len(history))
-                if not math.isfinite(metrics[monitor.name]):
-                    raise Diverged(
-                        f"{monitor.name} is {metrics[monitor.name]}: lower the learning rate"
-                    )
+                for key in (monitor.name, *metrics):
+                    if not math.isfinite(metrics[key]):
+                        raise Diverged(f"{key} is {metrics[key]}: lower the learning rate")
             metrics[SECONDS] = before + time.perf_counter() - start
             history.append(metrics)
             if len(history) > first and (

@@ -89,6 +89,17 @@ def test_another_run_is_not_gone_on_with(
     assert (tmp_path / "config.yaml").read_bytes() == before
 
 
+def test_another_number_of_threads_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(tmp_path, saves)
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    message = f"threads was {threads}, now 77: set it back by OMP_NUM_THREADS"
+    with pytest.raises(NaspError, match=message):
+        ran(tmp_path, resume=True)
+
+
 def test_where_and_how_it_runs_does_not_matter(tmp_path: Path) -> None:
     ran(tmp_path, saves)
     elsewhere = {"device": "cpu", "data_dir": tmp_path, "resume": True}
@@ -142,7 +153,7 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert content["versions"]["torch"] == torch.__version__
     assert content.keys() == {
         *("task", "genotype", "metrics", "failed", "seconds", "peak_memory_mb"),
-        *("peak_device_memory_mb", "device", "versions", "commit"),
+        *("peak_device_memory_mb", "device", "threads", "processes", "versions", "commit"),
     }
     total = content["seconds"]["total"]
     times = {"time/search_s": 2.0, "time/parts_s": 1.0, "time/total_s": total}

@@ -77,7 +77,8 @@ def test_auto_and_cuda_go_by_the_gpus_that_torch_sees(monkeypatch: pytest.Monkey
 
 def test_description() -> None:
     described = describe(torch.device("cpu"))
-    assert described.keys() == {"device", "versions", "commit"}
+    assert described.keys() == {"device", "threads", "processes", "versions", "commit"}
+    assert (described["threads"], described["processes"]) == (torch.get_num_threads(), 1)
     assert described["versions"].keys() == {"python", "torch", "numpy", "nasp"}
     assert described["versions"]["torch"] == torch.__version__
     assert described["versions"]["numpy"] == np.__version__

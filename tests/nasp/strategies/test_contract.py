@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nasp.core.genotype import projection_of
-from nasp.errors import NaspError
+from nasp.errors import Diverged, NaspError
 from nasp.search.one_shot import loss_of
 from nasp.strategies import ONE_SHOT, Strategy
 from nasp.testing import StrategyContract, ToyTask
@@ -72,6 +72,15 @@ def test_nasp_keeps_a_in_the_unit_interval() -> None:
         (a,) = strategy.scores().values()
         assert a.min() >= 0
         assert a.max() <= 1
+
+
+def test_a_loss_that_is_nan_is_blamed_on_the_weights() -> None:
+    strategy, task = make_strategy("nasp", TOYS["cf"])
+    with torch.no_grad():
+        for weight in strategy.space.weights():
+            weight.fill_(torch.nan)
+    with pytest.raises(Diverged, match="the validation loss is nan: lower learning_rate"):
+        stepped(strategy, task, 1)
 
 
 def test_eta_prefers_operations_of_few_parameters() -> None:

@@ -216,6 +216,22 @@ def test_the_last_epoch_may_be_asked_for() -> None:
     assert (outcome.best_epoch, outcome.best) == (2, 2)
 
 
+def test_every_metric_is_checked() -> None:
+    """An accuracy may stay finite when the loss does not."""
+    epochs = [{"valid/accuracy": 0.5, "train/loss": 1.0}, {"valid/accuracy": 0.5}]
+    epochs[1]["train/loss"] = math.inf
+    with pytest.raises(Diverged, match="epoch 2: train/loss is inf: lower the learning rate"):
+        run_epochs(
+            "phase",
+            lambda epoch: epochs[epoch],
+            epochs=2,
+            state={},
+            monitor=Metric("valid/accuracy", larger_is_better=True),
+            snapshot=lambda: 0,
+            run=RunContext(),
+        )
+
+
 def test_a_warm_up_is_gone_on_from(tmp_path: Path) -> None:
     def go(losses: list[float]) -> PhaseResult:
         return ran(losses, Checkpoint(tmp_path / "checkpoint", {}, resume=True), first=2)
