@@ -14,7 +14,7 @@ class SearchConfig(RunOptions, SearchOptions):
     """All options of `python -m nasp.cnn_search`.
 
     Attributes:
-        data: cifar10, or a path to data in one of its forms.
+        data: cifar10 or cifar100, or a path to data in one of their forms.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 
@@ -28,7 +28,7 @@ class TrainConfig(RunOptions, TrainOptions):
     """All options of `python -m nasp.cnn_train`.
 
     Attributes:
-        data: cifar10 or imagenet, or a path to data in one of their forms.
+        data: cifar10, cifar100 or imagenet, or a path to data in one of their forms.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
         genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a), the
             genotype.json of a search, the folder of its run, or the line in DARTS's notation

@@ -1,10 +1,11 @@
-"""CIFAR-10 (Krizhevsky, 2009) and other data in its forms: square images of one size."""
+"""CIFAR-10, CIFAR-100 (Krizhevsky, 2009) and other data in their forms: squares of one size."""
 
 import gzip
 import math
 import tarfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,18 +19,49 @@ from nasp.cnn.data.pickled import read_pickled
 from nasp.cnn.data.shards import Shards
 from nasp.errors import NaspError
 
-TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
-TEST, META = "test_batch", "batches.meta"
-BATCHES = (*TRAIN, TEST, META)
 MOST_CLASSES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """The files and keys of an archive for Python.
+
+    Attributes:
+        train: Files of the training images.
+        test: File of the test images.
+        meta: File of the names of the classes.
+        labels: Key of the labels in a file of images.
+        names: Key of the names in `meta`.
+    """
+
+    train: tuple[str, ...]
+    test: str
+    meta: str
+    labels: str
+    names: str
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (*self.train, self.test, self.meta)
+
+
+CIFAR10 = _Archive(
+    tuple(f"data_batch_{number}" for number in range(1, 6)),
+    "test_batch",
+    "batches.meta",
+    "labels",
+    "label_names",
+)
+CIFAR100 = _Archive(("train",), "test", "meta", "fine_labels", "fine_label_names")
 
 
 def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
     """Read all images into memory.
 
     Args:
-        path: The official `cifar-10-python.tar.gz`, the folder in it (`cifar-10-batches-py`), or a
-            folder of `train-*.parquet` and `test-*.parquet`.
+        path: The official `cifar-10-python.tar.gz` or `cifar-100-python.tar.gz`, the folder in it
+            (`cifar-10-batches-py`, `cifar-100-python`), or a folder of `train-*.parquet` and
+            `test-*.parquet`. The classes of CIFAR-100 are the 100 fine ones.
         classes: Required number of classes; None for any.
 
     Returns:
@@ -47,8 +79,8 @@ def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
         found = _from_batches(_members(path), path)
     else:
         raise NaspError(
-            f"{path}: give cifar-10-python.tar.gz, its folder cifar-10-batches-py, or a folder "
-            "of train-*.parquet and test-*.parquet"
+            f"{path}: give cifar-10-python.tar.gz or cifar-100-python.tar.gz, the folder in it, or "
+            "a folder of train-*.parquet and test-*.parquet"
         )
     check_classes(len(found.classes), classes, str(path))
     return found
@@ -83,7 +115,7 @@ def _decoded(encoded: EncodedImages, size: int) -> LabelledImages:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for name in BATCHES:
+    for name in (*CIFAR10.files, *CIFAR100.files):
         if (folder / name).is_file():
             yield name, (folder / name).read_bytes()
 
@@ -95,7 +127,8 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
             with tarfile.open(fileobj=stream, mode="r|") as file:
                 for member in file:
                     name = PurePosixPath(member.name).name
-                    if name in BATCHES and (content := file.extractfile(member)) is not None:
+                    known = name in (*CIFAR10.files, *CIFAR100.files)
+                    if known and (content := file.extractfile(member)) is not None:
                         yield name, content.read()
             while stream.read(1 << 20):
                 pass  # the checksum of the whole archive is at its end
@@ -105,37 +138,40 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
 
 def _from_batches(files: Iterator[tuple[str, bytes]], source: Path) -> ImageSet:
     batches = {name: read_pickled(data, f"{source}, {name}") for name, data in files}
-    for name in BATCHES:
+    archive = CIFAR100 if CIFAR100.meta in batches else CIFAR10
+    for name in archive.files:
         if name not in batches:
             raise NaspError(f"{source} holds no {name}: download the archive again")
-    names = batches[META].get("label_names")
+    names = batches[archive.meta].get(archive.names)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise NaspError(f"{source}, {META} has no label_names: download the archive again")
+        raise NaspError(
+            f"{source}, {archive.meta} has no {archive.names}: download the archive again"
+        )
     parts = {}
-    for name in (*TRAIN, TEST):
+    for name in (*archive.train, archive.test):
         place = f"{source}, {name}"
-        parts[name] = _batch(batches.pop(name), place)
+        parts[name] = _batch(batches.pop(name), archive.labels, place)
         check_labels(parts[name].labels, len(names), partial("{}, image {}".format, place))
-        size, first = parts[name].images.shape[2], parts[TRAIN[0]].images.shape[2]
+        size, first = (parts[one].images.shape[2] for one in (name, archive.train[0]))
         if size != first:
             raise NaspError(
-                f"{place}: images of {size} × {size} pixels, where {TRAIN[0]} has {first} × "
-                f"{first}: give all images one size"
+                f"{place}: images of {size} × {size} pixels, where {archive.train[0]} has "
+                f"{first} × {first}: give all images one size"
             )
-    train = [parts[name] for name in TRAIN]
+    train = [parts[name] for name in archive.train]
     images = torch.cat([part.images for part in train])
     return ImageSet(
         LabelledImages(images, torch.cat([part.labels for part in train])),
-        parts[TEST],
+        parts[archive.test],
         tuple(names),
     )
 
 
-def _batch(content: dict[str, Any], place: str) -> LabelledImages:
+def _batch(content: dict[str, Any], key: str, place: str) -> LabelledImages:
     """Return the images of one file, whose rows hold all red, all green, then all blue pixels."""
-    data, labels = content.get("data"), content.get("labels")
+    data, labels = content.get("data"), content.get(key)
     if not isinstance(data, np.ndarray) or data.ndim != 2 or not isinstance(labels, list):
-        raise NaspError(f"{place} has no data and labels: download the archive again")
+        raise NaspError(f"{place} has no data and {key}: download the archive again")
     size = math.isqrt(data.shape[1] // 3)
     if not size or data.shape[1] != 3 * size * size:
         raise NaspError(

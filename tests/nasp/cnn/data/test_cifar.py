@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nasp.cnn.data import load_cifar
-from nasp.cnn.data.cifar import BATCHES, TRAIN
+from nasp.cnn.data.cifar import CIFAR10
 from nasp.errors import NaspError
 from tests.nasp.cnn.data.made import (
     NAMES,
@@ -41,12 +41,14 @@ def write_archive(path, content):
 
 
 def same_as_batches(found, content):
-    rows = [content[name]["data"] for name in TRAIN]
+    rows = [content[name]["data"] for name in CIFAR10.train]
     size = found.train.images.shape[-1]
     planes = np.concatenate(rows).reshape(-1, 3, size, size)  # red, green, blue; row by row
     assert found.train.images.dtype == torch.uint8
     np.testing.assert_array_equal(found.train.images.numpy(), planes)
-    assert found.train.labels.tolist() == [i for name in TRAIN for i in content[name]["labels"]]
+    assert found.train.labels.tolist() == [
+        i for name in CIFAR10.train for i in content[name]["labels"]
+    ]
     np.testing.assert_array_equal(
         found.test.images.numpy().reshape(planes.shape[0] // 5, -1), content["test_batch"]["data"]
     )
@@ -61,6 +63,33 @@ def test_the_archive_and_its_folder(tmp_path):
     assert same_as_batches(load_cifar(write_folder(tmp_path / "a", content)), content)
     newer = write_folder(tmp_path / "b", content, lambda value: pickle.dumps(value, protocol=2))
     assert same_as_batches(load_cifar(newer), content)
+
+
+def cifar100():
+    """The files of CIFAR-100's archive, with three fine classes in two coarse ones."""
+    batches = cifar_batches()
+    files = {}
+    for name, old in (("train", "data_batch_1"), ("test", "test_batch")):
+        files[name] = {key: batches[old][key] for key in ("data", "filenames", "batch_label")}
+        files[name]["fine_labels"] = batches[old]["labels"]
+        files[name]["coarse_labels"] = [label // 2 for label in batches[old]["labels"]]
+    return {**files, "meta": {"fine_label_names": NAMES, "coarse_label_names": ["a", "b"]}}
+
+
+def test_cifar100s_archive_and_its_folder_have_the_fine_classes(tmp_path):
+    content = cifar100()
+    archive = write_archive(tmp_path / "cifar-100-python.tar.gz", content)
+    for path in (archive, write_folder(tmp_path / "cifar-100-python", content)):
+        found = load_cifar(path)
+        assert found.classes == tuple(NAMES)
+        for part, name in ((found.train, "train"), (found.test, "test")):
+            assert part.labels.tolist() == content[name]["fine_labels"]
+            np.testing.assert_array_equal(
+                part.images.numpy().reshape(len(part), -1), content[name]["data"]
+            )
+    (tmp_path / "cifar-100-python" / "test").unlink()
+    with pytest.raises(NaspError, match="cifar-100-python holds no test: download"):
+        load_cifar(tmp_path / "cifar-100-python")
 
 
 @pytest.mark.parametrize("column", ["img", "image"])
@@ -98,7 +127,7 @@ def refused(path, match, classes=None):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", BATCHES)
+@pytest.mark.parametrize("name", CIFAR10.files)
 def test_a_missing_batch_is_named(tmp_path, name):
     content = cifar_batches()
     del content[name]
