@@ -32,7 +32,7 @@ FIRST = (
 GROUPS = {
     "data": (
         *("DataOptions", "TextOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
-        *("model", "genotype", "data", "data_dir"),
+        *("model", "genotype", "data", "data_dir", "map_unknown"),
     ),
     "recommendation": ("users", "n", "context", "exclude_seen"),
     "comparison": (
@@ -42,7 +42,7 @@ GROUPS = {
     "search": ("SearchOptions",),
     "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
-        *("RunOptions", "device", "precision", "workers"),
+        *("RunOptions", "device", "output", "precision", "workers"),
         *("config", "help", "help_all", "version"),
     ),
 }
@@ -225,7 +225,7 @@ TABLE = (
         "nasp.cnn_compare",
         "nasp.cnn.config:CompareConfig",
         "nasp.cnn.comparison:compare",
-        "Compare strategies that search for CNN cells, random and published cells.",
+        "Compare searches for CNN cells, random and published cells.",
         (
             "--config smoke_compare  # a few minutes, to try it",
             "--methods nasp,darts --genotypes darts_v2 --seeds 5",
@@ -236,7 +236,7 @@ TABLE = (
         "nasp.rnn_compare",
         "nasp.rnn.config:CompareConfig",
         "nasp.rnn.comparison:compare",
-        "Compare strategies that search for recurrent cells, random and published cells.",
+        "Compare searches for recurrent cells, random and known cells.",
         (
             "--config smoke_compare  # a few minutes, to try it",
             "--methods nasp,darts --genotypes darts_v2 --seeds 5",

@@ -149,7 +149,7 @@ def test_what_there_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
         (["serch"], "unknown command 'serch' (did you mean 'search'?); there are search, train, "),
         (["serch", "cnn"], "unknown command 'serch' (did you mean 'search'?)"),
         (["search", "cn"], "unknown command 'search cn' (did you mean 'search cnn'?)"),
-        (["compare", "cnn"], "unknown command 'compare cnn' (did you mean 'compare sif'?)"),
+        (["recommend", "cnn"], "unknown command 'recommend cnn' (did you mean 'recommend sif'?)"),
         (["search", "cnn", "ratings.csv"], "'ratings.csv' is not an option: is it the data?"),
         (["search", "cnn", "--strtegy", "nasp"], "unknown option --strtegy (did you mean"),
     ],
