@@ -17,7 +17,7 @@ from nasp.search import SearchResult, run_search
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 from tests.nasp.rnn.test_fit import CPU, Killed, without_time
 
-STRATEGIES = ["nasp", "darts", "darts2", "random"]
+STRATEGIES = ["nasp", "darts", "random"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_search_finds_a_cell_by_its_seed(corpus: Corpus, strategy: str) -> Non
     assert first.metrics["valid/perplexity"] == best
 
 
-@pytest.mark.parametrize("strategy", ["nasp", "darts2"])
+@pytest.mark.parametrize("strategy", ["nasp", "darts"])
 def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     with pytest.raises(Killed):

@@ -89,8 +89,8 @@ def test_columns_of_another_kind(tmp_path):
     for columns, match in (
         ({"picture": cells, "label": [0, 1]}, "no column img or image .it has picture, label"),
         ({"img": cells, "fine_label": [0, 1]}, "no column label .it has img, fine_label"),
-        ({"img": ENCODED[:2], "label": [0, 1]}, "column img: binary where bytes and path"),
-        ({"img": [{"path": "a"}] * 2, "label": [0, 1]}, "column img: struct.* where bytes and"),
+        ({"img": ENCODED[:2], "label": [0, 1]}, "column img: binary, but bytes and path"),
+        ({"img": [{"path": "a"}] * 2, "label": [0, 1]}, "column img: struct.*, but bytes and"),
         ({"img": cells, "label": ["cat", "dog"]}, "column label: a whole number is needed"),
         ({"img": cells, "label": [0, None]}, "column label: a whole number is needed"),
         ({"img": cells, "label": [0.0, 1.0]}, "column label: a whole number is needed"),
