@@ -135,9 +135,10 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         yield ""
         yield tables.heading(place, "one thread a method")
         yield (
-            "Each strategy searches once for each seed. What it finds is then trained alone for "
-            f"{config.search.train_epochs} epochs, as are a random cell for each seed and the "
-            "published cells, and evaluated on the test data, which nothing was chosen by. Mean ± "
+            "Each strategy searches once for each seed. The cell that it finds, a random cell for "
+            "each seed and the given cells are trained alone, for at most "
+            f"{config.search.train_epochs} epoch(s), and evaluated on the test data, which nothing "
+            "was chosen by. Mean ± "
             "standard deviation over the seeds, and the worst of them; p: paired t-test against "
             "the best other row; s: seconds of one search and of the training that is evaluated."
             + (f" {self.note}" if self.note else "")
