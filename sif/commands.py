@@ -76,8 +76,7 @@ def recommend(config: RecommendConfig) -> None:
     Raises:
         NaspError: The model is damaged, or has no such user.
     """
-    path = config.model / "model.pt" if config.model.is_dir() else config.model
-    model = InteractionModel.load(path, resolve_device(config.device))
+    model = InteractionModel.load(config.model_file, resolve_device(config.device))
     users = list(model.encoder.ids[0]) if config.users == ("all",) else config.users
     tables = []
     with Progress(quiet=len(users) < MANY_USERS).phase("users", total=len(users)) as phase:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from nasp.cli.option_checks import MANY, check_at_most, check_positive
 from nasp.data.fetch import Say, say_on_stderr
 from nasp.errors import NaspError, check_known
-from nasp.experiment.run_folder import EvaluationOptions, RunOptions
+from nasp.experiment.run_folder import EvaluationOptions, ModelOptions, RunOptions
 from sif.data import (
     Splits,
     Synthetic,
@@ -204,11 +204,10 @@ class EvalConfig(EvaluationOptions, TableOptions):
 
 
 @dataclass
-class RecommendConfig:
+class RecommendConfig(ModelOptions):
     """All options of `python -m sif.recommend`.
 
     Attributes:
-        model: The model.pt of a search or a training, or the folder of its run.
         users: Ids of users, 7,12 for example, or all.
         n: Number of items for each user.
         context: A value for each further entity column, {mood: happy}, if the model has any.
@@ -217,7 +216,6 @@ class RecommendConfig:
         device: auto, cpu, cuda, cuda:1 or mps.
     """
 
-    model: Path = Path("model.pt")
     users: tuple[int | str, ...] = ("all",)
     n: int = 10
     context: dict[str, Any] = field(default_factory=dict)

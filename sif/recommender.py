@@ -29,6 +29,7 @@ from nasp.files.schema import (
 from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
+from sif.data.biases import predict_from_biases
 from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
@@ -267,7 +268,7 @@ class InteractionModel:
             report_unknown_ids(found, given, ids, f"column {name}")
         device = self.network.embeddings.table.device
         data = Ratings.encode(ratings, self.encoder, self.scale, self.biases, device)
-        biases = self.biases.to(device)[data.rows].sum(0)
+        biases = predict_from_biases(self.biases.to(device), data)
         mean = Ratings.encode(ratings, self.encoder, self.scale, device=device)
         return {
             **evaluate_predictions(self.rate(data), data, self.scale),

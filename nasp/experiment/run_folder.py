@@ -55,25 +55,34 @@ class RunOptions:
 
 
 @dataclass
-class EvaluationOptions:
-    """Options of commands that evaluate a trained model.
+class ModelOptions:
+    """Options of commands that use a trained model.
 
     Attributes:
         model: The model.pt of a training, or the folder of its run.
-        data: Name or path of the data, as in the training.
-        data_dir: Folder that holds data sets; null takes NASP_DATA.
-        device: auto, cpu, cuda, cuda:1 or mps.
     """
 
     model: Path = Path("model.pt")
-    data: str = ""
-    data_dir: Path | None = None
-    device: str = "auto"
 
     @property
     def model_file(self) -> Path:
         """The model's file; `model` may be the folder of a run."""
         return self.model / "model.pt" if self.model.is_dir() else self.model
+
+
+@dataclass
+class EvaluationOptions(ModelOptions):
+    """Options of commands that evaluate a trained model.
+
+    Attributes:
+        data: Name or path of the data, as in the training.
+        data_dir: Folder that holds data sets; null takes NASP_DATA.
+        device: auto, cpu, cuda, cuda:1 or mps.
+    """
+
+    data: str = ""
+    data_dir: Path | None = None
+    device: str = "auto"
 
 
 class Terminated(KeyboardInterrupt):
