@@ -86,12 +86,9 @@ def main(argv: list[str] | None = None) -> None:
     given = parser.parse_args(argv)
     place = Place(given.data, given.output)
     size = {"emsize": given.units, "nhid": given.units, "batch_size": given.batch, **DROPOUT}
-    # With a batch norm at each of many time steps, such a short search learns little and finds
-    # cells of identities.
     searching = SearchOptions(
         **size,
         tokens=given.search_tokens,
-        batch_norm=False,
         epochs=given.search_epochs,
         warm_up=given.warm_up,
         strategy={"name": "nasp", "learning_rate": given.architecture_learning_rate},

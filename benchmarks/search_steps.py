@@ -24,10 +24,13 @@ class Steps:
     Args:
         task: The task.
         strategy: Replaces the strategy that the task's options choose, and gets its options.
+        seed: Of the initial weights and of the strategy.
     """
 
-    def __init__(self, task: Task, strategy: type[Strategy] | None = None) -> None:
-        self.generator = torch.Generator().manual_seed(1)
+    def __init__(
+        self, task: Task, strategy: type[Strategy] | None = None, seed: int = 1
+    ) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
         chosen, options = class_and_options(task.options, "strategy")
         kind = strategy or chosen
         self.task = task
@@ -35,7 +38,7 @@ class Steps:
         self.parameters = self.space.weights()
         self.optimizer = task.optimizer(self.parameters)
         # A separate generator, so that all strategies of one kind start from the same A.
-        random = torch.Generator().manual_seed(1)
+        random = torch.Generator().manual_seed(seed)
         weight_step = WeightStep(self.optimizer, task.gradient_clip)
         self.strategy: Strategy = kind(self.space, random, options, weight_step)
 

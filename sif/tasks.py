@@ -107,6 +107,10 @@ class RatingTask(Task):
         order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
         strategy.start_from({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
 
+    def warm_up_relaxation(self, strategy: Strategy, generator: torch.Generator) -> Relaxation:
+        """Return the path of the operation at which the restart begins; see `choose_start`."""
+        return strategy.weight_relaxation()
+
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         template = self.space(generator, dense=False)
         return template.decisions, sum(p.numel() for p in template.architecture())

@@ -97,8 +97,9 @@ class SearchOptions(search.SearchOptions, DescentOptions):
             alone. A mapping of `name` and options sets the strategy's own options. DARTS's
             candidates include `none`, which has a weight but is never kept.
         batch_norm: Whether to normalise the cell's states in a search on shared weights, as DARTS
-            does. Without it, NASP searches exactly the network that is trained afterwards, which
-            learns faster. DARTS needs it, because its nodes sum over all their predecessors.
+            does. null normalises them for strategies that run all candidates, because their nodes
+            sum over all predecessors. With the norm, the gradient of one path does not predict what
+            another candidate does to the loss.
     """
 
     strategy: str | Mapping[str, Any] = search.strategy_field(
@@ -110,12 +111,21 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     batch_size: int = 256
     weight_decay: float = 5e-7
     dropoute: float = 0.0
-    batch_norm: bool = True
+    batch_norm: bool | None = None
 
     def __post_init__(self) -> None:
         search.SearchOptions.__post_init__(self)
         DescentOptions.__post_init__(self)
-        if self.batch_norm and self.batch_size < 2:
+        if self.batch_norm:
+            self.check_batch_norm()
+
+    def check_batch_norm(self) -> None:
+        """Check that a batch norm has statistics.
+
+        Raises:
+            NaspError: A batch has one column.
+        """
+        if self.batch_size < 2:
             raise NaspError("batch_size is 1; batch norm needs 2 or more in a search")
 
     def training(self) -> "TrainOptions":

@@ -61,11 +61,14 @@ class TextTask(Task):
 
     def space(self, generator: torch.Generator, dense: bool) -> RNNSpace:
         options = self._search
+        batch_norm = dense if options.batch_norm is None else options.batch_norm
+        if batch_norm:
+            options.check_batch_norm()
         return RNNSpace(
             len(self.corpus.vocabulary),
             options.nhid,
             generator,
-            batch_norm=options.batch_norm,
+            batch_norm=batch_norm,
             none=dense,
         )
 

@@ -1,6 +1,7 @@
 """A search on shared weights, which alternates architecture and weight steps."""
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain, count
@@ -19,9 +20,12 @@ from nasp.registry import class_and_options
 from nasp.runs.context import RunContext
 from nasp.search.task import Pairs, Task
 from nasp.strategies import Strategy
+from nasp.training.batch_norm import recalibrate
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Losses, WeightStep, descend
 from nasp.training.stopwatch import Stopwatch
+
+RECALIBRATION = 16  # training batches whose statistics a validation uses, if there are batch norms
 
 
 def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunContext) -> PhaseResult:
@@ -69,7 +73,7 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
         snapshot=lambda: strategy.genotype().to_json(),
         run=run,
         first=task.options.warm_up,
-        answer=task.options.answer,
+        answer=task.options.answer or strategy.answer,
         max_seconds=task.max_seconds,
     )
 
@@ -91,36 +95,52 @@ def _epoch(
     task.schedule(optimizer, position)
     strategy.begin_epoch(position, task.options.epochs)
     before = _moment(strategy)
+    warming_up = position < task.options.warm_up
+    latest = deque[Any](maxlen=RECALIBRATION)
     losses, watch = Losses(), Stopwatch(strategy.device)
     space.train()
     for train, valid in task.batch_pairs(random):
-        if position >= task.options.warm_up:
+        latest.append(train)
+        if not warming_up:
             with watch.time("architecture"):
                 strategy.architecture_step(
                     partial(loss_of, task.loss, space, train),
                     partial(loss_of, task.loss, space, valid),
                 )
         with watch.time("weights"):
-            loss = loss_of(task.loss, space, train, strategy.weight_relaxation())
+            relaxation = (
+                task.warm_up_relaxation(strategy, random)
+                if warming_up
+                else strategy.weight_relaxation()
+            )
+            loss = loss_of(task.loss, space, train, relaxation)
             penalty = strategy.weight_penalty()
             objective = loss if penalty is None else loss + penalty
             descend(objective, weights, optimizer, task.gradient_clip)
             space.constrain()
         losses.append(loss, task.examples(train))
-    space.eval()
     metrics = {"train/loss": losses.mean()}
     if not math.isfinite(metrics["train/loss"]):
         raise Diverged(f"train/loss is {metrics['train/loss']}: lower learning_rate")
-    metrics |= task.validate(space, Relaxation.one_path(strategy.projection(), strategy.device))
+    metrics |= _validated(task, space, strategy.discrete_relaxation(), latest)
     relaxed = strategy.search_relaxation()
     if relaxed is not None:
-        values = task.validate(space, relaxed)
+        values = _validated(task, space, relaxed, latest)
         metrics |= {k.replace("valid/", "relaxed/", 1): v for k, v in values.items()}
     metrics |= {f"time/{part}_s": watch.seconds(part) for part in ("weights", "architecture")}
     metrics |= _movement(before, _moment(strategy))
     for decision in space.decisions:
         metrics |= _weights_by_name(decision, strategy.scores()[decision.name])
     return metrics
+
+
+def _validated(
+    task: Task, space: SearchSpace, relaxation: Relaxation, batches: Iterable[Any]
+) -> Metrics:
+    """Validate a relaxation with its own statistics of batch norms, not those of other paths."""
+    recalibrate(space, (partial(space, batch, relaxation) for batch in batches))
+    space.eval()
+    return task.validate(space, relaxation)
 
 
 def loss_of(

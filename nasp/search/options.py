@@ -29,7 +29,8 @@ class SearchOptions:
         epochs: Number of epochs of a search on shared weights.
         warm_up: Number of first epochs of a search on shared weights that train only the weights.
         answer: The epoch whose architecture a search on shared weights returns: the best by
-            validation, or the last, as in the papers. Epochs of the warm-up are never returned.
+            validation, or the last. null takes the strategy's own: the best for NASP, and the last
+            for DARTS, as its paper does. Epochs of the warm-up are never returned.
         restarts: Number of searches on shared weights. The best by validation is returned.
         finalists: Number of the best restarts whose architectures are trained alone. The best of
             them by validation is returned. 0 trains none.
@@ -42,7 +43,7 @@ class SearchOptions:
     strategy: str | Mapping[str, Any] = strategy_field()
     epochs: int = 50
     warm_up: int = 0
-    answer: Literal["best", "last"] = "best"
+    answer: Literal["best", "last"] | None = None
     restarts: int = 1
     finalists: int = 0
     trials: int = 8

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
-from nasp.core.genotype import Genotype
+from nasp.core.genotype import Genotype, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
-from nasp.samplers import Trial
+from nasp.samplers import SAMPLERS, Trial
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 
@@ -113,6 +113,22 @@ class Task(ABC):
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:  # noqa: B027 (optional)
         """Set the architecture at which a restart begins; the strategy's own by default."""
+
+    def warm_up_relaxation(self, strategy: Strategy, generator: torch.Generator) -> Relaxation:
+        """Return the relaxation for a step of the weights in the warm-up.
+
+        By default it is a path that is drawn evenly, so that the weights of all candidates learn.
+        For a strategy that runs all candidates it is the strategy's own.
+
+        Args:
+            strategy: The strategy.
+            generator: Draws the path.
+        """
+        if strategy.dense:
+            return strategy.weight_relaxation()
+        decisions = strategy.space.decisions
+        drawn = SAMPLERS["random"](decisions, generator).ask()[0].choices
+        return Relaxation.one_path(projection_of(decisions, drawn), strategy.device)
 
     def restart_generator(self, seed: int, restart: int) -> torch.Generator:
         """Return the random generator of a restart."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -38,10 +38,13 @@ class Strategy(ABC):
         Options: A dataclass of the strategy's own options, with defaults.
         dense: Whether all candidates of a node run and share its weight, including an operation
             that means "no connection".
+        answer: The epoch whose architecture a search returns by default: the best by validation of
+            the discrete network, or the last.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
     dense: ClassVar[bool] = False
+    answer: ClassVar[Literal["best", "last"]] = "best"
 
     def __init__(
         self,
@@ -100,6 +103,10 @@ class Strategy(ABC):
         A search evaluates both, and their difference is the discretisation gap.
         """
         return None
+
+    def discrete_relaxation(self) -> Relaxation:
+        """Return the relaxation of the projection."""
+        return Relaxation.one_path(self.projection(), self.device)
 
     def genotype(self) -> Genotype:
         """Return the genotype of the projection."""

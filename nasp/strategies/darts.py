@@ -27,6 +27,8 @@ class DARTS(GradientStrategy):
 
     start: ClassVar[tuple[float, float]] = (0.0, 1e-3)
     dense: ClassVar[bool] = True
+    # Weights that were trained in a mixture say little about its discrete network.
+    answer: ClassVar[Literal["best", "last"]] = "last"
 
     def weight_relaxation(self) -> Relaxation:
         return self._relaxation().detached()

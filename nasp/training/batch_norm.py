@@ -1,5 +1,6 @@
 """Batch normalisation over the whole batch when several processes share it."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -60,11 +61,42 @@ class BatchNorm(nn.BatchNorm2d):
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None:
             return
-        momentum = 0.1 if self.momentum is None else self.momentum
+        assert self.num_batches_tracked is not None  # batch norms that track have it
+        self.num_batches_tracked.add_(1)
+        momentum = self.momentum
+        if momentum is None:  # the mean of all batches, as in torch
+            momentum = 1 / float(self.num_batches_tracked)
         self.running_mean.lerp_(mean, momentum)
         self.running_var.lerp_(variance, momentum)
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, passes: Iterable[Callable[[], Any]]) -> None:
+    """Replace the running statistics of all batch norms by their means over training batches.
+
+    A network whose weights were trained in other paths than the one that is evaluated needs it.
+
+    Args:
+        network: The network; without batch norms that track statistics, nothing runs. It is in
+            training mode afterwards if it has such batch norms.
+        passes: Each runs the network on one training batch.
+    """
+    norms = [
+        norm
+        for norm in network.modules()
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm) and norm.track_running_stats
+    ]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all batches
+    network.train()
+    for run in passes:
+        run()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 class _Sum(torch.autograd.Function):

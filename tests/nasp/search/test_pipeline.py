@@ -1,5 +1,7 @@
 """Whole searches of a task, with all strategies and executors."""
 
+import itertools
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
 from nasp.errors import Diverged, NaspError
 from nasp.metric import Metrics
 from nasp.runs.checkpoint import Checkpoint
@@ -168,6 +171,58 @@ def test_searches_side_by_side_have_curves_of_their_own() -> None:
     assert not any(
         name.count("/") > 1 for name in names
     )  # 15 weights `A` are too many to be logged
+
+
+@pytest.mark.parametrize("strategy", ["nasp", "darts"])
+def test_a_warm_up_trains_all_candidates_evenly(strategy: str) -> None:
+    drawn: Counter[Any] = Counter()
+
+    class Seen(ToyTask):
+        def warm_up_relaxation(self, *given: Any) -> Relaxation:
+            relaxation = super().warm_up_relaxation(*given)
+            for name, active in relaxation.active.items():
+                drawn.update((name, *choice) for choice in active)
+            return relaxation
+
+    options = replace(SMALL, strategy=strategy, warm_up=2, steps=150)
+    run_search(Seen(ToyCNN, options), 1, RunContext())
+    assert len(drawn) == 6 + 9  # candidates of both nodes
+    expected = {"darts": {"node0": 300, "node1": 300}, "nasp": {"node0": 100, "node1": 67}}
+    for (name, *_), count in drawn.items():
+        assert abs(count - expected[strategy][name]) < (30 if strategy == "nasp" else 1)
+
+
+def test_the_epoch_is_the_best_of_a_discrete_search_and_the_last_of_a_mixture() -> None:
+    for strategy, seed in itertools.product(("nasp", "darts"), range(1, 5)):
+        options = replace(SMALL, strategy=strategy, epochs=5, steps=8)
+        found = run_search(ToyTask(ToyCNN, options), seed, RunContext())
+        history = found.searches["search"]
+        best = min(history[1:], key=lambda metrics: metrics["valid/loss"])
+        assert found.metrics == (best if strategy == "nasp" else history[-1])
+        if strategy == "darts" and best is not history[-1]:
+            break
+    else:
+        raise AssertionError("no seed tells best and last apart")
+
+
+def test_batch_norms_are_evaluated_with_statistics_of_the_path() -> None:
+    """Those of the last training batches, whatever paths the running statistics saw before."""
+
+    class Disturbed(ToyTask):
+        disturb = False
+
+        def validate(self, space: Any, relaxation: Any) -> Metrics:
+            metrics = super().validate(space, relaxation)
+            if self.disturb:
+                space.norm.running_mean.fill_(100.0)
+            return metrics
+
+    def history(disturb: bool) -> Any:
+        task = Disturbed(ToyCNN, SMALL)
+        task.disturb = disturb
+        return facts(run_search(task, 1, RunContext()))
+
+    assert history(True) == history(False)
 
 
 def test_the_records_of_a_search_say_how_it_moves() -> None:
