@@ -22,7 +22,6 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -188,7 +187,9 @@ def main() -> None:
         help="options of each search to compare, as JSON",
     )
     given = parser.parse_args()
-    jobs = [(s, o, seed, given) for s in given.spaces for o in given.options for seed in given.seeds]
+    jobs = [
+        (s, o, seed, given) for s in given.spaces for o in given.options for seed in given.seeds
+    ]
     with ProcessPoolExecutor(given.jobs) as pool:
         for position, (job, row) in enumerate(zip(jobs, pool.map(measure, jobs), strict=True)):
             if not position:

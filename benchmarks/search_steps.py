@@ -27,9 +27,7 @@ class Steps:
         seed: Of the initial weights and of the strategy.
     """
 
-    def __init__(
-        self, task: Task, strategy: type[Strategy] | None = None, seed: int = 1
-    ) -> None:
+    def __init__(self, task: Task, strategy: type[Strategy] | None = None, seed: int = 1) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         chosen, options = class_and_options(task.options, "strategy")
         kind = strategy or chosen
