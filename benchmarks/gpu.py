@@ -172,7 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     device = resolve_device(given.device)
     place = describe(device)
     images = load_cifar(find_images("cifar10"))
-    images = replace(images, train=images.train.to(device))
+    images = replace(images, train=images.train[torch.arange(len(images.train))].to(device))
     corpus = load_corpus(find_text("ptb"))
     sizes = {k: getattr(given, k) for k in ("channels", "layers") if getattr(given, k)}
     units = {"emsize": given.units, "nhid": given.units} if given.units else {}

@@ -8,7 +8,7 @@ import torch
 from nasp.cnn.config import EvalConfig, SearchConfig, TrainConfig
 from nasp.cnn.evaluation import evaluate as evaluated
 from nasp.cnn.fit import logits_of
-from nasp.cnn.images import open_images
+from nasp.cnn.images import open_images, open_test
 from nasp.cnn.model_file import load_network
 from nasp.cnn.options import TrainOptions
 from nasp.cnn.report import SearchReport, TrainReport
@@ -70,30 +70,15 @@ def evaluate(config: EvalConfig) -> Metrics:
     device = resolve_device(config.device)
     path = config.model_file
     trained = load_network(path, device)
-    options = TrainOptions(
-        precision=config.precision, size=trained.size, workers=config.workers, batch_size=1
-    )
+    options = TrainOptions(precision=config.precision)
     network = trained.network
-    images = open_images(
-        config.data,
-        config.data_dir,
-        options,
-        0,
-        device,
-        len(trained.class_names),
-        trained.normalise,
-    )
-    if images.kind != network.kind:
-        raise NaspError(
-            f"{config.data} is of the form of {images.kind}, but {path} was trained on images of "
-            f"the form of {network.kind}: give such --data"
-        )
-    order = torch.tensor(class_order(images.classes, trained.class_names, config.data, path))
+    classes, test = open_test(config.data, config.data_dir, trained, config.workers, device)
+    order = torch.tensor(class_order(classes, trained.class_names, config.data, path))
     options.numbers(device).prepare(network)
     logits = logits_of(network, options.numbers(device))
     shape = (3, trained.size, trained.size)
     return {
-        **evaluated(lambda batch: logits(batch)[:, order.to(device)], images.test(), "test"),
+        **evaluated(lambda batch: logits(batch)[:, order.to(device)], test, "test"),
         "model/parameters_m": parameters(network) / 1e6,
         "model/mult_adds_m": mult_adds(network, shape) / 1e6,
     }

@@ -14,7 +14,7 @@ class SearchConfig(RunOptions, SearchOptions):
     """All options of `python -m nasp.cnn_search`.
 
     Attributes:
-        data: cifar10 or cifar100, or a path to data in one of their forms.
+        data: cifar10, cifar100 or imagenet, or a path to data in one of their forms.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 

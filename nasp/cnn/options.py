@@ -41,6 +41,9 @@ class DescentOptions:
             cuts nothing out.
         channels: Channels of a node in the first cell.
         layers: Number of cells.
+        size: Side of the crops of images of ImageNet's form, in pixels; images of CIFAR's form keep
+            their own.
+        workers: Number of processes that decode images of ImageNet's form.
     """
 
     batch_size: int = 64
@@ -55,13 +58,16 @@ class DescentOptions:
     cutout: int = 0
     channels: int = 16
     layers: int = 8
+    size: int = 224
+    workers: int = 4
 
     def __post_init__(self) -> None:
         check_positive(self, "batch_size", "learning_rate", "gradient_clip", "images")
-        check_positive(self, "channels", "layers")
-        check_at_most(self, WIDE, "channels")
+        check_positive(self, "channels", "layers", "size")
+        check_at_most(self, WIDE, "channels", "size")
         check_at_most(self, DEEP, "layers")
         check_not_negative(self, "learning_rate_min", "momentum", "weight_decay", "cutout")
+        check_not_negative(self, "workers")
 
     @property
     def network_size(self) -> str:
@@ -135,8 +141,6 @@ class TrainOptions(DescentOptions):
             linearly from 0.
         label_smoothing: Share of the target distribution that is uniform over the classes.
         validation: Number of training images that are held out and evaluated after each epoch.
-        size: Side of ImageNet's crops, in pixels.
-        workers: Number of processes that decode images of ImageNet's form.
         compile: Whether to compile the network with torch.compile.
     """
 
@@ -151,14 +155,11 @@ class TrainOptions(DescentOptions):
     drop_path_prob: float = 0.2
     label_smoothing: float = 0.0
     validation: int = 0
-    size: int = 224
-    workers: int = 4
     compile: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive(self, "epochs", "learning_rate_decay", "size")
+        check_positive(self, "epochs", "learning_rate_decay")
         check_at_most(self, MANY, "epochs")
-        check_at_most(self, WIDE, "size")
-        check_not_negative(self, "auxiliary_weight", "validation", "workers")
+        check_not_negative(self, "auxiliary_weight", "validation")
         check_not_negative(self, "drop_path_prob", "label_smoothing", below=1)

@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nasp.cnn.data import find_images, load_cifar, random_subset, split_images
+from nasp.cnn.data import EncodedSet, find_images, load_cifar, open_imagenet
 from nasp.cnn.evaluation import VALUES, evaluate
 from nasp.cnn.fit import cosine, fit, logits_of, set_rate
-from nasp.cnn.images import ImageData, ImagesInMemory, images_digest
+from nasp.cnn.images import ImageData, halves, in_memory, is_imagenet, on_disk
 from nasp.cnn.network import Network
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
@@ -17,7 +17,6 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
-from nasp.search.one_shot import pair_batches
 from nasp.search.task import Pairs, Task, TrainingResult
 from nasp.training.seeding import generator
 
@@ -53,6 +52,7 @@ class ImageTask(Task):
             options.channels,
             options.layers,
             generator,
+            self.images.kind,
             precision=options.numbers(self.device),
         )
 
@@ -71,9 +71,7 @@ class ImageTask(Task):
         return len(batch[1])
 
     def batch_pairs(self, generator: torch.Generator) -> Pairs:
-        images = self.images
-        assert isinstance(images, ImagesInMemory), "a search is on images in memory"
-        return pair_batches(images.train(0, generator), lambda: images.architecture(generator))
+        return self.images.pairs(generator)
 
     def validate(self, space: nn.Module, relaxation: Relaxation) -> Metrics:
         valid = self.images.valid()
@@ -137,32 +135,19 @@ def open_search(
     """Find and check the images of a search, and split them.
 
     Args:
-        data: A name or a path of CIFAR's form.
+        data: A name or a path.
         data_dir: Folder that holds data sets.
         options: Options of the search. A share `train_fraction` of the training images trains the
             weights, and the others train the architecture.
-        seed: Determines the split.
+        seed: Determines the split, and the order of ImageNet's images.
         device: Device of the search.
 
     Raises:
         NaspError: The data are missing or damaged, or there are too few images.
     """
-    found = load_cifar(find_images(data, data_dir))
-    images = found.train
-    if options.images is not None:
-        images = random_subset(images, options.images, generator(seed, "subset"))
-    train, valid = split_images(
-        images.to(device), options.train_fraction, generator(seed, "halves")
-    )
-    return ImageTask(
-        ImagesInMemory(
-            train,
-            valid,
-            found.test.to(device),
-            found.classes,
-            options.batch_size,
-            options.cutout,
-            sha256=images_digest(found),
-        ),
-        options,
-    )
+    path = find_images(data, data_dir)
+    found = open_imagenet(path) if is_imagenet(path) else load_cifar(path)
+    train, valid = halves(len(found.train), options.images, options.train_fraction, seed)
+    if isinstance(found, EncodedSet):
+        return ImageTask(on_disk(found, train, valid, options, seed, device, search=True), options)
+    return ImageTask(in_memory(found, train, valid, options, device), options)

@@ -84,7 +84,8 @@ class CompareOptions(RunOptions):
         elsewhere |= {"strategies", "search"}
         kept = {k: v for k, v in flatten(self).items() if k.split(".")[0] not in elsewhere}
         search = self.of_strategy(method) if method in STRATEGIES else self.search
-        return kept | flatten(search, "search.")
+        own = {k: v for k, v in flatten(search, "search.").items() if k != "search.workers"}
+        return kept | own
 
 
 @dataclass

@@ -6,7 +6,15 @@ from nasp.cnn.data.card import find_images
 from nasp.cnn.data.cifar import load_cifar
 from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.cnn.data.imagenet import EncodedSet, open_imagenet
-from nasp.cnn.data.labelled import ImageSet, LabelledImages, random_subset, split_images
+from nasp.cnn.data.labelled import (
+    ImageSet,
+    LabelledImages,
+    Squares,
+    draw_parts,
+    draw_subset,
+    random_subset,
+    split_images,
+)
 from nasp.cnn.data.loader import Loader, evaluation_loader, statistics, training_loader
 
 __all__ = [
@@ -19,6 +27,9 @@ __all__ = [
     "LabelledImages",
     "Loader",
     "Normalise",
+    "Squares",
+    "draw_parts",
+    "draw_subset",
     "evaluation_batches",
     "evaluation_loader",
     "find_images",

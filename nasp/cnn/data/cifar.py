@@ -1,6 +1,7 @@
 """CIFAR-10, CIFAR-100 (Krizhevsky, 2009) and other data in their forms: squares of one size."""
 
 import gzip
+import hashlib
 import math
 import tarfile
 import zlib
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nasp.cnn.data.encoded_images import EncodedImages, check_classes, check_labels, pixels
 from nasp.cnn.data.labelled import ImageSet, LabelledImages
@@ -56,7 +58,7 @@ CIFAR100 = _Archive(("train",), "test", "meta", "fine_labels", "fine_label_names
 
 
 def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
-    """Read all images into memory.
+    """Open the images. Those in parquet files are decoded when they are taken.
 
     Args:
         path: The official `cifar-10-python.tar.gz` or `cifar-100-python.tar.gz`, the folder in it
@@ -65,28 +67,31 @@ def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
         classes: Required number of classes; None for any.
 
     Returns:
-        The images. If parquet files do not name the classes, their names are their numbers.
+        The images. If parquet files do not name the classes, their names are their numbers. The
+        digest is that of the content of the parquet files, or of all images and labels.
 
     Raises:
-        NaspError: A file is missing, damaged or of another form, a label is out of range, an image
-            has another size, or the number of classes is not the required one.
+        NaspError: A file is missing, damaged or of another form, a label is out of range, or the
+            number of classes is not the required one. An image that is damaged or has another size
+            than the first raises when it is taken.
     """
     if path.is_dir() and any(path.glob("*.parquet")):
-        found = _from_parquet(path, classes)
+        found = _from_parquet(path)
     elif path.is_dir():
         found = _from_batches(_files(path), path)
     elif path.name.endswith((".tar.gz", ".tgz")):
         found = _from_batches(_members(path), path)
     else:
         raise NaspError(
-            f"{path}: give cifar-10-python.tar.gz or cifar-100-python.tar.gz, the folder in it, or "
-            "a folder of train-*.parquet and test-*.parquet"
+            f"{path}: give cifar-10-python.tar.gz or cifar-100-python.tar.gz, the folder in it, a "
+            "folder of train-*.parquet and test-*.parquet, a folder of train/<class>/ and "
+            "val/<class>/, or a .tar of such a folder"
         )
     check_classes(len(found.classes), classes, str(path))
     return found
 
 
-def _from_parquet(folder: Path, classes: int | None) -> ImageSet:
+def _from_parquet(folder: Path) -> ImageSet:
     train, test = Shards(folder, "train"), Shards(folder, "test")
     count = len(train.classes) or int(train.labels.max()) + 1
     if count > MOST_CLASSES:
@@ -94,24 +99,54 @@ def _from_parquet(folder: Path, classes: int | None) -> ImageSet:
     names = train.classes or tuple(map(str, range(count)))
     for shards in (train, test):
         check_labels(shards.labels, len(names), shards.place)
-    check_classes(len(names), classes, str(folder))  # before all are decoded
     first = train.image(0)
     if first.width != first.height:
         raise NaspError(f"{train.place(0)}: {first.width} × {first.height} pixels, not a square")
-    return ImageSet(_decoded(train, first.width), _decoded(test, first.width), names)
+    found = hashlib.sha256()
+    for path in (*train.files, *test.files):
+        with path.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
+    return ImageSet(
+        EncodedSquares(train, first.width),
+        EncodedSquares(test, first.width),
+        names,
+        found.hexdigest(),
+    )
 
 
-def _decoded(encoded: EncodedImages, size: int) -> LabelledImages:
-    images = torch.empty((len(encoded), 3, size, size), dtype=torch.uint8)
-    for index in range(len(encoded)):
-        image = encoded.image(index)
-        if image.size != (size, size):
+class EncodedSquares:
+    """Encoded square images of one size, which are decoded when they are taken; see `Squares`.
+
+    Args:
+        encoded: The images.
+        size: Their height and width, in pixels.
+    """
+
+    def __init__(self, encoded: EncodedImages, size: int) -> None:
+        self.encoded, self.size, self.labels = encoded, size, encoded.labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices: Tensor) -> LabelledImages:
+        """Decode the images at these positions, int64 `(some,)`.
+
+        Raises:
+            NaspError: An image is damaged or has another size; the message says which.
+        """
+        images = torch.empty((len(indices), 3, self.size, self.size), dtype=torch.uint8)
+        for row in indices.argsort().tolist():  # in order, each row group is read only once
+            images[row] = self._pixels(int(indices[row]))
+        return LabelledImages(images, self.labels[indices])
+
+    def _pixels(self, index: int) -> Tensor:
+        image = self.encoded.image(index)
+        if image.size != (self.size, self.size):
             raise NaspError(
-                f"{encoded.place(index)}: {image.width} × {image.height} pixels, where the first "
-                f"image has {size} × {size}: give all images one size"
+                f"{self.encoded.place(index)}: {image.width} × {image.height} pixels, where the "
+                f"first training image has {self.size} × {self.size}: give all images one size"
             )
-        images[index] = pixels(image)
-    return LabelledImages(images, encoded.labels)
+        return pixels(image)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -160,10 +195,15 @@ def _from_batches(files: Iterator[tuple[str, bytes]], source: Path) -> ImageSet:
             )
     train = [parts[name] for name in archive.train]
     images = torch.cat([part.images for part in train])
+    found = hashlib.sha256(repr(names).encode())
+    for part in parts.values():
+        found.update(part.images.numpy().data)
+        found.update(part.labels.numpy().data)
     return ImageSet(
         LabelledImages(images, torch.cat([part.labels for part in train])),
         parts[archive.test],
         tuple(names),
+        found.hexdigest(),
     )
 
 

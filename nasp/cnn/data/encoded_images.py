@@ -3,7 +3,7 @@
 import io
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -46,6 +46,10 @@ class EncodedImages(ABC):
         Raises:
             NaspError: The image cannot be read.
         """
+
+    @abstractmethod
+    def files_and_sizes(self) -> Iterable[tuple[str, int]]:
+        """Return name and size in bytes of each file; the name is relative to the data's folder."""
 
     @abstractmethod
     def place(self, index: int) -> str:

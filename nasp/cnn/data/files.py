@@ -3,7 +3,7 @@
 import os
 import tarfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -102,6 +102,12 @@ class FileImages(EncodedImages):
         except OSError as error:
             reason = error.strerror or error
             raise NaspError(f"{self.place(index)} cannot be read ({reason}): replace it") from error
+
+    def files_and_sizes(self) -> Iterator[tuple[str, int]]:
+        for encoded, size in zip(self.names, self.sizes.tolist(), strict=True):
+            name = os.fsdecode(encoded)
+            size = size if self.packed else (self.root / name).stat().st_size
+            yield "/".join(name.split("/")[-3:]), size  # in a tar, more folders may come first
 
     def place(self, index: int) -> str:
         separator = ": " if self.packed else "/"

@@ -1,5 +1,6 @@
 """ImageNet (Russakovsky et al., 2015) and other data in its forms: images of any size."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,18 @@ class EncodedSet:
     train: EncodedImages
     val: EncodedImages
     classes: tuple[str, ...]
+
+    def sha256(self) -> str:
+        """Return a digest of classes, labels, and names and sizes of the files.
+
+        It does not cover the images' content, because reading all images would take too long.
+        """
+        found = hashlib.sha256(repr(self.classes).encode())
+        for part in (self.train, self.val):
+            found.update(part.labels.numpy().data)
+            for name, size in part.files_and_sizes():
+                found.update(f"{name} {size}\n".encode(errors="surrogateescape"))
+        return found.hexdigest()
 
 
 def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:

@@ -1,6 +1,7 @@
 """Images of one size with labels, in memory, and random subsets of them."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -32,6 +33,22 @@ class LabelledImages:
         return LabelledImages(self.images.to(device), self.labels.to(device))
 
 
+class Squares(Protocol):
+    """Square images of one size with labels, which may be decoded only when they are taken.
+
+    `LabelledImages` are squares that are decoded.
+    """
+
+    @property
+    def labels(self) -> Tensor:
+        """Class of each image, int64 `(images,)`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, indices: Tensor) -> LabelledImages:
+        """Return the images at these positions, int64 `(some,)`."""
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """A data set as published: two splits of the same classes.
@@ -40,15 +57,17 @@ class ImageSet:
         train: Training images.
         test: Test images.
         classes: Name of each class.
+        sha256: Digest of the data set as it is stored.
     """
 
-    train: LabelledImages
-    test: LabelledImages
+    train: Squares
+    test: Squares
     classes: tuple[str, ...]
+    sha256: str
 
 
 def split_images(
-    labelled: LabelledImages, fraction: float, generator: torch.Generator
+    labelled: Squares, fraction: float, generator: torch.Generator
 ) -> tuple[LabelledImages, LabelledImages]:
     """Split images at random.
 
@@ -63,25 +82,34 @@ def split_images(
     Raises:
         NaspError: A part would be empty.
     """
-    count = round(fraction * len(labelled))
-    if not 0 < count < len(labelled):
+    first, second = draw_parts(len(labelled), fraction, generator)
+    device = labelled.labels.device
+    return labelled[first.to(device)], labelled[second.to(device)]
+
+
+def draw_parts(count: int, fraction: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw the positions of `split_images`, for `count` images."""
+    first = round(fraction * count)
+    if not 0 < first < count:
         raise NaspError(
-            f"a fraction of {fraction} of {len(labelled)} images leaves one part empty: "
+            f"a fraction of {fraction} of {count} images leaves one part empty: "
             "give one between 0 and 1"
         )
-    order = torch.randperm(len(labelled), generator=generator).to(labelled.labels.device)
-    return labelled[order[:count]], labelled[order[count:]]
+    order = torch.randperm(count, generator=generator)
+    return order[:first], order[first:]
 
 
-def random_subset(
-    labelled: LabelledImages, count: int, generator: torch.Generator
-) -> LabelledImages:
+def random_subset(labelled: Squares, count: int, generator: torch.Generator) -> LabelledImages:
     """Return `count` different images, drawn at random.
 
     Raises:
         NaspError: `count` is less than 1 or more than the number of images.
     """
-    if not 0 < count <= len(labelled):
-        raise NaspError(f"{count} of {len(labelled)} images: give a number from 1 to that")
-    order = torch.randperm(len(labelled), generator=generator).to(labelled.labels.device)
-    return labelled[order[:count]]
+    return labelled[draw_subset(len(labelled), count, generator).to(labelled.labels.device)]
+
+
+def draw_subset(count: int, taken: int, generator: torch.Generator) -> Tensor:
+    """Draw `taken` of `count` positions, int64 `(taken,)`; see `random_subset`."""
+    if not 0 < taken <= count:
+        raise NaspError(f"{taken} of {count} images: give a number from 1 to that")
+    return torch.randperm(count, generator=generator)[:taken]

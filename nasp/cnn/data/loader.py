@@ -1,6 +1,8 @@
 """Batches of images that other processes decode while the device computes."""
 
 from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,15 +51,24 @@ class Loader:
         device: torch.device,
         workers: int,
     ) -> None:
-        self.order, self.normalise, self.device = order, normalise, device
-        self.loader = DataLoader(
-            SeenImages(images, view),
-            batch_sampler=order,
-            num_workers=workers,
-            persistent_workers=workers > 0,
+        self.seen, self.order = SeenImages(images, view), order
+        self.normalise, self.device, self.workers = normalise, device, workers
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy in another process starts its own processes that decode.
+        return {name: value for name, value in self.__dict__.items() if name != "loader"}
+
+    @cached_property
+    def loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Torch's loader; its processes start with the first epoch."""
+        return DataLoader(
+            self.seen,
+            batch_sampler=self.order,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
             # Forking a process with threads is unsafe.
-            multiprocessing_context="spawn" if workers else None,
-            pin_memory=device.type == "cuda",
+            multiprocessing_context="spawn" if self.workers else None,
+            pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else each epoch would draw from the global one
         )
 

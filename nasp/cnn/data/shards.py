@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ class Shards(EncodedImages):
         if data is None:
             raise NaspError(f"{self.place(index)} has a path but no bytes: write the bytes into it")
         return bytes(data)
+
+    def files_and_sizes(self) -> Iterator[tuple[str, int]]:
+        return ((path.name, path.stat().st_size) for path in self.files)
 
     def place(self, index: int) -> str:
         group = int(np.searchsorted(self.ends, index, side="right"))

@@ -3,8 +3,10 @@
 import base64
 import json
 import os
+import pickle
 import subprocess
 import sys
+import tarfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from nasp import cnn_eval, cnn_search, cnn_train
+from nasp import cnn_compare, cnn_eval, cnn_search, cnn_train
 from nasp.cnn import report, tasks
 from nasp.cnn.classify import ImageClassifier
 from nasp.cnn.commands import class_order, evaluate
@@ -24,6 +26,8 @@ from nasp.cnn.config import EvalConfig
 from nasp.cnn.data import load_cifar
 from nasp.cnn.genotype import plans
 from nasp.cnn.model_file import load_network
+from nasp.cnn.options import SearchOptions
+from nasp.cnn.tasks import ImageTask, open_search
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.experiment.run_folder import run_command
@@ -201,7 +205,7 @@ def test_twice_as_bright_images_are_the_same_to_a_network(main: Main, tmp_path: 
         found.append({k: v for k, v in result["metrics"].items() if "loss" in k})
     assert found[1] == pytest.approx(found[0], rel=1e-3)
     if main is cnn_train.main:
-        pixels = load_cifar(data).train.images.double() / 255
+        pixels = load_cifar(data).train[torch.arange(32)].images.double() / 255
         seen = load_network(tmp_path / "run 2" / "model.pt").normalise
         assert seen.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
         assert seen.std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist())
@@ -303,6 +307,62 @@ def test_folders_of_jpegs_train_at_a_size(tmp_path: Path) -> None:
         evaluate(EvalConfig(tmp_path / "run", str(other), device="cpu"))
 
 
+FOLDERS = ["--channels", "4", "--layers", "3", "--batch_size", "4", "--device", "cpu", "--quiet"]
+FOLDERS += ["--size", "32", "--epochs", "1", "--train_epochs", "1", "--trials", "2"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_search_reads_folders_of_images_and_a_tar_of_them(tmp_path: Path) -> None:
+    """Searches on shared weights and stand-alone trainings, killed or not, in any process."""
+    write_folders(tmp_path / "own", per_class=6, size=40)
+    with tarfile.open(tmp_path / "own.tar", "w") as file:
+        file.add(tmp_path / "own", "own")
+    alone = [*FOLDERS, "--workers", "0"]
+    whole = run(cnn_search.main, alone, tmp_path / "own", tmp_path / "a", "--finalists", "1")
+    assert 6 * whole["metrics"]["valid/accuracy"] == pytest.approx(
+        round(6 * whole["metrics"]["valid/accuracy"])
+    )
+    packed = run(cnn_search.main, alone, tmp_path / "own.tar", tmp_path / "b", "--finalists", "1")
+    assert told(packed) == told(whole)
+    other = run(cnn_search.main, alone, tmp_path / "own", tmp_path / "c", "--seed", "2")
+    assert told(other) != told(whole)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_comparison_reads_folders_of_images(tmp_path: Path) -> None:
+    write_folders(tmp_path / "own", per_class=6, size=40)
+    options = [f"--search.{name[2:]}" if name.startswith("--") else name for name in FOLDERS[:6]]
+    options += ["--search.size", "32", "--search.workers", "0", "--search.epochs", "1"]
+    options += ["--search.train_epochs", "1", "--methods", "[nasp, random_cell]", "--seeds", "1"]
+    options += ["--data", f"[{tmp_path / 'own'}]", "--output", str(tmp_path / "run")]
+    cnn_compare.main([*options, "--device", "cpu", "--quiet", "--tracking", "none"])
+    files = (tmp_path / "run" / "measurements").glob("*.json")
+    measured = [json.loads(file.read_text()) for file in files]
+    assert [one["failed"] for one in measured] == ["", ""]
+    assert all(0 <= one["metrics"]["test/accuracy"] <= 1 for one in measured)
+
+
+def test_images_on_disk_of_a_search_go_to_other_processes_and_follow_the_generator(
+    tmp_path: Path,
+) -> None:
+    write_folders(tmp_path / "own", per_class=6, size=40)
+    options = SearchOptions(batch_size=4, size=32, workers=0, train_fraction=0.7)
+    task = open_search(str(tmp_path / "own"), None, options, 1, torch.device("cpu"))
+
+    def pairs(task: ImageTask, seed: int) -> list[Any]:
+        return list(task.batch_pairs(torch.Generator().manual_seed(seed)))
+
+    found = pairs(task, 1)
+    assert [(len(a[1]), len(b[1])) for a, b in found] == [(4, 4), (4, 4)]
+    assert not torch.equal(found[0][1][0], found[1][1][0])  # another pass has other crops
+    copy = pickle.loads(pickle.dumps(task))
+    for one, other in zip(found, pairs(copy, 1), strict=True):
+        assert all(
+            torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True)
+        )
+    assert not torch.equal(found[0][0][0], pairs(task, 2)[0][0][0])
+
+
 def test_classes_are_matched_by_name() -> None:
     trained = ("cat", "dog", "owl")
     assert class_order(("owl", "cat", "dog"), trained, "data", Path("m")) == [2, 0, 1]
@@ -327,7 +387,7 @@ def test_a_tracked_training_is_served(trained: Path, photos: Path) -> None:
     mlflow.set_tracking_uri(uri)
     (model,) = client.search_logged_models([found.info.experiment_id])
     loaded = mlflow.pyfunc.load_model(model.model_uri)
-    images = load_cifar(photos).test.images[:5].permute(0, 2, 3, 1).numpy()
+    images = load_cifar(photos).test[torch.arange(5)].images.permute(0, 2, 3, 1).numpy()
     texts = [base64.b64encode(image_bytes(image)).decode() for image in images]
     names = loaded.predict(pd.DataFrame({"image": texts})).tolist()
     assert names == ImageClassifier.load(trained / "model.pt")(texts)

@@ -40,6 +40,10 @@ def write_archive(path, content):
     return path
 
 
+def decoded(squares):
+    return squares[torch.arange(len(squares))].images
+
+
 def same_as_batches(found, content):
     rows = [content[name]["data"] for name in CIFAR10.train]
     size = found.train.images.shape[-1]
@@ -100,10 +104,47 @@ def test_parquet(tmp_path, column):
     write_parquet(tmp_path / "train-00001-of-00002.parquet", encoded[4:5], [1], column)
     write_parquet(tmp_path / "test-00000-of-00001.parquet", encoded[5:], [2, 0], column)
     found = load_cifar(tmp_path, classes=3)
-    np.testing.assert_array_equal(found.train.images, images[:5].transpose(0, 3, 1, 2))
-    np.testing.assert_array_equal(found.test.images, images[5:].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(decoded(found.train), images[:5].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(decoded(found.test), images[5:].transpose(0, 3, 1, 2))
     assert found.train.labels.tolist() == [0, 1, 2, 0, 1]
     assert found.classes == ("0", "1", "2")
+
+
+def test_only_the_images_that_are_taken_are_decoded(tmp_path):
+    """In order, so that each row group is read once, and returned in the asked order."""
+    images = random_images(9)
+    encoded = [image_bytes(image) for image in images]
+    write_parquet(tmp_path / "train-0.parquet", [*encoded[:6], b"broken"], [0, 1, 2] * 2 + [0])
+    write_parquet(tmp_path / "test-0.parquet", [b"broken"], [0])
+    found = load_cifar(tmp_path)
+    places = []
+    read = found.train.encoded.read
+    found.train.encoded.read = lambda index: places.append(index) or read(index)
+    part = found.train[torch.tensor([5, 0, 3])]
+    np.testing.assert_array_equal(part.images, images[[5, 0, 3]].transpose(0, 3, 1, 2))
+    assert part.labels.tolist() == [2, 0, 0]
+    assert places == [0, 3, 5]
+    with pytest.raises(NaspError, match=r"train-0\.parquet, row 6 is not a complete"):
+        found.train[torch.tensor([6])]
+    with pytest.raises(NaspError, match=r"test-0\.parquet, row 0 is not a complete"):
+        found.test[torch.tensor([0])]
+
+
+def test_the_digest_covers_the_content(tmp_path):
+    content = cifar_batches()
+    first = load_cifar(write_archive(tmp_path / "cifar-10-python.tar.gz", content)).sha256
+    assert load_cifar(write_folder(tmp_path / "a", content)).sha256 == first
+    content["test_batch"]["data"][0, 0] ^= 1
+    assert load_cifar(write_folder(tmp_path / "b", content)).sha256 != first
+    encoded = [image_bytes(image) for image in random_images(4)]
+    digests = []
+    for name, labels in (("c", [0, 1]), ("d", [0, 1]), ("e", [1, 0])):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_parquet(folder / "train-0.parquet", encoded[:2], labels)
+        write_parquet(folder / "test-0.parquet", encoded[2:], [0, 1])
+        digests.append(load_cifar(folder).sha256)
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_the_real_data(data_dir, tmp_path):
@@ -115,15 +156,17 @@ def test_the_real_data(data_dir, tmp_path):
         first = pa.Table.from_batches([next(file.iter_batches(200))])
         parquet.write_table(first, tmp_path / f"{split}-00000-of-00001.parquet")
     found = load_cifar(tmp_path, classes=10)
-    assert found.train.images.shape == (200, 3, 32, 32)
+    images = decoded(found.train)
+    assert images.shape == (200, 3, 32, 32)
     assert set(found.train.labels.tolist()) == set(range(10))
-    mean = found.train.images.double().mean((0, 2, 3)) / 255
+    mean = images.double().mean((0, 2, 3)) / 255
     assert torch.allclose(mean, torch.tensor([0.491, 0.482, 0.447]).double(), atol=0.03)
 
 
 def refused(path, match, classes=None):
     with pytest.raises(NaspError, match=match) as caught:
-        load_cifar(path, classes)
+        found = load_cifar(path, classes)
+        decoded(found.train), decoded(found.test)
     assert "\n" not in str(caught.value)
 
 
@@ -188,7 +231,9 @@ def test_parquet_images_of_another_size_or_label(tmp_path):
     encoded = [image_bytes(image) for image in random_images(5)]
     other = image_bytes(random_images(1, size=6)[0])
     write_splits(tmp_path, encoded, [*encoded[:4], other], [0, 1, 2, 0, 1], [0, 1, 2, 0, 1])
-    refused(tmp_path, "test-0.parquet, row 4: 6 × 6 pixels, where the first image has 8 × 8")
+    refused(
+        tmp_path, "test-0.parquet, row 4: 6 × 6 pixels, where the first training image has 8 × 8"
+    )
     write_splits(tmp_path, encoded, encoded, [0, 1, 2, 0, 1], [0, 1, 2, 0, 3])
     refused(tmp_path, "test-0.parquet, row 4: label 3 is not one of 0 to 2")
     refused(tmp_path, "test-0.parquet, row 4: label 3", classes=3)

@@ -56,6 +56,17 @@ def test_a_tar_is_as_the_folder(folder, top, form):
     assert "images.tar: " in tar.train.place(0)
 
 
+def test_the_digest_covers_names_and_sizes_in_a_folder_and_a_tar(folder):
+    first = open_imagenet(folder).sha256()
+    assert open_imagenet(packed(folder)).sha256() == first
+    image = folder / "val" / "n01" / "n01_0.JPEG"
+    image.rename(image.with_name("n01_00.JPEG"))
+    renamed = open_imagenet(folder).sha256()
+    with image.with_name("n01_00.JPEG").open("ab") as file:
+        file.write(b"0")
+    assert len({first, renamed, open_imagenet(folder).sha256()}) == 3
+
+
 def test_hidden_files_and_files_beside_the_classes_are_passed_over(folder):
     (folder / "train" / "n01" / ".n01_0.JPEG").write_text("hidden")
     (folder / "train" / ".cache").mkdir()
