@@ -77,7 +77,7 @@ def load_cifar(path: Path, classes: int | None = None) -> ImageSet:
     """
     if path.is_dir() and any(path.glob("*.parquet")):
         found = _from_parquet(path)
-    elif path.is_dir():
+    elif any((path / name).is_file() for name in (*CIFAR10.files, *CIFAR100.files)):
         found = _from_batches(_files(path), path)
     elif path.name.endswith((".tar.gz", ".tgz")):
         found = _from_batches(_members(path), path)

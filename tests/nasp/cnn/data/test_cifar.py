@@ -219,7 +219,7 @@ def test_what_is_no_data_set(tmp_path):
     (tmp_path / "notes.txt").write_text("none")
     refused(tmp_path / "notes.txt", "give cifar-10-python.tar.gz")
     refused(tmp_path / "none", "give cifar-10-python.tar.gz")
-    refused(tmp_path, "holds no data_batch_1")
+    refused(tmp_path, r"a folder of train/<class>/ and val/<class>/")
 
 
 def write_splits(folder, train, test, train_labels, test_labels):
