@@ -26,7 +26,7 @@ FIRST = (
         "epochs",
         "batch_size",
     ),
-    *("seed", "device", "executor", "output", "resume", "config"),
+    *("seed", "device", "executor", "output", "overwrite", "resume", "config"),
 )
 """The options that `--help` shows, in this order; `--help_all` shows all options."""
 GROUPS = {
@@ -43,7 +43,7 @@ GROUPS = {
     "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
         *("RunOptions", "device", "output", "precision", "workers"),
-        *("config", "help", "help_all", "version"),
+        *("overwrite", "config", "help", "help_all", "version"),
     ),
 }
 """The headings of the help: see `nasp.cli.help.Help`."""
@@ -208,6 +208,28 @@ TABLE = (
         "sif.commands:evaluate",
         "Evaluate a trained model on a table of ratings.",
         ("--model runs/found --data test.csv",),
+    ),
+    Command(
+        "export cnn",
+        "nasp.cnn_export",
+        "nasp.cnn.config:ExportConfig",
+        "nasp.cnn.export:export",
+        "Export a trained network to ONNX or torch.export.",
+        (
+            "--model runs/trained --output network.onnx",
+            "--model runs/trained --output network.pt2",
+        ),
+    ),
+    Command(
+        "export rnn",
+        "nasp.rnn_export",
+        "nasp.rnn.config:ExportConfig",
+        "nasp.rnn.export:export",
+        "Export a trained language model to ONNX or torch.export.",
+        (
+            "--model runs/trained --output language.onnx",
+            "--model runs/trained --output language.pt2",
+        ),
     ),
     Command(
         "recommend sif",

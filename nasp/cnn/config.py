@@ -6,7 +6,7 @@ from typing import Literal
 
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.experiment.compare_options import StrategyCompareOptions
-from nasp.experiment.run_folder import EvaluationOptions, RunOptions
+from nasp.experiment.run_folder import EvaluationOptions, ExportOptions, RunOptions
 
 
 @dataclass
@@ -53,6 +53,11 @@ class EvalConfig(EvaluationOptions):
     data: str = "cifar10"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     workers: int = 4
+
+
+@dataclass
+class ExportConfig(ExportOptions):
+    """All options of `python -m nasp.cnn_export`."""
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import NoReturn
 from filelock import FileLock, Timeout
 
 from nasp.atomic_io import remove_leftovers
-from nasp.errors import NaspError, one_line
+from nasp.errors import NaspError, check_known, one_line
 from nasp.search.executors import check_executor
 
 CONFIG = "config.yaml"
@@ -83,6 +83,34 @@ class EvaluationOptions(ModelOptions):
     data: str = ""
     data_dir: Path | None = None
     device: str = "auto"
+
+
+@dataclass
+class ExportOptions(ModelOptions):
+    """Options of commands that export a trained model to other programs.
+
+    Attributes:
+        output: The file to write: .onnx, or .pt2 for a torch.export program.
+        overwrite: Replace `output` if it exists.
+    """
+
+    output: Path = Path("model.onnx")
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_known("suffix of output:", self.output.suffix, (".onnx", ".pt2"))
+
+    def checked_output(self) -> Path:
+        """Return the file to write.
+
+        Raises:
+            NaspError: Its folder does not exist; or the file exists, and is not to be replaced.
+        """
+        if not self.output.parent.is_dir():
+            raise NaspError(f"{self.output}: there is no folder {self.output.parent}: make it")
+        if self.output.exists() and not self.overwrite:
+            raise NaspError(f"{self.output} exists: give another --output, or --overwrite true")
+        return self.output
 
 
 class Terminated(KeyboardInterrupt):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nasp.rnn.genotype import CellPlan
 from nasp.rnn.operations import OPERATIONS
-from nasp.rnn.through_time import SharedMap
+from nasp.rnn.through_time import SharedMap, scanned
 from nasp.rnn.words import uniform
 
 Products = list[Callable[[Tensor], Tensor]]
@@ -59,8 +59,11 @@ class RecurrentCell(nn.Module):
             mask: Dropout mask on states before their products, `(batch, units)`.
         """
         products: Products = [SharedMap(self.state_map), *(SharedMap(m) for m in self.maps)]
+        steps = inputs @ self.input_map
+        if torch.compiler.is_exporting():
+            return scanned(lambda x, state: self._step(x, state, mask, products), steps, state)
         outputs = []
-        for x in (inputs @ self.input_map).unbind(0):
+        for x in steps.unbind(0):
             state = self._step(x, state, mask, products)
             outputs.append(state)
         return torch.stack(outputs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nasp.experiment.compare_options import StrategyCompareOptions
-from nasp.experiment.run_folder import EvaluationOptions, RunOptions
+from nasp.experiment.run_folder import EvaluationOptions, ExportOptions, RunOptions
 from nasp.rnn.options import SearchOptions, TrainOptions
 
 
@@ -48,6 +48,11 @@ class EvalConfig(EvaluationOptions, TextOptions):
     """All options of `python -m nasp.rnn_eval`."""
 
     data: str = "ptb"
+
+
+@dataclass
+class ExportConfig(ExportOptions):
+    """All options of `python -m nasp.rnn_export`."""
 
 
 @dataclass

@@ -5,6 +5,7 @@ rows, and adding it reads and writes the whole matrix. Here the steps only store
 `nasp.core.deferred` requests the sum after the backward passes of all steps.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -61,3 +62,24 @@ class _Product(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         ctx.notes[ctx.use] = (x.detach(), grad)
         return grad @ weight.T if ctx.needs_input_grad[0] else None, None, None, None
+
+
+def scanned(step: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, state: Tensor) -> Tensor:
+    """Return the states after all steps as one operator, so that their number may vary.
+
+    A loop in Python would fix the number of steps of an exported network.
+
+    Args:
+        step: Returns the next state, given an input and the state.
+        inputs: The inputs, `(steps, ...)`.
+        state: The state before the first step.
+    """
+    # Imported here, because it imports torch's compiler, which takes seconds.
+    from torch._higher_order_ops.scan import scan
+
+    def advance(state: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        after = step(x, state)
+        return after, after.clone()  # the operator's outputs must not share memory
+
+    states: Tensor = scan(advance, state, inputs, dim=0)[1]
+    return states
