@@ -33,8 +33,8 @@ LAYERS = (
     {"sif.comparison", "sif.commands", "sif.testing"},
     {"nasp.cli.main"},
     {
-        *("nasp.__main__", "nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval"),
-        *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval"),
+        *("nasp.__main__", "nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval", "nasp.cnn_export"),
+        *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval", "nasp.rnn_export"),
         *("nasp.cnn_compare", "nasp.rnn_compare"),
         *("sif.search", "sif.train", "sif.evaluate", "sif.recommend", "sif.compare"),
     },
