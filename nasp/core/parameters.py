@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
-from nasp.core.projection import complexity, prox_c1
+from nasp.core.projection import complexity, prox_c1, prox_c2
 
 
 class Architecture(nn.Module):
@@ -36,6 +36,9 @@ class Architecture(nn.Module):
                 f"cost_{decision.name}", torch.tensor(decision.cost, dtype=torch.float32)
             )
         self._sizes = [a.numel() for a in self.weights.values()]
+        # What C2 cut off in the last step: candidates at a bound are ranked by where they would be.
+        self.excess: Tensor
+        self.register_buffer("excess", torch.zeros(sum(self._sizes)))
         # Breaks ties between weights that were clipped to the same bound. Breaking them by
         # position would favour the first operation, which is often skip_connect.
         self.ties: Tensor
@@ -46,17 +49,30 @@ class Architecture(nn.Module):
         return {d.name: self.weights[d.name] for d in self.decisions}
 
     @torch.no_grad()
+    def clip(self) -> None:
+        """Project `A` onto C2, in place. What is cut off ranks candidates at a bound."""
+        cut = []
+        for a in self.values().values():
+            clipped = prox_c2(a)
+            cut.append((a - clipped).flatten())
+            a.copy_(clipped)
+        self.excess.copy_(torch.cat(cut))
+
+    @torch.no_grad()
     def projection(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Return `prox_C1` of each decision; ties are broken in a random order fixed by the seed.
 
         Args:
-            values: The weights to project, `A` if None.
+            values: The weights to project. If None, `A`, in which candidates at a bound are ranked
+                by their values before the last `clip`.
 
         Returns:
             One-hot rows `(edges, operations)` on the host, by a single copy from the device.
         """
         chosen = self.weights if values is None else values
         flat = torch.cat([chosen[d.name].flatten() for d in self.decisions])
+        if values is None:
+            flat = flat + self.excess
         # In float64, because float32 has only sixteen distinct tie-breaking offsets near 0.5.
         a, ties = torch.stack([flat, self.ties.to(flat)]).cpu().double()
         parts = torch.split(a + ties, self._sizes)

@@ -1,19 +1,62 @@
 """NASP: neural architecture search by proximal iterations (arXiv 1905.13577, Algorithm 2)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from nasp.cli.option_checks import check_not_negative, check_positive
+from nasp.cli.option_checks import check_not_negative, check_one_of, check_positive
 from nasp.core.genotype import Choices
-from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.errors import Diverged, NaspError
 from nasp.strategies.base import Loss
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
 from nasp.training.optimization import differentiate, frozen
+
+EPSILON = 1e-12  # of the root mean square
+
+
+class Moments:
+    """Moving averages of the gradients of decisions, and of their mean squares in a decision.
+
+    Args:
+        like: A tensor of the gradient's shape for each decision.
+    """
+
+    def __init__(self, like: Mapping[str, Tensor]) -> None:
+        self.mean = {name: torch.zeros_like(a, requires_grad=False) for name, a in like.items()}
+        self.square = {name: a.detach().new_zeros(()) for name, a in like.items()}
+        self.steps = dict.fromkeys(like, 0)
+
+    def follow(self, name: str, gradient: Tensor, betas: tuple[float, float]) -> Tensor:
+        """Return the mean gradient over the root mean square, after a further gradient.
+
+        Both averages are corrected for their start at zero, as in Adam.
+
+        Args:
+            name: The decision.
+            gradient: Its gradient, `(edges, operations)`.
+            betas: Decay rates of both averages.
+        """
+        self.steps[name] += 1
+        self.mean[name].lerp_(gradient, 1 - betas[0])
+        self.square[name].lerp_(gradient.square().mean(), 1 - betas[1])
+        corrected = [1 - beta ** self.steps[name] for beta in betas]
+        root = (self.square[name] / corrected[1]).sqrt() + EPSILON
+        return self.mean[name] / corrected[0] / root
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averages and the number of gradients of each decision."""
+        return {"mean": self.mean, "square": self.square, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for name, steps in state["steps"].items():
+            self.mean[name].copy_(state["mean"][name])
+            self.square[name].copy_(state["square"][name])
+            self.steps[name] = steps
 
 
 @dataclass(frozen=True)
@@ -21,16 +64,23 @@ class NASPOptions(GradientOptions):
     """Options of NASP.
 
     Attributes:
+        scale: What the step of `A` is scaled by. decision: the root mean square of a decision's
+            gradients, relative to those of its kept candidates, so that the step is proportional
+            to what each candidate in place of a kept one does to the loss. weight: the root mean
+            square of each weight's own gradient (Adam, as in the authors' code), which loses these
+            differences.
         eta: Weight η of the complexity regulariser, which favours operations with few parameters.
         probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
             step. Below 1 the gradient is an unbiased estimate.
     """
 
+    scale: Literal["decision", "weight"] = "decision"
     eta: float = 0.0
     probe_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_one_of(self, "scale", ("decision", "weight"))
         check_not_negative(self, "eta")
         check_positive(self, "probe_fraction")
         if self.probe_fraction > 1:
@@ -50,6 +100,7 @@ class NASP(GradientStrategy):
 
     def prepare(self) -> None:
         super().prepare()
+        self.moments = Moments(self.architecture.values())
         self._project()
 
     def weight_relaxation(self) -> Relaxation:
@@ -63,10 +114,13 @@ class NASP(GradientStrategy):
         if self.options.eta:
             objective = loss + self.options.eta * self.architecture.complexity(point.weights)
         inputs = [*point.weights.values(), *self.space.architecture()]
-        self.descend(differentiate(objective, inputs))
-        with torch.no_grad():
-            for a in self.architecture.values().values():
-                a.copy_(prox_c2(a))
+        gradients = differentiate(objective, inputs)
+        if self.options.scale == "decision":
+            count = len(point.weights)
+            self._step_by_decision(dict(zip(point.weights, gradients[:count], strict=True)))
+            gradients = (*(None for _ in range(count)), *gradients[count:])
+        self.descend(gradients)
+        self.architecture.clip()
         try:
             self._project()
         except Diverged as error:
@@ -82,9 +136,30 @@ class NASP(GradientStrategy):
         super().start_from(choices, margin)
         self._project()
 
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"moments": self.moments.state_dict()}
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
+        self.moments.load_state_dict(state["moments"])
         self._project()
+
+    @torch.no_grad()
+    def _step_by_decision(self, gradients: Mapping[str, Tensor | None]) -> None:
+        """Take a step of `A` that keeps the differences of the gradients in each decision.
+
+        If candidate k takes the place of a kept candidate c, the loss changes by `g_k − g_c` to
+        first order. With several kept candidates g_c is their mean.
+        """
+        options = self.options
+        for name, gradient in gradients.items():
+            if gradient is None:  # the loss does not depend on the decision
+                continue
+            kept = self._path.weights[name]
+            relative = gradient - (gradient * kept).sum() / kept.sum()
+            a = self.architecture.values()[name]
+            a.mul_(1 - options.learning_rate * options.weight_decay)
+            a.sub_(options.learning_rate * self.moments.follow(name, relative, options.betas))
 
     def _project(self) -> None:
         # Step 3 of an iteration and step 1 of the next project the same point, so it is done once.
