@@ -7,7 +7,6 @@ import torch
 from timing import seconds
 from torch import Tensor, nn
 
-from nasp.core.projection import prox_c2
 from nasp.core.relaxation import Relaxation
 from nasp.registry import class_and_options
 from nasp.search import Task
@@ -75,10 +74,8 @@ class FullNASP(NASP):
         loss = valid_loss(point)
         gradients = torch.autograd.grad(loss, [*inputs, *also], allow_unused=True)
         self.descend(gradients[: len(inputs)])
-        with torch.no_grad():
-            for a in self.architecture.values().values():
-                a.copy_(prox_c2(a))
-        self._project()
+        self.architecture.clip()
+        self._keep(self.architecture.projection())
         return loss.detach()
 
 

@@ -59,12 +59,19 @@ class Architecture(nn.Module):
         self.excess.copy_(torch.cat(cut))
 
     @torch.no_grad()
-    def projection(self, values: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    def projection(
+        self,
+        values: Mapping[str, Tensor] | None = None,
+        kept: Mapping[str, Tensor] | None = None,
+        margin: float = 0.0,
+    ) -> dict[str, Tensor]:
         """Return `prox_C1` of each decision; ties are broken in a random order fixed by the seed.
 
         Args:
             values: The weights to project. If None, `A`, in which candidates at a bound are ranked
                 by their values before the last `clip`.
+            kept: The projection before this one, on the host.
+            margin: What the weights of candidates in `kept` are raised by before the projection.
 
         Returns:
             One-hot rows `(edges, operations)` on the host, by a single copy from the device.
@@ -75,6 +82,8 @@ class Architecture(nn.Module):
             flat = flat + self.excess
         # In float64, because float32 has only sixteen distinct tie-breaking offsets near 0.5.
         a, ties = torch.stack([flat, self.ties.to(flat)]).cpu().double()
+        if kept is not None:
+            a += margin * torch.cat([kept[d.name].flatten() for d in self.decisions])
         parts = torch.split(a + ties, self._sizes)
         projection = {}
         for decision, part in zip(self.decisions, parts, strict=True):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_one_of, check_positive
-from nasp.core.genotype import Choices
+from nasp.core.genotype import Choices, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.errors import Diverged, NaspError
 from nasp.strategies.base import Loss
@@ -69,19 +69,23 @@ class NASPOptions(GradientOptions):
             to what each candidate in place of a kept one does to the loss. weight: the root mean
             square of each weight's own gradient (Adam, as in the authors' code), which loses these
             differences.
+        margin: A candidate takes the place of a kept one when its weight in `A` exceeds the other's
+            by this. 0, as in the paper, replaces the kept one at once, so that the path may change
+            at every step.
         eta: Weight η of the complexity regulariser, which favours operations with few parameters.
         probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
             step. Below 1 the gradient is an unbiased estimate.
     """
 
     scale: Literal["decision", "weight"] = "decision"
+    margin: float = 0.01
     eta: float = 0.0
     probe_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_of(self, "scale", ("decision", "weight"))
-        check_not_negative(self, "eta")
+        check_not_negative(self, "margin", "eta")
         check_positive(self, "probe_fraction")
         if self.probe_fraction > 1:
             raise NaspError(f"probe_fraction is {self.probe_fraction}; it must be at most 1")
@@ -101,7 +105,7 @@ class NASP(GradientStrategy):
     def prepare(self) -> None:
         super().prepare()
         self.moments = Moments(self.architecture.values())
-        self._project()
+        self._keep(self.architecture.projection())
 
     def weight_relaxation(self) -> Relaxation:
         return self._path
@@ -122,7 +126,8 @@ class NASP(GradientStrategy):
         self.descend(gradients)
         self.architecture.clip()
         try:
-            self._project()
+            kept = self._kept
+            self._keep(self.architecture.projection(kept=kept, margin=self.options.margin))
         except Diverged as error:
             if torch.isfinite(loss):
                 raise
@@ -132,17 +137,20 @@ class NASP(GradientStrategy):
             ) from error
         return loss.detach()
 
+    def projection(self) -> dict[str, Tensor]:
+        return self._kept
+
     def start_from(self, choices: Choices, margin: float = 0.01) -> None:
         super().start_from(choices, margin)
-        self._project()
+        self._keep(projection_of(self.space.decisions, choices))
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"moments": self.moments.state_dict()}
+        return super().state_dict() | {"moments": self.moments.state_dict(), "kept": self._kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.moments.load_state_dict(state["moments"])
-        self._project()
+        self._keep(state["kept"])
 
     @torch.no_grad()
     def _step_by_decision(self, gradients: Mapping[str, Tensor | None]) -> None:
@@ -161,6 +169,7 @@ class NASP(GradientStrategy):
             a.mul_(1 - options.learning_rate * options.weight_decay)
             a.sub_(options.learning_rate * self.moments.follow(name, relative, options.betas))
 
-    def _project(self) -> None:
+    def _keep(self, projection: dict[str, Tensor]) -> None:
         # Step 3 of an iteration and step 1 of the next project the same point, so it is done once.
-        self._path = Relaxation.one_path(self.projection(), self.device)
+        self._kept = projection
+        self._path = Relaxation.one_path(projection, self.device)
