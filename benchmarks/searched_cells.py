@@ -1,7 +1,8 @@
 """Common parts of the benchmarks of searched cells: resumable runs, random cells, headings."""
 
 import json
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from nasp.cnn.options import SearchOptions
 from nasp.cnn.tasks import ImageTask
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
+from nasp.metric import Metric
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.runs.environment import describe
@@ -57,6 +59,20 @@ def random_cells(
     """Return `count` random cells, by name."""
     trials = SAMPLERS["random"](decisions, generator(seed, "random cells")).ask(count)
     return {f"random {trial.number + 1}": Genotype(space, trial.choices) for trial in trials}
+
+
+def summary(metric: Metric, groups: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return a table of mean, standard deviation, worst and best of groups of cells."""
+    lines = [
+        f"| cells | mean {metric.label} | standard deviation | worst | best |",
+        "|---|---|---|---|---|",
+    ]
+    for label, values in groups.items():
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        ranked = sorted(values, key=metric.as_loss)
+        numbers = (statistics.mean(values), spread, ranked[-1], ranked[0])
+        lines.append(f"| {label} | {' | '.join(f'{number:.4f}' for number in numbers)} |")
+    return lines
 
 
 def heading(options: Mapping[str, Any], processes: str) -> list[str]:
