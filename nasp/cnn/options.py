@@ -13,6 +13,7 @@ from nasp.cli.option_checks import (
     check_not_negative,
     check_one_of,
     check_positive,
+    check_types,
 )
 from nasp.cnn.spaces import SPACES
 from nasp.errors import NaspError
@@ -91,6 +92,34 @@ class DescentOptions:
         return SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
 
 
+@dataclass(frozen=True)
+class Budget:
+    """Limits on the network of the found cells, without its auxiliary head; null for no limit.
+
+    Attributes:
+        parameters: Largest number of parameters.
+        mult_adds: Largest number of multiply-adds of convolutions and linear layers for one image.
+        latency: Largest time for one image, in milliseconds, as the sum of the times of the
+            network's operations, each measured alone on the search's device before the search.
+        kind: The stem of the network: cifar or imagenet.
+        channels: Channels of a node in its first cell.
+        layers: Number of its cells.
+        size: Side of its images, in pixels.
+    """
+
+    parameters: float | None = None
+    mult_adds: float | None = None
+    latency: float | None = None
+    kind: Literal["cifar", "imagenet"] = "cifar"
+    channels: int = 36
+    layers: int = 20
+    size: int = 32
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_positive(self, "parameters", "mult_adds", "latency", "channels", "layers", "size")
+
+
 @dataclass
 class SearchOptions(search.SearchOptions, DescentOptions):
     """Options of a search for cells; the defaults are NASP's (arXiv 1905.13577, section 5.1).
@@ -100,6 +129,9 @@ class SearchOptions(search.SearchOptions, DescentOptions):
             takes weight from the others in a softmax and is never kept.
         train_fraction: Share of the training images that train the weights; the rest train the
             architecture.
+        max_skips: Largest number of skip_connect in the normal cell, as in P-DARTS
+            (arXiv 1904.12760); null for no limit.
+        budget: Limits on the network of the cells.
     """
 
     # These betas of Adam are those of DARTS and NASP for images.
@@ -108,6 +140,8 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     )
     space: str = "nasp"
     train_fraction: float = 0.5
+    max_skips: int | None = None
+    budget: Budget = Budget()
 
     def __post_init__(self) -> None:
         search.SearchOptions.__post_init__(self)
@@ -116,6 +150,8 @@ class SearchOptions(search.SearchOptions, DescentOptions):
         check_positive(self, "train_fraction")
         if self.train_fraction > 1:
             raise NaspError(f"train_fraction is {self.train_fraction}; it must be at most 1")
+        if self.max_skips is not None:
+            check_not_negative(self, "max_skips")
 
     def training(self) -> "TrainOptions":
         """Return the options of stand-alone trainings, with the search's network size."""

@@ -9,6 +9,7 @@ from nasp.cnn.data import EncodedSet, find_images, load_cifar, open_imagenet
 from nasp.cnn.evaluation import VALUES, evaluate
 from nasp.cnn.fit import cosine, fit, logits_of, set_rate
 from nasp.cnn.images import ImageData, halves, in_memory, is_imagenet, on_disk
+from nasp.cnn.limits import LATENCY, limits_of, milliseconds
 from nasp.cnn.network import Network
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
@@ -18,6 +19,7 @@ from nasp.core.relaxation import Relaxation
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search.task import Pairs, Task, TrainingResult
+from nasp.training.parallel import mean_over_processes
 from nasp.training.seeding import generator
 
 
@@ -55,6 +57,25 @@ class ImageTask(Task):
             self.images.kind,
             precision=options.numbers(self.device),
         )
+
+    def prepare(self, run: RunContext) -> None:
+        """Set up the limits of the options; measured latencies are kept in the checkpoint."""
+        decisions, _ = self.decisions(torch.Generator())
+        section = run.checkpoint.get(LATENCY)
+        kept = None if section is None else iter(section["milliseconds"])
+        measured: list[float] = []
+
+        def latency(module: nn.Module, shape: tuple[int, int, int]) -> float:
+            if kept is not None:  # measured before, in the same order
+                return float(next(kept))
+            value = torch.tensor(milliseconds(module, shape, self.device), dtype=torch.float64)
+            mean_over_processes([value])
+            measured.append(float(value))
+            return measured[-1]
+
+        self.limits = limits_of(self._search, decisions, len(self.images.classes), latency)
+        if measured:
+            run.checkpoint.put(LATENCY, {"milliseconds": measured}, now=True)
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return self.options.sgd(weights)

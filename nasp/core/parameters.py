@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
+from nasp.core.limit import Limit, within_limits
 from nasp.core.projection import complexity, prox_c1, prox_c2
 
 
@@ -17,6 +18,7 @@ class Architecture(nn.Module):
         generator: Draws the initial values and the order in which ties are broken.
         mean: Mean of the initial values.
         std: Standard deviation of the initial values, which are normal.
+        limits: Limits that the projection keeps.
     """
 
     def __init__(
@@ -25,8 +27,10 @@ class Architecture(nn.Module):
         generator: torch.Generator,
         mean: float = 0.5,
         std: float = 1e-3,
+        limits: Sequence[Limit] = (),
     ) -> None:
         super().__init__()
+        self.limits = tuple(limits)
         self.decisions = tuple(decisions)
         self.weights = nn.ParameterDict()
         for decision in self.decisions:
@@ -65,7 +69,9 @@ class Architecture(nn.Module):
         kept: Mapping[str, Tensor] | None = None,
         margin: float = 0.0,
     ) -> dict[str, Tensor]:
-        """Return `prox_C1` of each decision; ties are broken in a random order fixed by the seed.
+        """Return `prox_C1` of each decision, or a point of C1 near to it that keeps the limits.
+
+        Ties are broken in a random order fixed by the seed.
 
         Args:
             values: The weights to project. If None, `A`, in which candidates at a bound are ranked
@@ -85,13 +91,14 @@ class Architecture(nn.Module):
         if kept is not None:
             a += margin * torch.cat([kept[d.name].flatten() for d in self.decisions])
         parts = torch.split(a + ties, self._sizes)
-        projection = {}
+        projection, ranked = {}, {}
         for decision, part in zip(self.decisions, parts, strict=True):
             a = part.view(decision.shape)
             if decision.absent is not None:
                 a[:, decision.operations.index(decision.absent)] = -torch.inf
             projection[decision.name] = prox_c1(a, decision.keep).to(flat.dtype)
-        return projection
+            ranked[decision.name] = a
+        return within_limits(self.limits, self.decisions, ranked, projection)
 
     def complexity(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Return Σ R over the decisions at the given weights, a scalar (NASP, eq. 4)."""

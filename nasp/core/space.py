@@ -9,6 +9,7 @@ from torch import nn
 
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
+from nasp.core.limit import Limit
 from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
 
@@ -19,10 +20,16 @@ class SearchSpace(nn.Module, ABC):
     Each parameter is of exactly one of two kinds. The parameters that `architecture()` yields are
     continuous architecture, trained on validation data like `A`. All others are weights, trained on
     training data.
+
+    Attributes:
+        name: Name of the space, in its genotypes.
+        decisions: The decisions.
+        limits: Limits that the architecture must keep; a search sets those of its task.
     """
 
     name: str
     decisions: tuple[Decision, ...]
+    limits: tuple[Limit, ...] = ()
 
     @abstractmethod
     def forward(self, batch: Any, relaxation: Relaxation) -> Any:

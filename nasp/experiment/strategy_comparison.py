@@ -21,6 +21,7 @@ from nasp.runs.context import RunContext
 from nasp.runs.trial_store import TrialStore
 from nasp.samplers import SAMPLERS
 from nasp.search import STRATEGIES, SearchResult, Task, run_search, train
+from nasp.search.trials import ask_within
 from nasp.training.seeding import generator
 
 CELL = "cell "  # prefix of the names of given genotypes
@@ -102,7 +103,9 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         elif method == RANDOM:
             random = generator(seed, "random cell")
             decisions, continuous = task.decisions(random)
-            (trial,) = SAMPLERS["random"](decisions, random, continuous).ask(1)
+            task.prepare(run)
+            sampler = SAMPLERS["random"](decisions, random, continuous)
+            (trial,) = ask_within(task.limits, sampler, 1)
             genotype = task.genotype(trial, seed)
         else:
             found = run_search(task, seed, run)

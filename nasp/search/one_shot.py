@@ -55,6 +55,7 @@ def one_shot_search(name: str, task: Task, restart: int, seed: int, run: RunCont
     random = task.restart_generator(seed, restart)
     strategy_class, strategy_options = class_and_options(task.options, "strategy")
     space = task.space(random, strategy_class.dense).to(task.device)
+    space.limits = task.limits
     optimizer = task.optimizer(space.weights())
     step = WeightStep(optimizer, task.gradient_clip)
     strategy: Strategy = strategy_class(space, random, strategy_options, step)

@@ -65,6 +65,7 @@ def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial")
     Raises:
         NaspError: All searches or all trainings failed. If only some did, `run.failed` says why.
     """
+    task.prepare(run)
     gpus = 1 if task.device.type == "cuda" else 0
     with open_executor(executor, TrialContext(task, seed, run), gpus) as opened:
         if task.options.one_shot:
@@ -144,7 +145,15 @@ def _by_trials(
     sampler_class, sampler_options = class_and_options(task.options, "strategy")
     sampler = sampler_class(decisions, random, continuous, sampler_options)
     options = task.options
-    ended = run_trials(sampler, train_trial, options.trials, options.trials_at_once, executor, run)
+    ended = run_trials(
+        sampler,
+        train_trial,
+        options.trials,
+        options.trials_at_once,
+        executor,
+        run,
+        limits=task.limits,
+    )
     best, trained, trainings = _best(ended, task.monitor, executor)
     assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, {}, trainings, trained)

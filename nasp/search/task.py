@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype, projection_of
+from nasp.core.limit import Limit
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metric, Metrics
@@ -55,11 +56,24 @@ class Task(ABC):
         name: Name of its space, and of the folder of its configurations, for example `cnn`.
         options: Options of the search or training.
         device: Device of the computation.
+        limits: Limits that architectures must keep; see `prepare`.
     """
 
     name: ClassVar[str]
     options: Any
     device: torch.device
+    limits: tuple[Limit, ...] = ()
+
+    def prepare(self, run: RunContext) -> None:  # noqa: B027 (optional)
+        """Set up `limits`, before the first search or trial of a run.
+
+        Args:
+            run: What is measured is kept in its checkpoint, so that a resumed run has the same
+                limits.
+
+        Raises:
+            NaspError: No architecture keeps a limit.
+        """
 
     @property
     @abstractmethod

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nasp.core.limit import Limit, allowed
 from nasp.errors import Diverged, NaspError, one_line
 from nasp.runs.context import RunContext
 from nasp.samplers import Sampler, Trial
 from nasp.search.executors import Executor, JobResult
 from nasp.search.task import Task, TrainingResult
 
+PROPOSALS = 10_000  # proposals in a row that may exceed a limit
 PLURALS = {"search": "searches", "finalist": "finalists", "trial": "trials"}
 
 
@@ -106,6 +108,7 @@ def run_trials(
     at_once: int,
     executor: Executor[TrialContext],
     run: RunContext,
+    limits: Sequence[Limit] = (),
 ) -> list[tuple[Trial, Any]]:
     """Ask a sampler for trials, execute them, and tell it their scores.
 
@@ -119,6 +122,7 @@ def run_trials(
             if the sampler does not learn: then all trials are asked for at once.
         executor: Runs the jobs.
         run: See `execute_trials`. The metrics of each trial are logged; the step is its number.
+        limits: Limits that each trial keeps.
 
     Returns:
         See `execute_trials`.
@@ -129,13 +133,41 @@ def run_trials(
     ended: list[tuple[Trial, Any]] = []
     while len(ended) < count:
         size = min(at_once if sampler.learns else count, count - len(ended))
-        batch = execute_trials(sampler.ask(size), job, executor, run, count)
+        asked = ask_within(limits, sampler, size)
+        batch = execute_trials(asked, job, executor, run, count)
         for trial, _ in batch:
             sampler.tell(trial)
             run.log(trial.metrics, trial.number)
         ended = _with_the_best_alone([*ended, *batch])
     check_some_completed([trial for trial, _ in ended])
     return ended
+
+
+def ask_within(limits: Sequence[Limit], sampler: Sampler, count: int) -> list[Trial]:
+    """Ask a sampler for trials that keep all limits.
+
+    A proposal that does not is told as a failed trial, and is not trained.
+
+    Raises:
+        NaspError: None of many proposals keeps the limits.
+    """
+    if not limits:
+        return sampler.ask(count)
+    kept: list[Trial] = []
+    for _ in range(count):
+        for _ in range(PROPOSALS):
+            (trial,) = sampler.ask(1)
+            if allowed(limits, trial.choices):
+                kept.append(trial)
+                break
+            sampler.tell(trial.failed("a limit is exceeded"))
+        else:
+            names = " and ".join(f"{limit.name} {limit.most:g}" for limit in limits)
+            raise NaspError(
+                f"{PROPOSALS} proposals in a row exceed {names}: raise it, or take a strategy on "
+                "shared weights"
+            )
+    return kept
 
 
 def check_some_completed(trials: Sequence[Trial]) -> None:

@@ -54,7 +54,9 @@ class GradientStrategy(Strategy):
     def prepare(self) -> None:
         options, space = self.options, self.space
         start = options.start or self.start
-        self.architecture = Architecture(space.decisions, self.generator, *start).to(self.device)
+        self.architecture = Architecture(
+            space.decisions, self.generator, *start, limits=space.limits
+        ).to(self.device)
         self.parameters = [*self.architecture.values().values(), *space.architecture()]
         self.weights = space.weights()
         self.optimizer = Adam(

@@ -70,15 +70,15 @@ class NASPOptions(GradientOptions):
             square of each weight's own gradient (Adam, as in the authors' code), which loses these
             differences.
         margin: A candidate takes the place of a kept one when its weight in `A` exceeds the other's
-            by this. 0, as in the paper, replaces the kept one at once, so that the path may change
-            at every step.
+            by this, in units of `learning_rate`: by about so many steps. 0, as in the paper,
+            replaces the kept one at once, so that the path may change at every step.
         eta: Weight η of the complexity regulariser, which favours operations with few parameters.
         probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
             step. Below 1 the gradient is an unbiased estimate.
     """
 
     scale: Literal["decision", "weight"] = "decision"
-    margin: float = 0.01
+    margin: float = 3.0
     eta: float = 0.0
     probe_fraction: float = 1.0
 
@@ -126,8 +126,8 @@ class NASP(GradientStrategy):
         self.descend(gradients)
         self.architecture.clip()
         try:
-            kept = self._kept
-            self._keep(self.architecture.projection(kept=kept, margin=self.options.margin))
+            lead = self.options.margin * self.options.learning_rate
+            self._keep(self.architecture.projection(kept=self._kept, margin=lead))
         except Diverged as error:
             if torch.isfinite(loss):
                 raise
