@@ -19,7 +19,7 @@ import argparse
 import itertools
 import json
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -31,8 +31,8 @@ from searched_cells import image_search
 
 from nasp.cnn.data import find_images, load_cifar, random_subset
 from nasp.cnn.options import SearchOptions as ImageOptions
-from nasp.core.decision import Decision
-from nasp.core.relaxation import Choice, Relaxation
+from nasp.core.limit import swaps
+from nasp.core.relaxation import Relaxation
 from nasp.rnn.data import Corpus, Vocabulary, find_text, load_corpus
 from nasp.rnn.options import SearchOptions as TextOptions
 from nasp.rnn.tasks import TextTask
@@ -42,8 +42,6 @@ from sif.data import load_ratings, split_ratings
 from sif.data.search_data import SearchData
 from sif.options import SearchOptions as RatingOptions
 from sif.tasks import RatingTask
-
-Projection = dict[str, torch.Tensor]
 
 
 def image_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]) -> Task:
@@ -94,21 +92,6 @@ TASKS: Mapping[str, Callable[..., Task]] = {
 }
 
 
-def swaps(
-    decisions: tuple[Decision, ...], kept: Projection
-) -> Iterator[tuple[str, Choice, Choice]]:
-    """Yield all single swaps: decision, kept candidate, candidate in its place."""
-    for decision in decisions:
-        active = [tuple(c) for c in kept[decision.name].nonzero().tolist()]
-        edges, operations = decision.shape
-        for old in active:
-            others = {edge for edge, _ in active if (edge, _) != old}
-            for new in itertools.product(range(edges), range(operations)):
-                absent = decision.operations[new[1]] == decision.absent
-                if new != old and new[0] not in others and not absent:
-                    yield decision.name, old, new
-
-
 def fidelity(steps: Steps, batch: Any) -> dict[str, float]:
     """Compare predicted and true changes of a batch's loss by all single swaps."""
     kept, loss = steps.strategy.projection(), steps.loss(batch)
@@ -119,16 +102,19 @@ def fidelity(steps: Steps, batch: Any) -> dict[str, float]:
     rows = []
     with torch.no_grad():
         before = float(loss(Relaxation.one_path(kept)))
-        for name, old, new in swaps(steps.space.decisions, kept):
-            swapped = kept[name].clone()
-            swapped[old], swapped[new] = 0.0, 1.0
-            after = float(loss(Relaxation.one_path({**kept, name: swapped})))
-            rows.append((float(g[name][new] - g[name][old]), float(g[name][new]), after - before))
-    predicted, alone, true = zip(*rows, strict=True)
+        for decision in steps.space.decisions:
+            name = decision.name
+            for old, new in swaps(decision, kept[name]):
+                swapped = kept[name].clone()
+                swapped[old], swapped[new] = 0.0, 1.0
+                after = float(loss(Relaxation.one_path({**kept, name: swapped})))
+                alone = float(g[name][new])
+                rows.append((alone - float(g[name][old]), alone, after - before))
+    predicted, own, true = zip(*rows, strict=True)
     best = min(range(len(rows)), key=predicted.__getitem__)
     return {
         "g_k − g_c": spearmanr(predicted, true).statistic,
-        "g_k": spearmanr(alone, true).statistic,
+        "g_k": spearmanr(own, true).statistic,
         "predicted": statistics.pstdev(predicted),
         "true": statistics.pstdev(true),
         "best": true[best],

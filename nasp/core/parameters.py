@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nasp.core.decision import Decision
 from nasp.core.limit import Limit, within_limits
-from nasp.core.projection import complexity, prox_c1, prox_c2
+from nasp.core.projection import complexity, prox_c1, prox_c2, prox_complexity
 
 
 class Architecture(nn.Module):
@@ -51,6 +51,12 @@ class Architecture(nn.Module):
     def values(self) -> dict[str, Tensor]:
         """`A` of each decision, `(edges, operations)`, as trainable parameters."""
         return {d.name: self.weights[d.name] for d in self.decisions}
+
+    @torch.no_grad()
+    def shrink(self, strength: float) -> None:
+        """Take the proximal step of the complexity regulariser, in place; see `prox_complexity`."""
+        for name, a in self.values().items():
+            a.copy_(prox_complexity(a, self.get_buffer(f"cost_{name}"), strength))
 
     @torch.no_grad()
     def clip(self) -> None:

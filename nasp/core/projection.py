@@ -51,5 +51,19 @@ def complexity(a: Tensor, cost: Tensor) -> Tensor:
     Returns:
         The scalar R(A).
     """
-    share = cost / cost.sum().clamp(min=torch.finfo(cost.dtype).tiny)
-    return (share * a.square()).sum()
+    return (_share(cost) * a.square()).sum()
+
+
+def prox_complexity(a: Tensor, cost: Tensor, strength: float) -> Tensor:
+    """Return the proximal step of the regulariser, `argmin_x strength · R(x) + ½‖x − a‖²`.
+
+    Args:
+        a: Architecture weights, `(edges, operations)`.
+        cost: Numbers of parameters, see `complexity`.
+        strength: Weight of R, for a step of size ε the product ε η.
+    """
+    return a / (1 + 2 * strength * _share(cost))
+
+
+def _share(cost: Tensor) -> Tensor:
+    return cost / cost.sum().clamp(min=torch.finfo(cost.dtype).tiny)

@@ -73,6 +73,10 @@ class NASPOptions(GradientOptions):
             by this, in units of `learning_rate`: by about so many steps. 0, as in the paper,
             replaces the kept one at once, so that the path may change at every step.
         eta: Weight η of the complexity regulariser, which favours operations with few parameters.
+        regularizer: Where the regulariser acts. point: its gradient at the discrete architecture,
+            which is zero for all candidates but the kept ones, is added to that of the loss (the
+            paper). proximal: its proximal step of size ε η is taken on the continuous `A` after the
+            step of the loss, and shrinks all candidates by their numbers of parameters.
         probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
             step. Below 1 the gradient is an unbiased estimate.
     """
@@ -80,11 +84,13 @@ class NASPOptions(GradientOptions):
     scale: Literal["decision", "weight"] = "decision"
     margin: float = 3.0
     eta: float = 0.0
+    regularizer: Literal["point", "proximal"] = "point"
     probe_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_of(self, "scale", ("decision", "weight"))
+        check_one_of(self, "regularizer", ("point", "proximal"))
         check_not_negative(self, "margin", "eta")
         check_positive(self, "probe_fraction")
         if self.probe_fraction > 1:
@@ -115,18 +121,21 @@ class NASP(GradientStrategy):
         with frozen(self.weights):
             loss = valid_loss(point)
         objective = loss
-        if self.options.eta:
-            objective = loss + self.options.eta * self.architecture.complexity(point.weights)
+        options = self.options
+        if options.eta and options.regularizer == "point":
+            objective = loss + options.eta * self.architecture.complexity(point.weights)
         inputs = [*point.weights.values(), *self.space.architecture()]
         gradients = differentiate(objective, inputs)
-        if self.options.scale == "decision":
+        if options.scale == "decision":
             count = len(point.weights)
             self._step_by_decision(dict(zip(point.weights, gradients[:count], strict=True)))
             gradients = (*(None for _ in range(count)), *gradients[count:])
         self.descend(gradients)
+        if options.eta and options.regularizer == "proximal":
+            self.architecture.shrink(options.learning_rate * options.eta)
         self.architecture.clip()
         try:
-            lead = self.options.margin * self.options.learning_rate
+            lead = options.margin * options.learning_rate
             self._keep(self.architecture.projection(kept=self._kept, margin=lead))
         except Diverged as error:
             if torch.isfinite(loss):

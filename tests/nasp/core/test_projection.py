@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nasp.core.projection import complexity, prox_c1, prox_c2
+from nasp.core.projection import complexity, prox_c1, prox_c2, prox_complexity
 from nasp.errors import NaspError
 
 
@@ -64,6 +64,15 @@ def test_c1_refuses_what_it_cannot_project() -> None:
     a[0, 0] = torch.nan
     with pytest.raises(NaspError, match="NaN"):  # a command ends with one line
         prox_c1(a)
+
+
+def test_the_proximal_step_of_the_regulariser_minimises_its_objective() -> None:
+    a, cost = torch.tensor([[0.3, 0.9], [0.7, 0.1]], dtype=torch.float64), torch.tensor([1.0, 3.0])
+    x = prox_complexity(a, cost, 0.4).requires_grad_()
+    objective = 0.4 * complexity(x, cost) + (x - a).square().sum() / 2
+    (gradient,) = torch.autograd.grad(objective, x)
+    assert gradient.abs().max() < 1e-6
+    assert torch.equal(prox_complexity(a, torch.zeros(2), 0.4), a)
 
 
 def test_complexity_weighs_operations_by_their_parameters() -> None:
