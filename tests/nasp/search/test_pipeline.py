@@ -231,7 +231,7 @@ def test_the_records_of_a_search_say_how_it_moves() -> None:
         (found,) = run_search(ToyTask(ToyCNN, options), 1, RunContext()).searches.values()
         return list(found)
 
-    fast = history({"name": "nasp", "learning_rate": 0.3})
+    fast = history({"name": "nasp", "learning_rate": 0.3, "scale": "weight", "margin": 0.0})
     for warm in fast[:2]:
         assert (warm["arch/change"], warm["arch/flips"]) == (0.0, 0.0)
         assert warm["time/architecture_s"] == 0.0
