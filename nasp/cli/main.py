@@ -39,7 +39,7 @@ GROUPS = {
         *("methods", "genotypes", "strategies", "embedding_dims", "seeds", "tuning_trials"),
         "Ranges",
     ),
-    "search": ("SearchOptions",),
+    "search": ("SearchOptions", "Budget"),
     "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
         *("RunOptions", "device", "output", "precision", "workers"),

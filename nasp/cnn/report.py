@@ -35,7 +35,8 @@ class SearchReport(Report):
     def __init__(self, task: ImageTask, found: SearchResult) -> None:
         self.task, self.found, self.genotype = task, found, found.genotype
         valid = {k: v for k, v in found.metrics.items() if k.startswith("valid/")}
-        self.metrics = {**valid, "model/parameters": published_size(found.genotype)}
+        limits = {f"limit/{x.name}": x.total(found.genotype.choices) for x in task.limits}
+        self.metrics = {**valid, "model/parameters": published_size(found.genotype), **limits}
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.histories = found.searches or found.trainings
         self.epochs = max(map(len, self.histories.values()))
@@ -75,6 +76,9 @@ class SearchReport(Report):
             f"{self.metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, "
             f"{CHANNELS} channels"
         )
+        for limit in self.task.limits:
+            value = self.metrics[f"limit/{limit.name}"]
+            console.print(f"{limit.name} {limit.most:,g}: the cells have {value:,.6g}")
 
 
 class TrainReport(Report):
