@@ -1,13 +1,16 @@
-"""The found cell by one option of the search: η, or the share of probed operations.
+r"""The found cell by one option of the search: η, or the share of probed operations.
 
 The short searches on CIFAR-10 differ only in this option. NASP's section 5.3 shows the size by η.
 The column `same` counts how many of the 16 choices are equal to those for the first value.
 
     python benchmarks/cnn_sweep.py --output runs/eta
+    python benchmarks/cnn_sweep.py --output runs/eta_proximal \
+        --strategy '{"learning_rate": 0.003, "regularizer": "proximal"}'
     python benchmarks/cnn_sweep.py --option probe_fraction --values 1 0.5 0.2 --output runs/probe
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -41,7 +44,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--images", type=int, default=4096)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--architecture_learning_rate", type=float, default=3e-3)
+    parser.add_argument(
+        "--strategy", default='{"learning_rate": 0.003}', help="further options of NASP, as JSON"
+    )
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args(argv)
     images = load_cifar(find_images("cifar10"))
@@ -58,11 +63,7 @@ def main(argv: list[str] | None = None) -> None:
                     channels=given.channels,
                     layers=given.layers,
                     epochs=given.epochs,
-                    strategy={
-                        "name": "nasp",
-                        "learning_rate": given.architecture_learning_rate,
-                        given.option: value,
-                    },
+                    strategy={"name": "nasp", **json.loads(given.strategy), given.option: value},
                 )
                 run, start = RunContext(progress=Progress(quiet=False)), time.perf_counter()
                 found = run_search(image_search(seen, images.classes, search, seed), seed, run)
