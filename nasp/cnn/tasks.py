@@ -16,11 +16,14 @@ from nasp.cnn.space import CNNSpace, decisions_of
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
+from nasp.files.schema import number, section, sequence
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search.task import Pairs, Task, TrainingResult
 from nasp.training.parallel import mean_over_processes
 from nasp.training.seeding import generator
+
+MEASURED = section({"milliseconds": sequence(number(above=0.0))})
 
 
 class ImageTask(Task):
@@ -61,13 +64,15 @@ class ImageTask(Task):
     def prepare(self, run: RunContext) -> None:
         """Set up the limits of the options; measured latencies are kept in the checkpoint."""
         decisions, _ = self.decisions(torch.Generator())
-        section = run.checkpoint.get(LATENCY)
-        kept = None if section is None else iter(section["milliseconds"])
+        kept: list[float] = []
+        if (saved := run.checkpoint.get(LATENCY)) is not None:
+            MEASURED(saved, run.checkpoint.place(LATENCY))
+            kept = list(saved["milliseconds"])
         measured: list[float] = []
 
         def latency(module: nn.Module, shape: tuple[int, int, int]) -> float:
-            if kept is not None:  # measured before, in the same order
-                return float(next(kept))
+            if kept:  # measured before, in the same order
+                return kept.pop(0)
             value = torch.tensor(milliseconds(module, shape, self.device), dtype=torch.float64)
             mean_over_processes([value])
             measured.append(float(value))

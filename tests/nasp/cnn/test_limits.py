@@ -96,6 +96,10 @@ def test_latencies_are_measured_once_for_a_run(tmp_path: Any) -> None:
     first.prepare(RunContext(Checkpoint(tmp_path)))
     second.prepare(RunContext(Checkpoint(tmp_path, resume=True)))
     assert first.limits == second.limits
+    checkpoint = Checkpoint(tmp_path, resume=True)
+    checkpoint.put("latency", {"milliseconds": [1.0, "slow"]}, now=True)
+    with pytest.raises(NaspError, match=r"latency.*milliseconds"):
+        task_of(budget=budget).prepare(RunContext(Checkpoint(tmp_path, resume=True)))
     (limit,) = first.limits
     costs = [cost for pairs in limit.cost.values() for cost in pairs.values()]
     assert all(0 < cost < 1e4 for cost in costs)
