@@ -147,7 +147,8 @@ class Relaxation:
             run: Evaluates a candidate; all candidates of a decision have the same output shape. It
                 is called once for each active candidate. If the weights of a discrete relaxation
                 need a gradient and no probe is given, the backward pass calls it, without
-                autograd, for the inactive candidates, or for those in `probes`.
+                autograd, for the inactive candidates, or for those in `probes`. So it must not
+                refer to variables that a loop has changed by then: bind them as defaults.
             probe: Computes ∂L/∂A instead of those calls in the backward pass.
 
         Returns:
