@@ -45,6 +45,14 @@ class ImageTask(Task):
         return tuple(VALUES)
 
     @property
+    def scheduled(self) -> list[str]:
+        options = self.options
+        if isinstance(options, SearchOptions):
+            return ["the learning rate"]
+        cosine = ["the learning rate"] if options.learning_rate_decay is None else []
+        return cosine + (["drop path"] if options.drop_path_prob else [])
+
+    @property
     def _search(self) -> SearchOptions:
         assert isinstance(self.options, SearchOptions)
         return self.options

@@ -1,7 +1,8 @@
 """`Experiment`, which runs a search or a training with folder, tracking and report."""
 
 import json
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,7 @@ from nasp.runs.process import rank
 from nasp.runs.tracking import DataSet
 from nasp.search.pipeline import SearchResult, run_search, train
 from nasp.search.task import Task
+from nasp.strategies import ONE_SHOT, Strategy
 
 OfTask = TypeVar("OfTask", bound=Task)
 
@@ -55,12 +57,16 @@ class Experiment(Generic[OfTask]):
         Raises:
             NaspError: An option is wrong, or all searches failed.
         """
-        config, strategy = self.config, self.config.strategy_name
+        config, strategy, scheduled = self.config, self.config.strategy_name, []
+        if config.one_shot and ONE_SHOT[strategy].begin_epoch is not Strategy.begin_epoch:
+            scheduled = [f"the strategy {strategy}"]
 
         def produce(job: RunRecord) -> SearchResult:
+            self._say_if_prolonged(job, scheduled)
             return run_search(self.task, config.seed, job.context, config.executor)
 
-        return self._run(strategy, strategy, strategy, {}, produce, report)
+        epochs = config.epochs if config.one_shot else None
+        return self._run(strategy, strategy, strategy, {}, epochs, produce, report)
 
     def train(
         self,
@@ -79,10 +85,26 @@ class Experiment(Generic[OfTask]):
         """
 
         def produce(job: RunRecord) -> SearchResult:
+            self._say_if_prolonged(job)
             return train(self.task, origin, genotype, self.config.seed, job.context)
 
         depends_on = {"genotype_sha256": sha256(genotype.to_json().encode()).hexdigest()}
-        return self._run("train", f"train-{name}", f"train {name}", depends_on, produce, report)
+        epochs, run_name = self.config.epochs, f"train {name}"
+        return self._run("train", f"train-{name}", run_name, depends_on, epochs, produce, report)
+
+    def _say_if_prolonged(self, job: RunRecord, scheduled: Sequence[str] = ()) -> None:
+        """Print how a run is prolonged, and what then follows the schedule of more epochs.
+
+        Args:
+            job: The run.
+            scheduled: What depends on the number of epochs, apart from `Task.scheduled`.
+        """
+        earlier, epochs = job.context.checkpoint.prolonged_from, self.config.epochs
+        if not earlier or self.config.quiet or rank() != 0:
+            return
+        names = " and ".join([*self.task.scheduled, *scheduled])
+        follows = f"; from here on, {names} as in a run of {epochs} epochs" if names else ""
+        print(f"prolonged from {earlier[-1]} to {epochs} epochs{follows}", file=sys.stderr)
 
     def _run(
         self,
@@ -90,6 +112,7 @@ class Experiment(Generic[OfTask]):
         folder_name: str,
         run_name: str,
         depends_on: Mapping[str, str],
+        epochs: int | None,
         produce: Callable[[RunRecord], SearchResult],
         report_of: Callable[[OfTask, SearchResult], Report],
     ) -> dict[str, Any]:
@@ -102,6 +125,7 @@ class Experiment(Generic[OfTask]):
             device=task.device,
             data=data,
             depends_on=depends_on,
+            epochs=epochs,
             began=self.began,
             shown=config.shown,
             params={"task": self.title, "strategy": strategy, "data": data.name},

@@ -77,6 +77,7 @@ class RunRecord:
         """
         content = {
             **result,
+            "prolonged_from": self.context.checkpoint.prolonged_from,
             "metrics": dict(metrics),
             "failed": dict(self.context.failed),
             "seconds": {**seconds, "total": self.before + time.perf_counter() - self.began},
@@ -105,6 +106,7 @@ def open_run_record(
     device: torch.device,
     data: DataSet,
     depends_on: Mapping[str, str] | None = None,
+    epochs: int | None = None,
     began: float,
     shown: Collection[str] = (),
     params: Mapping[str, Any],
@@ -123,6 +125,7 @@ def open_run_record(
         device: Device of the computation.
         data: The data set.
         depends_on: What the results depend on, apart from options and data.
+        epochs: The option `epochs` of a run that can be resumed with more epochs, else None.
         began: See `RunRecord`.
         shown: Options that MLflow shows even if they have their default values.
         params: Further parameters for MLflow: task, strategy, data set and split.
@@ -130,11 +133,12 @@ def open_run_record(
         tags: Further tags.
 
     Raises:
-        NaspError: The folder cannot be written or holds another run, or the checkpoint is damaged
-            or has another configuration.
+        NaspError: The folder cannot be written or holds another run, or the checkpoint is damaged,
+            has another configuration or is of more epochs.
     """
     first = rank() == 0
-    options = {k: v for k, v in flatten(config).items() if k not in ELSEWHERE}
+    free = ELSEWHERE if epochs is None else ELSEWHERE | {"epochs"}
+    options = {k: v for k, v in flatten(config).items() if k not in free}
     with ExitStack() as held:
         with fail_together(device):
             folder = config.output or Path()
@@ -145,9 +149,10 @@ def open_run_record(
             identity |= {"threads": torch.get_num_threads(), "processes": processes()}
             if plugins := plugin_names():  # plugins may add candidates to the space
                 identity[VARIABLE] = ",".join(plugins)
-            checkpoint = Checkpoint(folder / "checkpoint", identity, resume=config.resume)
+            checkpoint = Checkpoint(folder / "checkpoint", identity, config.resume, epochs)
             if first:
                 write_text(folder / CONFIG, to_yaml(config))
+        prolonged = bool(checkpoint.prolonged_from)  # MLflow does not allow `epochs` to change
         before = seconds_before(checkpoint)
         environment = describe(device)
         shown_there = {k: v for k, v in differences(config).items() if k not in ELSEWHERE}
@@ -163,6 +168,7 @@ def open_run_record(
                 "commit": str(environment["commit"]),
                 "device": environment["device"],
                 **{f"version.{k}": v for k, v in environment["versions"].items()},
+                **({"prolonged_from": str(checkpoint.prolonged_from)} if prolonged else {}),
             },
             best=best,
             run_file=folder / RUN_FILE,
@@ -175,7 +181,7 @@ def open_run_record(
                 progress,
                 tracker.log,
                 lambda name: partial(tracker.log, part=name),
-                TrialStore(folder / "trials" if first else None, identity),
+                TrialStore(folder / "trials" if first else None, identity, epochs),
             )
             try:
                 yield RunRecord(folder, run, tracker, device, environment, began, before)

@@ -12,10 +12,11 @@ import torch
 from nasp.atomic_io import remove_leftovers, write_atomic
 from nasp.errors import NaspError
 from nasp.files.digest import digest_matches, with_digest
+from nasp.files.schema import integer, sequence
 from nasp.runs.model_file import DAMAGE, load_plain
 from nasp.runs.process import rank
 
-VERSION = 3
+VERSION = 4
 SECONDS_BETWEEN_WRITES = 2.0
 
 HOW = {
@@ -34,9 +35,14 @@ class Checkpoint:
         folder: Folder of the files, made with the first file; None keeps everything in memory.
         config: The settings that the results depend on. A checkpoint with others is refused.
         resume: Read existing files, and remove temporary files of killed writes.
+        epochs: Number of epochs of the run, if files of fewer epochs may be read; then `config` is
+            without it. None if the run cannot be prolonged.
+
+    Attributes:
+        prolonged_from: The smaller numbers of epochs with which the run was started before.
 
     Raises:
-        NaspError: A file is damaged, or has another version or configuration.
+        NaspError: A file is damaged, has another version or configuration, or is of more epochs.
     """
 
     def __init__(
@@ -44,8 +50,10 @@ class Checkpoint:
         folder: Path | None = None,
         config: Mapping[str, Any] | None = None,
         resume: bool = False,
+        epochs: int | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder, self.epochs = folder, epochs
+        self.prolonged_from: list[int] = []
         self.config = {key: str(value) for key, value in (config or {}).items()}
         self.sections: dict[str, Any] = {}
         self._unwritten: str | None = None
@@ -57,7 +65,7 @@ class Checkpoint:
 
     def __reduce__(self) -> Any:
         """Pickle so that another process reads the existing files and writes its own sections."""
-        return _reopened, (self.folder, self.config)
+        return _reopened, (self.folder, self.config, self.epochs)
 
     def get(self, section: str) -> Any | None:
         """Return the latest state of a section, None if there is none."""
@@ -99,7 +107,8 @@ class Checkpoint:
         return self.folder / f"{readable}-{digest}.pt"
 
     def _write(self, section: str) -> None:
-        body = {"version": VERSION, "config": self.config, "section": section}
+        numbers = [] if self.epochs is None else [*self.prolonged_from, self.epochs]
+        body = {"version": VERSION, "config": self.config, "epochs": numbers, "section": section}
         whole = with_digest({**body, "state": self.sections[section]})
         write_atomic(self._path(section), lambda file: torch.save(whole, file))
 
@@ -115,6 +124,8 @@ class Checkpoint:
                 raise ValueError("its digest differs")
             version, config = body["version"], dict(body["config"])
             section, state = str(body["section"]), body["state"]
+            numbers = body["epochs"] if version == VERSION else []
+            sequence(integer())(numbers, "epochs")
         except DAMAGE as error:  # NaspError is a ValueError
             raise NaspError(
                 f"{path}: not a checkpoint, or damaged: remove it to repeat its part of the run"
@@ -128,13 +139,34 @@ class Checkpoint:
                     f"{path}: the checkpoint is of another configuration: {key} was {old}, "
                     f"now {new}: set it back{HOW.get(key, '')}, or give another --output"
                 )
+        self._note_epochs(path, numbers)
         if path != self._path(section):
             raise NaspError(f"{path}: not the file of {section!r}, which it holds: remove it")
         return section, state
 
+    def _note_epochs(self, path: Path, numbers: list[int]) -> None:
+        if self.epochs is None:
+            return
+        check_prolongs(f"{path}: the checkpoint", max(numbers, default=0), self.epochs)
+        earlier = {*self.prolonged_from, *numbers} - {self.epochs}
+        self.prolonged_from = sorted(earlier)
 
-def _reopened(folder: Path | None, config: Mapping[str, Any]) -> Checkpoint:
-    checkpoint = Checkpoint(folder, config)
+
+def check_prolongs(what: str, before: int, epochs: int) -> None:
+    """Check that a run is continued with as many epochs as before, or with more.
+
+    Raises:
+        NaspError: `epochs` is smaller than `before`.
+    """
+    if epochs < before:
+        raise NaspError(
+            f"{what} is of {before} epochs, and epochs is now {epochs}: give {before} or more, or "
+            "another --output"
+        )
+
+
+def _reopened(folder: Path | None, config: Mapping[str, Any], epochs: int | None) -> Checkpoint:
+    checkpoint = Checkpoint(folder, config, epochs=epochs)
     if folder is not None:
         checkpoint._read_all(folder)
     return checkpoint

@@ -23,6 +23,10 @@ class RunContext:
         part: Makes a `log` for a part of the run with its own curves, given the part's name.
         trials: Stores the trials that have ended.
         failed: Why trainings diverged that the run continues without, by their names.
+        architecture: The architecture that a part of a search trains alone, as JSON. Such a
+            training has a number of epochs that stays the same when the search is prolonged, and
+            it is repeated if the search finds another architecture. Empty for a search on shared
+            weights, and for a training that is the whole run.
     """
 
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
@@ -31,6 +35,7 @@ class RunContext:
     part: Callable[[str], Log] = lambda name: lambda metrics, step: None
     trials: TrialStore = field(default_factory=TrialStore)
     failed: dict[str, str] = field(default_factory=dict)
+    architecture: str = ""
 
     def __reduce__(self) -> Any:
         """Pickle only the checkpoint: in another process the run shows and logs nothing."""

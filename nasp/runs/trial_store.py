@@ -13,13 +13,15 @@ from nasp.errors import NaspError
 from nasp.files import schema
 from nasp.files.digest import KEY, digest_matches, with_digest
 from nasp.files.json_file import read_json
+from nasp.runs.checkpoint import check_prolongs
 from nasp.samplers.trial import Trial
 
-VERSION = 1
+VERSION = 2
 SCHEMA = schema.section(
     {
         "version": schema.integer(),
         "configuration": schema.text,
+        "epochs": schema.optional(schema.integer()),
         "kind": schema.text,
         "origin": schema.text,
         "number": schema.integer(),
@@ -43,22 +45,32 @@ class TrialStore:
     Args:
         folder: Folder of the files, made with the first file; None keeps the trials in memory.
         config: The settings that the results depend on. Trials with other settings are refused.
+        epochs: Number of epochs of the run, if it may be larger than that of trials on file; see
+            `nasp.runs.checkpoint.Checkpoint`.
     """
 
-    def __init__(self, folder: Path | None = None, config: Mapping[str, Any] | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path | None = None,
+        config: Mapping[str, Any] | None = None,
+        epochs: int | None = None,
+    ) -> None:
+        self.folder, self.epochs = folder, epochs
         settings = json.dumps({k: str(v) for k, v in (config or {}).items()}, sort_keys=True)
         self._configuration = hashlib.sha256(settings.encode()).hexdigest()
         self._trials: dict[str, Trial] = {}
 
     def get(self, name: str) -> Trial | None:
-        """Return the trial of a name, or None if it has not ended.
+        """Return the trial of a name, or None if it has not ended with as many epochs as the run's.
 
         Raises:
-            NaspError: Its file is damaged, or has another version or configuration.
+            NaspError: Its file is damaged, has another version or configuration, or is of more
+                epochs.
         """
         if name not in self._trials and self.folder is not None and self._path(name).exists():
-            self._trials[name] = self._read(self._path(name), name)
+            trial, epochs = self._read(self._path(name), name)
+            if epochs == self.epochs:
+                self._trials[name] = trial
         return self._trials.get(name)
 
     def put(self, trial: Trial) -> None:
@@ -72,6 +84,7 @@ class TrialStore:
         self._trials[trial.name] = trial
         if self.folder is not None:
             body = {"version": VERSION, "configuration": self._configuration, **asdict(trial)}
+            body["epochs"] = self.epochs
             body["score"] = trial.score if trial.state == "complete" else None
             body["genotype"] = None if trial.genotype is None else trial.genotype.to_json()
             self.folder.mkdir(exist_ok=True)
@@ -81,7 +94,7 @@ class TrialStore:
         assert self.folder is not None
         return self.folder / f"{name.replace(' ', '-')}.json"
 
-    def _read(self, path: Path, name: str) -> Trial:
+    def _read(self, path: Path, name: str) -> tuple[Trial, int | None]:
         body: Any = read_json(path, "trial")
         damaged = f"{path}: the trial's file is damaged: remove it to repeat the trial"
         try:
@@ -101,6 +114,8 @@ class TrialStore:
                 f"{path}: the trial is of another configuration: set it back, or give another "
                 "--output"
             )
+        if (epochs := body.pop("epochs")) is not None and self.epochs is not None:
+            check_prolongs(f"{path}: the trial", epochs, self.epochs)
         genotype = body["genotype"]
         trial = Trial(
             **{
@@ -113,7 +128,7 @@ class TrialStore:
         )
         if trial.name != name:
             raise NaspError(damaged)
-        return trial
+        return trial, epochs
 
 
 def _check_histories(body: Mapping[str, Any]) -> None:

@@ -85,6 +85,11 @@ class Task(ABC):
         """The validation metric that selects epochs, architectures and trials."""
         return self.metrics[0].on("valid")
 
+    @property
+    def scheduled(self) -> Sequence[str]:
+        """What depends on the number of epochs, for example `the learning rate`."""
+        return ()
+
     # A search on shared weights.
 
     @abstractmethod

@@ -187,7 +187,9 @@ def train_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResu
     """Train a trial's architecture alone; a job for an executor."""
     task, start = shared.task, time.perf_counter()
     genotype = trial.genotype or task.genotype(trial, shared.seed)
-    run = replace(shared.run, log=lambda metrics, step: None, failed={})
+    run = replace(
+        shared.run, log=lambda metrics, step: None, failed={}, architecture=genotype.to_json()
+    )
     trained = task.train(trial.origin or trial.name, genotype, shared.seed, run)
     best = min(trained, key=lambda one: task.monitor.as_loss(one.metrics[task.monitor.name]))
     ended = replace(

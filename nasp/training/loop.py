@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import torch
 
 from nasp.errors import Diverged, NaspError
-from nasp.files.schema import anything, flag, integer, like, mapping, section, sequence
+from nasp.files.schema import anything, integer, like, mapping, section, sequence, text
 from nasp.metric import Metric, Metrics
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
@@ -31,7 +31,7 @@ SECTION = section(
         "history": sequence(_metrics),
         "best_epoch": integer(-1),
         "best": anything,
-        "done": flag,
+        "architecture": text,
         "state": mapping(anything),
     }
 )
@@ -78,8 +78,10 @@ def run_epochs(
     """Run epochs until their number, the patience or the time limit is reached.
 
     A phase with a section in the checkpoint continues from there and ends as if it had never
-    stopped. A phase that had ended returns at once. If the phase is stopped in any way, the
-    checkpoint's file holds the last complete epoch.
+    stopped, unless the section is of another `run.architecture`. A phase that had ended returns at
+    once, unless `epochs` has grown, and neither patience nor time limit is reached: then it
+    continues. If the phase is stopped in any way, the checkpoint's file holds the last complete
+    epoch.
 
     Args:
         name: Name of the phase, unique in the run.
@@ -89,7 +91,8 @@ def run_epochs(
         monitor: The metric that selects the best epoch; `epoch` must return it.
         snapshot: Returns what to keep of the best epoch: tensors, numbers, strings, lists, dicts.
         run: Checkpoint, progress and log.
-        keep: The parts of `state` that the checkpoint keeps after the phase has ended.
+        keep: The parts of `state` that the checkpoint keeps after the phase has ended, if it has a
+            `run.architecture`. Other phases can be prolonged, so all of their state is kept.
         first: The first epoch that can be selected; the epochs before are a warm-up.
         answer: Selects the `best` epoch by `monitor`, or the `last` one.
         patience: Number of epochs without improvement after which to stop; None for no limit.
@@ -100,11 +103,20 @@ def run_epochs(
         Diverged: `epoch` raised it, or a metric is not finite.
         NaspError: The checkpoint is not of this phase.
     """
-    outcome, done = PhaseResult([]), False
-    saved = run.checkpoint.get(name)
-    if saved is not None:
-        outcome, done = _resumed(name, run, state, snapshot, first)
-    history = outcome.history
+
+    def ended(outcome: PhaseResult) -> bool:
+        history, best = outcome.history, outcome.best_epoch
+        return (
+            len(history) >= epochs
+            or (patience is not None and len(history) - 1 - best >= patience)
+            or (max_seconds is not None and best >= 0 and history[-1][SECONDS] >= max_seconds)
+        )
+
+    def kept(done: bool) -> Collection[str]:
+        return keep if done and run.architecture else state.keys()
+
+    outcome = _resumed(name, run, state, snapshot, first, lambda found: kept(ended(found)))
+    done, history = ended(outcome), outcome.history
     for position, metrics in enumerate(history):
         run.log(metrics, position)
     before = history[-1][SECONDS] if history else 0.0
@@ -127,25 +139,15 @@ def run_epochs(
                 or monitor.better(metrics[monitor.name], history[outcome.best_epoch][monitor.name])
             ):
                 outcome.best_epoch, outcome.best = len(history) - 1, snapshot()
-            stale = len(history) - 1 - outcome.best_epoch
-            done = (
-                len(history) >= epochs
-                or (patience is not None and stale >= patience)
-                or (
-                    max_seconds is not None
-                    and outcome.best_epoch >= 0
-                    and metrics[SECONDS] >= max_seconds
-                )
-            )
-            wanted = keep if done else state
+            done = ended(outcome)
             run.checkpoint.put(
                 name,
                 {
                     "history": list(history),
                     "best_epoch": outcome.best_epoch,
                     "best": outcome.best,
-                    "done": done,
-                    "state": {key: _capture(state[key]) for key in wanted},
+                    "architecture": run.architecture,
+                    "state": {key: _capture(state[key]) for key in kept(done)},
                 },
                 now=done,
             )
@@ -160,13 +162,24 @@ def _resumed(
     state: Mapping[str, Stateful | torch.Generator],
     snapshot: Callable[[], Any],
     first: int,
-) -> tuple[PhaseResult, bool]:
-    """Read a phase's section of the checkpoint and restore its state.
+    kept: Callable[[PhaseResult], Collection[str]],
+) -> PhaseResult:
+    """Read a phase's section of the checkpoint, if there is one, and restore its state.
+
+    Args:
+        name: See `run_epochs`, also for the following.
+        run: Its checkpoint has the section.
+        state: Gets the saved state.
+        snapshot: Makes an example of what is kept of the best epoch.
+        first: The first epoch that can be selected.
+        kept: Returns the names of the parts of the state that the section must have.
 
     Raises:
         NaspError: The section is not of such a phase.
     """
     saved: Any = run.checkpoint.get(name)
+    if saved is None:
+        return PhaseResult([])
     try:
         SECTION(saved, "")
         if (
@@ -175,7 +188,10 @@ def _resumed(
             < len(saved["history"])
         ):
             raise ValueError("the best epoch is not in the history")
-        if not saved["done"] and saved["state"].keys() != state.keys():
+        if saved["architecture"] != run.architecture:
+            return PhaseResult([])
+        outcome = PhaseResult(list(saved["history"]), saved["best_epoch"], saved["best"])
+        if saved["state"].keys() != set(kept(outcome)):
             raise KeyError("a part of the state is missing")
         if saved["best_epoch"] >= 0:
             like(snapshot())(saved["best"], "best")  # before any state is restored
@@ -186,7 +202,7 @@ def _resumed(
             f"{run.checkpoint.place(name)} is not of this phase ({error}): remove it to "
             "repeat the phase"
         ) from error
-    return PhaseResult(list(saved["history"]), saved["best_epoch"], saved["best"]), saved["done"]
+    return outcome
 
 
 def total_seconds(histories: Iterable[Sequence[Metrics]]) -> float:

@@ -370,6 +370,27 @@ def test_another_configuration_is_not_resumed(table: Path, tmp_path: Path) -> No
     assert (tmp_path / "run" / "result.json").read_bytes() == before
 
 
+def test_a_search_goes_on_with_more_epochs_and_a_sampler_s_does_not(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--restarts", "1", "--finalists", "1", "--train_epochs", "1", "--trials", "1"]
+
+    def run(name: str, epochs: int, *more: str) -> dict[str, Any]:
+        folder = ["--output", str(tmp_path / name), "--epochs", str(epochs)]
+        search.main(["--data", str(table), *FAST, *few, *folder, *more])
+        return result_of(tmp_path / name)
+
+    assert run("run", 2)["prolonged_from"] == []
+    assert "prolonged" not in capsys.readouterr().err
+    assert run("run", 3, "--resume")["prolonged_from"] == [2]
+    assert "prolonged from 2 to 3 epochs\n" in capsys.readouterr().err
+    with pytest.raises(NaspError, match="is of 3 epochs, and epochs is now 2: give 3 or more"):
+        run("run", 2, "--resume")
+    run("sampler", 2, "--strategy", "random", "--quiet")
+    with pytest.raises(NaspError, match="epochs was 2, now 3"):
+        run("sampler", 3, "--strategy", "random", "--quiet", "--resume")
+
+
 MOMENTS = {
     "nasp": [
         ("config.yaml", 1),

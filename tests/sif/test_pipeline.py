@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import torch
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.metric import Metrics
+from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
+from nasp.runs.trial_store import TrialStore
 from nasp.samplers import SAMPLERS
 from nasp.samplers.tpe import RANGE
 from nasp.search import SearchResult, TrainingResult, run_search, train
@@ -100,6 +103,38 @@ def test_finalists_are_trained_both_ways_and_ranked_by_validation() -> None:
             for name, value in trained.genotype.continuous.items()
         )
         assert same == trained.name.endswith("frozen")
+
+
+def on_disk(folder: Path, epochs: int) -> RunContext:
+    return RunContext(
+        Checkpoint(folder / "checkpoint", {}, resume=True, epochs=epochs),
+        trials=TrialStore(folder / "trials", epochs=epochs),
+    )
+
+
+def test_a_prolonged_search_is_an_uninterrupted_one(tmp_path: Path) -> None:
+    data = data_of(planted())
+
+    def found(epochs: int, run: RunContext) -> SearchResult:
+        return run_search(RatingTask(data, replace(SMALL, epochs=epochs)), 1, run)
+
+    found(2, on_disk(tmp_path, 2))
+    prolonged = found(4, on_disk(tmp_path, 4))
+    assert facts(prolonged) == facts(found(4, RunContext()))
+
+
+def test_a_prolonged_training_is_an_uninterrupted_one(tmp_path: Path) -> None:
+    data = data_of(planted())
+    genotype = run_search(RatingTask(data, SMALL), 1, RunContext()).genotype
+
+    def trained(epochs: int, run: RunContext) -> SearchResult:
+        task = RatingTask(data, TrainOptions(embedding_dim=2), epochs)
+        return train(task, "found", genotype, 1, run)
+
+    first = trained(2, on_disk(tmp_path, 2))
+    prolonged = trained(4, on_disk(tmp_path, 4))
+    assert facts(prolonged) == facts(trained(4, RunContext()))
+    assert prolonged.metrics["valid/rmse"] < first.metrics["valid/rmse"]
 
 
 def test_a_random_search_tries_as_many_as_asked() -> None:

@@ -19,7 +19,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from nasp import cnn_compare, cnn_eval, cnn_search, cnn_train
-from nasp.cnn import report, tasks
+from nasp.cnn import fit, report, tasks
 from nasp.cnn.classify import ImageClassifier
 from nasp.cnn.commands import class_order, evaluate
 from nasp.cnn.config import EvalConfig
@@ -262,6 +262,30 @@ def test_training_resumed_is_uninterrupted(
         for folder in (tmp_path / "killed", trained)
     )
     assert all(torch.equal(ours[name], exact[name]) for name in exact)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_prolonged_training_follows_the_schedule_of_all_epochs(
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates: list[float] = []
+    rate = fit.learning_rate
+
+    def recorded(*given: Any) -> float:
+        rates.append(rate(*given))
+        return rates[-1]
+
+    monkeypatch.setattr(fit, "learning_rate", recorded)
+    options = [word for word in TRAIN if word != "--quiet"] + ["--genotype", "nasp"]
+    run(cnn_train.main, options, photos, tmp_path / "run", "--epochs", "1")
+    result = run(cnn_train.main, options, photos, tmp_path / "run", "--epochs", "2", "--resume")
+    assert rates == pytest.approx([0.025, 0.0125])  # the second is half way down to 0
+    assert result["prolonged_from"] == [1]
+    line = "prolonged from 1 to 2 epochs; from here on, the learning rate and drop path as in a run"
+    assert f"{line} of 2 epochs\n" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("no_pictures")

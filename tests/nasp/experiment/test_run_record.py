@@ -37,6 +37,7 @@ def ran(
     *,
     sha256: str = "abc",
     cell: str = "x",
+    prolongable: bool = False,
     **options: Any,
 ) -> Any:
     config = Options(output=folder, tracking="none", quiet=True, **options)
@@ -48,6 +49,7 @@ def ran(
         device=torch.device("cpu"),
         data=DataSet("made", sha256, 3),
         depends_on={"cell": cell},
+        epochs=config.epochs if prolongable else None,
         began=time.perf_counter(),
         params={"task": "toy", "data": "made"},
         tags={},
@@ -87,6 +89,21 @@ def test_another_run_is_not_gone_on_with(
     with pytest.raises(NaspError, match=message):
         ran(tmp_path, resume=True, **change)
     assert (tmp_path / "config.yaml").read_bytes() == before
+
+
+def test_a_run_can_be_prolonged_and_says_so(tmp_path: Path) -> None:
+    def work(opened: RunRecord) -> Any:
+        saves(opened)
+        return opened.record({}, {}, {}, 0)["prolonged_from"]
+
+    assert ran(tmp_path, work, prolongable=True) == []
+    for _ in range(2):
+        assert ran(tmp_path, work, prolongable=True, resume=True, epochs=5) == [3]
+    with pytest.raises(NaspError, match="of 5 epochs, and epochs is now 4: give 5 or more"):
+        ran(tmp_path, prolongable=True, resume=True, epochs=4)
+    with pytest.raises(NaspError, match="seed was 1, now 2"):
+        ran(tmp_path, prolongable=True, resume=True, epochs=5, seed=2)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["epochs"] == 5
 
 
 def test_another_number_of_threads_is_refused(
@@ -152,7 +169,7 @@ def test_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert content["peak_device_memory_mb"] is None  # a CPU has no memory of its own
     assert content["versions"]["torch"] == torch.__version__
     assert content.keys() == {
-        *("task", "genotype", "metrics", "failed", "seconds", "peak_memory_mb"),
+        *("task", "genotype", "prolonged_from", "metrics", "failed", "seconds", "peak_memory_mb"),
         *("peak_device_memory_mb", "device", "threads", "processes", "versions", "commit"),
     }
     total = content["seconds"]["total"]

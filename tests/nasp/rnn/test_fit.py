@@ -93,7 +93,18 @@ def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: i
         trained(corpus, chosen, live, 6)
     assert kept_of(live)["state"]["averaging"]["count"] > 0  # averaging began during the training
     whole, expected = trained(corpus, chosen)
-    assert kept_of(path)["state"] == {}  # only the result of a phase that has ended is kept
+    assert without_time(history) == without_time(expected)
+    assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
+
+
+def test_a_prolonged_training_is_an_uninterrupted_one(corpus: Corpus, tmp_path: Path) -> None:
+    """The mean of the weights, which begins in epoch 4 of 4, continues, too."""
+    path, rates = tmp_path / "checkpoint", {"learning_rate": 30.0, "gradient_clip": 0.5}
+    trained(corpus, options(epochs=4, **rates), path)
+    assert kept_of(path)["state"].keys() == {"network", "averaging", "generator"}
+    network, history = trained(corpus, options(epochs=7, **rates), path)
+    assert kept_of(path)["state"]["averaging"]["count"] > 0
+    whole, expected = trained(corpus, options(epochs=7, **rates))
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 

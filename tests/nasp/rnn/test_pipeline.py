@@ -69,6 +69,15 @@ def test_a_killed_search_ends_the_same(corpus: Corpus, strategy: str, tmp_path: 
     assert without_time(resumed.searches["search"]) == without_time(whole.searches["search"])
 
 
+def test_a_prolonged_search_is_an_uninterrupted_one(corpus: Corpus, tmp_path: Path) -> None:
+    searched(corpus, "nasp", tmp_path / "checkpoint")
+    prolonged = searched(corpus, "nasp", tmp_path / "checkpoint", epochs=4)
+    whole = searched(corpus, "nasp", epochs=4)
+    assert prolonged.genotype == whole.genotype
+    assert prolonged.metrics["valid/loss"] == whole.metrics["valid/loss"]
+    assert without_time(prolonged.searches["search"]) == without_time(whole.searches["search"])
+
+
 @pytest.mark.parametrize(("strategy", "has"), [("darts", True), ("nasp", False)])
 def test_none_is_in_darts_s_space_and_in_no_cell(corpus: Corpus, strategy: str, has: bool) -> None:
     found = searched(corpus, strategy)

@@ -116,20 +116,35 @@ def test_no_pickled_code_runs(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple:
             return (Path.touch, (tmp_path / "ran",))
 
-    torch.save({"version": 3, "config": {}, "section": "a", "state": Trap()}, tmp_path / "a.pt")
+    torch.save({"version": 4, "config": {}, "section": "a", "state": Trap()}, tmp_path / "a.pt")
     with pytest.raises(NaspError, match="damaged"):
         Checkpoint(tmp_path, {}, resume=True)
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_checkpoint_of_an_earlier_version_is_refused_by_its_version(
     version: int, tmp_path: Path
 ) -> None:
     whole = with_digest({"version": version, "config": {"a": "1"}, "section": "s", "state": {}})
     torch.save(whole, tmp_path / "s.pt")
-    with pytest.raises(NaspError, match=f"checkpoint version {version}, this program reads 3"):
+    with pytest.raises(NaspError, match=f"checkpoint version {version}, this program reads 4"):
         Checkpoint(tmp_path, {"b": 2}, resume=True)
+
+
+def test_files_of_fewer_epochs_are_read_and_the_numbers_are_kept(tmp_path: Path) -> None:
+    for epochs in (2, 4, 4):
+        checkpoint = Checkpoint(tmp_path, {"seed": 1}, resume=True, epochs=epochs)
+        checkpoint.put("search", {"epoch": epochs}, now=True)
+    Checkpoint(tmp_path, {"seed": 1}, epochs=2).put("training", {"epoch": 2}, now=True)
+    longer = Checkpoint(tmp_path, {"seed": 1}, resume=True, epochs=6)
+    assert longer.prolonged_from == [2, 4]
+    assert pickle.loads(pickle.dumps(longer)).prolonged_from == [2, 4]
+    message = r"search-.*\.pt: the checkpoint is of 4 epochs, and epochs is now 3: give 4 or more"
+    with pytest.raises(NaspError, match=message):
+        Checkpoint(tmp_path, {"seed": 1}, resume=True, epochs=3)
+    with pytest.raises(NaspError, match="seed was 1, now 2"):
+        Checkpoint(tmp_path, {"seed": 2}, resume=True, epochs=6)
 
 
 def test_another_process_has_the_sections_that_are_written(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from nasp.search import STRATEGIES, SearchResult, TrainingResult, run_search, tr
 from nasp.testing import ToyCNN, ToyOptions, ToyTask
 
 SMALL = ToyOptions(epochs=3, warm_up=1, train_epochs=2, trials=3)
+QUICK = replace(
+    SMALL, strategy={"name": "nasp", "learning_rate": 0.1, "margin": 0.0}, restarts=3, finalists=2
+)  # the cell changes in few epochs
 
 
 def facts(found: SearchResult) -> tuple[Any, ...]:
@@ -32,9 +35,10 @@ def facts(found: SearchResult) -> tuple[Any, ...]:
     return found.genotype, timeless(found.searches), timeless(found.trainings)
 
 
-def on_disk(folder: Path) -> RunContext:
+def on_disk(folder: Path, epochs: int | None = None) -> RunContext:
     return RunContext(
-        Checkpoint(folder / "checkpoint", {}, resume=True), trials=TrialStore(folder / "trials")
+        Checkpoint(folder / "checkpoint", {}, resume=True, epochs=epochs),
+        trials=TrialStore(folder / "trials", epochs=epochs),
     )
 
 
@@ -50,6 +54,27 @@ def test_a_seed_fixes_what_is_found_whatever_runs_it(strategy: str, tmp_path: Pa
     assert again.trained is not None and first.trained is not None
     for name, value in first.trained.state.items():
         assert value.equal(again.trained.state[name])
+
+
+def test_a_prolonged_search_is_an_uninterrupted_one(tmp_path: Path) -> None:
+    """Finalists are trained again if the search found another cell."""
+
+    def found(folder: str, epochs: int) -> SearchResult:
+        options = replace(QUICK, epochs=epochs)
+        run = on_disk(tmp_path / folder, epochs)
+        return run_search(ToyTask(ToyCNN, options), 1, run)
+
+    for folder in ("prolonged", "whole"):
+        (tmp_path / folder).mkdir()
+    first = found("prolonged", 2)
+    prolonged, whole = found("prolonged", 12), found("whole", 12)
+    assert facts(prolonged) == facts(whole)
+    assert prolonged.genotype != first.genotype
+    assert prolonged.trained is not None and whole.trained is not None
+    for name, value in whole.trained.state.items():
+        assert value.equal(prolonged.trained.state[name])
+    with pytest.raises(NaspError, match="of 12 epochs, and epochs is now 5: give 12 or more"):
+        found("prolonged", 5)
 
 
 @pytest.mark.parametrize("strategy", ["nasp", "evolution"])

@@ -158,7 +158,7 @@ def test_a_file_is_written_once_and_read_as_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 99}, "trial version 99, this program reads 1"),
+        ({"version": 99}, "trial version 99, this program reads 2"),
         ({"score": 0.0}, "damaged: remove it"),
         ({"state": "running"}, "damaged: remove it"),
         ({"genotype": [None]}, "damaged: remove it"),
@@ -196,3 +196,15 @@ def test_a_score_that_is_no_number_is_a_failure() -> None:
     trial = Trial(0, {}).completed(math.nan)
     assert (trial.state, trial.score) == ("failed", math.inf)
     assert "its score is nan" in trial.reason
+
+
+def test_a_trial_of_fewer_epochs_has_not_ended_and_one_of_more_is_refused(tmp_path: Path) -> None:
+    TrialStore(tmp_path, {}, epochs=2).put(Trial(0, {}).completed(1.0))
+    assert TrialStore(tmp_path, {}, epochs=4).get("trial 1") is None
+    TrialStore(tmp_path, {}, epochs=4).put(Trial(0, {}).completed(0.5))
+    stored = TrialStore(tmp_path, {}, epochs=4).get("trial 1")
+    assert stored is not None
+    assert stored.score == 0.5
+    message = r"trial-1\.json: the trial is of 4 epochs, and epochs is now 3: give 4 or more"
+    with pytest.raises(NaspError, match=message):
+        TrialStore(tmp_path, {}, epochs=3).get("trial 1")

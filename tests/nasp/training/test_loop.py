@@ -78,8 +78,7 @@ def test_a_loss_that_is_not_finite_keeps_the_epoch_before(bad: float) -> None:
         ({"history": [{"loss": "low"}]}, r"history\[0\] must be numbers"),
         ({"best_epoch": 9}, "the best epoch is not in the history"),
         ({"best": "x"}, "best must be a int, not 'x'"),
-        ({"done": 0}, "done must be true or false"),
-        ({"state": {}, "done": False}, "a part of the state is missing"),
+        ({"state": {}}, "a part of the state is missing"),
         ({"state": {"generator": torch.zeros(3)}}, "is not of this phase"),
         ({"state": {"other": torch.zeros(3)}}, "is not of this phase"),
     ],
@@ -112,12 +111,12 @@ def test_a_phase_that_ended_is_not_run_again() -> None:
     assert again.best == first.best
 
 
-def learning(path: Path, stop: int, epochs: int = 4) -> torch.Tensor:
+def learning(path: Path, stop: int, epochs: int = 4, architecture: str = "") -> torch.Tensor:
     """Train a weight with momentum; the loss diverges in epoch `stop`."""
     weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
     network = torch.nn.ParameterList([weight])
     optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
-    run = RunContext(Checkpoint(path, {}, resume=True))
+    run = RunContext(Checkpoint(path, {}, resume=True), architecture=architecture)
 
     def epoch(position: int) -> Metrics:
         optimizer.zero_grad()
@@ -195,12 +194,46 @@ def test_what_a_phase_holds_in_memory_is_not_what_the_next_epoch_changes(tmp_pat
     assert buffers == pytest.approx([1.9, 2.71])  # 1, then once and twice 0.9 times it plus 1
 
 
-def test_a_phase_that_ended_keeps_only_what_is_asked_for(tmp_path: Path) -> None:
-    learning(tmp_path, stop=9)
+def test_a_part_of_a_search_that_ended_keeps_only_what_is_asked_for(tmp_path: Path) -> None:
+    learning(tmp_path, stop=9, architecture="x")
     kept = Checkpoint(tmp_path, {}, resume=True).get("phase")
     assert kept is not None
     assert set(kept["state"]) == {"network"}
-    assert torch.equal(learning(tmp_path, stop=1), kept["state"]["network"]["0"])  # not run again
+    again = learning(tmp_path, stop=1, architecture="x")  # not run again
+    assert torch.equal(again, kept["state"]["network"]["0"])
+
+
+def test_a_part_of_a_search_is_repeated_for_another_architecture(tmp_path: Path) -> None:
+    first = learning(tmp_path, stop=9, epochs=2, architecture="x")
+    with pytest.raises(Diverged, match="epoch 1"):
+        learning(tmp_path, stop=1, epochs=2, architecture="y")
+    assert torch.equal(learning(tmp_path, stop=9, epochs=2, architecture="y"), first)
+
+
+def test_a_phase_is_prolonged_to_what_it_would_be_with_more_epochs(tmp_path: Path) -> None:
+    prolonged, whole = tmp_path / "prolonged", tmp_path / "whole"
+    two = learning(prolonged, stop=9, epochs=2)
+    four = learning(prolonged, stop=9, epochs=4)
+    assert torch.equal(four, learning(whole, stop=9, epochs=4))
+    assert not torch.equal(four, two)
+    sections = (Checkpoint(path, {}, resume=True).get("phase") for path in (prolonged, whole))
+    first, second = ([m["loss"] for m in section["history"]] for section in sections)  # type: ignore[index]
+    assert first == second
+
+
+@pytest.mark.parametrize("limit", [{"patience": 2}, {"max_seconds": 0.0}])
+def test_a_phase_that_another_limit_ended_is_not_prolonged(limit: dict) -> None:
+    checkpoint = Checkpoint()
+    ended = ran([1.0, 2.0, 3.0], checkpoint, **limit)
+    assert len(ran([1.0, 2.0, 3.0, 0.5], checkpoint, **limit).history) == len(ended.history)
+    assert len(ran([1.0, 2.0, 3.0, 0.5], checkpoint).history) == 4  # without the limit
+
+
+@pytest.mark.parametrize(("answer", "best"), [("best", 1), ("last", 3)])
+def test_the_answer_of_a_prolonged_phase_is_that_of_all_epochs(answer: str, best: int) -> None:
+    checkpoint = Checkpoint()
+    ran([0.5, 1.0], checkpoint, answer=answer, first=1)
+    assert ran([0.5, 1.0, 3.0, 2.0], checkpoint, answer=answer, first=1).best_epoch == best
 
 
 def test_an_epoch_of_the_warm_up_is_never_the_answer() -> None:
