@@ -30,7 +30,7 @@ def test_help_and_mistyped_options_import_nothing_heavy(module: str, words: list
     for option, code in (("--help", 0), ("--version", 0), ("--devise=cpu", 2)):
         done = run(SCRIPT, module, ",".join(HEAVY), *words, option)
         assert done.stdout.splitlines()[-1:] == [f"exit {code} []"], done.stderr
-        assert code == 0 or "device" in done.stderr
+        assert code == 0 or "--devise" in done.stderr
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["trian"], []])
