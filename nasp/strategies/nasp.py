@@ -26,12 +26,13 @@ class Moments:
     """
 
     def __init__(self, like: Mapping[str, Tensor]) -> None:
-        self.mean = {name: torch.zeros_like(a, requires_grad=False) for name, a in like.items()}
-        self.square = {name: a.detach().new_zeros(()) for name, a in like.items()}
+        # In float64, which holds the squares of all gradients in float32.
+        self.mean = {name: torch.zeros_like(a.detach()).double() for name, a in like.items()}
+        self.square = {name: mean.new_zeros(()) for name, mean in self.mean.items()}
         self.steps = dict.fromkeys(like, 0)
 
     def follow(self, name: str, gradient: Tensor, betas: tuple[float, float]) -> Tensor:
-        """Return the mean gradient over the root mean square, after a further gradient.
+        """Return the mean gradient over the root mean square, after a further gradient, in float64.
 
         Both averages are corrected for their start at zero, as in Adam.
 
@@ -40,6 +41,7 @@ class Moments:
             gradient: Its gradient, `(edges, operations)`.
             betas: Decay rates of both averages.
         """
+        gradient = gradient.double()
         self.steps[name] += 1
         self.mean[name].lerp_(gradient, 1 - betas[0])
         self.square[name].lerp_(gradient.square().mean(), 1 - betas[1])

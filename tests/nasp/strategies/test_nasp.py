@@ -84,7 +84,9 @@ def test_moments_are_averages_of_a_decision() -> None:
         found = moments.follow("a", gradient, (0.5, 0.9))
     mean = (0.25 * gradients[0] + 0.5 * gradients[1]) / 0.75
     square = (0.09 * 5.0 + 0.1 * 4.0) / 0.19
-    torch.testing.assert_close(found, mean / square**0.5)
+    torch.testing.assert_close(found, (mean / square**0.5).double())
+    huge = moments.follow("a", torch.tensor([[1e30, -1e30]]), (0.0, 0.0))
+    torch.testing.assert_close(huge, torch.tensor([[1.0, -1.0]], dtype=torch.float64))
     again = Moments({"a": torch.zeros(1, 2)})
     again.load_state_dict(moments.state_dict())
     torch.testing.assert_close(
