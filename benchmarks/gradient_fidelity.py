@@ -72,10 +72,8 @@ def text_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]
     number[words] = torch.arange(len(words))
     small = [text[text < len(number)] for text in map(number.__getitem__, texts)]
     vocabulary = Vocabulary((*(corpus.vocabulary.words[w] for w in words), "<rare>"))
-    task = TextTask(
-        Corpus(vocabulary, *small, sha256=""), replace(options, **changed), torch.device("cpu")
-    )
-    return task
+    cut = Corpus(vocabulary, *small, sha256="")
+    return TextTask(cut, replace(options, **changed), torch.device("cpu"))
 
 
 def rating_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]) -> Task:

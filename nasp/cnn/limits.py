@@ -94,7 +94,7 @@ def _costs(
         for d in (d for d in decisions if d.name.startswith("reduce") == reduction):
             for position, source in enumerate(d.sources):
                 halves = reduction and position < 2
-                inputs = height if halves or not reduction else -(-height // 2)
+                inputs = height if halves or not reduction else height // 2
                 for name in d.operations:
                     cost[d.name][source, name] += of(name, channels, 2 if halves else 1, inputs)
     chosen = sum(cost[name][pair] for name, pairs in choices.items() for pair in pairs)
@@ -103,15 +103,12 @@ def _costs(
 
 def _cells(budget: Budget) -> Iterator[tuple[bool, int, int]]:
     """Yield for each cell whether it is a reduction, its channels, and the height of its inputs."""
-    height = budget.size
-    if budget.kind == "imagenet":
-        for _ in range(3):
-            height = -(-height // 2)
+    height = budget.size // (8 if budget.kind == "imagenet" else 1)
     _, places, _ = skeleton(budget.kind, budget.channels, budget.layers, lambda reduction: NODES)
     for place in places:
         yield place.reduction, place.channels, height
         if place.reduction:
-            height = -(-height // 2)
+            height //= 2
 
 
 @torch.no_grad()

@@ -86,6 +86,8 @@ def within_limits(
     Raises:
         NaspError: No sequence of such replacements keeps all limits.
     """
+    if not limits:  # called at each step of an architecture
+        return projection
     projection = {name: kept.clone() for name, kept in projection.items()}
     while True:
         choices = choices_of(decisions, projection)

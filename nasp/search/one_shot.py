@@ -123,7 +123,8 @@ def _epoch(
     metrics = {"train/loss": losses.mean()}
     if not math.isfinite(metrics["train/loss"]):
         raise Diverged(f"train/loss is {metrics['train/loss']}: lower learning_rate")
-    metrics |= _validated(task, space, strategy.discrete_relaxation(), latest)
+    discrete = Relaxation.one_path(strategy.projection(), strategy.device)
+    metrics |= _validated(task, space, discrete, latest)
     relaxed = strategy.search_relaxation()
     if relaxed is not None:
         values = _validated(task, space, relaxed, latest)

@@ -104,10 +104,6 @@ class Strategy(ABC):
         """
         return None
 
-    def discrete_relaxation(self) -> Relaxation:
-        """Return the relaxation of the projection."""
-        return Relaxation.one_path(self.projection(), self.device)
-
     def genotype(self) -> Genotype:
         """Return the genotype of the projection."""
         return self.space.genotype(choices_of(self.space.decisions, self.projection()))

@@ -119,11 +119,11 @@ class NASP(GradientStrategy):
         return self._path
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        point = self._path.probed(self.options.probe_fraction, self.generator)
+        options = self.options
+        point = self._path.probed(options.probe_fraction, self.generator)
         with frozen(self.weights):
             loss = valid_loss(point)
         objective = loss
-        options = self.options
         if options.eta and options.regularizer == "point":
             objective = loss + options.eta * self.architecture.complexity(point.weights)
         inputs = [*point.weights.values(), *self.space.architecture()]
