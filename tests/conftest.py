@@ -25,6 +25,19 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save pictures as empty files: drawing the pictures of a small run takes longer than the run.
+
+    Module-wide runs still draw theirs.
+    """
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_nothing)
+
+
+def save_nothing(figure: object, file: object, **options: object) -> None:
+    """Replace `matplotlib.figure.Figure.savefig`."""
+
+
 @pytest.fixture(autouse=True)
 def the_path_of_modules_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Restore the module path, in which MLflow puts a loaded model's code before this project's."""

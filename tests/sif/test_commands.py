@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from mlflow.exceptions import MlflowException
 
 from nasp.errors import Diverged, NaspError
+from nasp.experiment.run_folder import run_command
 from nasp.runs.context import RunContext
 from nasp.samplers import SAMPLERS
 from nasp.search import Task, one_shot
@@ -25,7 +27,9 @@ from sif.data import Synthetic, synthetic
 from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
 from tests.killing import Killing
+from tests.killing.commands import run_forked
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 FAST = [
     *("--embedding_dim", "2", "--epochs", "3", "--warm_up", "1", "--restarts", "2"),
     *("--train_epochs", "3", "--tracking", "none"),
@@ -316,11 +320,6 @@ def test_bad_ratings_stop_before_anything_is_written(
     assert not (tmp_path / "r").exists()
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sif.search", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -331,13 +330,22 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--device", "cuda:77"], "--device cpu"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_2(arguments: list[str], part: str) -> None:
-    done = run_command(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert part in done.stderr
+def test_a_mistake_is_one_line_and_exit_2(
+    arguments: list[str],
+    part: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", *arguments])
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # put back afterwards
+    with pytest.raises(SystemExit) as ended:
+        run_command(search.main)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert part in printed.err
 
 
 def test_duplicates_are_said_and_a_full_disk_is_one_line(
@@ -417,17 +425,16 @@ MOMENTS = {
 def test_killed_in_each_phase_and_resumed_it_ends_the_same(
     strategy: str, table: Path, tmp_path: Path
 ) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole, killed, errors = tmp_path / "whole", tmp_path / "killed", tmp_path / "errors"
     arguments = ["--data", str(table), *FAST, "--quiet", "--strategy", strategy, "--trials", "2"]
-    done = run_command(*arguments, "--output", str(whole))
-    assert done.returncode == 0, done.stderr
-    command = [sys.executable, "-m", "sif.search", *arguments, "--output", str(killed), "--resume"]
+    code = run_forked("sif.search", [*arguments, "--output", str(whole)], errors)
+    assert code == 0, errors.read_text()
+    arguments += ["--output", str(killed), "--resume"]
     for number, (file, nth) in enumerate(MOMENTS[strategy]):  # each resumed run dies in turn
         killing = Killing(tmp_path / f"killing {number}", f"{killed}/{file}", nth)
-        ended = subprocess.run(command, env=killing.environment, check=False, capture_output=True)
-        assert ended.returncode == -signal.SIGKILL, (file, ended.stderr)
-    done = run_command(*arguments, "--output", str(killed), "--resume")
-    assert done.returncode == 0, done.stderr
+        code = run_forked("sif.search", arguments, errors, killing)
+        assert code == -signal.SIGKILL, (file, errors.read_text())
+    assert run_forked("sif.search", arguments, errors) == 0, errors.read_text()
     first, second = result_of(whole), result_of(killed)
     assert first["genotype"] == second["genotype"]
     assert first["metrics"] == second["metrics"]

@@ -10,6 +10,7 @@ import yaml
 from nasp.errors import NaspError
 from sif import InteractionModel, search
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 FAST = [
     *("--embedding_dim", "2", "--epochs", "2", "--warm_up", "1", "--restarts", "1"),
     *("--train_epochs", "2", "--tracking", "none", "--quiet"),

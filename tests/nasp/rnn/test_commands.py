@@ -12,6 +12,7 @@ from nasp.rnn.commands import evaluate
 from nasp.rnn.config import EvalConfig
 from tests.nasp.rnn.made import SMALL, write_texts
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 FAST = [
     *(word for name, value in SMALL.items() for word in (f"--{name}", str(value))),
     *("--epochs", "2", "--tokens", "200", "--tracking", "none"),
