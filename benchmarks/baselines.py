@@ -21,8 +21,8 @@ from nasp.training.seeding import generator
 from sif.baselines import baselines_of
 from sif.baselines.fit import train_baseline
 from sif.data import Splits, load_ratings, parse_columns, split_ratings
-from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.options import TrainOptions
 
 EPOCHS = 100

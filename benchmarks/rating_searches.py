@@ -7,8 +7,8 @@ from torch import Tensor
 from nasp.runs.context import RunContext
 from nasp.search import run_search
 from sif.data import Splits
-from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.space import operation_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask

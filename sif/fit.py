@@ -9,8 +9,8 @@ from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
-from sif.data.evaluation import RMSE, evaluate_predictions, predict
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import RMSE, evaluate_predictions, predict
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
 from sif.objectives import rating_loss as loss_of

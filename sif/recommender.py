@@ -30,9 +30,9 @@ from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.biases import predict_from_biases
-from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
+from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import SpaceOptions
 
@@ -136,7 +136,7 @@ class InteractionModel:
         rated: Positions of users and items of all known ratings: training, validation and, after
             evaluation, test ratings, int32 `(2, ratings)`.
         fitted_with: Options of the search and the training, by name.
-        valid_rmse: Validation RMSE, see `sif.data.evaluation`; None if it is not known.
+        valid_rmse: Validation RMSE, see `sif.evaluation.ratings`; None if it is not known.
     """
 
     def __init__(
@@ -254,9 +254,9 @@ class InteractionModel:
             ratings: Checked ratings with the entity columns and the transform of the training data.
 
         Returns:
-            The metrics of `sif.data.evaluation.VALUES` by name, in rating units; `rmse_biases` and
-            `rmse_global_mean`, those of the trivial models; and `unseen_ratings`, how many ratings
-            have an id that is not in the training data.
+            The metrics of `sif.evaluation.ratings.VALUES` by name, in rating units; `rmse_biases`
+            and `rmse_global_mean`, those of the trivial models; and `unseen_ratings`, how many
+            ratings have an id that is not in the training data.
 
         Raises:
             NaspError: A column is missing, or all ids of a column are unknown.

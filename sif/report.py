@@ -16,9 +16,9 @@ from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
-from sif.data.evaluation import RMSE, VALUES, evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
+from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions
 from sif.nn.space import DECISION, InteractionSpace, operation_of
 from sif.tasks import RatingTask
 

@@ -18,8 +18,8 @@ from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
-from sif.data.evaluation import VALUES, evaluate_predictions, predict
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import VALUES, evaluate_predictions, predict
 from sif.fit import adagrad, train_alone
 from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS

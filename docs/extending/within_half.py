@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from nasp.metric import Metric
-from sif.data.evaluation import VALUES
+from sif.evaluation.ratings import VALUES
 
 WITHIN_HALF = Metric("within_half", larger_is_better=True, title="share within half a unit")
 

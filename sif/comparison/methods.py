@@ -17,9 +17,9 @@ from sif.baselines.fit import fit_baseline, train_baseline
 from sif.baselines.general import DECISIONS, GeneralMLP
 from sif.comparison.config import for_method
 from sif.data import biases as bias
-from sif.data.evaluation import predict
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import predict
 from sif.nn.space import operation_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask

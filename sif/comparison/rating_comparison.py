@@ -19,9 +19,9 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import FIXED, METHODS, SEARCHED, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.config import say_nothing
-from sif.data.evaluation import RMSE, evaluate_predictions
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import RMSE, evaluate_predictions
 
 DRAWN = 8  # largest number of lines in a panel
 MEASURE = 2  # version of the measurements; raised when the same options give other numbers

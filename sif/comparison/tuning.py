@@ -15,8 +15,8 @@ from nasp.samplers.tpe import silent_optuna
 from nasp.training.seeding import generator
 from sif.comparison.config import OWN, Bounds, for_method
 from sif.comparison.methods import METHODS
-from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions
 from sif.options import SearchOptions
 
 

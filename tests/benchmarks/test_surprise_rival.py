@@ -10,8 +10,8 @@ from nasp.errors import NaspError
 from nasp.runs.context import RunContext
 from sif.baselines.fit import train_baseline
 from sif.data import Splits, Synthetic, split_ratings, synthetic
-from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.options import TrainOptions
 
 OPTIONS = TrainOptions(embedding_dim=2, batch_size=64)

@@ -15,7 +15,7 @@ from nasp.plugins import load_plugins
 from nasp.samplers import SAMPLERS
 from nasp.strategies import ONE_SHOT
 from sif.baselines import BASELINES
-from sif.data import evaluation
+from sif.evaluation import ratings
 from sif.options import OBJECTIVES
 
 EXTENDING = Path(__file__).parents[2] / "docs" / "extending"
@@ -30,7 +30,7 @@ Use = Callable[[str], ModuleType]
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
     """A function that imports a module like `NASP_PLUGINS`, here and in new processes."""
-    metrics = dict(evaluation.VALUES)
+    metrics = dict(ratings.VALUES)
     for registry in REGISTRIES:
         monkeypatch.setattr(registry, "places", dict(registry.places))
     monkeypatch.syspath_prepend(EXTENDING)
@@ -41,7 +41,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
         return sys.modules[name]
 
     yield used
-    evaluation.VALUES.clear()
-    evaluation.VALUES.update(metrics)
+    ratings.VALUES.clear()
+    ratings.VALUES.update(metrics)
     for path in EXTENDING.glob("*.py"):
         sys.modules.pop(path.stem, None)

@@ -13,7 +13,7 @@ from nasp.testing.samplers import DECISIONS, ask_and_tell
 from nasp.testing.strategies import make_strategy, run_toy_search, without_times
 from nasp.testing.toys import ToyCNN
 from sif.baselines import BASELINES
-from sif.data.evaluation import VALUES
+from sif.evaluation.ratings import VALUES
 from sif.options import OBJECTIVES
 from sif.testing import BaselineContract, ObjectiveContract
 from tests.docs.conftest import Use

@@ -8,14 +8,17 @@ from nasp.cnn import evaluation as images
 from nasp.metric import Metric
 from nasp.rnn import evaluation as texts
 from nasp.testing import MetricContract
-from sif.data import evaluation as ratings
+from sif.evaluation import clicks, ranking, ratings
 
-GROWING = {"accuracy", "top5_accuracy"}
+FALLING = {"rmse", "mae", "log_loss", "loss", "perplexity"}
 
 
 class TestMetrics(MetricContract):
     @pytest.fixture(
-        params=[*images.VALUES, *texts.METRICS, *ratings.VALUES],
+        params=[
+            *(*images.VALUES, *texts.METRICS),
+            *(*ratings.VALUES, *ranking.VALUES, *clicks.VALUES),
+        ],
         ids=lambda metric: metric.name,
     )
     def metric(self, request: pytest.FixtureRequest) -> Any:
@@ -24,4 +27,4 @@ class TestMetrics(MetricContract):
     @pytest.fixture
     def worst_first(self, metric: Metric) -> list[float]:
         values = [0.2, 0.5, 0.9]
-        return values if metric.name in GROWING else values[::-1]
+        return values[::-1] if metric.name in FALLING else values

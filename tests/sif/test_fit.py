@@ -8,7 +8,7 @@ import torch
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult
 from sif.baselines.fit import train_baseline
-from sif.data.evaluation import evaluate_predictions, predict
+from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.fit import adagrad, train_alone
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import DECISION, SOURCE, InteractionSpace

@@ -22,8 +22,8 @@ from nasp.samplers.tpe import RANGE
 from nasp.search import SearchResult, TrainingResult, run_search, train
 from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split_ratings, synthetic
-from sif.data.evaluation import evaluate_predictions
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import operation_of
 from sif.options import SearchOptions, TrainOptions

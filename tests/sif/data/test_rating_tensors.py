@@ -10,9 +10,9 @@ import torch
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
-from sif.data.evaluation import evaluate_predictions, predict
 from sif.data.rating_tensors import Ratings, Scale
 from sif.data.search_data import SearchData
+from sif.evaluation.ratings import evaluate_predictions, predict
 
 TRAIN = pd.DataFrame({"user": [7, 7, 9, 9], "item": list("abab"), "rating": [1.0, 2.0, 3.0, 6.0]})
 TEST = pd.DataFrame({"user": [9, 5, 7], "item": ["b", "a", "z"], "rating": [4.0, 3.0, 5.0]})
@@ -106,7 +106,7 @@ def test_biases_recover_an_additive_table() -> None:
 
 
 def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sif.data import evaluation as metrics
+    from sif.evaluation import ratings as metrics
     from sif.nn.embeddings import SpaceOptions
     from sif.nn.space import InteractionSpace
 
