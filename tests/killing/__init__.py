@@ -16,12 +16,9 @@ class Killing:
         before: Pattern of the final path of the file.
         nth: Number of the matching file in each process, from 1; 0 kills no process.
         times: Number of processes that are killed; the others continue.
-        blocks: Stop processes instead of killing them; see `blocked`.
     """
 
-    def __init__(
-        self, folder: Path, before: str, nth: int = 1, times: int = 1, blocks: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, before: str, nth: int = 1, times: int = 1) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         path = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
@@ -32,9 +29,6 @@ class Killing:
             "NASP_KILLING_NTH": str(nth),
             "NASP_KILLING_TIMES": str(times),
         }
-        if blocks:
-            os.mkfifo(folder / "blocked")
-            self.variables["NASP_KILLING_BLOCKS"] = "1"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -51,11 +45,3 @@ class Killing:
         """The matching files that all processes have renamed."""
         file = self.folder / "renamed"
         return file.read_text().splitlines() if file.exists() else []
-
-    def blocked(self, processes: int) -> list[int]:
-        """Wait until `count` processes have stopped, and return their ids."""
-        numbers: list[int] = []
-        while len(numbers) < processes:
-            with (self.folder / "blocked").open() as pipe:  # until a writer has closed it
-                numbers += map(int, pipe.read().split())
-        return numbers

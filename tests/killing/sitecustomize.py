@@ -1,4 +1,4 @@
-"""Kills or stops a process just before it renames a file; see `tests.killing`.
+"""Kills a process just before it renames a file; see `tests.killing`.
 
 Python imports this module first in each process that has its folder on the path.
 """
@@ -7,14 +7,12 @@ import fnmatch
 import os
 import signal
 import sys
-import threading
 from typing import Any
 
 FOLDER = os.environ.get("NASP_KILLING_FOLDER", "")
 PATTERN = os.environ.get("NASP_KILLING_PATTERN", "")
 NTH = int(os.environ.get("NASP_KILLING_NTH", "1"))
 TIMES = int(os.environ.get("NASP_KILLING_TIMES", "1"))
-BLOCKS = "NASP_KILLING_BLOCKS" in os.environ
 seen = 0
 
 
@@ -29,11 +27,7 @@ def hook(event: str, arguments: tuple[Any, ...]) -> None:
 def match(path: str) -> None:
     global seen
     seen += 1
-    if seen == NTH and BLOCKS:
-        with open(os.path.join(FOLDER, "blocked"), "w") as pipe:
-            pipe.write(f"{os.getpid()}\n")
-        threading.Event().wait()
-    elif seen == NTH and first_of(TIMES):
+    if seen == NTH and first_of(TIMES):
         os.kill(os.getpid(), signal.SIGKILL)
     with open(os.path.join(FOLDER, "renamed"), "a") as file:
         file.write(f"{path}\n")

@@ -2,23 +2,19 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from nasp.errors import NaspError
 from nasp.files.digest import with_digest
 from nasp.registry import class_and_options
 from nasp.runs.context import RunContext
-from nasp.search import STRATEGIES
+from nasp.search import STRATEGIES, process_executor
 from sif.compare import main
 from sif.comparison.config import CompareConfig, Ranges, for_method
 from sif.comparison.methods import FIXED, METHODS, Fitted
@@ -29,6 +25,7 @@ from sif.data.search_data import SearchData
 from sif.options import SearchOptions
 from tests.killing import Killing
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 SMALL = {
     "data": "synthetic",
     "synthetic.users": "60",
@@ -87,55 +84,29 @@ def test_the_cells_do_not_depend_on_the_executor(
     assert compare(tmp_path, executor=executor) == done[1]
 
 
-def test_a_worker_that_is_killed_costs_its_group_a_retry(
+def test_a_group_whose_worker_is_killed_is_measured_again_or_fails_alone(
     done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killing = Killing(tmp_path / "killing", "*/measurements/* mf embedding_dim=2 seed=2.json")
-    for name, value in killing.variables.items():
-        monkeypatch.setenv(name, value)
-    cells = compare(tmp_path / "run", executor="processes:1", methods="mf")
-    assert killing.killed == 1
-    measured = [Path(path).name for path in killing.renamed]
-    assert measured == ["synthetic mf embedding_dim=2 seed=2.json"]
-    assert cells == {name: cell for name, cell in done[1].items() if "nasp" not in name}
-    left = [path.name for path in (tmp_path / "run").rglob(".*.tmp")]
-    assert left == []
-
-
-def test_a_group_whose_worker_is_killed_each_time_fails_alone(
-    done: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """Two kills are too many for the first group; the second group needs one retry."""
+    monkeypatch.setattr(process_executor, "ATTEMPTS", 2)
     killing = Killing(
-        tmp_path / "killing", "*/measurements/* mf embedding_dim=2 seed=2.json", times=3
+        tmp_path / "killing", "*/measurements/* *mf embedding_dim=2 seed=2.json", 1, 3
     )
+    methods = "mf,biased_mf"
     with monkeypatch.context() as patch:
         for name, value in killing.variables.items():
             patch.setenv(name, value)
-        cells = compare(tmp_path / "run", executor="processes:1", methods="mf,biased_mf")
+        cells = compare(tmp_path / "run", executor="processes:1", methods=methods)
     assert killing.killed == 3
+    measured = [Path(path).name for path in killing.renamed]
+    assert measured == ["synthetic biased_mf embedding_dim=2 seed=2.json"]
     assert "mf 2" not in cells  # no cell of it is written
-    assert cells["mf 1"] == done[1]["mf 1"]
-    assert cells["biased_mf 2"]["metrics"]
-    table = (tmp_path / "run" / "table.md").read_text()
-    assert "| mf | 2 | 1 of 2 |" in table
-    resumed = compare(tmp_path / "run", methods="mf,biased_mf", resume="true")
-    assert resumed["mf 2"] == done[1]["mf 2"]
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
-def test_killed_its_processes_end_too(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    killing = Killing(tmp_path / "killing", "*/measurements/*mf*", blocks=True)
-    options = {**SMALL, "executor": "processes:2", "methods": "mf,biased_mf"}
-    options["output"] = str(tmp_path / "run")
-    command = [sys.executable, "-m", "sif.compare", *(f"--{k}={v}" for k, v in options.items())]
-    process = subprocess.Popen(command, start_new_session=True, env=killing.environment)
-    workers = [psutil.Process(number) for number in killing.blocked(2)]
-    assert len({worker.pid for worker in workers} - {process.pid}) == 2
-    process.send_signal(number)
-    assert process.wait(timeout=60) == code
-    _, alive = psutil.wait_procs(workers, timeout=60)
-    assert not alive
-    assert not list(tmp_path.glob("run/measurements/*mf*.json"))
+    assert not list((tmp_path / "run").rglob(".*.tmp"))
+    assert "| mf | 2 | 1 of 2 |" in (tmp_path / "run" / "table.md").read_text()
+    resumed = compare(tmp_path / "run", methods=methods, resume="true")
+    assert [resumed[f"mf {seed}"] for seed in (1, 2)] == [done[1][f"mf {seed}"] for seed in (1, 2)]
+    whole = compare(tmp_path / "whole", methods="biased_mf")
+    assert {name: cell for name, cell in resumed.items() if name in whole} == whole
 
 
 def test_resuming_measures_only_what_is_missing(

@@ -9,7 +9,7 @@ from nasp.rnn.data.text_batches import Reader, TextBatch
 from nasp.rnn.dropout import Rates, draw_masks
 
 WORDS = 12
-SMALL = {"emsize": 10, "nhid": 10, "batch_size": 4, "bptt": 6}
+SMALL = {"emsize": 10, "nhid": 10, "batch_size": 10, "bptt": 6}
 LIGHT = {"dropout": 0.1, "dropouth": 0.1, "dropoutx": 0.1, "dropouti": 0.1, "dropoute": 0.1}
 
 

@@ -59,7 +59,16 @@ def test_a_search_by_trials_goes_on_without_those_that_diverge(
     data: list[str], tmp_path: Path
 ) -> None:
     some = [*data, *FAST, "--strategy", "random", "--trials", "6", "--train_epochs", "1"]
-    some += ["--learning_rate", "80", "--gradient_clip", "1", "--output", str(tmp_path / "run")]
+    some += [
+        "--batch_size",
+        "4",
+        "--learning_rate",
+        "80",
+        "--gradient_clip",
+        "1",
+        "--output",
+        str(tmp_path / "run"),
+    ]
     failed = []
     for again in ([], ["--resume"]):
         with pytest.warns(UserWarning, match=r"is left out: .* lower learning_rate"):

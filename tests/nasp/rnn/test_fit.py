@@ -1,5 +1,6 @@
 """Training of a language model: it learns, averages, resumes and stops."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,30 +82,43 @@ def test_same_seed_same_training(corpus: Corpus) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("stop", [0, 1, 5])
-def test_a_killed_training_ends_the_same(corpus: Corpus, tmp_path: Path, stop: int) -> None:
-    chosen = options(epochs=7, learning_rate=30.0, gradient_clip=0.5)
+AVERAGING = options(epochs=7, learning_rate=30.0, gradient_clip=0.5)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(corpus: Corpus) -> tuple[LanguageModel, list[Metrics]]:
+    """A training of 7 epochs, in whose last ones the weights are averaged."""
+    return trained(corpus, AVERAGING)
+
+
+@pytest.mark.parametrize("stop", [0, 1, 6])
+def test_a_killed_training_ends_the_same(
+    stop: int,
+    corpus: Corpus,
+    uninterrupted: tuple[LanguageModel, list[Metrics]],
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "checkpoint"
     with pytest.raises(Killed):
-        trained(corpus, chosen, path, stop)
-    network, history = trained(corpus, chosen, path)
-    live = tmp_path / "live"
-    with pytest.raises(Killed):
-        trained(corpus, chosen, live, 6)
-    assert kept_of(live)["state"]["averaging"]["count"] > 0  # averaging began during the training
-    whole, expected = trained(corpus, chosen)
+        trained(corpus, AVERAGING, path, stop)
+    if stop == 6:
+        assert kept_of(path)["state"]["averaging"]["count"] > 0
+    network, history = trained(corpus, AVERAGING, path)
+    whole, expected = uninterrupted
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 
 
-def test_a_prolonged_training_is_an_uninterrupted_one(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_prolonged_training_is_an_uninterrupted_one(
+    corpus: Corpus, uninterrupted: tuple[LanguageModel, list[Metrics]], tmp_path: Path
+) -> None:
     """The mean of the weights, which begins in epoch 4 of 4, continues, too."""
-    path, rates = tmp_path / "checkpoint", {"learning_rate": 30.0, "gradient_clip": 0.5}
-    trained(corpus, options(epochs=4, **rates), path)
+    path = tmp_path / "checkpoint"
+    trained(corpus, replace(AVERAGING, epochs=4), path)
     assert kept_of(path)["state"].keys() == {"network", "averaging", "generator"}
-    network, history = trained(corpus, options(epochs=7, **rates), path)
+    network, history = trained(corpus, AVERAGING, path)
     assert kept_of(path)["state"]["averaging"]["count"] > 0
-    whole, expected = trained(corpus, options(epochs=7, **rates))
+    whole, expected = uninterrupted
     assert without_time(history) == without_time(expected)
     assert all(map(torch.equal, network.state_dict().values(), whole.state_dict().values()))
 

@@ -29,7 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def searched(
     corpus: Corpus, strategy: str, path: Path | None = None, stop: int = 99, **changed: object
 ) -> SearchResult:
-    sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 8, "trials": 2, "train_epochs": 1, "tokens": 100}
+    sizes = SMALL | LIGHT | {"epochs": 2, "bptt": 4, "trials": 2, "train_epochs": 1, "tokens": 120}
     options = SearchOptions(**(sizes | {"strategy": strategy} | changed))  # type: ignore[arg-type]
     checkpoint = Checkpoint(path, {}, resume=True)
     write = checkpoint.put
@@ -93,16 +93,18 @@ def test_shared_weights_learn(corpus: Corpus) -> None:
 
 def test_only_strategies_that_run_all_candidates_normalise_by_default(corpus: Corpus) -> None:
     """Batch norm needs two columns."""
-    plan = plan_of(searched(corpus, "nasp", batch_size=1).genotype)
+    plan = plan_of(searched(corpus, "nasp", batch_size=1, tokens=30, epochs=1).genotype)
     assert len(plan.nodes) == 8
     with pytest.raises(NaspError, match="batch norm needs 2 or more"):
         searched(corpus, "darts", batch_size=1)
     default, without, normed = (
-        searched(corpus, "nasp", batch_norm=on).metrics["valid/loss"] for on in (None, False, True)
+        searched(corpus, "nasp", batch_norm=on, epochs=1).metrics["valid/loss"]
+        for on in (None, False, True)
     )
     assert default == without != normed
     default, normed = (
-        searched(corpus, "darts", batch_norm=on).metrics["valid/loss"] for on in (None, True)
+        searched(corpus, "darts", batch_norm=on, epochs=1).metrics["valid/loss"]
+        for on in (None, True)
     )
     assert default == normed
 
