@@ -106,7 +106,8 @@ def _opened(
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
     start = time.perf_counter()
-    splits = config.splits(config.seed, say_nothing if config.quiet else say_on_stderr)
+    say = say_nothing if config.quiet else say_on_stderr
+    splits = config.task_data(config.seed, say).rating_splits()
     read = time.perf_counter()
     data = SearchData.from_splits(splits.train, splits.valid, device)
     splits.train.release_memory()  # the splits are parts of one table, which is rarely used

@@ -9,9 +9,10 @@ from nasp.data.fetch import Say, say_on_stderr
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import EvaluationOptions, ModelOptions, RunOptions
 from sif.data import (
-    Splits,
     Synthetic,
     Table,
+    TaskData,
+    TaskName,
     given_splits,
     load_ratings,
     parse_columns,
@@ -22,6 +23,7 @@ from sif.data import (
 from sif.data.card import find_rating_card
 from sif.data.layout import Reading
 from sif.data.split import SplitBy
+from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
 
 SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
@@ -53,6 +55,7 @@ class TableOptions(Reading):
         like: str | None = None,
         *,
         timed: bool = False,
+        pairs: bool = False,
         say: Say = say_nothing,
     ) -> Table:
         """Read and check the ratings of a data set or file.
@@ -62,6 +65,7 @@ class TableOptions(Reading):
             like: Name of the training data, if the file holds further ratings for evaluation, with
                 the same columns and transform.
             timed: Whether times are required.
+            pairs: Whether a table without ratings is read as pairs, see `sif.data.check_frame`.
             say: Called with a summary of the table.
         """
         columns, transform = self.columns, self.rating_transform
@@ -75,6 +79,7 @@ class TableOptions(Reading):
             reading=self,
             timed=timed,
             evaluation_only=like is not None,
+            pairs=pairs,
             say=say,
         )
 
@@ -84,6 +89,12 @@ class RatingOptions(TableOptions):
     """Options of reading and splitting ratings.
 
     Attributes:
+        task: rating: predict ratings; ranking: rank items for users, of whom each row is a
+            positive; click: tell positives from negatives, with a logistic loss. Null finds it:
+            ratings of several values are for rating, two values for click (the larger one is
+            positive), and one value or no column of ratings for ranking.
+        positive_from: In ranking, the smallest rating of a positive; rows with smaller ratings are
+            left out. Null takes all rows.
         split: random; time: the oldest ratings for training, the newest for test; user: the
             fractions hold for each user; last: each user's last rating for test, the one before
             for validation.
@@ -91,26 +102,74 @@ class RatingOptions(TableOptions):
         synthetic: Options of the ratings of `--data synthetic`.
     """
 
+    task: TaskName | None = None
+    positive_from: float | None = None
     split: SplitBy = "random"
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
-    def load(self, name: str, seed: int, say: Say = say_nothing) -> Splits:
+    def load(
+        self,
+        name: str,
+        seed: int,
+        say: Say = say_nothing,
+        *,
+        valid: str | None = None,
+        test: str | None = None,
+    ) -> TaskData:
         """Read, check and split the ratings of a data set or file.
 
         Args:
             name: A name in datasets/, a path, or synthetic.
             seed: Seed of the split, and of synthetic ratings.
-            say: Called with a summary of the table.
+            say: Called with a summary of each table, and with the task.
+            valid: Validation ratings of a given split, a path; None draws them from training.
+            test: Test ratings of a given split; None draws validation and test ratings.
 
         Raises:
-            NaspError: Something is wrong with the data; the message says what and where.
+            NaspError: Something is wrong with the options or the data; the message says what and
+                where.
         """
+        given = [name, *(part for part in (valid, test) if part is not None)]
         if name == "synthetic":
-            table = Table.from_frame(synthetic(self.synthetic, seed=seed))
+            tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
         else:
-            table = self.read(name, timed=self.split == "time", say=say)
-        return split_ratings(table, by=self.split, fractions=self.split_fractions, seed=seed)
+            pairs = self.task != "rating" and self.positive_from is None
+            timed = self.split == "time" and test is None
+            tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
+        tables += [self.read(part, like=name, pairs=pairs, say=say) for part in given[1:]]
+        task = self._task(tables[0], say)
+        if self.positive_from is not None:
+            for number, (table, source) in enumerate(zip(tables, given, strict=True)):
+                tables[number] = positives(table, self.positive_from, source)
+                left_out = len(table) - len(tables[number])
+                below = f"rows with ratings below {self.positive_from:g}"
+                say(f"{source}: {left_out:,} {below} are left out")
+        elif task == "click":
+            tables = as_clicks(tables)
+        if test is None:
+            by, fractions = self.split, self.split_fractions
+            return TaskData(task, split_ratings(tables[0], by=by, fractions=fractions, seed=seed))
+        between = tables[1] if valid is not None else None
+        splits = given_splits(tables[0], between, tables[-1], seed=seed)
+        if valid is not None:
+            report_unseen_ids(splits.valid, splits.train, "validation")
+        report_unseen_ids(splits.test, splits.train, "test")
+        return TaskData(task, splits)
+
+    def _task(self, train: Table, say: Say) -> TaskName:
+        """Return the task, and say why it is this one."""
+        if self.task is not None:
+            task, why = self.task, "as the option says"
+        elif self.positive_from is not None:
+            task, why = "ranking", "positive_from is given"
+        else:
+            task, why = find_task(train)
+            why += "; --task names another"
+        if self.positive_from is not None and task != "ranking":
+            raise NaspError(f"positive_from is for the task ranking, not {task}: leave it out")
+        say(f"task {task}: {why}")
+        return task
 
 
 @dataclass
@@ -139,8 +198,8 @@ class DataOptions(RatingOptions):
             rating_transform=self.rating_transform or transform,
         )
 
-    def splits(self, seed: int, say: Say = say_on_stderr) -> Splits:
-        """Read, check and split the ratings.
+    def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:
+        """Read, check and split the ratings; see `load`.
 
         Args:
             seed: Of the split.
@@ -151,18 +210,10 @@ class DataOptions(RatingOptions):
         """
         if self.valid_data is not None and self.test_data is None:
             raise NaspError("valid_data needs test_data: give both, or neither")
-        if self.test_data is None:
-            return self.load(self.data, seed, say)
-        train = self.read(self.data, say=say)
-        valid = None
-        if self.valid_data is not None:
-            valid = self.read(str(self.valid_data), like=self.data, say=say)
-        test = self.read(str(self.test_data), like=self.data, say=say)
-        splits = given_splits(train, valid, test, seed=seed)
-        if valid is not None:
-            report_unseen_ids(splits.valid, splits.train, "validation")
-        report_unseen_ids(splits.test, splits.train, "test")
-        return splits
+        valid, test = (
+            None if path is None else str(path) for path in (self.valid_data, self.test_data)
+        )
+        return self.load(self.data, seed, say, valid=valid, test=test)
 
 
 @dataclass

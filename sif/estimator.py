@@ -229,7 +229,7 @@ def _as_of_a_frame() -> Iterator[None]:
         for option, column in (
             (r", or by its number, from 1", ""),
             (r"(name it|name the column of ratings) with --columns (\w+)=NAME", r"call it '\2'"),
-            (r"; is it a rating\? Divide them, or use --rating_transform log", "; divide them"),
+            (r"; is it a rating\? Divide them, or use --rating_transform log.*", "; divide them"),
             (r"^--columns: ", "contexts: "),
         ):
             message = re.sub(option, column, message)

@@ -11,6 +11,7 @@ from sif.data.split import Splits, given_splits, split_ratings
 from sif.data.store import Table
 from sif.data.synthetic import Synthetic, synthetic
 from sif.data.table import read_table
+from sif.data.task_data import TaskData, TaskName
 
 __all__ = [
     "Columns",
@@ -19,6 +20,8 @@ __all__ = [
     "Splits",
     "Synthetic",
     "Table",
+    "TaskData",
+    "TaskName",
     "align_id_types",
     "as_column",
     "as_frame",

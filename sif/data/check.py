@@ -29,6 +29,7 @@ def check_frame(
     transform: Transform = "none",
     *,
     evaluation_only: bool = False,
+    pairs: bool = False,
 ) -> Table:
     """Check the ratings of a frame, and return them as a table.
 
@@ -39,19 +40,21 @@ def check_frame(
         transform: Transform of each rating r; `log` gives log(1 + r).
         evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
             user or one value too.
+        pairs: Whether all ratings may be equal, and their column may be missing: then the rows are
+            pairs of a user and an item, and all values are 1.
 
     Returns:
         The ratings. Of repeated ratings of a pair, the last one is kept, with a warning.
 
     Raises:
         NaspError: A column or a value is missing or not a number, or there are too few rows,
-            users or items, or all ratings are equal.
+            users or items, or all ratings are equal and may not be.
     """
     frame = frame.rename(columns=str)
     names = list(frame.columns)
     columns = resolve_numbers(columns or Columns(), names)
-    found = find_columns(names, columns, source)
-    check = Check(source, columns, found, transform, evaluation_only=evaluation_only)
+    found = find_columns(names, columns, source, pairs=pairs)
+    check = Check(source, columns, found, transform, evaluation_only=evaluation_only, pairs=pairs)
     check.add(frame)
     table = check.finish()
     for note in check.notes:
@@ -71,6 +74,7 @@ class Check:
         reading: Ratings to drop, and the handling of repeats.
         timed: Whether times are required.
         evaluation_only: See `check_frame`.
+        pairs: See `check_frame`.
 
     Attributes:
         notes: Messages on dropped or changed values; complete after `finish`.
@@ -87,13 +91,11 @@ class Check:
         reading: Reading | None = None,
         timed: bool = False,
         evaluation_only: bool = False,
+        pairs: bool = False,
     ) -> None:
         self.source, self.columns, self.found = source, columns, found
-        self.transform, self.reading, self.evaluation_only = (
-            transform,
-            reading or Reading(),
-            evaluation_only,
-        )
+        self.transform, self.reading = transform, reading or Reading()
+        self.evaluation_only, self.pairs = evaluation_only, pairs
         self.vocabularies = {
             name: IdNumbering(f"{source}, column {found[name]}", text) for name in columns.entities
         }
@@ -112,15 +114,18 @@ class Check:
             NaspError: A value is wrong; the message names the first one, and counts all of the
                 block.
         """
-        ratings = read_ratings(frame[self.found["rating"]], self.source)
-        if self.reading.drop_ratings:
-            kept = ~ratings.isin(self.reading.drop_ratings).to_numpy()
-            self.dropped += len(frame) - int(kept.sum())
-            frame, ratings = frame[kept], ratings[kept]
+        if self.rated:
+            ratings = read_ratings(frame[self.found["rating"]], self.source)
+            if self.reading.drop_ratings:
+                kept = ~ratings.isin(self.reading.drop_ratings).to_numpy()
+                self.dropped += len(frame) - int(kept.sum())
+                frame, ratings = frame[kept], ratings[kept]
+            column = frame[self.found["rating"]]
+            check_ratings(ratings, column, self.source, log=self.transform == "log")
+        else:
+            ratings = pd.Series(1.0, frame.index)
         if frame.empty:
             return
-        rated = frame[self.found["rating"]]
-        check_ratings(ratings, rated, self.source, log=self.transform == "log")
         for name, vocabulary in self.vocabularies.items():
             vocabulary.append(self._ids(frame[self.found[name]]))
         self.ratings.append(ratings.to_numpy())
@@ -131,7 +136,8 @@ class Check:
         """Return the whole table, without repeated ratings.
 
         Raises:
-            NaspError: There are too few ratings, users or items, or all ratings are equal.
+            NaspError: There are too few ratings, users or items, or all ratings are equal and may
+                not be.
         """
         ids, codes = zip(*(v.finish() for v in self.vocabularies.values()), strict=True)
         times = None if self.times is None else self.times.finish()
@@ -149,8 +155,9 @@ class Check:
             self.notes.append(f"{self.dropped:,} ratings of {values} dropped")
         self._check_enough(kept)
         if len(kept) < len(table):
+            verb = "rate" if self.rated else "name"
             self.notes.append(
-                f"{len(table) - len(kept)} of {len(table)} rows rate the same "
+                f"{len(table) - len(kept)} of {len(table)} rows {verb} the same "
                 f"{' and '.join(table.columns)} again; {_KEPT[self.reading.repeats]}"
             )
         if self.transform == "log":
@@ -158,6 +165,11 @@ class Check:
                 block = kept.values[start : start + BLOCK]
                 block[:] = np.log1p(block.astype(np.float64))
         return replace(kept, transform=self.transform)
+
+    @property
+    def rated(self) -> bool:
+        """Whether the table has a column of ratings."""
+        return "rating" in self.found
 
     def _ids(self, column: pd.Series) -> pd.Series:
         """Check that no id is missing, and return the ids."""
@@ -203,7 +215,7 @@ class Check:
                 raise NaspError(
                     f"{source}: all ratings are of one {name} ({ids[0]}); two are needed"
                 )
-        if self.span[0] == self.span[1]:
+        if self.span[0] == self.span[1] and not self.pairs:
             raise NaspError(
                 f"{source}: all ratings are {self.span[0]:g}; there is nothing to learn from them"
             )

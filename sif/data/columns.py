@@ -27,6 +27,7 @@ USUAL_NAMES = {
         "count",
         "cnt",
         "weight",
+        *("label", "click", "clicked", "target"),
     ),
     "timestamp": (
         *("timestamp", "time", "unixreviewtime", "unixtime", "ts", "datetime", "date"),
@@ -144,7 +145,11 @@ def resolve_numbers(columns: Columns, names: Sequence[str]) -> Columns:
 
 
 def find_columns(
-    names: Sequence[str], columns: Columns, source: str, header: bool = True
+    names: Sequence[str],
+    columns: Columns,
+    source: str,
+    header: bool = True,
+    pairs: bool = False,
 ) -> dict[str, str]:
     """Find the wanted columns in a table.
 
@@ -154,9 +159,10 @@ def find_columns(
         source: The table's name, for messages.
         header: Whether the table has a header. If not, its columns are assumed to be user, item,
             rating and timestamp, in this order, without the given ones.
+        pairs: Whether a column of ratings may be missing.
 
     Returns:
-        The table's name of each canonical column: entities, `rating`, and `timestamp` if any.
+        The table's name of each canonical column: entities, `rating` and `timestamp` if any.
 
     Raises:
         NaspError: A column is missing or appears twice.
@@ -173,7 +179,7 @@ def find_columns(
             if role not in found and (matches := _usual(role, free)):
                 found[role] = matches[0]
     for role in ("user", "item", "rating"):
-        if role not in found:
+        if role not in found and not (pairs and role == "rating"):
             wide = len(free) > 8 or sum(name.isdecimal() for name in free) > 2
             hint = f"; {MATRIX}" if wide else ""
             raise NaspError(

@@ -23,6 +23,7 @@ def load_ratings(
     reading: Reading | None = None,
     timed: bool = False,
     evaluation_only: bool = False,
+    pairs: bool = False,
     say: Say = say_on_stderr,
 ) -> Table:
     """Find, read and check ratings; raises like `locate_ratings` and `read_table`.
@@ -35,6 +36,7 @@ def load_ratings(
         reading: Options of reading.
         timed: Whether times are required.
         evaluation_only: See `sif.data.check_frame`.
+        pairs: See `sif.data.check_frame`.
         say: Called with each message for the user.
     """
     path = locate_ratings(name_or_path, data_dir, say)
@@ -50,6 +52,7 @@ def load_ratings(
         reading,
         timed=timed,
         evaluation_only=evaluation_only,
+        pairs=pairs,
         say=say,
     )
 

@@ -75,5 +75,5 @@ def check_ratings(numbers: pd.Series, column: pd.Series, source: str, *, log: bo
         raise NaspError(
             f"{place(source, column, rounded)}: a rating of {shown(column, rounded)} would be "
             f"rounded, like most numbers beyond {EXACT:,}; is it a rating? Divide them, "
-            "or use --rating_transform log"
+            f"or use --rating_transform log; a time is named by --columns timestamp={column.name}"
         )

@@ -13,9 +13,10 @@ def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
     """Return counts, columns, guesses and dropped ratings in one line.
 
     For example: `books.csv: 5,449 ratings, 300 users, 200 items, ratings 1–5; user=uid item=isbn
-    rating=stars; not used: season, when; no header`.
+    rating=stars; not used: season, when; no header`. A table without ratings has pairs: `log.csv:
+    812 pairs, 30 users, 20 items; no ratings, so all values are 1 (…); user=uid item=isbn`.
     """
-    counts = [f"{len(table):,} ratings"]
+    counts = [f"{len(table):,} {'ratings' if check.rated else 'pairs'}"]
     for name, ids in zip(table.columns, table.ids, strict=True):
         kind = f"{name}s" if name in USUAL_NAMES else f"values of {name}"
         counts.append(f"{len(ids):,} {kind}")
@@ -27,7 +28,12 @@ def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
     if table.times is not None and check.clock.described:
         columns[-1] += f" ({check.clock.described})"
     unused = [name or "(no name)" for name in layout.names if name not in taken.values()]
-    parts = [f"{', '.join(counts)}, ratings {low:g}–{high:g}", " ".join(columns)]
+    if check.rated:
+        counts.append(f"all ratings {low:g}" if low == high else f"ratings {low:g}–{high:g}")
+        parts = [", ".join(counts), " ".join(columns)]
+    else:
+        named = "--columns rating=NAME names a column of ratings"
+        parts = [", ".join(counts), f"no ratings, so all values are 1 ({named})", " ".join(columns)]
     if unused:
         parts.append("not used: " + shorten(", ".join(unused), 100, placeholder=" …"))
     if not layout.header:

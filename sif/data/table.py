@@ -24,12 +24,14 @@ def read_table(
     *,
     timed: bool = False,
     evaluation_only: bool = False,
+    pairs: bool = False,
     say: Callable[[str], object] | None = None,
 ) -> Table:
     """Read ratings from a file; see `sif.data.formats` for the formats.
 
     Delimiter, encoding, header and columns of a text are guessed. Text without a header must hold
-    user, item, rating and, optionally, timestamp, in this order, unless `columns` says otherwise.
+    user, item, rating and timestamp, in this order, unless `columns` says otherwise; the timestamp
+    may be missing, and in a table of pairs the rating, too.
     The file is read block by block, so files of most formats may be larger than the memory.
 
     Args:
@@ -40,6 +42,7 @@ def read_table(
         timed: Whether times are required.
         evaluation_only: No model is trained on the ratings, so a few ratings are enough, of one
             user or one value too.
+        pairs: Whether a table without a column of ratings is read as pairs, see `check_frame`.
         say: Called with a summary of the table; if None, dropped values cause warnings.
 
     Returns:
@@ -54,10 +57,18 @@ def read_table(
 
         def choose(layout: Layout, source: str = str(part)) -> Collection[str]:
             named = resolve_numbers(given, layout.names)
-            found = find_columns(layout.names, named, source, layout.header)
+            found = find_columns(layout.names, named, source, layout.header, pairs)
             if not seen:
                 check = Check(
-                    source, named, found, transform, layout.text, reading, timed, evaluation_only
+                    source,
+                    named,
+                    found,
+                    transform,
+                    layout.text,
+                    reading,
+                    timed,
+                    evaluation_only,
+                    pairs,
                 )
                 seen.append((layout, check))
             elif seen[0][1].found != found:
@@ -67,7 +78,7 @@ def read_table(
 
         for frame in read_raw(part, choose, reading, given):
             layout, check = seen[0]
-            if not (layout.header or given.given):
+            if check.rated and not (layout.header or given.given):
                 check_order(frame, check.found, check.source)
             check.add(frame)
     layout, check = seen[0]

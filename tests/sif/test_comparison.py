@@ -205,7 +205,7 @@ def test_the_global_mean_is_one_for_all_ratings(tmp_path: Path) -> None:
     frame = pd.DataFrame(rows, columns=["user", "item", "rating"])
     frame.to_csv(tmp_path / "r.csv", index=False)
     cells = compare(tmp_path / "run", data=str(tmp_path / "r.csv"), methods="mf", seeds="1")
-    splits = RatingOptions().load(str(tmp_path / "r.csv"), 1)
+    splits = RatingOptions().load(str(tmp_path / "r.csv"), 1).splits
     mean = splits.train.ratings.mean()
     for name, part in (("valid/rmse", splits.valid), ("test/rmse", splits.test)):
         expected = np.sqrt(np.square(part.ratings - mean).mean())
@@ -241,7 +241,7 @@ def test_a_method_that_diverges_costs_only_its_cells(
 
 def test_tuning_is_no_worse_than_the_defaults_on_validation() -> None:
     ratings = RatingOptions(synthetic=Synthetic(users=60, items=50, ratings=900))
-    splits = ratings.load("synthetic", 1)
+    splits = ratings.load("synthetic", 1).splits
     data = SearchData.from_splits(splits.train, splits.valid)
     options = SearchOptions(train_epochs=3, embedding_dim=2, learning_rate=0.01)
 
@@ -273,7 +273,7 @@ def test_a_strategys_own_options_are_tuned_and_others_ignore_them() -> None:
     assert list(ranges.of("evolution")) == ["weight_decay", "strategy.population"]
     assert list(ranges.of("darts")) == list(ranges.of("mf")) == ["weight_decay"]
     ratings = RatingOptions(synthetic=Synthetic(users=30, items=20, ratings=300))
-    splits = ratings.load("synthetic", 1)
+    splits = ratings.load("synthetic", 1).splits
     data = SearchData.from_splits(splits.train, splits.valid)
     shared = SearchOptions(
         **{"embedding_dim": 2, "epochs": 1, "warm_up": 0, "restarts": 1, "finalists": 1},
