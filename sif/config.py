@@ -22,6 +22,7 @@ from sif.data import (
 )
 from sif.data.card import find_rating_card
 from sif.data.layout import Reading
+from sif.data.locate import given_parts
 from sif.data.split import SplitBy
 from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
@@ -124,21 +125,24 @@ class RatingOptions(TableOptions):
             seed: Seed of the split, and of synthetic ratings.
             say: Called with a summary of each table, and with the task.
             valid: Validation ratings of a given split, a path; None draws them from training.
-            test: Test ratings of a given split; None draws validation and test ratings.
+            test: Test ratings of a given split; None takes those that the data set's card names, or
+                else draws validation and test ratings.
 
         Raises:
             NaspError: Something is wrong with the options or the data; the message says what and
                 where.
         """
+        if test is None:
+            valid, test = given_parts(name, self.data_dir)
         given = [name, *(part for part in (valid, test) if part is not None)]
+        pairs = self.task != "rating" and self.positive_from is None
         if name == "synthetic":
             tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
         else:
-            pairs = self.task != "rating" and self.positive_from is None
             timed = self.split == "time" and test is None
             tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
         tables += [self.read(part, like=name, pairs=pairs, say=say) for part in given[1:]]
-        task = self._task(tables[0], say)
+        task = self._task(name, tables[0], say)
         if self.positive_from is not None:
             for number, (table, source) in enumerate(zip(tables, given, strict=True)):
                 tables[number] = positives(table, self.positive_from, source)
@@ -157,10 +161,12 @@ class RatingOptions(TableOptions):
         report_unseen_ids(splits.test, splits.train, "test")
         return TaskData(task, splits)
 
-    def _task(self, train: Table, say: Say) -> TaskName:
+    def _task(self, name: str, train: Table, say: Say) -> TaskName:
         """Return the task, and say why it is this one."""
-        if self.task is not None:
-            task, why = self.task, "as the option says"
+        card = find_rating_card(name, self.data_dir)
+        given = self.task or (None if card is None else card.task)
+        if given is not None:
+            task, why = given, "as given"
         elif self.positive_from is not None:
             task, why = "ranking", "positive_from is given"
         else:
@@ -178,9 +184,10 @@ class DataOptions(RatingOptions):
 
     Attributes:
         data: A name in datasets/, a path to a table (csv and similar, parquet, feather, JSON lines,
-            xlsx, SQLite, npz), or synthetic.
+            xlsx, SQLite, npz, libfm, lines of a user and its items), or synthetic.
         valid_data: Validation ratings of a given split; null draws them from the training ratings.
-        test_data: Test ratings of a given split, whose training ratings are `data`.
+        test_data: Test ratings of a given split, whose training ratings are `data`; null takes the
+            files that the data set's card names, or splits `data`.
     """
 
     data: str = "movielens"
@@ -196,6 +203,7 @@ class DataOptions(RatingOptions):
             self,
             columns=self.columns or card.columns,
             rating_transform=self.rating_transform or transform,
+            task=self.task or card.task,
         )
 
     def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:

@@ -233,7 +233,7 @@ def _paths(data_dir: Path | None) -> list[Path]:
     return list(paths.values())
 
 
-def _inside(value: Any, name: str) -> None:
+def inside(value: Any, name: str) -> None:
     """A rule for a relative path that stays within its folder."""
     text(value, name)
     path = PurePosixPath(value)
@@ -266,7 +266,7 @@ def _bounded(rule: Rule) -> Rule:
 
 
 SIZES = {"bytes": integer(1), "most_bytes": integer(1)}
-FILE = section({"path": _inside}, {**SIZES, "sha256": _hexadecimal(64)})
+FILE = section({"path": inside}, {**SIZES, "sha256": _hexadecimal(64)})
 MEMBER = _bounded(FILE)
 URL = _matching(r"https?://[^\s/]+/(\S*/)?[^\s/\\?#]+", "the http address of a file")
 PACKAGE = _matching(r"[A-Za-z0-9][\w.-]*==[\w.+!-]+", "name==version")
@@ -277,7 +277,7 @@ REQUIRED: dict[str, Rule] = {
     "counts": mapping(integer()),
 }
 POSSIBLE: dict[str, Rule] = {
-    "places": sequence(_inside),
+    "places": sequence(inside),
     "archive": optional(ARCHIVE),
     "fallback": optional(section({"package": PACKAGE, "member": MEMBER})),
     "file": optional(FILE),

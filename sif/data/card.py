@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar, get_args
 
 from nasp.data import cards
-from nasp.data.cards import Card
+from nasp.data.cards import Card, inside
 from nasp.errors import NaspError
 from nasp.files.schema import Rule, one_of, optional, text
 from sif.data.check import Transform
 from sif.data.columns import parse_columns
+from sif.data.task_data import TaskName
 
 
 def _columns(value: Any, name: str) -> None:
@@ -29,16 +30,25 @@ class RatingCard(Card):
     Attributes:
         columns: Default of `--columns`.
         rating_transform: Default of `--rating_transform`.
+        task: Default of `--task`.
+        valid: Name of the file of validation rows of a given split, beside that of training rows.
+        test: Name of the file of test rows of a given split.
     """
 
     KIND = "rating"
     KEYS: ClassVar[Mapping[str, Rule]] = {
         "columns": optional(_columns),
         "rating_transform": one_of(*get_args(Transform)),
+        "task": one_of(*get_args(TaskName)),
+        "valid": inside,
+        "test": inside,
     }
 
     columns: str | None = None
     rating_transform: Transform = "none"
+    task: TaskName | None = None
+    valid: str | None = None
+    test: str | None = None
 
 
 def find_rating_card(name: str, data_dir: Path | None = None) -> RatingCard | None:

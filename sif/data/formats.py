@@ -19,10 +19,11 @@ from nasp.errors import NaspError, damage_named
 from sif.data.binary import read_arrow, read_matrix, read_parquet
 from sif.data.columns import Columns
 from sif.data.layout import Choose, Reading
+from sif.data.line_forms import line_form
 from sif.data.records import read_database, read_json_lines, read_workbook
 from sif.data.text import read_text
 
-TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test")
+TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test", ".libfm")
 JSON = (".jsonl", ".ndjson", ".json")
 ARROW = (".feather", ".arrow", ".ipc")
 DATABASE = (".sqlite", ".sqlite3", ".db")
@@ -94,6 +95,8 @@ def read_raw(
                 yield from read_arrow(open_file, source, choose)
             elif kind in JSON:
                 yield from read_json_lines(open_file, source, choose)
+            elif (read := line_form(open_file, reading, columns)) is not None:
+                yield from read(open_file, source, choose)
             else:
                 yield from read_text(open_file, source, choose, reading, columns)
 

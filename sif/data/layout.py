@@ -31,6 +31,7 @@ class Reading:
     Attributes:
         header: Whether the first line names the columns, yes or no; null guesses.
         encoding: Encoding of a text file, for example latin-1 or utf-16; null guesses.
+        item_lists: Whether each line of a text is a user and its items, yes or no; null guesses.
         table: Table of a database, or sheet of a workbook; required if there are several.
         drop_ratings: Values that stand for "no rating"; their rows are dropped.
         repeats: How several ratings of the same user and item are combined: the last or the first
@@ -39,6 +40,7 @@ class Reading:
 
     header: bool | None = None
     encoding: str | None = None
+    item_lists: bool | None = None
     table: str | None = None
     drop_ratings: tuple[float, ...] = ()
     repeats: Literal["last", "first", "mean", "sum", "max"] = "last"
@@ -53,12 +55,14 @@ class Layout:
         header: Whether the names are the file's own.
         text: Whether all values are texts, so that the types of ids must be guessed.
         note: Message on further guesses.
+        columns: The format's own roles of columns, which count if the user names none.
     """
 
     names: list[str]
     header: bool = True
     text: bool = False
     note: str = ""
+    columns: Columns = Columns()  # noqa: RUF009 (frozen)
 
 
 Choose = Callable[[Layout], Collection[str]]

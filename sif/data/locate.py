@@ -57,6 +57,34 @@ def load_ratings(
     )
 
 
+def given_parts(name_or_path: str, data_dir: Path | None = None) -> tuple[str | None, str | None]:
+    """Return the paths of the validation and the test rows that belong to a data set.
+
+    Args:
+        name_or_path: A name or alias from `datasets/`, or a path.
+        data_dir: A folder that holds data sets.
+
+    Returns:
+        Validation and test rows; None where the data set's card names none.
+
+    Raises:
+        NaspError: The data set is not available, or has no such file.
+    """
+    if Path(name_or_path).expanduser().is_file():
+        return None, None
+    card = find_rating_card(name_or_path, data_dir)
+    if card is None or card.test is None:
+        return None, None
+    train = locate_ratings(name_or_path, data_dir, lambda line: None)
+    valid, test = (
+        None if name is None else str(train.with_name(name)) for name in (card.valid, card.test)
+    )
+    for part in filter(None, (valid, test)):
+        if not Path(part).is_file():
+            raise NaspError(f"{part} is missing: {card.title} has it beside {train.name}; get it")
+    return valid, test
+
+
 def locate_ratings(
     name_or_path: str, data_dir: Path | None = None, say: Say = say_on_stderr
 ) -> Path:

@@ -14,7 +14,7 @@ def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
 
     For example: `books.csv: 5,449 ratings, 300 users, 200 items, ratings 1–5; user=uid item=isbn
     rating=stars; not used: season, when; no header`. A table without ratings has pairs: `log.csv:
-    812 pairs, 30 users, 20 items; no ratings, so all values are 1 (…); user=uid item=isbn`.
+    812 pairs, 30 users, 20 items; no ratings, so all values are 1; user=uid item=isbn`.
     """
     counts = [f"{len(table):,} {'ratings' if check.rated else 'pairs'}"]
     for name, ids in zip(table.columns, table.ids, strict=True):
@@ -32,8 +32,8 @@ def summary(path: Path, layout: Layout, check: Check, table: Table) -> str:
         counts.append(f"all ratings {low:g}" if low == high else f"ratings {low:g}–{high:g}")
         parts = [", ".join(counts), " ".join(columns)]
     else:
-        named = "--columns rating=NAME names a column of ratings"
-        parts = [", ".join(counts), f"no ratings, so all values are 1 ({named})", " ".join(columns)]
+        hint = " (--columns rating=NAME names a column of ratings)" if unused else ""
+        parts = [", ".join(counts), f"no ratings, so all values are 1{hint}", " ".join(columns)]
     if unused:
         parts.append("not used: " + shorten(", ".join(unused), 100, placeholder=" …"))
     if not layout.header:

@@ -56,7 +56,7 @@ def read_table(
     for part in parts_of(path):
 
         def choose(layout: Layout, source: str = str(part)) -> Collection[str]:
-            named = resolve_numbers(given, layout.names)
+            named = resolve_numbers(given, layout.names) if given.given else layout.columns
             found = find_columns(layout.names, named, source, layout.header, pairs)
             if not seen:
                 check = Check(

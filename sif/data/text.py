@@ -135,6 +135,8 @@ def _batches(
         if "straddl" in reason:
             reason = f"a row is longer than {BLOCK_BYTES:,} bytes (a quote that is not closed?)"
         reason = reason.replace("Row #", "line ")
+        if "Expected" in reason and parse.delimiter == "\t":
+            reason += " (give --item_lists yes if each line is a user and its items)"
         raise NaspError(f"{source} cannot be read as text: {reason}; correct it") from error
 
 

@@ -119,7 +119,7 @@ def test_the_task_can_be_given(tmp_path: Path) -> None:
     for values in ([1.0, 2.0, 3.0], [0.0, 1.0]):
         data, said = load(write(tmp_path, values), task="ranking")
         assert data.task == "ranking"
-        assert said[1] == "task ranking: as the option says"
+        assert said[1] == "task ranking: as given"
     assert load(write(tmp_path, [1, 2]), task="rating")[0].rating_splits()
     with pytest.raises(NaspError, match="no models for the task ranking yet: give --task rating"):
         load(write(tmp_path, [1]))[0].rating_splits()
