@@ -25,7 +25,8 @@ def parameters(module: nn.Module, without: Collection[str] = ("auxiliary",)) -> 
 def mult_adds(module: nn.Module, image_shape: tuple[int, int, int]) -> int:
     """Count the multiply-adds of convolutions and linear layers for one image, in evaluation.
 
-    Only shapes are computed, with a copy of the module on `meta`.
+    A copy of the module evaluates one image on the CPU. Shapes alone, on `meta`, would take longer,
+    because torch would import its compiler.
 
     Args:
         module: A module for images `(1, channels, height, width)`; it is not changed.
@@ -39,10 +40,10 @@ def mult_adds(module: nn.Module, image_shape: tuple[int, int, int]) -> int:
         assert isinstance(weight, Tensor)
         total += output.numel() * weight[0].numel()  # each output sums over one filter
 
-    shadow = copy.deepcopy(module).to("meta").eval()
-    for layer in shadow.modules():
+    network = copy.deepcopy(module).cpu().eval()
+    for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             layer.register_forward_hook(count)
     with torch.no_grad():
-        shadow(torch.zeros(1, *image_shape, device="meta"))
+        network(torch.zeros(1, *image_shape))
     return total

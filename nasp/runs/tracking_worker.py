@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,6 @@ class Worker:
     """Processes the messages of one run, in order."""
 
     def __init__(self) -> None:
-        # Detect an unreachable server in seconds, instead of MLflow's minutes.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # If tqdm is installed, MLflow would draw its bars over the run's.
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        if hasattr(os, "nice"):  # Unix
-            os.nice(10)  # the run has priority
-        logging.disable(logging.WARNING)
-        warnings.simplefilter("ignore")
         self.pending: dict[str, list[tuple[str, float, int, int]]] = {}  # by run
         self.known: dict[tuple[str, str], dict[int, float]] = {}  # by run and metric
         self.resumed = False
@@ -277,11 +267,30 @@ def _alone(uri: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Process messages until the run ends; report a failure of the store in one line."""
+    """Run the worker of a process of its own."""
+    # Detect an unreachable server in seconds, instead of MLflow's minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # If tqdm is installed, MLflow would draw its bars over the run's.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    if hasattr(os, "nice"):  # Unix
+        os.nice(10)  # the run has priority
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    process(sys.stdin)
+
+
+def process(lines: Iterable[str]) -> None:
+    """Process messages until the run ends; report a failure of the store in one line.
+
+    Args:
+        lines: A message each, in JSON.
+    """
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def read() -> None:
-        for line in sys.stdin:
+        for line in lines:
             messages.put(json.loads(line))
         messages.put({"do": "end", "status": "KILLED"})  # ignored after another message "end"
 

@@ -103,7 +103,7 @@ class TaskContract:
         )
         assert told(run_search(task, 1, again)) == told(first)
         assert told(run_search(task, 2, RunContext())) != told(first)
-        assert told(run_search(task, 1, RunContext(), "processes:2")) == told(first)
+        assert told(run_search(task, 1, RunContext(), "processes:1")) == told(first)
 
     def test_a_training_alone_is_fixed_by_its_seed(self, task: Task) -> None:
         """Each of its ways has a name, and keeps one of its epochs."""

@@ -94,8 +94,10 @@ def test_the_help_of_a_command_fits(
     assert documented == []  # every option is documented
 
 
-@pytest.mark.parametrize("task", ["cnn", "rnn", "sif"])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("task", "strategy"),
+    [*(("cnn", name) for name in STRATEGIES), ("rnn", "nasp"), ("sif", "nasp")],
+)
 def test_a_search_with_any_strategy_is_read_from_its_own_configuration(
     task: str, strategy: str, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_no_thread_outlives_the_group(pair: list[work.Results]) -> None:
         assert not [name for name in found["threads"] if "gloo" in name or "store" in name]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.parametrize(
     ("main", "name", "more", "shown"),
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from nasp import atomic_io as files
@@ -38,10 +39,11 @@ from nasp.training.parallel import (
     own_share,
     sum_over_processes,
 )
+from tests.conftest import save_nothing
 from tests.nasp.cnn.cells import DARTS_V2
 
 Results = dict[str, Any]
-SEARCH, TRAIN = ["--epochs", "1"], ["--epochs", "2", "--validation", "8"]
+SEARCH, TRAIN = ["--epochs", "1"], ["--epochs", "1", "--validation", "8"]
 
 
 def cross_entropy(logits: Tensor, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -183,7 +185,7 @@ def everything() -> Results:
         "nasp": searched("nasp", eta=0.1),
         "sampled": searched("nasp", steps=1, probe_fraction=0.3),
         "darts": searched("darts", layers=1),
-        "darts2": searched("darts2", layers=1),
+        "darts2": searched("darts2", steps=1, layers=1),
         "trained": trained(),
         "judged": judged(),
     }
@@ -191,7 +193,7 @@ def everything() -> Results:
 
 def arguments(data: Path, output: Path) -> list[str]:
     """Options of a small run of either command."""
-    small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--images", "32"]
+    small = ["--channels", "4", "--layers", "3", "--batch_size", "8", "--images", "16"]
     more = ["--cutout", "2", "--device", "cpu", "--tracking", "none"]
     return ["--data", str(data), "--output", str(output), *small, *more]
 
@@ -204,6 +206,7 @@ def main(folder: Path, data: Path, *ports: str) -> None:
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         report.plots.draw_weights = lambda *arguments: None  # slow, and tested elsewhere
+        Figure.savefig = save_nothing  # type: ignore[assignment]
         cnn_search.main([*arguments(data, folder / "searched"), *SEARCH])
         # A store serves a single group; further groups make their own.
         os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"

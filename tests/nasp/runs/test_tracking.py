@@ -1,6 +1,7 @@
 """Tracking records a run in MLflow, resumes it, and never fails it."""
 
 import contextlib
+import io
 import shlex
 import sys
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 from nasp.metric import Metric
+from nasp.runs import tracking, tracking_worker
 from nasp.runs.tracking import Tracker, how_to_serve, tracking_uri
 
 # MLflow and its dependencies raise warnings. The run itself only sends lines to a process.
@@ -37,6 +39,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for run in TOGETHER:
             together.enter_context(tracker(folder, run))
     return folder
+
+
+class WorkerInThisProcess:
+    """Stands in for the process of a worker, which takes seconds to import MLflow."""
+
+    def __init__(self, *command: Any, **options: Any) -> None:
+        self.stdin = io.StringIO()
+
+    def wait(self, timeout: float | None = None) -> None:
+        if not self.stdin.closed:
+            tracking_worker.process(self.stdin.getvalue().splitlines())
+
+
+@pytest.fixture
+def here(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run workers in this process, at the ends of their runs."""
+    monkeypatch.setattr(tracking.subprocess, "Popen", WorkerInThisProcess)
 
 
 def tracker(store: Path, run: str, uri: str | None = None) -> Tracker:
@@ -104,6 +123,7 @@ def test_a_run_is_recorded_without_bars(store: Path, capfd: pytest.CaptureFixtur
     assert loaded.metadata.metadata == {"columns": ["x"]}
 
 
+@pytest.mark.usefixtures("here")
 def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
     with pytest.raises(KeyboardInterrupt), tracker(store, "second") as run:
         run.log({"valid/rmse": 0.5}, 0)
@@ -121,6 +141,7 @@ def test_a_resumed_run_goes_on_without_doubles(store: Path) -> None:
     assert [(m.step, m.value) for m in best] == [(0, 0.5), (3, 0.4)]
 
 
+@pytest.mark.usefixtures("here")
 def test_epochs_that_were_lost_are_told_again(store: Path) -> None:
     """A run and its worker that die together lose unsent metrics."""
     with tracker(store, "lost") as run:  # the first epochs were never sent
@@ -135,6 +156,7 @@ def test_epochs_that_were_lost_are_told_again(store: Path) -> None:
     assert client(store).get_run(run_id).data.metrics["best/valid/rmse"] == 0.5
 
 
+@pytest.mark.usefixtures("here")
 def test_parts_have_curves_of_their_own(store: Path) -> None:
     for _ in range(2):  # the second time resumed
         with tracker(store, "parts") as run:
@@ -154,6 +176,7 @@ def test_parts_have_curves_of_their_own(store: Path) -> None:
         assert run.data.metrics["best/valid/rmse"] == run.data.metrics["valid/rmse"]
 
 
+@pytest.mark.usefixtures("here")
 def test_what_the_page_of_a_run_says(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/x/sif/search.py", "--tracking", "http://me:secret@host/"])
     described = tracker(store, "described")
@@ -170,6 +193,7 @@ def test_what_the_page_of_a_run_says(store: Path, monkeypatch: pytest.MonkeyPatc
     assert '"num_rows": 7' in data.dataset.profile
 
 
+@pytest.mark.usefixtures("here")
 def test_nested_runs_are_recorded_once(store: Path) -> None:
     def record(run: Tracker, name: str) -> None:
         run.child(
@@ -197,6 +221,7 @@ def test_nested_runs_are_recorded_once(store: Path) -> None:
     assert children[0].data.tags["found"] == "max"
 
 
+@pytest.mark.usefixtures("here")
 def test_an_option_that_changed_does_not_stop_tracking(
     store: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +237,7 @@ def test_an_option_that_changed_does_not_stop_tracking(
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("here")
 def test_an_error_marks_the_run_and_a_deleted_run_is_not_resumed(store: Path) -> None:
     with pytest.raises(ValueError, match="bug"), tracker(store, "third"):
         raise ValueError("bug")
@@ -241,6 +267,7 @@ def test_a_store_that_fails_early_does_not_fail_a_long_run(store: Path) -> None:
     assert not (store / "long.id").exists()
 
 
+@pytest.mark.usefixtures("here")
 def test_what_fails_costs_only_itself(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with tracker(store, "part") as run:
         run.artifact(store / "nothing")
