@@ -21,6 +21,7 @@ from sif.data import (
     synthetic,
 )
 from sif.data.card import find_rating_card
+from sif.data.ids import unseen_ids
 from sif.data.layout import Reading
 from sif.data.locate import given_parts
 from sif.data.split import SplitBy
@@ -98,14 +99,15 @@ class RatingOptions(TableOptions):
             left out. Null takes all rows.
         split: random; time: the oldest ratings for training, the newest for test; user: the
             fractions hold for each user; last: each user's last rating for test, the one before
-            for validation.
+            for validation. Null is user for ranking, and random for other tasks. If test ratings
+            are given, validation ratings are taken from training ratings in the same way.
         split_fractions: Shares of training, validation and test ratings.
         synthetic: Options of the ratings of `--data synthetic`.
     """
 
     task: TaskName | None = None
     positive_from: float | None = None
-    split: SplitBy = "random"
+    split: SplitBy | None = None
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
@@ -139,7 +141,7 @@ class RatingOptions(TableOptions):
         if name == "synthetic":
             tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
         else:
-            timed = self.split == "time" and test is None
+            timed = self.split == "time" and valid is None
             tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
         tables += [self.read(part, like=name, pairs=pairs, say=say) for part in given[1:]]
         task = self._task(name, tables[0], say)
@@ -151,14 +153,20 @@ class RatingOptions(TableOptions):
                 say(f"{source}: {left_out:,} {below} are left out")
         elif task == "click":
             tables = as_clicks(tables)
+        by = self.split or ("user" if task == "ranking" else "random")
         if test is None:
-            by, fractions = self.split, self.split_fractions
-            return TaskData(task, split_ratings(tables[0], by=by, fractions=fractions, seed=seed))
-        between = tables[1] if valid is not None else None
-        splits = given_splits(tables[0], between, tables[-1], seed=seed)
-        if valid is not None:
-            report_unseen_ids(splits.valid, splits.train, "validation")
-        report_unseen_ids(splits.test, splits.train, "test")
+            splits = split_ratings(tables[0], by=by, fractions=self.split_fractions, seed=seed)
+        else:
+            between = None if valid is None else tables[1]
+            splits = given_splits(tables[0], between, tables[-1], by=by, seed=seed)
+        for part, file, what in (
+            (splits.valid, valid, "validation"),
+            (splits.test, test, "test"),
+        ):
+            if file is not None:
+                report_unseen_ids(part, splits.train, what)
+            elif task != "rating" and (unseen := unseen_ids(part, splits.train)):
+                say(f"{what}: {unseen} are not in training")
         return TaskData(task, splits)
 
     def _task(self, name: str, train: Table, say: Say) -> TaskName:

@@ -47,7 +47,7 @@ class RatingComparison(Comparison):
 
     @property
     def params(self) -> Mapping[str, Any]:
-        return {"split": self.config.split}
+        return {"split": self.config.split or "random"}
 
     def jobs(self) -> list[list[Measurement]]:
         """Plan the measurements; all measurements of a job share the tuned hyper-parameters."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from nasp.errors import NaspError
-from sif.data.ids import find_ids
+from sif.data.ids import find_ids, present_ids
 from sif.data.store import Table
 
 
@@ -26,12 +26,8 @@ class Encoder:
     @classmethod
     def fit(cls, train: Table) -> Self:
         """Collect the ids of checked training ratings."""
-        present = []
-        for entity, ids in enumerate(train.ids):
-            seen = np.zeros(len(ids), bool)
-            seen[train.code(entity)] = True
-            present.append(ids[seen])
-        return cls(train.columns, tuple(present))
+        ids = tuple(present_ids(train, entity) for entity in range(len(train.columns)))
+        return cls(train.columns, ids)
 
     @property
     def sizes(self) -> tuple[int, ...]:

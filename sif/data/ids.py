@@ -93,6 +93,13 @@ def align_id_types(*tables: Table) -> tuple[Table, ...]:
     return tuple(_with_texts(table, as_text) for table in tables)
 
 
+def present_ids(table: Table, entity: int) -> pd.Index:
+    """Return the sorted ids of an entity that the rows of a table have."""
+    present = np.zeros(len(table.ids[entity]), bool)
+    present[table.code(entity)] = True
+    return table.ids[entity][present]
+
+
 def report_unseen_ids(part: Table, train: Table, name: str) -> None:
     """Report ids of a part that are not in training; see `report_unknown_ids`.
 
@@ -104,12 +111,25 @@ def report_unseen_ids(part: Table, train: Table, name: str) -> None:
     Raises:
         NaspError: A column of the part has no id that is in training.
     """
-    for entity, (column, known) in enumerate(zip(train.columns, train.ids, strict=True)):
-        present = np.zeros(len(part.ids[entity]), bool)
-        present[part.code(entity)] = True
-        ids = part.ids[entity][present]
+    for entity, column in enumerate(train.columns):
+        ids, known = present_ids(part, entity), present_ids(train, entity)
         place = f"{name} ratings, column {column}"
         report_unknown_ids(find_ids(ids, known, place), ids, known, place)
+
+
+def unseen_ids(part: Table, train: Table) -> str:
+    """Return the number of ids of a part that are not in training, `2 of 7 ids of item`.
+
+    Args:
+        part: Rows of the table of which `train` is another part.
+        train: The training rows.
+    """
+    counts = []
+    for entity, column in enumerate(train.columns):
+        ids = present_ids(part, entity)
+        if unknown := len(ids.difference(present_ids(train, entity))):
+            counts.append(f"{unknown:,} of {len(ids):,} ids of {column}")
+    return " and ".join(counts)
 
 
 def plain_ids(column: pd.Series, place: str) -> pd.Series:

@@ -74,19 +74,8 @@ def split_ratings(
     if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1):
         raise NaspError(f"fractions {fractions}: three positive numbers with sum 1 are needed")
     table = Table.from_frame(ratings)
-    if by in ("user", "last"):
-        return _by_user(table, by, fractions, seed)
-    if by == "time":
-        order = np.argsort(_times(table), kind="stable").astype(np.int32)
-    elif by == "random":
-        order = _shuffled(len(table), seed)
-    else:
-        raise NaspError(f"split by {by!r}: it is one of {', '.join(get_args(SplitBy))}")
-    first = round(fractions[0] * len(table))
-    second = round((fractions[0] + fractions[1]) * len(table))
-    if not 0 < first < second < len(table):
-        raise NaspError(f"{len(table)} ratings are too few for the fractions {fractions}")
-    return Splits(*(table.take(part) for part in np.split(order, (first, second))))
+    cuts = (fractions[0], fractions[0] + fractions[1])
+    return Splits(*map(table.take, _parts(table, by, cuts, seed)))
 
 
 def given_splits(
@@ -94,6 +83,7 @@ def given_splits(
     valid: Table | None,
     test: Table,
     *,
+    by: SplitBy = "random",
     fraction: float = 0.25,
     seed: int,
 ) -> Splits:
@@ -101,10 +91,12 @@ def given_splits(
 
     Args:
         train: Checked training ratings.
-        valid: Checked validation ratings; None takes a random part of `train`.
+        valid: Checked validation ratings; None takes a part of `train`.
         test: Checked test ratings.
+        by: How this part is chosen, see `split_ratings`: at random, the newest ratings, a share of
+            each user's ratings, or each user's last one.
         fraction: Share of `train` for validation, between 0 and 1.
-        seed: Determines the random part.
+        seed: Determines a part chosen by `random` or `user`.
 
     Raises:
         NaspError: The columns differ, `fraction` is out of range, or a part would be empty.
@@ -122,19 +114,48 @@ def given_splits(
         train, valid, test = align_id_types(train, valid, test)
         elsewhere = {"validation": valid, "test": test}
     if valid is None:
-        order = _shuffled(len(train), seed)
-        count = round(fraction * len(train))
-        if not 0 < count < len(train):
-            raise NaspError(f"a share of {fraction} of {len(train)} training ratings is empty")
-        train, valid = train.take(order[count:]), train.take(order[:count])
+        if not 0 < fraction < 1:
+            raise NaspError(f"a share of {fraction} of training ratings: give one within 0 and 1")
+        if by == "random":
+            rest, drawn = reversed(_parts(train, by, (fraction,), seed))
+        else:
+            rest, drawn = _parts(train, by, (1 - fraction,), seed)
+        train, valid = train.take(rest), train.take(drawn)
     for name, part in elsewhere.items():
         if shared := _shared(part, train):
             warnings.warn(f"{shared} {name} ratings are in training too", stacklevel=2)
     return Splits(train, valid, test)
 
 
-def _by_user(table: Table, by: str, fractions: tuple[float, float, float], seed: int) -> Splits:
-    """Split the ratings of each user."""
+def _parts(table: Table, by: SplitBy, cuts: tuple[float, ...], seed: int) -> Sequence[np.ndarray]:
+    """Return the rows of each part, int32, in order of training, validation and test.
+
+    Args:
+        table: The ratings.
+        by: See `split_ratings`.
+        cuts: Shares of the ratings before the end of each part but the last one.
+        seed: Determines a random order.
+    """
+    if by in ("user", "last"):
+        return _by_user(table, by, cuts, seed)
+    if by == "time":
+        order = np.argsort(_times(table), kind="stable").astype(np.int32)
+    elif by == "random":
+        order = _shuffled(len(table), seed)
+    else:
+        raise NaspError(f"split by {by!r}: it is one of {', '.join(get_args(SplitBy))}")
+    ends = [round(cut * len(table)) for cut in cuts]
+    if min(np.diff([0, *ends, len(table)])) < 1:
+        raise NaspError(f"{len(table)} ratings are too few for the fractions {_shares(cuts)}")
+    return np.split(order, ends)
+
+
+def _shares(cuts: tuple[float, ...]) -> str:
+    return f"({', '.join(f'{share:g}' for share in np.diff([0, *cuts, 1]))})"
+
+
+def _by_user(table: Table, by: str, cuts: tuple[float, ...], seed: int) -> list[np.ndarray]:
+    """Return the rows of each part of a split of the ratings of each user; see `_parts`."""
     if by == "user":
         order = _shuffled(len(table), seed)
     elif (times := table.moments) is None:
@@ -145,20 +166,21 @@ def _by_user(table: Table, by: str, fractions: tuple[float, float, float], seed:
     users = table.code(0)[order]
     counts = np.bincount(users)
     rank = np.arange(len(users)) - (np.cumsum(counts) - counts)[users]
-    if by == "user":
-        first = np.maximum(1, np.round(fractions[0] * counts))
-        second = np.maximum(first, np.round((fractions[0] + fractions[1]) * counts))
-    else:
-        first = np.where(counts > 2, counts - 2, counts)
-        second = np.where(counts > 2, counts - 1, counts)
-    part = (rank >= first[users]).astype(np.int8) + (rank >= second[users])
-    parts = [np.sort(order[part == number]) for number in range(3)]
+    part = np.zeros(len(users), np.int8)
+    for number, cut in enumerate(cuts):
+        if by == "user":
+            end = np.maximum(1, np.round(cut * counts))
+        else:
+            end = np.where(counts > len(cuts), counts - len(cuts) + number, counts)
+        part += rank >= end[users]
+    parts = [np.sort(order[part == number]) for number in range(len(cuts) + 1)]
     if not all(map(len, parts)):
         raise NaspError(
             f"a split by {by!r} of {len(table)} ratings of {np.count_nonzero(counts)} users leaves "
-            "a part empty: users with three ratings or more are needed; or split by 'random'"
+            f"a part empty: users with {len(parts)} ratings or more are needed; or split by "
+            "'random'"
         )
-    return Splits(*map(table.take, parts))
+    return parts
 
 
 def _times(table: Table) -> np.ndarray:

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasp.errors import NaspError
+from sif.data.ids import report_unseen_ids
 from sif.data.split import Splits, given_splits, split_ratings
 from sif.data.store import Table
 
@@ -150,3 +151,32 @@ def test_users_with_too_few_ratings_are_told() -> None:
     for by in ("user", "last"):
         with pytest.raises(NaspError, match="40 ratings of 40 users leaves a part empty"):
             split_ratings(frame, by=by, seed=0)  # type: ignore[arg-type]
+
+
+def test_validation_of_given_splits_is_taken_as_the_split_says(frame: pd.DataFrame) -> None:
+    (whole,) = tables(by_user(frame).assign(timestamp=range(34)))
+    (test,) = tables(by_user(frame).assign(item=99, timestamp=0)[:5])
+
+    def drawn(by: str, fraction: float = 0.25) -> tuple[pd.DataFrame, pd.DataFrame]:
+        splits = given_splits(whole, None, test, by=by, fraction=fraction, seed=1)  # type: ignore[arg-type]
+        train, valid, _ = parts(splits)
+        assert len(train) + len(valid) == len(whole)
+        assert splits.test is test
+        return train, valid
+
+    train, valid = drawn("user")
+    assert valid["user"].value_counts().to_dict() == {"c": 1, "d": 2, "e": 5}
+    assert set(train["user"]) == set("abcde")
+    train, valid = drawn("last")
+    assert valid["user"].value_counts().to_dict() == dict.fromkeys("bcde", 1)
+    newest = whole.frame().groupby("user")["timestamp"].max()
+    assert valid.set_index("user")["timestamp"].to_dict() == newest.drop("a").to_dict()
+    train, valid = drawn("time", 0.5)
+    assert train["timestamp"].max() < valid["timestamp"].min()
+
+
+def test_unseen_ids_are_those_without_a_training_row(frame: pd.DataFrame) -> None:
+    table = Table.from_frame(frame)
+    train, test = table.take(np.arange(0, 20)), table.take(np.arange(16, 40))
+    with pytest.warns(UserWarning, match="test ratings, column user: 2 of 3 ids are not known, 3"):
+        report_unseen_ids(test, train, "test")

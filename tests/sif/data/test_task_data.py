@@ -180,5 +180,32 @@ def test_values_that_are_no_clicks(tmp_path: Path) -> None:
     assert "--task ranking" in fault(write(tmp_path, [1]), task="click")
 
 
+def test_ranking_is_split_by_user(tmp_path: Path) -> None:
+    data, _ = load(write(tmp_path, [1]))
+    for part, count in zip(_parts(data), (3, 1, 2), strict=True):
+        assert np.bincount(part.code(0)).tolist() == [count] * 10
+    data, _ = load(write(tmp_path, [1]), split="last")
+    assert [len(part) for part in _parts(data)] == [40, 10, 10]
+    rating, _ = load(write(tmp_path, [1, 2, 3]))
+    assert len(set(np.bincount(rating.splits.train.code(0)))) > 1
+
+
+def test_items_unknown_in_training_are_told(tmp_path: Path) -> None:
+    test = frame([1])[:12].assign(item=np.arange(12) % 8)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    path = write(tmp_path, [1])
+    with pytest.warns(UserWarning) as warned:
+        said = load(path, test_data=tmp_path / "test.csv")[1]
+    assert len(said) == 3
+    assert "test ratings, column item: 2 of 8 ids are not known, 6" in str(warned[-1].message)
+    both = pd.concat([frame([1]), pd.DataFrame({"user": [3, 4], "item": [7, 8], "rating": [1, 1]})])
+    both.assign(timestamp=range(62)).to_csv(path, index=False)
+    said = load(path, split="last")[1]
+    assert said[2:] == [
+        "validation: 1 of 2 ids of item are not in training",
+        "test: 3 of 3 ids of item are not in training",
+    ]
+
+
 def _parts(data: TaskData) -> tuple[Table, Table, Table]:
     return data.splits.train, data.splits.valid, data.splits.test
