@@ -11,6 +11,7 @@ from tests.nasp.cnn.data.made import image_bytes, random_images, write_parquet
 FILE = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_table_and_a_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

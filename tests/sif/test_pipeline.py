@@ -208,7 +208,7 @@ def test_three_entities_are_searched_by_the_same_code() -> None:
 @pytest.mark.parametrize("operation", ["plus", "multiply"])
 def test_the_planted_function_is_found(operation: str) -> None:
     parts = planted(operation, seed=3, ratings=8000)
-    data, options = data_of(parts), SearchOptions()
+    data, options = data_of(parts), SearchOptions(restarts=2, finalists=2)
     one = replace(options, restarts=1, finalists=1)
     truth = found_rmse(RatingTask(data, one, functions=(operation,)), parts)
     # few ratings: benchmarks/planted.py has the figures

@@ -137,6 +137,8 @@ def test_same_seed_same_search_killed_or_not(
     options = [*SEARCH, "--images", "16", "--strategy", strategy]
     if strategy == "nasp":
         options += ["--strategy.probe_fraction", "0.4"]
+    if strategy == "darts":  # which runs all operations
+        options += ["--space", "darts"]
     whole = run(cnn_search.main, options, photos, tmp_path / "whole")
     assert whole["strategy"] == strategy
     killed_at(2)

@@ -27,7 +27,7 @@ def test_an_image_network(suffix: str, tmp_path: Path, capsys: pytest.CaptureFix
     if suffix == "onnx":
         pytest.importorskip("onnxscript")
         pytest.importorskip("onnxruntime")
-    network = Network(SMALL, 4, 3, 3, "cifar", True, torch.Generator().manual_seed(1))
+    network = Network(SMALL, 4, 2, 3, "cifar", True, torch.Generator().manual_seed(1))
     network.train()(torch.rand(4, 3, 8, 8))  # changes the statistics of the batch norms
     save_network(tmp_path / "model.pt", network, ("cat", "dog", "eel"), NORMALISE, 8)
     path = tmp_path / f"network.{suffix}"
