@@ -1,9 +1,10 @@
-"""Contract tests for your own baselines and objectives.
+"""Contract tests for your own baselines, closed forms and objectives.
 
 Inherit from a contract in your test file, and override its fixtures. This needs pytest.
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from sif.data.search_data import SearchData
 from sif.fit import adagrad
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
+from sif.pairs import Pairs
 
 USERS, ITEMS = 12, 9
 
@@ -166,6 +168,96 @@ class BaselineContract:
             else:
                 with pytest.raises(NaspError, match=f"takes .* entities, .* have {entities}"):
                     make_baseline(baseline, entities)
+
+
+@cache
+def small_pairs() -> Pairs:
+    """Make pairs of 30 users and 12 items, of two tastes.
+
+    Users and items 0, 2, 4 … have one taste, the others the other one. A user has half of the
+    items of the own taste. Item 11 has no user, user 29 has no item.
+    """
+    generator = torch.Generator().manual_seed(0)
+    rows = [
+        (user, user % 2 + 2 * int(place))
+        for user in range(29)
+        for place in torch.randperm(6, generator=generator)[:3]
+    ]
+    users, items = torch.tensor([pair for pair in rows if pair[1] != 11]).T
+    return Pairs.of(users, items, (30, 12))
+
+
+class ClosedFormContract:
+    """Tests of a closed form. Inherit from it, and override the fixture `closed_form`.
+
+    Attributes:
+        closed_form: Fixture: the closed form's class.
+        options: Fixture: its options; the defaults by default.
+    """
+
+    @pytest.fixture
+    def closed_form(self) -> Any:
+        """The closed form's class, see `sif.baselines.ClosedForm`."""
+        raise NotImplementedError("override the fixture `closed_form`")
+
+    @pytest.fixture
+    def options(self, closed_form: Any) -> Any:
+        """An instance of the closed form's `Options`."""
+        return closed_form.Options()
+
+    @pytest.fixture
+    def model(self, closed_form: Any, options: Any) -> Any:
+        """A model of `small_pairs`."""
+        return closed_form.fit(small_pairs(), options, torch.Generator().manual_seed(0))
+
+    def test_it_scores_each_item_for_each_list(self, model: Any) -> None:
+        """Also for lists without items, and for no list."""
+        pairs = small_pairs()
+        scores = model.score_lists(pairs)
+        assert scores.shape == pairs.shape
+        assert scores.dtype == torch.float32
+        assert scores.isfinite().all()
+        nobody = torch.arange(0)
+        assert model.score_lists(pairs.take(nobody)).shape == (0, 12)
+        asked = model.scorer(pairs)(torch.tensor([3, 0]))
+        torch.testing.assert_close(asked, scores[[3, 0]], atol=1e-6, rtol=1e-5)
+
+    def test_a_list_is_scored_alone(self, model: Any) -> None:
+        """The scores of a list do not depend on the other lists."""
+        pairs = small_pairs()
+        together = model.score_lists(pairs)
+        for user in (0, 7, 29):
+            alone = model.score_lists(pairs.take(torch.tensor([user])))
+            torch.testing.assert_close(alone[0], together[user], atol=1e-6, rtol=1e-5)
+
+    def test_the_same_seed_fits_the_same_model(self, closed_form: Any, options: Any) -> None:
+        """No global random number is drawn, and the pairs are not changed."""
+        pairs = small_pairs()
+        before = [pairs.starts.clone(), pairs.items.clone()]
+        state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]
+        one, other = (
+            closed_form.fit(pairs, options, torch.Generator().manual_seed(0)) for _ in range(2)
+        )
+        assert torch.equal(one.score_lists(pairs), other.score_lists(pairs))
+        assert torch.equal(torch.get_rng_state(), state)
+        assert (np.random.get_state()[1] == numpy_state).all()  # type: ignore[index]
+        assert torch.equal(pairs.starts, before[0])
+        assert torch.equal(pairs.items, before[1])
+
+    def test_its_tensors_are_the_whole_model(
+        self, closed_form: Any, options: Any, model: Any, tmp_path: Path
+    ) -> None:
+        """A model that is made of saved tensors has the same scores."""
+        torch.save(model.tensors, tmp_path / "model.pt")
+        tensors = torch.load(tmp_path / "model.pt", weights_only=True)
+        loaded = closed_form(options, tensors)
+        assert torch.equal(loaded.score_lists(small_pairs()), model.score_lists(small_pairs()))
+
+    def test_it_refuses_no_pairs(self, closed_form: Any, options: Any) -> None:
+        """It says so in one line."""
+        nothing = small_pairs().take(torch.tensor([29]))
+        with pytest.raises(NaspError, match="no training pairs"):
+            closed_form.fit(nothing, options, torch.Generator())
 
 
 class ObjectiveContract:

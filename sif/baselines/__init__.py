@@ -1,4 +1,4 @@
-"""The registry of baselines: fixed models that the found function is compared with."""
+"""The registries of baselines: fixed models that the found function is compared with."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from nasp.registry import Registry, lazy_exports
 
 if TYPE_CHECKING:
     from sif.baselines.base import Baseline as Baseline
+    from sif.baselines.closed_forms.base import ClosedForm as ClosedForm
 
 BASELINES: "Registry[type[Baseline]]" = Registry(
     {
@@ -31,6 +32,17 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
 )
 """Each is made of `(data, options, generator)`."""
 
+CLOSED_FORMS: "Registry[type[ClosedForm]]" = Registry(
+    {
+        "popularity": "sif.baselines.closed_forms.popularity:Popularity",
+        "item_neighbours": "sif.baselines.closed_forms.neighbours:ItemNeighbours",
+        "ease": "sif.baselines.closed_forms.ease:EASE",
+        "implicit_als": "sif.baselines.closed_forms.als:ImplicitALS",
+        "graph_filter": "sif.baselines.closed_forms.graph_filter:GraphFilter",
+    }
+)
+"""Rankers that are computed, not trained by steps; `fit(pairs, options, generator)` makes one."""
+
 
 def baselines_of(entities: int) -> list[str]:
     """Return the names of the baselines for ratings with this number of entities."""
@@ -41,5 +53,6 @@ __all__, __getattr__ = lazy_exports(
     __name__,
     """
     base: Baseline
+    closed_forms.base: ClosedForm
     """,
 )

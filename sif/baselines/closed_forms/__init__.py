@@ -1,0 +1,1 @@
+"""Rankers that are computed, not trained by steps; a file each."""

@@ -1,0 +1,104 @@
+"""Implicit ALS: factors by alternating least squares over all cells (Hu et al., ICDM 2008)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasp.cli.option_checks import check_not_negative, check_positive, check_types
+from sif.baselines.closed_forms.base import ClosedForm
+from sif.pairs import Pairs
+
+BLOCK = 1 << 22  # numbers of the gathered factors in memory at once
+
+
+@dataclass
+class ALSOptions:
+    """Options of implicit ALS.
+
+    Attributes:
+        dim: Length of the factors.
+        unobserved_weight: Weight of a cell's squared error, on top of which a pair has weight 1;
+            1/α in Hu et al.
+        weight_decay: Weight of the L2 penalty.
+        count_exponent: The penalty of a factor grows with the weight of its row's cells to this
+            power (Rendle et al., RecSys 2022); 0 for equal penalties.
+        sweeps: Number of alternating updates of users and items.
+        std: Standard deviation of the initial item factors, times √dim.
+    """
+
+    dim: int = 32
+    unobserved_weight: float = 0.1
+    weight_decay: float = 0.03
+    count_exponent: float = 1.0
+    sweeps: int = 10
+    std: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_positive(self, "dim", "unobserved_weight", "weight_decay", "sweeps", "std")
+        check_not_negative(self, "count_exponent")
+
+
+class ImplicitALS(ClosedForm):
+    """Scores `w_u · h_i` of factors that minimise, with S the pairs and a the unobserved weight,
+
+        Σ_S (w·h − 1)² + a Σ_all (w·h)² + λ Σ_u c_u ‖w_u‖² + λ Σ_i c_i ‖h_i‖²,
+
+    where `c_u = (n_u + a · items)^count_exponent`, and c_i likewise. A list's factor is solved for
+    with the items' factors as they are.
+    """  # noqa: D415
+
+    Options = ALSOptions
+    options: ALSOptions
+
+    @classmethod
+    def solve(
+        cls, pairs: Pairs, options: ALSOptions, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        users, items = pairs.shape
+        by_item = Pairs.of(pairs.items, pairs.users(), (items, users))
+        std = options.std / options.dim**0.5
+        item_factors = torch.randn(items, options.dim, generator=generator) * std
+        for _ in range(options.sweeps):
+            user_factors = solve_rows(pairs, item_factors, options)
+            item_factors = solve_rows(by_item, user_factors, options)
+        return {"items": item_factors}
+
+    def score_lists(self, lists: Pairs) -> Tensor:
+        items = self.tensors["items"]
+        return solve_rows(lists, items, self.options) @ items.T
+
+
+def solve_rows(rows: Pairs, fixed: Tensor, options: ALSOptions) -> Tensor:
+    """Solve for the factors of all rows, `(Σ h hᵀ + a HᵀH + penalty) w = Σ h`.
+
+    Args:
+        rows: The pairs of the rows; the sums are over a row's columns.
+        fixed: The factors of the columns, `(columns, dim)`.
+        options: The options.
+
+    Returns:
+        `(rows, dim)`.
+    """
+    counts, dim = rows.counts(), fixed.shape[1]
+    gram = options.unobserved_weight * (fixed.T @ fixed)
+    cells = counts + options.unobserved_weight * len(fixed)
+    penalty = options.weight_decay * cells.pow(options.count_exponent)
+    padded = torch.cat([fixed, fixed.new_zeros(1, dim)])
+    solved = fixed.new_empty(len(counts), dim)
+    order = counts.argsort(descending=True)  # rows of similar lengths together
+    while len(order):
+        longest = int(counts[order[0]])
+        size = max(1, BLOCK // (max(longest, dim) * dim))
+        block, order = order[:size], order[size:]
+        own = rows.take(block)
+        columns = torch.full((len(block), longest), len(fixed))
+        users = own.users()
+        columns[users, torch.arange(len(users)) - own.starts[users]] = own.items
+        gathered = padded[columns]  # (block, longest, dim)
+        system = gathered.mT @ gathered + gram
+        system.diagonal(dim1=1, dim2=2).add_(penalty[block, None])
+        right = gathered.sum(1)[:, :, None]
+        solved[block] = torch.cholesky_solve(right, torch.linalg.cholesky(system))[:, :, 0]
+    return solved

@@ -1,0 +1,77 @@
+"""EASE: each item is predicted by a ridge regression on all others (Steck, WWW 2019)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from nasp.cli.option_checks import check_not_negative, check_positive, check_types
+from nasp.errors import NaspError
+from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
+from sif.pairs import Pairs
+
+MATRICES = 3  # dense float64 matrices of items × items in memory at once
+
+
+@dataclass
+class EASEOptions:
+    """Options of EASE.
+
+    Attributes:
+        weight_decay: λ, the weight of the L2 penalty.
+        dropout: Share of the inputs that are dropped, in expectation (EDLAE: Steck, NeurIPS 2020).
+            It adds a penalty for each item in proportion to its number of users.
+        user_exponent: A user with n items has weight n^-user_exponent; 0 for equal weights.
+    """
+
+    weight_decay: float = 300.0
+    dropout: float = 0.0
+    user_exponent: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_positive(self, "weight_decay")
+        check_not_negative(self, "dropout", below=1)
+
+
+class EASE(ClosedForm):
+    """Scores `x B` of a user's row x, where B minimises ‖X − XB‖² + ‖Λ^½ B‖² with diagonal 0."""
+
+    Options = EASEOptions
+    options: EASEOptions
+
+    @classmethod
+    def solve(
+        cls, pairs: Pairs, options: EASEOptions, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        check_memory(pairs.catalogue)
+        matrix = matrix_of(pairs)
+        weights = powers(pairs.counts(), -options.user_exponent)
+        gram = (matrix.T @ sparse.diags_array(weights) @ matrix).toarray().astype(np.float64)
+        inverse = torch.from_numpy(gram)
+        diagonal = inverse.diagonal()
+        diagonal += options.weight_decay + options.dropout / (1 - options.dropout) * diagonal
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(inverse))
+        inverse /= -inverse.diagonal().clone()
+        inverse.fill_diagonal_(0)
+        return {"weights": inverse.float()}
+
+    def score_lists(self, lists: Pairs) -> Tensor:
+        return torch.from_numpy(matrix_of(lists) @ self.tensors["weights"].numpy())
+
+
+def check_memory(items: int) -> None:
+    """Check that dense matrices of items × items fit into memory.
+
+    Raises:
+        NaspError: They do not.
+    """
+    needed, free = MATRICES * 8 * items**2, psutil.virtual_memory().available
+    if needed > free:
+        raise NaspError(
+            f"ease needs {needed / 2**30:.0f} GB for matrices of {items:,} × {items:,} items, and "
+            f"{free / 2**30:.0f} GB are free: choose graph_filter or item_neighbours"
+        )
