@@ -97,6 +97,10 @@ class RatingOptions(TableOptions):
             positive), and one value or no column of ratings for ranking.
         positive_from: In ranking, the smallest rating of a positive; rows with smaller ratings are
             left out. Null takes all rows.
+        negatives: Negatives of each positive. For click they are drawn once, for the parts of the
+            data without any: the same user and contexts with an item, drawn evenly, that the user
+            never used. For ranking they are drawn in each batch. Null leaves click to the
+            negatives in the table, and ranking to the objective.
         split: random; time: the oldest ratings for training, the newest for test; user: the
             fractions hold for each user; last: each user's last rating for test, the one before
             for validation. Null is user for ranking, and random for other tasks. If test ratings
@@ -107,6 +111,7 @@ class RatingOptions(TableOptions):
 
     task: TaskName | None = None
     positive_from: float | None = None
+    negatives: int | None = None
     split: SplitBy | None = None
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
@@ -136,15 +141,19 @@ class RatingOptions(TableOptions):
         """
         if test is None:
             valid, test = given_parts(name, self.data_dir)
+        check_positive(self, "negatives")
         given = [name, *(part for part in (valid, test) if part is not None)]
-        pairs = self.task != "rating" and self.positive_from is None
+        card = find_rating_card(name, self.data_dir)
+        wanted = self.task or (None if card is None else card.task)
+        negatives = self.negatives or (None if card is None else card.negatives)
+        pairs = wanted != "rating" and self.positive_from is None
         if name == "synthetic":
             tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
         else:
             timed = self.split == "time" and valid is None
             tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
         tables += [self.read(part, like=name, pairs=pairs, say=say) for part in given[1:]]
-        task = self._task(name, tables[0], say)
+        task = self._task(wanted, tables[0], say)
         if self.positive_from is not None:
             for number, (table, source) in enumerate(zip(tables, given, strict=True)):
                 tables[number] = positives(table, self.positive_from, source)
@@ -152,13 +161,18 @@ class RatingOptions(TableOptions):
                 below = f"rows with ratings below {self.positive_from:g}"
                 say(f"{source}: {left_out:,} {below} are left out")
         elif task == "click":
-            tables = as_clicks(tables)
+            tables = as_clicks(tables, drawn=negatives is not None)
         by = self.split or ("user" if task == "ranking" else "random")
         if test is None:
             splits = split_ratings(tables[0], by=by, fractions=self.split_fractions, seed=seed)
         else:
             between = None if valid is None else tables[1]
             splits = given_splits(tables[0], between, tables[-1], by=by, seed=seed)
+        if task == "click" and negatives is not None:
+            from sif.data.negatives import with_negatives  # it needs torch, and --help does not
+
+            splits, drawn = with_negatives(splits, negatives, seed)
+            say(drawn)
         for part, file, what in (
             (splits.valid, valid, "validation"),
             (splits.test, test, "test"),
@@ -167,12 +181,10 @@ class RatingOptions(TableOptions):
                 report_unseen_ids(part, splits.train, what)
             elif task != "rating" and (unseen := unseen_ids(part, splits.train)):
                 say(f"{what}: {unseen} are not in training")
-        return TaskData(task, splits)
+        return TaskData(task, splits, negatives)
 
-    def _task(self, name: str, train: Table, say: Say) -> TaskName:
+    def _task(self, given: TaskName | None, train: Table, say: Say) -> TaskName:
         """Return the task, and say why it is this one."""
-        card = find_rating_card(name, self.data_dir)
-        given = self.task or (None if card is None else card.task)
         if given is not None:
             task, why = given, "as given"
         elif self.positive_from is not None:
@@ -182,6 +194,8 @@ class RatingOptions(TableOptions):
             why += "; --task names another"
         if self.positive_from is not None and task != "ranking":
             raise NaspError(f"positive_from is for the task ranking, not {task}: leave it out")
+        if self.negatives is not None and task == "rating":
+            raise NaspError("negatives are for ranking and click, not for rating: leave them out")
         say(f"task {task}: {why}")
         return task
 
@@ -212,6 +226,7 @@ class DataOptions(RatingOptions):
             columns=self.columns or card.columns,
             rating_transform=self.rating_transform or transform,
             task=self.task or card.task,
+            negatives=self.negatives or card.negatives,
         )
 
     def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:

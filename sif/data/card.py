@@ -8,7 +8,7 @@ from typing import Any, ClassVar, get_args
 from nasp.data import cards
 from nasp.data.cards import Card, inside
 from nasp.errors import NaspError
-from nasp.files.schema import Rule, one_of, optional, text
+from nasp.files.schema import Rule, integer, one_of, optional, text
 from sif.data.check import Transform
 from sif.data.columns import parse_columns
 from sif.data.task_data import TaskName
@@ -31,6 +31,7 @@ class RatingCard(Card):
         columns: Default of `--columns`.
         rating_transform: Default of `--rating_transform`.
         task: Default of `--task`.
+        negatives: Default of `--negatives`.
         valid: Name of the file of validation rows of a given split, beside that of training rows.
         test: Name of the file of test rows of a given split.
     """
@@ -40,6 +41,7 @@ class RatingCard(Card):
         "columns": optional(_columns),
         "rating_transform": one_of(*get_args(Transform)),
         "task": one_of(*get_args(TaskName)),
+        "negatives": integer(1),
         "valid": inside,
         "test": inside,
     }
@@ -47,6 +49,7 @@ class RatingCard(Card):
     columns: str | None = None
     rating_transform: Transform = "none"
     task: TaskName | None = None
+    negatives: int | None = None
     valid: str | None = None
     test: str | None = None
 

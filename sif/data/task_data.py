@@ -21,10 +21,13 @@ class TaskData:
         task: `rating`: values are predicted; `ranking`: all rows are positives, and the items are
             ranked for each user; `click`: values are 1 (positive) and 0.
         splits: Training, validation and test rows.
+        negatives: Number of negatives of each positive: for clicks, drawn already; for ranking, to
+            be drawn in each batch. None leaves it to the data, or to the objective.
     """
 
     task: TaskName
     splits: Splits
+    negatives: int | None = None
 
     def rating_splits(self) -> Splits:
         """Return the splits for a model of ratings.
