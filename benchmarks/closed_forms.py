@@ -3,10 +3,9 @@
 A trial fits options on training pairs, and `--metric` on validation pairs judges it. The best
 options are fitted to training and validation pairs together, and judged on the test pairs.
 `average` adds the standardised scores of the others, fitted with their best options; its trials
-are weights. Tables of ratings are split by user, 70 / 10 / 20 %, and every rating is a positive.
-In a folder with `train.txt` and `test.txt`, whose lines are a user and its items, 10 % of each
-user's training pairs are for validation. With `--output`, the same command continues after the
-trials that the file has.
+are weights. Tables are split by user, 70 / 10 / 20 %, or, if their card names test data, 10 % of
+each user's training pairs are for validation. Every rating is a positive. With `--output`, the same
+command continues after the trials that the file has.
 
     python benchmarks/closed_forms.py --data movielens --trials 40 --output movielens.json
 """
@@ -29,9 +28,10 @@ from nasp.atomic_io import write_text
 from nasp.samplers.tpe import silent_optuna
 from sif.baselines import CLOSED_FORMS, ClosedForm
 from sif.baselines.closed_forms.average import average
-from sif.data import Encoder, Table, load_ratings, split_ratings
+from sif.data import Encoder, Table, given_splits, load_ratings, split_ratings
+from sif.data.locate import given_parts
 from sif.evaluation.ranking import Scorer, evaluate_ranking
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 AVERAGE = "average"
 SHARE = FloatDistribution(0.0, 1.0)
@@ -69,60 +69,38 @@ Trials = list[dict[str, Any]]
 """Of each trial: `options` and `value`."""
 
 
-def read_lines(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return users and items of lines `user item item ...`."""
-    rows = [np.fromstring(line, np.int64, sep=" ") for line in path.read_text().splitlines()]
-    users = np.concatenate([np.full(len(row) - 1, row[0]) for row in rows])
-    return torch.from_numpy(users), torch.from_numpy(np.concatenate([row[1:] for row in rows]))
-
-
-def given_pairs(folder: Path, seed: int) -> tuple[Pairs, Pairs, Pairs]:
-    """Return training, validation and test pairs of a folder."""
-    (users, items), (test_users, test_items) = (
-        read_lines(folder / f"{part}.txt") for part in ("train", "test")
-    )
-    shape = int(max(users.max(), test_users.max())) + 1, int(items.max()) + 1
-    order = torch.randperm(len(users), generator=torch.Generator().manual_seed(seed))
-    order = order[users[order].argsort(stable=True)]  # by user, within a user in random order
-    users, items = users[order], items[order]
-    counts = users.bincount(minlength=shape[0])
-    place = torch.arange(len(users)) - (counts.cumsum(0) - counts)[users]
-    held = place < (0.1 * counts).round()[users]
-    test_items[test_items >= shape[1]] = -1
-    return (
-        Pairs.of(users[~held], items[~held], shape),
-        Pairs.of(users[held], items[held], shape),
-        Pairs.of(test_users, test_items, shape),
-    )
-
-
-def rated_pairs(name: str, seed: int) -> tuple[Pairs, Pairs, Pairs]:
-    """Return training, validation and test pairs of a table of ratings."""
-    splits = split_ratings(load_ratings(name), by="user", fractions=(0.7, 0.1, 0.2), seed=seed)
+def split_pairs(name: str, seed: int) -> tuple[UserItems, UserItems, UserItems]:
+    """Return training, validation and test pairs of a table."""
+    table, (_, given) = load_ratings(name, pairs=True), given_parts(name)
+    if given is None:
+        splits = split_ratings(table, by="user", fractions=(0.7, 0.1, 0.2), seed=seed)
+    else:
+        test = load_ratings(given, pairs=True)
+        splits = given_splits(table, None, test, by="user", fraction=0.1, seed=seed)
     assert splits.train.rows is not None and splits.valid.rows is not None
     known = replace(splits.train, rows=np.concatenate([splits.train.rows, splits.valid.rows]))
     encoder = Encoder.fit(known)
 
-    def encoded(table: Table) -> Pairs:
+    def encoded(table: Table) -> UserItems:
         users, items = (torch.from_numpy(at).long() for at in encoder.positions(table)[:2])
-        return Pairs.of(users, items, (encoder.sizes[0], encoder.sizes[1]))
+        return UserItems.of(users, items, (encoder.sizes[0], encoder.sizes[1]))
 
     return encoded(splits.train), encoded(splits.valid), encoded(splits.test)
 
 
-def union(one: Pairs, other: Pairs) -> Pairs:
+def union(one: UserItems, other: UserItems) -> UserItems:
     users = torch.cat([one.users(), other.users()])
-    return Pairs.of(users, torch.cat([one.items, other.items]), one.shape)
+    return UserItems.of(users, torch.cat([one.items, other.items]), one.shape)
 
 
-def some_users(pairs: Pairs, count: int | None, seed: int) -> Pairs:
+def some_users(pairs: UserItems, count: int | None, seed: int) -> UserItems:
     """Return the pairs of `count` users drawn at random."""
     order = torch.randperm(pairs.shape[0], generator=torch.Generator().manual_seed(seed))
     kept = torch.isin(pairs.users(), order[:count])
-    return Pairs.of(pairs.users()[kept], pairs.items[kept], pairs.shape)
+    return UserItems.of(pairs.users()[kept], pairs.items[kept], pairs.shape)
 
 
-def fitted(name: str, options: Mapping[str, Any], pairs: Pairs, seed: int) -> ClosedForm:
+def fitted(name: str, options: Mapping[str, Any], pairs: UserItems, seed: int) -> ClosedForm:
     model = CLOSED_FORMS[name]
     return model.fit(pairs, model.Options(**options), torch.Generator().manual_seed(seed))
 
@@ -138,11 +116,7 @@ class Study:
     """
 
     def __init__(self, arguments: Any, seed: int, record: dict[str, Any], save: Any) -> None:
-        folder = Path(arguments.data)
-        given = (folder / "train.txt").exists()
-        self.train, self.valid, self.test = (
-            given_pairs(folder, seed) if given else rated_pairs(arguments.data, seed)
-        )
+        self.train, self.valid, self.test = split_pairs(arguments.data, seed)
         self.known = union(self.train, self.valid)
         self.judged = some_users(self.valid, arguments.users, seed)
         self.arguments, self.seed, self.record, self.save = arguments, seed, record, save
@@ -192,7 +166,7 @@ class Study:
     def run_average(self, names: list[str]) -> None:
         """Tune the weights of an average of tuned models and judge it on the test pairs."""
 
-        def scorers(pairs: Pairs) -> list[Scorer]:
+        def scorers(pairs: UserItems) -> list[Scorer]:
             options = {name: self.best(name)["options"] for name in names}
             return [fitted(n, options[n], pairs, self.seed).scorer(pairs) for n in names]
 
@@ -252,7 +226,7 @@ def report(records: Mapping[str, Any], metric: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default="movielens", help="as for sif.search, or a folder")
+    parser.add_argument("--data", default="movielens", help="as for sif.search")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--trials", type=int, default=40, help="of each model")
     parser.add_argument("--metric", default="ndcg_10", help="the validation metric to tune by")

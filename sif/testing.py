@@ -23,7 +23,7 @@ from sif.data.search_data import SearchData
 from sif.fit import adagrad
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 USERS, ITEMS = 12, 9
 
@@ -171,7 +171,7 @@ class BaselineContract:
 
 
 @cache
-def small_pairs() -> Pairs:
+def small_pairs() -> UserItems:
     """Make pairs of 30 users and 12 items, of two tastes.
 
     Users and items 0, 2, 4 … have one taste, the others the other one. A user has half of the
@@ -184,7 +184,7 @@ def small_pairs() -> Pairs:
         for place in torch.randperm(6, generator=generator)[:3]
     ]
     users, items = torch.tensor([pair for pair in rows if pair[1] != 11]).T
-    return Pairs.of(users, items, (30, 12))
+    return UserItems.of(users, items, (30, 12))
 
 
 class ClosedFormContract:

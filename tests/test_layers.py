@@ -24,7 +24,7 @@ LAYERS = (
     {"nasp.search"},
     {"nasp.experiment", "nasp.testing"},
     {"nasp.cnn", "nasp.rnn"},
-    {"sif.options", "sif.pairs"},
+    {"sif.options", "sif.user_items"},
     {"sif.nn", "sif.objectives"},
     {"sif.data"},
     {"sif.evaluation"},

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 from nasp.metric import Metric
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 Scorer = Callable[[Tensor], Tensor]
 """Scores all items for some users: int64 `(users,)` to floats `(users, items)`, largest first."""
@@ -44,7 +44,7 @@ class Ranking:
 
 
 @torch.no_grad()
-def rank(score: Scorer, seen: Pairs, relevant: Pairs) -> Ranking:
+def rank(score: Scorer, seen: UserItems, relevant: UserItems) -> Ranking:
     """Rank the whole catalogue for all users who have relevant items.
 
     Items with equal scores are in one random order, the same for all users and calls. So equal
@@ -75,7 +75,7 @@ def rank(score: Scorer, seen: Pairs, relevant: Pairs) -> Ranking:
 
 
 def _rank_block(
-    score: Scorer, seen: Pairs, relevant: Pairs, users: Tensor, order: Tensor
+    score: Scorer, seen: UserItems, relevant: UserItems, users: Tensor, order: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return `top`, `hits` and `first` of a `Ranking` for some users."""
     scores = score(users)
@@ -162,7 +162,7 @@ Validation monitors the first metric; more can be added.
 NDCG = next(iter(VALUES))
 
 
-def evaluate_ranking(score: Scorer, seen: Pairs, relevant: Pairs) -> dict[str, float]:
+def evaluate_ranking(score: Scorer, seen: UserItems, relevant: UserItems) -> dict[str, float]:
     """Return the metrics in `VALUES` by name; see `rank`."""
     ranking = rank(score, seen, relevant)
     return {metric.name: float(value(ranking)) for metric, value in VALUES.items()}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from sif.baselines.closed_forms.base import ClosedForm
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 BLOCK = 1 << 22  # numbers of the gathered factors in memory at once
 
@@ -54,10 +54,10 @@ class ImplicitALS(ClosedForm):
 
     @classmethod
     def solve(
-        cls, pairs: Pairs, options: ALSOptions, generator: torch.Generator
+        cls, pairs: UserItems, options: ALSOptions, generator: torch.Generator
     ) -> dict[str, Tensor]:
         users, items = pairs.shape
-        by_item = Pairs.of(pairs.items, pairs.users(), (items, users))
+        by_item = UserItems.of(pairs.items, pairs.users(), (items, users))
         std = options.std / options.dim**0.5
         item_factors = torch.randn(items, options.dim, generator=generator) * std
         for _ in range(options.sweeps):
@@ -65,12 +65,12 @@ class ImplicitALS(ClosedForm):
             item_factors = solve_rows(by_item, user_factors, options)
         return {"items": item_factors}
 
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         items = self.tensors["items"]
         return solve_rows(lists, items, self.options) @ items.T
 
 
-def solve_rows(rows: Pairs, fixed: Tensor, options: ALSOptions) -> Tensor:
+def solve_rows(rows: UserItems, fixed: Tensor, options: ALSOptions) -> Tensor:
     """Solve for the factors of all rows, `(Σ h hᵀ + a HᵀH + penalty) w = Σ h`.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor
 from nasp.errors import NaspError
 from nasp.registry import NoOptions
 from sif.evaluation.ranking import Scorer
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 
 class ClosedForm(ABC):
@@ -33,7 +33,7 @@ class ClosedForm(ABC):
         self.tensors = dict(tensors)
 
     @classmethod
-    def fit(cls, pairs: Pairs, options: Any, generator: torch.Generator) -> Self:
+    def fit(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> Self:
         """Fit a model.
 
         Args:
@@ -50,23 +50,23 @@ class ClosedForm(ABC):
 
     @classmethod
     @abstractmethod
-    def solve(cls, pairs: Pairs, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
+    def solve(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
         """Compute the tensors of the model; see `fit`."""
 
     @abstractmethod
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         """Score all items for each list of items, float32 `(lists, items)`.
 
         Args:
             lists: Rows are lists of items of known or new users.
         """
 
-    def scorer(self, pairs: Pairs) -> Scorer:
+    def scorer(self, pairs: UserItems) -> Scorer:
         """Return the scorer of the users of `pairs`, for `sif.evaluation.ranking.rank`."""
         return lambda users: self.score_lists(pairs.take(users))
 
 
-def matrix_of(pairs: Pairs, values: Tensor | None = None) -> sparse.csr_array:
+def matrix_of(pairs: UserItems, values: Tensor | None = None) -> sparse.csr_array:
     """Return pairs as a sparse float32 matrix, users × items.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from nasp.errors import NaspError
 from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 MATRICES = 3  # dense float64 matrices of items × items in memory at once
 
@@ -45,7 +45,7 @@ class EASE(ClosedForm):
 
     @classmethod
     def solve(
-        cls, pairs: Pairs, options: EASEOptions, generator: torch.Generator
+        cls, pairs: UserItems, options: EASEOptions, generator: torch.Generator
     ) -> dict[str, Tensor]:
         check_memory(pairs.catalogue)
         matrix = matrix_of(pairs)
@@ -59,7 +59,7 @@ class EASE(ClosedForm):
         inverse.fill_diagonal_(0)
         return {"weights": inverse.float()}
 
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         return torch.from_numpy(matrix_of(lists) @ self.tensors["weights"].numpy())
 
 

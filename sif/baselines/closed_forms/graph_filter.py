@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 POWER_ITERATIONS = 3  # of the randomised SVD
 
@@ -65,7 +65,7 @@ class GraphFilter(ClosedForm):
             self.tensors[name] for name in ("starts", "items", "counts", "values", "vectors")
         )
         # A quotient of a sparse matrix would be float64.
-        graph = scaled_graph(Pairs(starts, items, len(counts)), options) * float(1 / values[0])
+        graph = scaled_graph(UserItems(starts, items, len(counts)), options) * float(1 / values[0])
         before = sparse.diags_array(powers(counts, -options.input_exponent))
         after = sparse.diags_array(powers(counts, options.output_exponent))
         self.to_users = (before @ graph.T).tocsr()
@@ -77,7 +77,7 @@ class GraphFilter(ClosedForm):
 
     @classmethod
     def solve(
-        cls, pairs: Pairs, options: GraphFilterOptions, generator: torch.Generator
+        cls, pairs: UserItems, options: GraphFilterOptions, generator: torch.Generator
     ) -> dict[str, Tensor]:
         _, values, vectors = randomized_svd(
             scaled_graph(pairs, options),
@@ -94,13 +94,13 @@ class GraphFilter(ClosedForm):
             "vectors": torch.from_numpy(vectors.T.copy()),
         }
 
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         rows = matrix_of(lists)
         scores = (rows @ self.to_users).toarray() @ self.to_items
         return torch.from_numpy(scores + (rows @ self.to_subspace) @ self.from_subspace)
 
 
-def scaled_graph(pairs: Pairs, options: GraphFilterOptions) -> sparse.csr_array:
+def scaled_graph(pairs: UserItems, options: GraphFilterOptions) -> sparse.csr_array:
     """Return the scaled matrix of the pairs, users × items."""
     rows = sparse.diags_array(powers(pairs.counts(), -options.user_exponent))
     columns = sparse.diags_array(powers(pairs.popularity(), -options.item_exponent))

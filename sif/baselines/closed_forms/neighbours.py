@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 BLOCK = 1 << 24  # similarities that are computed at once, to bound the memory
 
@@ -49,12 +49,12 @@ class ItemNeighbours(ClosedForm):
     def __init__(self, options: NeighboursOptions, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(options, tensors)
         starts = self.tensors["starts"]
-        pairs = Pairs(starts, self.tensors["items"], len(starts) - 1)
+        pairs = UserItems(starts, self.tensors["items"], len(starts) - 1)
         self.by_source = matrix_of(pairs, self.tensors["similarity"])
 
     @classmethod
     def solve(
-        cls, pairs: Pairs, options: NeighboursOptions, generator: torch.Generator
+        cls, pairs: UserItems, options: NeighboursOptions, generator: torch.Generator
     ) -> dict[str, Tensor]:
         items, matrix = pairs.catalogue, matrix_of(pairs)
         weighted = sparse.diags_array(powers(pairs.counts(), -options.user_exponent)) @ matrix
@@ -79,5 +79,5 @@ class ItemNeighbours(ClosedForm):
             "similarity": torch.from_numpy(by_source.data),
         }
 
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         return torch.from_numpy((matrix_of(lists) @ self.by_source).toarray())

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from sif.baselines.closed_forms.base import ClosedForm
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 
 class Popularity(ClosedForm):
     """Scores an item by its number of users."""
 
     @classmethod
-    def solve(cls, pairs: Pairs, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
+    def solve(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
         return {"counts": pairs.popularity().float()}
 
-    def score_lists(self, lists: Pairs) -> Tensor:
+    def score_lists(self, lists: UserItems) -> Tensor:
         return self.tensors["counts"].expand(lists.shape)

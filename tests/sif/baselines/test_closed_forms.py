@@ -14,22 +14,22 @@ from sif.baselines.closed_forms import als
 from sif.baselines.closed_forms.average import average
 from sif.baselines.closed_forms.base import matrix_of
 from sif.evaluation.ranking import evaluate_ranking
-from sif.pairs import Pairs
 from sif.testing import ClosedFormContract, small_pairs
+from sif.user_items import UserItems
 
 PERSONAL = [name for name in CLOSED_FORMS if name != "popularity"]
 
 
-def random_pairs(users: int, items: int, share: float = 0.4) -> Pairs:
+def random_pairs(users: int, items: int, share: float = 0.4) -> UserItems:
     cells = torch.rand(users, items, generator=torch.Generator().manual_seed(1)) < share
-    return Pairs.of(*cells.nonzero().T, (users, items))
+    return UserItems.of(*cells.nonzero().T, (users, items))
 
 
-def dense(pairs: Pairs) -> Tensor:
+def dense(pairs: UserItems) -> Tensor:
     return torch.from_numpy(matrix_of(pairs).toarray()).double()
 
 
-def fit(name: str, pairs: Pairs, **options: Any) -> Any:
+def fit(name: str, pairs: UserItems, **options: Any) -> Any:
     model = CLOSED_FORMS[name]
     return model.fit(pairs, model.Options(**options), torch.Generator().manual_seed(0))
 
@@ -45,7 +45,7 @@ def test_what_others_of_the_same_taste_have_is_recommended(name: str) -> None:
     """For known users, and for a new one; items 0, 2, 4 … are of one taste."""
     pairs = small_pairs()
     model = fit(name, pairs)
-    new = Pairs.of(torch.tensor([0, 0, 1]), torch.tensor([2, 6, 5]), (2, 12))
+    new = UserItems.of(torch.tensor([0, 0, 1]), torch.tensor([2, 6, 5]), (2, 12))
     for lists in (pairs.take(torch.arange(29)), new):
         scores = model.score_lists(lists)
         scores[lists.users(), lists.items] = -torch.inf
@@ -94,7 +94,7 @@ def test_als_minimises_its_loss(
     monkeypatch.setattr(als, "BLOCK", block)
     options = als.ALSOptions(unobserved_weight=0.2, weight_decay=0.3, count_exponent=count_exponent)
     pairs = random_pairs(11, 6)
-    pairs = Pairs.of(pairs.users(), pairs.items, (12, 6))  # the last row is empty
+    pairs = UserItems.of(pairs.users(), pairs.items, (12, 6))  # the last row is empty
     fixed = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
     rows = als.solve_rows(pairs, fixed, options).requires_grad_()
     x, predicted = dense(pairs), rows @ fixed.T
@@ -183,7 +183,8 @@ def test_held_out_items_are_found_better_than_by_popularity() -> None:
     pairs = small_pairs()
     place = torch.arange(len(pairs.items)) - pairs.starts[pairs.users()]
     parts = [
-        Pairs.of(pairs.users()[at], pairs.items[at], pairs.shape) for at in (place < 2, place >= 2)
+        UserItems.of(pairs.users()[at], pairs.items[at], pairs.shape)
+        for at in (place < 2, place >= 2)
     ]
     values = {
         name: evaluate_ranking(fit(name, parts[0]).scorer(parts[0]), *parts)["ndcg_10"]

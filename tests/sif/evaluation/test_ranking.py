@@ -11,15 +11,15 @@ from torch import Tensor
 from nasp.errors import NaspError
 from sif.evaluation import ranking
 from sif.evaluation.ranking import Ranking, evaluate_ranking, rank
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 Lists = list[set[int]]
 
 
-def pairs_of(lists: Lists, catalogue: int) -> Pairs:
+def pairs_of(lists: Lists, catalogue: int) -> UserItems:
     users = [n for n, items in enumerate(lists) for _ in items]
     items = [item for own in lists for item in sorted(own)]
-    return Pairs.of(
+    return UserItems.of(
         torch.tensor(users, dtype=torch.int64),
         torch.tensor(items, dtype=torch.int64),
         (len(lists), catalogue),
@@ -71,7 +71,7 @@ def test_metrics_are_those_of_the_reference(
         missing = torch.randint(0, 3, (31,), generator=generator).tolist()
         given = pairs_of(relevant, items)
         outside = torch.arange(31).repeat_interleave(torch.tensor(missing))
-        given = Pairs.of(
+        given = UserItems.of(
             torch.cat([given.users(), outside]),
             torch.cat([given.items, torch.full_like(outside, -1)]),
             (31, items),

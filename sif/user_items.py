@@ -1,4 +1,4 @@
-"""`Pairs`: which items each user has, as compressed rows."""
+"""`UserItems`: pairs, which items each user has, as compressed rows."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Pairs:
+class UserItems:
     """Pairs of users and items, as compressed rows.
 
     Attributes:

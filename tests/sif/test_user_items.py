@@ -5,18 +5,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sif.pairs import Pairs
+from sif.user_items import UserItems
 
 SHAPE = (5, 4)
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=30)
 
 
-def made(pairs: list[tuple[int, int]]) -> Pairs:
+def made(pairs: list[tuple[int, int]]) -> UserItems:
     users, items = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
-    return Pairs.of(users, items, SHAPE)
+    return UserItems.of(users, items, SHAPE)
 
 
-def listed(pairs: Pairs) -> list[tuple[int, int]]:
+def listed(pairs: UserItems) -> list[tuple[int, int]]:
     return list(zip(pairs.users().tolist(), pairs.items.tolist(), strict=True))
 
 
