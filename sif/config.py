@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from nasp.cli.option_checks import MANY, check_at_most, check_positive
+from nasp.cli.option_checks import MANY, check_at_most, check_not_negative, check_positive
 from nasp.data.fetch import Say, say_on_stderr
 from nasp.errors import NaspError, check_known
 from nasp.experiment.run_folder import EvaluationOptions, ModelOptions, RunOptions
 from sif.data import (
+    Encoder,
     Synthetic,
     Table,
     TaskData,
@@ -24,6 +25,7 @@ from sif.data.card import find_rating_card
 from sif.data.ids import unseen_ids
 from sif.data.layout import Reading
 from sif.data.locate import given_parts
+from sif.data.side_table import read_side_table
 from sif.data.split import SplitBy
 from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
@@ -106,6 +108,11 @@ class RatingOptions(TableOptions):
             for validation. Null is user for ranking, and random for other tasks. If test ratings
             are given, validation ratings are taken from training ratings in the same way.
         split_fractions: Shares of training, validation and test ratings.
+        user_features: A table with a row for each user: its id, and properties such as categories,
+            lists, numbers and dates; null for none.
+        item_features: The same for items; a column of titles is kept for display.
+        feature_bins: Number of bins of the numbers in these tables.
+        time_bins: Number of bins of the times of ratings, with as many ratings each; 0 for none.
         synthetic: Options of the ratings of `--data synthetic`.
     """
 
@@ -114,6 +121,10 @@ class RatingOptions(TableOptions):
     negatives: int | None = None
     split: SplitBy | None = None
     split_fractions: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    user_features: Path | None = None
+    item_features: Path | None = None
+    feature_bins: int = 16
+    time_bins: int = 0
     synthetic: Synthetic = Synthetic()  # noqa: RUF009 (frozen)
 
     def load(
@@ -141,7 +152,8 @@ class RatingOptions(TableOptions):
         """
         if test is None:
             valid, test = given_parts(name, self.data_dir)
-        check_positive(self, "negatives")
+        check_positive(self, "negatives", "feature_bins")
+        check_not_negative(self, "time_bins")
         given = [name, *(part for part in (valid, test) if part is not None)]
         card = find_rating_card(name, self.data_dir)
         wanted = self.task or (None if card is None else card.task)
@@ -150,9 +162,12 @@ class RatingOptions(TableOptions):
         if name == "synthetic":
             tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
         else:
-            timed = self.split == "time" and valid is None
+            timed = self.time_bins > 0 or (self.split == "time" and valid is None)
             tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
-        tables += [self.read(part, like=name, pairs=pairs, say=say) for part in given[1:]]
+        timed = self.time_bins > 0
+        tables += [
+            self.read(part, like=name, timed=timed, pairs=pairs, say=say) for part in given[1:]
+        ]
         task = self._task(wanted, tables[0], say)
         if self.positive_from is not None:
             for number, (table, source) in enumerate(zip(tables, given, strict=True)):
@@ -181,7 +196,26 @@ class RatingOptions(TableOptions):
                 report_unseen_ids(part, splits.train, what)
             elif task != "rating" and (unseen := unseen_ids(part, splits.train)):
                 say(f"{what}: {unseen} are not in training")
-        return TaskData(task, splits, negatives)
+        return self._with_sides(TaskData(task, splits, negatives), say)
+
+    def _with_sides(self, data: TaskData, say: Say) -> TaskData:
+        """Add side tables and bins of times, and say what was understood of them."""
+        tables = [
+            None if path is None else read_side_table(path, role)
+            for role, path in (("user", self.user_features), ("item", self.item_features))
+        ]
+        data = replace(
+            data,
+            side_tables=(tables[0], tables[1]),
+            feature_bins=self.feature_bins,
+            time_bins=self.time_bins,
+        )
+        for features in data.features(Encoder.fit(data.splits.train)):
+            if features is not None:
+                say(features.note)
+        if (bins := data.bins()) is not None:
+            say(f"times are in {len(bins)} bins")
+        return data
 
     def _task(self, given: TaskName | None, train: Table, say: Say) -> TaskName:
         """Return the task, and say why it is this one."""

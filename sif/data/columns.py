@@ -118,7 +118,7 @@ def parse_columns(text: str | None) -> Columns:
 def roles_named(names: Sequence[str], columns: Columns) -> bool:
     """Whether fields are names of columns: the given names, or usual names of two roles."""
     given = [name for name in columns.given if not name.isdecimal()]
-    usual = [role for role in USUAL_NAMES if _usual(role, names)]
+    usual = [role for role in USUAL_NAMES if usual_columns(role, names)]
     return any(name in names for name in given) or len(usual) > 1
 
 
@@ -176,7 +176,7 @@ def find_columns(
     else:
         found = {role: given for role in USUAL_NAMES if (given := getattr(columns, role))}
         for role in USUAL_NAMES:
-            if role not in found and (matches := _usual(role, free)):
+            if role not in found and (matches := usual_columns(role, free)):
                 found[role] = matches[0]
     for role in ("user", "item", "rating"):
         if role not in found and not (pairs and role == "rating"):
@@ -211,10 +211,11 @@ def _by_order(
     return found | dict(zip(missing, free, strict=False))
 
 
-def _usual(role: str, names: Sequence[str]) -> list[str]:
+def usual_columns(role: str, names: Sequence[str]) -> list[str]:
     """Return the names that are usual for a role, best first."""
-    return [name for stem in USUAL_NAMES[role] for name in names if _stem(name) == stem]
+    return [name for usual in USUAL_NAMES[role] for name in names if stem(name) == usual]
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
+    """Return a name in lower case, without punctuation and a final `id`."""
     return re.sub(r"[\W_]", "", name).lower().removesuffix("id")

@@ -23,7 +23,19 @@ from sif.data.line_forms import line_form
 from sif.data.records import read_database, read_json_lines, read_workbook
 from sif.data.text import read_text
 
-TEXT = (".csv", ".tsv", ".txt", ".data", ".dat", ".inter", ".base", ".test", ".libfm")
+TEXT = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".data",
+    ".dat",
+    ".inter",
+    ".base",
+    ".test",
+    ".libfm",
+    ".user",
+    ".item",
+)
 JSON = (".jsonl", ".ndjson", ".json")
 ARROW = (".feather", ".arrow", ".ipc")
 DATABASE = (".sqlite", ".sqlite3", ".db")

@@ -7,8 +7,12 @@ from typing import Literal
 import numpy as np
 
 from nasp.errors import NaspError
+from sif.data.encode import Encoder
+from sif.data.features import Features
+from sif.data.side_table import SideTable
 from sif.data.split import Splits
 from sif.data.store import BLOCK, Spool, Table
+from sif.data.time_bins import TimeBins
 
 TaskName = Literal["rating", "ranking", "click"]
 
@@ -23,22 +27,59 @@ class TaskData:
         splits: Training, validation and test rows.
         negatives: Number of negatives of each positive: for clicks, drawn already; for ranking, to
             be drawn in each batch. None leaves it to the data, or to the objective.
+        side_tables: The properties of users and of items, if there are any.
+        feature_bins: Number of bins of numbers in side tables.
+        time_bins: Number of bins of the rows' times; 0 for none.
     """
 
     task: TaskName
     splits: Splits
     negatives: int | None = None
+    side_tables: tuple[SideTable | None, SideTable | None] = (None, None)
+    feature_bins: int = 16
+    time_bins: int = 0
+
+    def features(self, encoder: Encoder) -> tuple[Features | None, ...]:
+        """Return the side features of each entity column's ids; None without a side table.
+
+        Args:
+            encoder: The ids of the rows that a model is trained on.
+
+        Raises:
+            NaspError: A side table has none of the ids, or no column that gives features.
+        """
+        tables = dict(zip(("user", "item"), self.side_tables, strict=True))
+        return tuple(
+            None
+            if (table := tables.get(name)) is None
+            else Features.fit(table, ids, name, self.feature_bins)
+            for name, ids in zip(encoder.columns, encoder.ids, strict=True)
+        )
+
+    def bins(self) -> TimeBins | None:
+        """Return the bins of times, fitted on training rows; None if there are none.
+
+        Raises:
+            NaspError: The rows have no times.
+        """
+        return TimeBins.fit(self.splits.train, self.time_bins) if self.time_bins else None
 
     def rating_splits(self) -> Splits:
         """Return the splits for a model of ratings.
 
         Raises:
-            NaspError: The task is another one, for which there is no model yet.
+            NaspError: The task is another one, for which there is no model yet; or there are side
+                features or bins of times, which models do not use yet.
         """
         if self.task != "rating":
             raise NaspError(
                 f"there are no models for the task {self.task} yet: give --task rating for ratings "
                 "of two values or more"
+            )
+        if self.time_bins or any(table is not None for table in self.side_tables):
+            raise NaspError(
+                "models of ratings do not use user_features, item_features and time_bins yet: "
+                "leave them out"
             )
         return self.splits
 

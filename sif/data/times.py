@@ -19,7 +19,7 @@ SAMPLE = 10_000  # number of dates from which their format is guessed
 # Formats with the month first come before those with the day first: the first that fits wins.
 DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%Y/%m/%d", "%d.%m.%Y", "%m-%d-%Y"),
-    *("%d-%m-%Y", "%m %d, %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y"),
+    *("%d-%m-%Y", "%d-%b-%Y", "%m %d, %Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y"),
 )
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 

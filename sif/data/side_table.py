@@ -1,0 +1,71 @@
+"""Tables of users or of items, with a row for each and a column for each property."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from nasp.errors import NaspError
+from sif.data.columns import Columns, usual_columns
+from sif.data.faults import place, shown
+from sif.data.formats import parts_of, read_raw
+from sif.data.layout import Layout, Reading
+
+
+@dataclass(frozen=True, eq=False)
+class SideTable:
+    """The properties of users or of items, as in the file.
+
+    Attributes:
+        source: Path of the file, for messages.
+        id_column: Name of the column of ids; each id has one row.
+        frame: All columns, as texts if the file is a text; its index has the rows' numbers.
+        header: Whether the names of the columns are the file's own.
+    """
+
+    source: str
+    id_column: str
+    frame: pd.DataFrame
+    header: bool = True
+
+
+def read_side_table(path: Path, role: str) -> SideTable:
+    """Read a table of the properties of users or items, in any format of ratings.
+
+    Args:
+        path: The file.
+        role: `user` or `item`; the first column with a usual name of its ids holds the ids, or else
+            the first column.
+
+    Raises:
+        NaspError: The file cannot be read, a column's name or an id appears twice, or an id is
+            missing.
+    """
+    layouts: list[Layout] = []
+    blocks: list[pd.DataFrame] = []
+    for part in parts_of(path):
+
+        def choose(layout: Layout) -> Collection[str]:
+            layouts.append(layout)
+            return layout.names
+
+        blocks += read_raw(part, choose, Reading(item_lists=False), Columns())
+    names = layouts[0].names
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise NaspError(f"{path}: column {twice[0]!r} appears twice; rename one")
+    if not blocks:
+        raise NaspError(f"{path} holds no {role}s; it needs a row for each")
+    if any(layout.names != names for layout in layouts):
+        raise NaspError(f"{path}: its parts have different columns; write them alike")
+    frame = pd.concat(blocks)
+    found = usual_columns(role, names) if layouts[0].header else []
+    ids = frame[found[0] if found else names[0]]
+    if (missing := ids.isna()).any():
+        raise NaspError(f"{place(str(path), ids, missing)}: no id; fill it in, or remove the row")
+    if (repeated := ids.astype(str).duplicated()).any():
+        raise NaspError(
+            f"{place(str(path), ids, repeated)}: {shown(ids, repeated)!r} has a row before; give "
+            f"one row for each {role}"
+        )
+    return SideTable(str(path), str(ids.name), frame, layouts[0].header)
