@@ -9,7 +9,7 @@ from nasp.search import run_search
 from sif.data import Splits
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions
-from sif.nn.space import operation_of
+from sif.nn.space import name_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
 
@@ -49,4 +49,4 @@ class RatingSearches:
     ) -> tuple[str, float]:
         task = RatingTask(self.data, options, functions=functions)
         found = run_search(task, self.seed, RunContext())
-        return operation_of(found.genotype), self.rmse(task.model(found).rate(self.test))
+        return name_of(found.genotype), self.rmse(task.model(found).rate(self.test))

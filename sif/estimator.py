@@ -173,7 +173,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
             NaspError: The file is missing, damaged or of another version.
         """
         model = InteractionModel.load(path)
-        own = model.network.options
+        own = model.options
         given = {f.name: getattr(own, f.name) for f in fields(own)} | model.fitted_with
         estimator = cls(**{f.name: given[f.name] for f in fields(cls) if f.name in given})
         estimator._take(model)

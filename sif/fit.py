@@ -11,13 +11,12 @@ from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import RMSE, evaluate_predictions, predict
+from sif.nn.encoders import RatingGraph
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
 from sif.objectives import rating_loss as loss_of
 from sif.options import TrainOptions
 from sif.recommender import build_network
-
-MLP_RATE = 0.1  # factor on the learning rate for MLPs that are trained further
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:
@@ -33,10 +32,10 @@ def train_alone(
     name: str,
     genotype: Genotype,
     data: SearchData,
+    graph: RatingGraph | None,
     options: TrainOptions,
     *,
     epochs: int,
-    frozen: bool,
     generator: torch.Generator,
     run: RunContext,
 ) -> tuple[InteractionSpace, PhaseResult]:
@@ -44,24 +43,20 @@ def train_alone(
 
     Args:
         name: The phase's name in the checkpoint.
-        genotype: The operation and the MLPs.
+        genotype: The encoders, the functions and the MLPs, which stay as they are.
         data: Training ratings, and validation ratings, which stop the training.
+        graph: The graph of the training ratings, if an encoder needs it.
         options: The options.
         epochs: Maximum number of epochs.
-        frozen: Whether the MLPs are kept as found, as in the paper, or trained further.
         generator: Draws initial values and batches.
         run: Checkpoint, progress and log.
 
     Returns:
         The network with the weights of its best epoch, and the outcome of the training.
     """
-    network = build_network(genotype, data.encoder.sizes, options, generator)
+    network = build_network(genotype, data.encoder.sizes, options, generator, graph)
     network.to(data.train.ratings.device)
-    mlps = [] if frozen else list(network.architecture())
-    groups: list[dict[str, Any]] = [
-        {"params": network.weights()},
-        {"params": mlps, "lr": MLP_RATE * options.learning_rate},
-    ]
+    groups = [{"params": network.weights()}]
     outcome = fit(name, network, groups, data, options, epochs=epochs, generator=generator, run=run)
     return network, outcome
 
@@ -96,12 +91,14 @@ def fit(
         losses = Losses()
         model.train()
         for batch in data.train.batches(options.batch_size, generator):
-            loss = loss_of(model(batch), batch[1], options)
+            loss = loss_of(model(batch), batch.ratings, options)
             descend(loss, trained, optimizer, options.gradient_clip)
             model.constrain()
-            losses.append(loss, len(batch[-1]))
+            losses.append(loss, len(batch.ratings))
         model.eval()
-        found = evaluate_predictions(predict(model.rate, data.valid.rows), data.valid, data.scale)
+        found = evaluate_predictions(
+            predict(model.predictor(), data.valid.rows), data.valid, data.scale
+        )
         return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
 
     outcome = run_epochs(

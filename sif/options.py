@@ -1,20 +1,42 @@
 """Options of the interaction space, of training and of the search."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from nasp import search
-from nasp.cli.option_checks import check_not_negative, check_one_of, check_positive, check_types
+from nasp.cli.option_checks import (
+    MANY,
+    check_at_most,
+    check_not_negative,
+    check_one_of,
+    check_positive,
+    check_types,
+)
+from nasp.errors import NaspError, check_known
 from nasp.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sif.nn.encoders import Encoder
+
 OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
     {"squared_error": "sif.objectives:squared_error"}
 )
 """Objectives by name, see `sif.objectives`."""
+
+ENCODERS: "Registry[Encoder]" = Registry(
+    {
+        name: f"sif.nn.encoders:{name.upper()}"
+        for name in ("id", "history", "graph1", "graph2", "graph3")
+    }
+)
+"""Encoders by name.
+
+`id` is the embedding. `history` adds the embeddings of what a user rated, or of those who rated an
+item. `graph1` to `graph3` sum the embeddings over as many steps of propagation in the graph.
+"""
 
 
 @dataclass
@@ -25,6 +47,12 @@ class SpaceOptions:
         embedding_dim: Length of an embedding.
         embedding_std: Standard deviation of the initial embeddings, which are normal.
         biases: Whether to add a bias for each user, item and other entity.
+        encoders: How encodings of users and items may be made: id, their embeddings; history, with
+            those of what they rated or who rated them; graph1 to graph3, propagated through the
+            graph of ratings.
+        terms: Number of functions, of different encoders, whose sum is the rating.
+        elementwise: Whether element-wise MLPs transform encodings before a function, as in the
+            paper.
         penalty: `squared` is the mean over the batch of the squared norm of a rating's embeddings
             and biases. `norm`, as in the paper, is the sum of the Frobenius norms, not squared, of
             the batch's embedding matrices.
@@ -34,6 +62,9 @@ class SpaceOptions:
     embedding_dim: int = 8
     embedding_std: float = 0.1
     biases: bool = True
+    encoders: tuple[str, ...] = ("id", "history", "graph1", "graph2", "graph3")
+    terms: int = 1
+    elementwise: bool = False
     penalty: Literal["squared", "norm"] = "squared"
     weight_decay: float = 0.05
 
@@ -44,8 +75,19 @@ class SpaceOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        check_positive(self, "embedding_dim", "embedding_std")
+        for name in self.encoders:
+            check_known("encoder", name, ENCODERS)
+        if len(set(self.encoders)) < len(self.encoders):
+            raise NaspError(f"encoders {self.encoders}: name each once")
+        check_positive(self, "embedding_dim", "embedding_std", "terms")
+        check_at_most(self, len(self.encoders), "terms")
         check_not_negative(self, "weight_decay")
+
+
+def space_options(options: SpaceOptions) -> SpaceOptions:
+    """Return the options of the space alone."""
+    names = (field.name for field in fields(SpaceOptions))
+    return SpaceOptions(**{name: getattr(options, name) for name in names})
 
 
 @dataclass
@@ -59,6 +101,8 @@ class TrainOptions(SpaceOptions):
             training stops.
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
         objective: Training loss of the weights, to which the penalty is added.
+        sweeps: Number of draws from the posterior of a function that is linear in each encoding,
+            such as a product; the predictions of most of them are averaged. 0 draws none.
     """
 
     learning_rate: float = 0.1
@@ -66,11 +110,14 @@ class TrainOptions(SpaceOptions):
     patience: int = 5
     gradient_clip: float | None = None
     objective: str = "squared_error"
+    sweeps: int = 200
 
     def __post_init__(self) -> None:
         SpaceOptions.__post_init__(self)
         check_one_of(self, "objective", OBJECTIVES)
         check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
+        check_not_negative(self, "sweeps")
+        check_at_most(self, MANY, "sweeps")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ from sif.data.biases import predict_from_biases
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.evaluation.ratings import evaluate_predictions, predict
+from sif.nn.encoders import RatingGraph
+from sif.nn.operations import functions
 from sif.nn.space import DECISION, InteractionSpace
-from sif.options import SpaceOptions
+from sif.options import ENCODERS, SpaceOptions
+from sif.posterior.model import PosteriorAverage, has_samples, is_multilinear
 
 
 def _ids(value: Any, name: str) -> None:
@@ -66,17 +70,19 @@ SCHEMA = section(
                 "embedding_dim": integer(1, 1 << 24),
                 "embedding_std": number(above=0),
                 "biases": flag,
+                "encoders": sequence(text),
+                "terms": integer(1, 1 << 10),
+                "elementwise": flag,
                 "penalty": one_of("squared", "norm"),
                 "weight_decay": number(),
             }
         ),
         "network": mapping(tensor(torch.float32)),
+        "encoded": mapping(tensor(torch.float32, (None, None))),
         "encoder": section({"columns": sequence(text), "ids": sequence(_ids)}),
         "scale": _scale,
         "biases": tensor(torch.float32, (None,)),
         "rated": tensor(torch.int32, (2, None)),
-    },
-    {  # since version 2
         "range": _range,
         "transform": one_of("none", "log"),
         "fitted_with": mapping(anything),
@@ -85,29 +91,43 @@ SCHEMA = section(
 )
 KIND = ModelFormat(
     "sif interaction function",
-    2,
+    3,
     content="interaction function",
     noun="model",
     schema=SCHEMA,
-    oldest=1,
+    oldest=3,
     named=False,
 )
 
 
 def build_network(
-    genotype: Genotype, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
+    genotype: Genotype,
+    sizes: tuple[int, ...],
+    options: SpaceOptions,
+    generator: torch.Generator,
+    graph: RatingGraph | None = None,
 ) -> InteractionSpace:
-    """Make the network of a genotype: its operation and MLPs, with new embeddings and a new head.
+    """Make the network of a genotype: its terms and MLPs, with new embeddings and new heads.
+
+    Args:
+        genotype: The genotype. It decides, not the options, whether there are MLPs.
+        sizes: Number of users, items, ...
+        options: The options.
+        generator: Draws the initial values.
+        graph: The graph of the training ratings; None for a saved model.
 
     Raises:
         NaspError: The genotype is of another space, or for another number of entities.
     """
-    chosen = genotype.choices.get(DECISION, ())
-    if genotype.space != InteractionSpace.name or len(chosen) != 1:
+    terms = genotype.choices.get(DECISION, ())
+    if genotype.space != InteractionSpace.name or not terms:
         raise NaspError(
             f"this is not a genotype of an interaction function, but of {genotype.space!r}"
         )
-    network = InteractionSpace(sizes, options, generator, (chosen[0][1],))
+    options = replace(options, elementwise=bool(genotype.continuous))
+    network = InteractionSpace(sizes, options, generator, graph, terms=terms)
+    if network.transform is None:
+        return network
     try:
         mlps = {
             name: torch.tensor(values, dtype=torch.float32)
@@ -129,30 +149,35 @@ class InteractionModel:
 
     Attributes:
         genotype: The found genotype.
-        network: The trained network, with one operation.
+        network: The trained network of the genotype, or the average over samples of its weights.
+        options: Options of the space.
         encoder: Ids of the training split.
         scale: Scale of the training split.
         biases: Standardised bias of each table row, for predictions with an unseen id.
         rated: Positions of users and items of all known ratings: training, validation and, after
             evaluation, test ratings, int32 `(2, ratings)`.
         fitted_with: Options of the search and the training, by name.
+        device: Device of the network.
         valid_rmse: Validation RMSE, see `sif.evaluation.ratings`; None if it is not known.
     """
 
     def __init__(
         self,
         genotype: Genotype,
-        network: InteractionSpace,
+        network: InteractionSpace | PosteriorAverage,
+        options: SpaceOptions,
         encoder: Encoder,
         scale: Scale,
         biases: Tensor,
         rated: Tensor,
         fitted_with: Mapping[str, Any] | None = None,
         valid_rmse: float | None = None,
+        *,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.genotype, self.network = genotype, network
+        self.genotype, self.network, self.options = genotype, network, options
         self.encoder, self.scale = encoder, scale
-        self.biases, self.rated = biases, rated
+        self.biases, self.rated, self.device = biases, rated, torch.device(device)
         self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
 
     def predict(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
@@ -188,7 +213,7 @@ class InteractionModel:
 
     def rate(self, data: Ratings) -> torch.Tensor:
         """Return standardised predictions `(ratings,)` for `data.rows`, without clipping."""
-        return predict(self.network.rate, data.rows)
+        return predict(self.network.predictor(), data.rows)
 
     def add_rated(self, ratings: Table) -> None:
         """Add further ratings, whose items are not recommended to their users."""
@@ -266,10 +291,9 @@ class InteractionModel:
             entity = ratings.columns.index(name)
             given = ratings.ids[entity].take(ratings.code(entity))
             report_unknown_ids(found, given, ids, f"column {name}")
-        device = self.network.embeddings.table.device
-        data = Ratings.encode(ratings, self.encoder, self.scale, self.biases, device)
-        biases = predict_from_biases(self.biases.to(device), data)
-        mean = Ratings.encode(ratings, self.encoder, self.scale, device=device)
+        data = Ratings.encode(ratings, self.encoder, self.scale, self.biases, self.device)
+        biases = predict_from_biases(self.biases.to(self.device), data)
+        mean = Ratings.encode(ratings, self.encoder, self.scale, device=self.device)
         return {
             **evaluate_predictions(self.rate(data), data, self.scale),
             "rmse_biases": evaluate_predictions(biases, data, self.scale)["rmse"],
@@ -293,10 +317,9 @@ class InteractionModel:
             raise NaspError(f"{path} is a folder: name a file")
         body = {
             "genotype": self.genotype.to_json(),
-            "options": {
-                k: getattr(self.network.options, k) for k in SpaceOptions.__dataclass_fields__
-            },
+            "options": asdict(self.options),
             "network": self.network.state_dict(),
+            "encoded": self.network.encoded() if isinstance(self.network, InteractionSpace) else {},
             "encoder": self.encoder.state_dict(),
             "scale": [self.scale.mean, self.scale.std],
             "range": [self.scale.lowest, self.scale.highest],
@@ -323,28 +346,32 @@ class InteractionModel:
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**body["options"])
-            network = build_network(genotype, sizes, options, torch.Generator()).to(device)
-            load_state(network, body["network"], path)
+            network: InteractionSpace | PosteriorAverage
+            if has_samples(body["network"]):
+                network = averaged_network(genotype, sizes, options, body["network"], path)
+            else:
+                network = build_network(genotype, sizes, options, torch.Generator())
+                load_state(network, body["network"], path)
+                network.stored = _encoded(body["encoded"], network, path)
+            network.to(device)
             biases, rated = body["biases"].cpu(), body["rated"].cpu()
             if len(biases) != sum(sizes):
                 raise NaspError(f"{path}: {len(biases)} biases for {sum(sizes)} ids")
             if not ((rated >= 0) & (rated < torch.tensor(sizes[:2])[:, None])).all():
                 raise NaspError(f"{path}: the model's ratings are of positions that are no ids")
-            (mean, std), (lowest, highest) = body["scale"], body.get("range", (-math.inf, math.inf))
-            scale = Scale(mean, std, lowest, highest, body.get("transform", "none"))
-            more = body.get("fitted_with"), body.get("valid_rmse")
-            return InteractionModel(genotype, network, encoder, scale, biases, rated, *more)
+            scale = Scale(*body["scale"], *body["range"], body["transform"])
+            more = body["fitted_with"], body["valid_rmse"]
+            fitted = genotype, network, options, encoder, scale, biases, rated, *more
+            return InteractionModel(*fitted, device=device)
 
         return read_model(Path(path), KIND, build, device)
 
     def _rate(self, positions: Tensor) -> Tensor:
         """Return standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
         known = (positions >= 0).all(dim=1)
-        rows = table_rows(positions[known], self.encoder.sizes).to(
-            self.network.embeddings.table.device
-        )
+        rows = table_rows(positions[known], self.encoder.sizes).to(self.device)
         ratings = known_biases(positions, self.encoder.sizes, self.biases)
-        ratings[known] = predict(self.network.rate, rows).cpu()
+        ratings[known] = predict(self.network.predictor(), rows).cpu()
         return ratings
 
     def _position(self, entity: int, value: Any) -> int:
@@ -358,3 +385,48 @@ class InteractionModel:
                 f"{ids[0]!s} for example"
             )
         return position
+
+
+def averaged_network(
+    genotype: Genotype,
+    sizes: tuple[int, ...],
+    options: SpaceOptions,
+    samples: Mapping[str, Tensor],
+    path: Path | str,
+) -> PosteriorAverage:
+    """Make the average over samples of a genotype's weights from their state.
+
+    Raises:
+        NaspError: The samples are not those of such a genotype, or not finite.
+    """
+    terms = genotype.choices.get(DECISION, ())
+    known = functions(len(sizes))
+    if not terms or not all(name in known and is_multilinear(known[name]) for _, name in terms):
+        raise NaspError(f"{path}: {genotype} has no samples of its weights")
+    shapes = [(size + 1, options.embedding_dim + 1) for _ in terms for size in sizes]
+    found = list(samples.values())
+    count = len(found[0])
+    expected = [(count, *shape) for shape in shapes]
+    if count < 1 or [tuple(values.shape) for values in found] != expected:
+        raise NaspError(f"{path}: the samples do not have the shapes {expected}")
+    if not all(bool(values.isfinite().all()) for values in found):
+        raise NaspError(f"{path}: the samples are not finite")
+    return PosteriorAverage(terms, sizes, found)
+
+
+def _encoded(
+    tables: Mapping[str, Tensor], network: InteractionSpace, path: Path | str
+) -> dict[str, Tensor]:
+    """Return the tables of encodings of a saved model.
+
+    Raises:
+        NaspError: They are not those of the network's encoders, or not finite.
+    """
+    table = network.embeddings.table.detach()
+    needed = [name for name in network.encoders if ENCODERS[name].needs_graph]
+    shape = len(table), network.embeddings.dim
+    if set(tables) != set(needed) or any(values.shape != shape for values in tables.values()):
+        raise NaspError(f"{path}: the model has not one table of encodings {shape} for {needed}")
+    if not all(bool(values.isfinite().all()) for values in tables.values()):
+        raise NaspError(f"{path}: the model's encodings are not finite")
+    return {name: values.to(table.device) for name, values in tables.items()}

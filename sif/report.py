@@ -19,7 +19,7 @@ from sif.data import Splits
 from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions
-from sif.nn.space import DECISION, InteractionSpace, operation_of
+from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.tasks import RatingTask
 
 SHOWN = 5  # functions in the plot and the table
@@ -49,7 +49,7 @@ class RatingReport(Report):
         self.found, self.train = found, splits.train
         self.model = task.model(found)
         self.genotype = self.model.genotype
-        self.operation = operation_of(self.genotype)
+        self.operation = name_of(self.genotype)
         self.rows, self.metrics = self._evaluated(task, splits)
         self.metrics["model/parameters"] = self.model.network.size()
         self.model.add_rated(splits.test)
@@ -74,11 +74,14 @@ class RatingReport(Report):
         return ServedModel(code, columns, self.model.predict(inputs))
 
     def draw(self, folder: Path) -> list[Path]:
-        files = [folder / "training.png", folder / "function.png"]
+        files = [folder / "training.png"]
         best = dict(list(self.found.trainings.items())[:SHOWN])
         drawn = (LOSS.on("train"), RMSE.on("valid"))
         plots.curves(best, drawn, files[0], "Best of the functions trained alone")
-        draw_function(self.model.network, self.operation, self.model.encoder.columns, files[1])
+        network = self.model.network
+        if isinstance(network, InteractionSpace) and network.transform is not None:
+            files.append(folder / "function.png")
+            draw_function(network, self.operation, self.model.encoder.columns, files[-1])
         if self.found.searches:
             files.append(folder / "search.png")
             prefix = f"arch/{DECISION}/"
@@ -190,6 +193,7 @@ def draw_function(
         names: Names of the entity columns.
         path: The PNG to write.
     """
+    assert network.transform is not None
     figure = plots.new_figure(6, 4)
     axes = figure.subplots()
     dim = network.options.embedding_dim

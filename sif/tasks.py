@@ -1,7 +1,8 @@
 """The task of rating prediction by an interaction function."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
-from functools import partial
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,6 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.errors import Diverged
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
@@ -22,10 +22,13 @@ from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict
 from sif.fit import adagrad, train_alone
 from sif.nn.embeddings import RatingBatch
+from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
-from sif.nn.space import DECISION, SOURCE, InteractionSpace, operation_of
+from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.objectives import rating_loss
-from sif.options import SearchOptions, TrainOptions
+from sif.options import ENCODERS, SearchOptions, TrainOptions, space_options
+from sif.posterior.model import PosteriorAverage, has_samples
+from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.recommender import InteractionModel, build_network
 
 
@@ -64,16 +67,29 @@ class RatingTask(Task):
         return self.options
 
     def space(self, generator: torch.Generator, dense: bool) -> InteractionSpace:
-        return InteractionSpace(self.data.encoder.sizes, self.options, generator, self.functions)
+        return InteractionSpace(
+            self.data.encoder.sizes,
+            self.options,
+            generator,
+            self.graph,
+            candidates=self.functions,
+        )
+
+    @cached_property
+    def graph(self) -> RatingGraph | None:
+        """The graph of the training ratings, if an encoder needs it."""
+        if not any(ENCODERS[name].needs_graph for name in self.options.encoders):
+            return None
+        return self.data.graph()
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return adagrad([{"params": weights}], self.options)
 
     def loss(self, outputs: tuple[Tensor, Tensor], batch: RatingBatch) -> Tensor:
-        return rating_loss(outputs, batch[1], self.options)
+        return rating_loss(outputs, batch.ratings, self.options)
 
     def examples(self, batch: RatingBatch) -> int:
-        return len(batch[1])
+        return len(batch.ratings)
 
     def batch_pairs(self, generator: torch.Generator) -> Pairs:
         size = self.options.batch_size
@@ -87,7 +103,7 @@ class RatingTask(Task):
     def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
         assert isinstance(space, InteractionSpace)
         valid = self.data.valid
-        predictions = predict(partial(space.rate, relaxation=relaxation), valid.rows)
+        predictions = predict(space.predictor(relaxation), valid.rows)
         found = evaluate_predictions(predictions, valid, self.data.scale)
         return {f"valid/{name}": value for name, value in found.items()}
 
@@ -95,17 +111,17 @@ class RatingTask(Task):
         return generator(seed, "search", restart)
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
-        """Start each restart at another single operation.
+        """Start each restart at another single operation, and at other encoders.
 
-        In a one-path search, MLPs and embeddings adapt to the path that runs, so the result of a
-        single search depends strongly on its start.
+        In a one-path search, embeddings adapt to the path that runs, so the result of a single
+        search depends strongly on its start.
         """
         (decision,) = strategy.space.decisions
-        simple = decision.operations[
-            : len(OPERATIONS)
-        ]  # functions of a single operation come first
-        order = torch.randperm(len(simple), generator=generator(seed, "order")).tolist()
-        strategy.start_from({DECISION: ((SOURCE, simple[order[restart % len(order)]]),)})
+        # Functions of a single operation come first.
+        simple = decision.operations[: len(OPERATIONS)]
+        (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
+        encoders = _in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
+        strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
 
     def warm_up_relaxation(self, strategy: Strategy, generator: torch.Generator) -> Relaxation:
         """Return the path of the operation at which the restart begins; see `choose_start`."""
@@ -126,53 +142,70 @@ class RatingTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train a function alone twice: with its MLPs kept as found, and with them trained further.
+        """Train a member of the space alone, with its MLPs kept as found, as in the paper.
 
-        The epochs are not logged here: `nasp.search` logs those of the better training.
+        The epochs are not logged here: `nasp.search` logs those of the best training.
         """
-        trained = []
-        for frozen in (True, False):
-            how = "frozen" if frozen else "trained on"
-            name = f"{operation_of(genotype)} of {origin}, MLPs {how}"
-            try:
-                network, outcome = train_alone(
-                    f"train {name}",
-                    genotype,
-                    self.data,
-                    self.options,
-                    epochs=self.epochs,
-                    frozen=frozen,
-                    generator=generator(seed, name),
-                    run=replace(run, log=lambda metrics, step: None),
-                )
-            except Diverged as error:
-                run.failed[name] = error.reason
-                continue
-            trained.append(
-                TrainingResult(
-                    name, genotype, outcome.history, outcome.best_epoch, network.state_dict()
-                )
+        name = f"{name_of(genotype)} of {origin}"
+        quiet = replace(run, log=lambda metrics, step: None)
+        network, outcome = train_alone(
+            f"train {name}",
+            genotype,
+            self.data,
+            self.graph,
+            self.options,
+            epochs=self.epochs,
+            generator=generator(seed, name),
+            run=quiet,
+        )
+        weights = network.state_dict()
+        found = [TrainingResult(name, genotype, outcome.history, outcome.best_epoch, weights)]
+        if self.options.sweeps and can_be_sampled(genotype, len(self.data.encoder.sizes)):
+            name = f"{name}, posterior"
+            average, outcome = sample_posterior(
+                f"sample {name}",
+                genotype,
+                self.data,
+                self.graph,
+                self.options,
+                generator=generator(seed, name),
+                run=quiet,
             )
-        if not trained:
-            reason = next(iter(run.failed.values()))
-            raise Diverged(f"{operation_of(genotype)} diverges: {reason}")
-        return trained
+            samples = average.state_dict()
+            found.append(
+                TrainingResult(name, genotype, outcome.history, outcome.best_epoch, samples)
+            )
+        return found
 
     def model(self, found: SearchResult) -> InteractionModel:
         """Return the model of a search's result, with its trained network."""
         assert found.trained is not None, "each found function is trained"
         genotype = found.trained.genotype
         sizes = self.data.encoder.sizes
-        network = build_network(genotype, sizes, self.options, torch.Generator()).to(self.device)
-        network.load_state_dict(found.trained.state)
+        network: InteractionSpace | PosteriorAverage
+        if has_samples(found.trained.state):
+            terms = genotype.choices[DECISION]
+            network = PosteriorAverage(terms, sizes, tuple(found.trained.state.values()))
+        else:
+            network = build_network(genotype, sizes, self.options, torch.Generator(), self.graph)
+            network.load_state_dict(found.trained.state)
+        network.to(self.device)
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return InteractionModel(
             genotype,
             network,
+            space_options(self.options),
             self.data.encoder,
             self.data.scale,
             self.data.biases.cpu(),
             self.data.rated,
             {name: getattr(self.options, name) for name in names},
             found.trained.metrics[self.monitor.name],
+            device=self.device,
         )
+
+
+def _in_turn(names: Sequence[str], first: int, count: int, generator: torch.Generator) -> list[str]:
+    """Return some successive names of a random order, which is repeated."""
+    order = torch.randperm(len(names), generator=generator).tolist()
+    return [names[order[(first + n) % len(names)]] for n in range(count)]

@@ -20,7 +20,7 @@ from sif.data import biases as bias
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import predict
-from sif.nn.space import operation_of
+from sif.nn.space import name_of
 from sif.options import SearchOptions
 from sif.tasks import RatingTask
 
@@ -98,7 +98,7 @@ def _search(
 ) -> Fitted:
     task = RatingTask(data, for_method(strategy, options, {}))
     model = task.model(run_search(task, seed, run))
-    return Fitted(model.rate, model.network.size(), operation_of(model.genotype))
+    return Fitted(model.rate, model.network.size(), name_of(model.genotype))
 
 
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}

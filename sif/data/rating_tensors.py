@@ -69,11 +69,13 @@ class Ratings:
         unseen: Standardised residuals of all other ratings, which have an id that is not in the
             training split. They are predicted by the global mean plus the biases of their known
             ids.
+        rated: Whether these are the training ratings, see `RatingBatch`.
     """
 
     rows: Tensor
     ratings: Tensor
     unseen: Tensor
+    rated: bool = False
 
     @classmethod
     def encode(
@@ -121,10 +123,9 @@ class Ratings:
             for block in torch.split(order, TOGETHER * size):
                 rows = self.rows.index_select(1, block).long()
                 ratings = self.ratings.index_select(0, block)
-                batches = zip(
-                    torch.split(rows, size, dim=1), torch.split(ratings, size), strict=True
-                )
-                yield from batches
+                parts = torch.split(rows, size, dim=1), torch.split(ratings, size)
+                for batch in zip(*parts, strict=True):
+                    yield RatingBatch(*batch, self.rated)
             left -= -(-len(order) // size)
 
 

@@ -1,6 +1,6 @@
 """`SearchData`: the encoded training and validation ratings of a search."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import fit_biases
 from sif.data.rating_tensors import Ratings, Scale
+from sif.nn.encoders import RatingGraph
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,12 @@ class SearchData:
         if len(checked_on.unseen):
             checked_on = Ratings.encode(valid, encoder, scale, biases, device)
         rated = torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1)
-        return cls(encoder, scale, biases, fit_on, checked_on, rated)
+        return cls(encoder, scale, biases, replace(fit_on, rated=True), checked_on, rated)
+
+    def graph(self) -> RatingGraph:
+        """Return the graph of the users and items of the training ratings."""
+        graph = RatingGraph(self.train.rows[:2], sum(self.encoder.sizes))
+        return graph.to(self.train.rows.device)
 
     def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
         """Encode further checked ratings, for example test ratings."""

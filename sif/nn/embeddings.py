@@ -1,5 +1,7 @@
 """Embeddings and biases of all entities in one table."""
 
+from typing import NamedTuple
+
 import psutil
 import torch
 from torch import Tensor, nn
@@ -7,8 +9,19 @@ from torch import Tensor, nn
 from nasp.errors import NaspError
 from sif.options import SpaceOptions
 
-RatingBatch = tuple[Tensor, Tensor]
-"""Table rows `(entities, ratings)`, integers, and standardised ratings `(ratings,)`."""
+
+class RatingBatch(NamedTuple):
+    """A batch of ratings.
+
+    Attributes:
+        rows: Table rows, integers, `(entities, ratings)`.
+        ratings: Standardised ratings, `(ratings,)`.
+        rated: Whether they are training ratings, which are the edges of the graph of ratings.
+    """
+
+    rows: Tensor
+    ratings: Tensor
+    rated: bool = False
 
 
 class Embeddings(nn.Module):

@@ -47,11 +47,13 @@ class Operation:
         wide: Returns the width, given embedding_dim and N. None if the output has the length of an
             embedding, so that it can be an operand of other operations.
         ordered: Whether the order of the embeddings matters, so that each order is a candidate.
+        multilinear: Whether it is linear in each of the embeddings.
     """
 
     join: Callable[[Sequence[Tensor]], Tensor]
     wide: Callable[[int, int], int] | None = None
     ordered: bool = False
+    multilinear: bool = False
 
     def __call__(self, parts: Sequence[Tensor]) -> Tensor:
         """Apply the operation."""
@@ -60,11 +62,11 @@ class Operation:
 
 OPERATIONS = Registry[Operation](
     {
-        "plus": Operation(partial(reduce, torch.add)),
-        "multiply": Operation(partial(reduce, torch.mul)),
+        "plus": Operation(partial(reduce, torch.add), multilinear=True),
+        "multiply": Operation(partial(reduce, torch.mul), multilinear=True),
         "max": Operation(partial(reduce, _max)),
         "min": Operation(partial(reduce, _min)),
-        "concat": Operation(_concat, wide=_side_by_side),
+        "concat": Operation(_concat, wide=_side_by_side, multilinear=True),
     }
 )
 """Operations by name. All are candidates in every search."""

@@ -1,6 +1,7 @@
 """`RatingModel`, the contract of models of ratings."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -29,9 +30,13 @@ class RatingModel(nn.Module, ABC):
             `(entities or more, ratings, any)`.
         """
 
+    def predictor(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """Return `rate` for many calls with the same weights, which may share work."""
+        return self.rate
+
     def forward(self, batch: RatingBatch) -> tuple[Tensor, Tensor]:
         """Return `rate` for the rows of a batch."""
-        return self.rate(batch[0])
+        return self.rate(batch.rows)
 
     def size(self) -> int:
         """Number of parameters."""

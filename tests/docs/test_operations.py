@@ -30,7 +30,7 @@ from nasp.testing.tasks import at_a_point
 from sif import InteractionModel, InteractionSearch
 from sif.data import Synthetic, synthetic
 from sif.nn.operations import OPERATIONS, functions
-from sif.nn.space import InteractionSpace, operation_of
+from sif.nn.space import InteractionSpace, name_of
 from sif.options import SpaceOptions
 from sif.report import draw_function
 from tests.docs.conftest import Use
@@ -108,7 +108,7 @@ def test_a_search_finds_the_operation_that_made_the_ratings(name: str, use: Use)
     options = {"epochs": 8, "restarts": 2, "finalists": 2, "train_epochs": 30}
     task = rating_task(2, ("plus", name), ratings, weight_decay=0.01, **options)
     found = run_search(task, 1, RunContext())
-    assert operation_of(found.genotype) == name
+    assert name_of(found.genotype) == name
     assert task.model(found).network.functions == [functions(2)[name]]
 
 

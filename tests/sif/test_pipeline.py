@@ -25,7 +25,7 @@ from sif.data import Splits, Synthetic, split_ratings, synthetic
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.operations import OPERATIONS
-from sif.nn.space import operation_of
+from sif.nn.space import name_of
 from sif.options import SearchOptions, TrainOptions
 from sif.tasks import RatingTask
 
@@ -174,7 +174,7 @@ def test_exhaustive_trials_are_all_operations_with_fresh_mlps() -> None:
     options = replace(SMALL, strategy="exhaustive", trials=10, train_epochs=1)
     task = WatchedTask(data_of(planted()), options)
     run_search(task, 1, RunContext())
-    assert Counter(operation_of(t.genotype) for t in task.trained) == dict.fromkeys(OPERATIONS, 4)
+    assert Counter(name_of(t.genotype) for t in task.trained) == dict.fromkeys(OPERATIONS, 4)
     assert len({t.genotype.to_json() for t in task.trained}) == 10
 
 

@@ -1,0 +1,263 @@
+"""Gibbs sampling of functions that are linear in the encoding of each entity.
+
+Products, sums and their compositions are such functions. Given the encodings of all other
+entities, the encodings of one entity have independent normal posteriors, which are drawn together
+(Salakhutdinov and Mnih, ICML 2008: Bayesian probabilistic matrix factorisation).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sif.posterior.hyperprior import draw_mean_and_precision, draw_precision
+from sif.posterior.side_information import SideInformation
+
+Interaction = Callable[[Sequence[Tensor]], Tensor]
+"""Maps the encodings of each entity `(ratings, embedding_dim)` to `(ratings,)`."""
+
+PADDED = 1.25  # largest ratio of counts of ratings in one group, which bounds the padding
+GROUPED = 1 << 22  # numbers in a group's design
+
+
+class Block:
+    """Rows that are added to the encoding of an entity: its ids, or time bins, for example.
+
+    A row is an encoding `(embedding_dim,)` and a bias.
+
+    Args:
+        entity: The entity's position in the interaction.
+        rows: The row of each training rating, `(ratings,)`.
+        count: Number of rows.
+        width: `embedding_dim + 1`.
+        side: Side information on the rows, if there is any.
+        generator: Draws the initial values.
+    """
+
+    def __init__(
+        self,
+        entity: int,
+        rows: Tensor,
+        count: int,
+        width: int,
+        side: SideInformation | None,
+        generator: torch.Generator,
+    ) -> None:
+        self.entity, self.side = entity, side
+        self.values = 0.1 * torch.randn(count, width, generator=generator)
+        self.mean, self.precision = torch.zeros(width), torch.eye(width)
+        self._groups = list(_grouped(rows, count, max(1, GROUPED // width)))
+
+    def groups(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield rows `(rows,)`, their ratings `(rows, most)`, and which of these are no padding."""
+        for rows, ratings, counts in self._groups:
+            yield rows, ratings, torch.arange(ratings.shape[1]) < counts.unsqueeze(1)
+
+    def draw_prior(self, generator: torch.Generator) -> None:
+        """Draw the mean and the precision of the rows, and the weights of side information."""
+        side, rest, links = self.side, self.values, None
+        if side is not None:
+            rest, links = rest - side.mean(), side.precision**0.5 * side.weights
+        self.mean, self.precision = draw_mean_and_precision(rest, links, generator)
+        if side is not None:
+            side.draw(self.values - self.mean, self.precision, generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a draw depends on, but the generator and the ratings."""
+        side = None if self.side is None else self.side.state_dict()
+        return {"values": self.values, "side": side}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self.values.copy_(state["values"])
+        if self.side is not None:
+            self.side.load_state_dict(state["side"])
+
+    def prior_mean(self) -> Tensor:
+        """Return the mean of each row, `(rows, width)`."""
+        if self.side is None:
+            return self.mean.expand_as(self.values)
+        return self.side.mean() + self.mean
+
+
+def _grouped(rows: Tensor, count: int, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield groups of rows with similar numbers of ratings.
+
+    Args:
+        rows: The row of each rating.
+        count: Number of rows.
+        most: Largest number of ratings in a group, padding included, of several rows.
+
+    Yields:
+        Rows `(rows,)`, positions of their ratings `(rows, longest)`, padded with any position, and
+        the number of ratings of each row, `(rows,)`.
+    """
+    by_row = rows.argsort(stable=True)
+    counts = torch.bincount(rows, minlength=count)
+    starts = counts.cumsum(0) - counts
+    by_count = counts.argsort(stable=True)
+    sizes = counts[by_count].tolist()
+    first = 0
+    while first < count:
+        after = first + 1
+        while after < count and (
+            sizes[after] <= max(PADDED * sizes[first], 4)
+            and (after + 1 - first) * sizes[after] <= most
+        ):
+            after += 1
+        chosen = by_count[first:after]
+        steps = torch.arange(max(sizes[after - 1], 1))
+        positions = (starts[chosen].unsqueeze(1) + steps).clamp_(max=len(rows) - 1)
+        yield chosen, by_row[positions], counts[chosen]
+        first = after
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A draw of all parameters.
+
+    Attributes:
+        blocks: Rows of each block, `(rows + 1, embedding_dim + 1)`; the last row is the mean of
+            the prior, for ids that are not known.
+    """
+
+    blocks: tuple[Tensor, ...]
+
+
+class GibbsSampler:
+    """Draws samples of the parameters of an interaction.
+
+    Args:
+        interaction: A function that is linear in each entity's encoding.
+        entities: The number of entities.
+        blocks: The blocks, at least one for each entity.
+        rows: The row of each training rating in each block, `(blocks, ratings)`.
+        ratings: The training ratings, standardised, `(ratings,)`.
+        generator: Source of all draws.
+
+    Attributes:
+        precision: The precision of a rating, given the parameters.
+    """
+
+    def __init__(
+        self,
+        interaction: Interaction,
+        entities: int,
+        blocks: Sequence[Block],
+        rows: Tensor,
+        ratings: Tensor,
+        generator: torch.Generator,
+    ) -> None:
+        self._interaction, self._entities, self._blocks = interaction, entities, tuple(blocks)
+        self._rows, self._ratings, self._generator = rows, ratings, generator
+        self.precision = 1.0
+
+    def sweep(self) -> None:
+        """Draw every block once, and the precision of the ratings."""
+        squares = 0.0
+        for position, block in enumerate(self._blocks):
+            block.draw_prior(self._generator)
+            squares = self._draw(position, block)
+        self.precision = draw_precision(squares, len(self._ratings), self._generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next sweep depends on, but the generator."""
+        return {
+            "precision": self.precision,
+            "blocks": [block.state_dict() for block in self._blocks],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self.precision = state["precision"]
+        for block, part in zip(self._blocks, state["blocks"], strict=True):
+            block.load_state_dict(part)
+
+    def sample(self) -> Sample:
+        """Return the current parameters."""
+        return Sample(tuple(torch.cat([b.values, b.mean.unsqueeze(0)]) for b in self._blocks))
+
+    def _draw(self, position: int, block: Block) -> float:
+        """Draw a block's rows, given all others; return the sum of the squared residuals."""
+        prior = block.prior_mean() @ block.precision
+        width, squares = prior.shape[1], 0.0
+        for rows, ratings, there in block.groups():
+            design, rest = self._linear(position, ratings.flatten())
+            design = (design.view(*ratings.shape, width)) * there.unsqueeze(2)
+            target = (self._ratings[ratings] - rest.view(ratings.shape)) * there
+            transposed = design.transpose(1, 2)
+            precision = torch.baddbmm(
+                block.precision.expand(len(rows), width, width),
+                transposed,
+                design,
+                alpha=self.precision,
+            )
+            vector = prior[rows] + self.precision * (transposed @ target.unsqueeze(2)).squeeze(2)
+            root = torch.linalg.cholesky(precision)
+            normal = torch.randn(len(rows), width, 1, generator=self._generator)
+            # With precision L Lᵀ: mean + L⁻ᵀ z = L⁻ᵀ (L⁻¹ vector + z).
+            half = torch.linalg.solve_triangular(root, vector.unsqueeze(2), upper=False)
+            drawn = torch.linalg.solve_triangular(root.transpose(1, 2), half + normal, upper=True)
+            block.values[rows] = drawn.squeeze(2)
+            squares += float((target - (design @ drawn).squeeze(2)).square().sum())
+        return squares
+
+    def _linear(self, position: int, ratings: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the factors of a block's rows in the prediction, and what does not depend on them.
+
+        Args:
+            position: The block's position.
+            ratings: Positions of ratings, `(n,)`.
+
+        Returns:
+            `(n, embedding_dim + 1)`, and `(n,)`.
+        """
+        entity = self._blocks[position].entity
+        others = [b for b in range(len(self._blocks)) if b != position]
+        encodings, biases = add_up(
+            [self._blocks[b].values for b in others],
+            [self._blocks[b].entity for b in others],
+            self._rows[others][:, ratings],
+            self._entities,
+        )
+        with torch.enable_grad():
+            mine = encodings[entity].requires_grad_()
+            value = self._interaction(encodings)
+            (slope,) = torch.autograd.grad(value.sum(), mine)
+        # The function is linear in this encoding, so its value is slope · encoding + constant.
+        return torch.cat([slope, torch.ones(len(slope), 1)], dim=1), value.detach() + biases
+
+
+def add_up(
+    values: Sequence[Tensor], entities: Sequence[int], rows: Tensor, count: int
+) -> tuple[list[Tensor], Tensor]:
+    """Return the encoding of each entity, `(n, embedding_dim)`, and the sum of biases, `(n,)`.
+
+    Args:
+        values: Rows of blocks, `(rows, embedding_dim + 1)`.
+        entities: The entity of each block.
+        rows: A row of each block for each rating, `(blocks, n)`.
+        count: Number of entities.
+    """
+    n, dim = rows.shape[1], values[0].shape[1] - 1
+    encodings, biases = [torch.zeros(n, dim) for _ in range(count)], torch.zeros(n)
+    for block, entity, places in zip(values, entities, rows, strict=True):
+        looked_up = block.index_select(0, places)
+        encodings[entity] += looked_up[:, :dim]
+        biases += looked_up[:, dim]
+    return encodings, biases
+
+
+def predict(interaction: Interaction, sample: Sample, rows: Tensor) -> Tensor:
+    """Return the predictions of a sample with a block for each entity, standardised, `(n,)`.
+
+    Args:
+        interaction: The function.
+        sample: The sample.
+        rows: A row of each block for each rating, `(blocks, n)`.
+    """
+    count = len(sample.blocks)
+    encodings, biases = add_up(sample.blocks, range(count), rows, count)
+    return interaction(encodings) + biases

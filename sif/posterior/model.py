@@ -1,0 +1,111 @@
+"""The average of the predictions of samples from a posterior."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+
+import torch
+from torch import Tensor, nn
+
+from sif.nn.operations import OPERATIONS, Function, functions
+from sif.posterior.gibbs import Interaction
+
+TOGETHER = 1 << 24  # numbers that are looked up at once, to bound the memory
+BLOCK = "samples_{}"
+
+
+class PosteriorAverage(nn.Module):
+    """Predicts by the average over samples.
+
+    Args:
+        terms: The encoder and the function of each term.
+        sizes: Number of users, items, ...
+        samples: Samples of the rows of each term's encoding of each entity, those of the first term
+            first: `(samples, ids + 1, embedding_dim + 1)`. The last column is a bias, and the last
+            row stands for ids that are not known.
+    """
+
+    def __init__(
+        self, terms: Sequence[tuple[str, str]], sizes: Sequence[int], samples: Sequence[Tensor]
+    ) -> None:
+        super().__init__()
+        self._interaction = interaction_of(terms, len(sizes))
+        self._offsets = [0, *accumulate(sizes[:-1])]
+        for number, values in enumerate(samples):
+            self.register_buffer(BLOCK.format(number), values)
+
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean and the standard deviation over samples of standardised predictions.
+
+        Args:
+            rows: Table rows, `(entities, ratings)`.
+
+        Returns:
+            Two tensors `(ratings,)`. The deviation is that of the prediction; a rating has noise
+            besides.
+        """
+        positions = [part - first for part, first in zip(rows, self._offsets, strict=True)]
+        samples = tuple(self.buffers())
+        count, _, width = samples[0].shape
+        step = max(1, TOGETHER // (len(samples) * width * max(1, rows.shape[1])))
+        total = torch.zeros(rows.shape[1], dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for start in range(0, count, step):
+            part = [values[start : start + step] for values in samples]
+            found = self._each(part, positions).double().cpu()
+            total += found.sum(0)
+            squares += found.square().sum(0)
+        mean = total / count
+        deviation = (squares / count - mean.square()).clamp_(min=0).sqrt()
+        return mean.float().to(rows.device), deviation.float().to(rows.device)
+
+    def predictor(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """Return `forward`, as models of one set of weights do with theirs."""
+        return self
+
+    def size(self) -> int:
+        """Number of parameters of all samples."""
+        return sum(values.numel() for values in self.buffers())
+
+    def _each(self, samples: Sequence[Tensor], positions: Sequence[Tensor]) -> Tensor:
+        """Return the predictions of some samples, `(samples, ratings)`."""
+        rows = [
+            values.index_select(1, positions[block % len(positions)])
+            for block, values in enumerate(samples)
+        ]
+        encodings, biases = [r[..., :-1] for r in rows], [r[..., -1] for r in rows]
+        return self._interaction(encodings) + torch.stack(biases).sum(0)
+
+
+def has_samples(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state is that of a `PosteriorAverage`."""
+    return BLOCK.format(0) in state
+
+
+def is_multilinear(function: "Function | int") -> bool:
+    """Whether a function is linear in each entity's encoding."""
+    return isinstance(function, int) or (
+        OPERATIONS[function.operation].multilinear and all(map(is_multilinear, function.parts))
+    )
+
+
+def interaction_of(terms: Sequence[tuple[str, str]], entities: int) -> Interaction:
+    """Return the sum of functions, without their heads, which multilinear functions do not need.
+
+    Args:
+        terms: The encoder and the function of each term.
+        entities: Number of entities.
+
+    Returns:
+        A function of the encodings of each entity for the first term, then for the second, ...
+    """
+    known = functions(entities)
+    return partial(_sum, [known[name] for _, name in terms], entities)
+
+
+def _sum(terms: Sequence[Function], entities: int, encodings: Sequence[Tensor]) -> Tensor:
+    values = [
+        function(encodings[n * entities : (n + 1) * entities]).sum(-1)
+        for n, function in enumerate(terms)
+    ]
+    return torch.stack(values).sum(0)

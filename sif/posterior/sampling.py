@@ -1,0 +1,179 @@
+"""Sampling of the posterior of a genotype, in place of a training of one set of weights."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasp.core.genotype import Genotype
+from nasp.metric import Metrics
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult, run_epochs
+from sif.data.search_data import SearchData
+from sif.evaluation.ratings import RMSE, evaluate_predictions
+from sif.nn.encoders import RatingGraph
+from sif.nn.operations import functions
+from sif.nn.space import DECISION
+from sif.options import TrainOptions
+from sif.posterior.gibbs import Block, GibbsSampler, Sample, predict
+from sif.posterior.model import PosteriorAverage, interaction_of, is_multilinear
+from sif.posterior.side_information import SideInformation
+
+SWEEPS = 10  # sweeps in an epoch of progress
+WARM_UP = 0.15  # share of the sweeps before samples are kept
+ENCODERS = ("id", "history")
+
+
+def can_be_sampled(genotype: Genotype, entities: int) -> bool:
+    """Whether there is a Gibbs sampler of the genotype: see `sif.posterior.gibbs`."""
+    return not genotype.continuous and all(
+        encoder in ENCODERS and is_multilinear(functions(entities)[name])
+        for encoder, name in genotype.choices[DECISION]
+    )
+
+
+def sample_posterior(
+    name: str,
+    genotype: Genotype,
+    data: SearchData,
+    graph: RatingGraph | None,
+    options: TrainOptions,
+    *,
+    generator: torch.Generator,
+    run: RunContext,
+) -> tuple[PosteriorAverage, PhaseResult]:
+    """Draw samples of the parameters of a genotype, given the training ratings.
+
+    With the encoder `history`, what a user rated is side information on the user, and who rated an
+    item on the item, with weights of their own, not shared with the embeddings: only then is the
+    prediction linear in each of them.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        genotype: A genotype that can be sampled.
+        data: Training ratings, and validation ratings, which judge the average.
+        graph: The graph of the training ratings, if an encoder needs it.
+        options: The options.
+        generator: Source of all draws.
+        run: Checkpoint, progress and log.
+    """
+    chain = Chain(genotype, data, graph, options, generator)
+
+    def epoch(position: int) -> Metrics:
+        chain.advance(position * SWEEPS, min(SWEEPS, options.sweeps - position * SWEEPS))
+        found = evaluate_predictions(chain.valid_mean(), data.valid, data.scale)
+        metrics = {f"valid/{key}": value for key, value in found.items()}
+        return {"train/loss": 1 / chain.sampler.precision, **metrics}
+
+    outcome = run_epochs(
+        name,
+        epoch,
+        epochs=-(-options.sweeps // SWEEPS),
+        state={"chain": chain, "generator": generator},
+        monitor=RMSE.on("valid"),
+        snapshot=dict,
+        run=run,
+        answer="last",
+    )
+    return chain.average(), outcome
+
+
+class Chain:
+    """A sampler, with what it has drawn so far; see `sample_posterior` for the arguments."""
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        data: SearchData,
+        graph: RatingGraph | None,
+        options: TrainOptions,
+        generator: torch.Generator,
+    ) -> None:
+        self._sizes, self._terms = data.encoder.sizes, genotype.choices[DECISION]
+        self._first = round(WARM_UP * options.sweeps)
+        offsets = torch.tensor([0, *self._sizes[:-1]]).cumsum(0).unsqueeze(1)
+        rows, self._valid = (part.rows.cpu().long() - offsets for part in (data.train, data.valid))
+        width = options.embedding_dim + 1
+        blocks = [
+            Block(
+                term * len(self._sizes) + entity,
+                rows[entity],
+                size,
+                width,
+                _history(graph, entity, self._sizes, width) if encoder == "history" else None,
+                generator,
+            )
+            for term, (encoder, _) in enumerate(self._terms)
+            for entity, size in enumerate(self._sizes)
+        ]
+        self._interaction = interaction_of(self._terms, len(self._sizes))
+        self.sampler = GibbsSampler(
+            self._interaction,
+            len(blocks),
+            blocks,
+            rows.repeat(len(self._terms), 1),
+            data.train.ratings.cpu(),
+            generator,
+        )
+        self._samples: list[Sample] = []
+        self._total = torch.zeros(self._valid.shape[1], dtype=torch.float64)
+
+    def advance(self, first: int, count: int) -> None:
+        """Draw `count` times, after `first` draws, and keep the draws after the warm-up."""
+        for position in range(first, first + count):
+            self.sampler.sweep()
+            # Until there are samples after the warm-up, the last draw stands for them.
+            if position <= self._first:
+                self._samples.clear()
+                self._total.zero_()
+            sample = self.sampler.sample()
+            self._samples.append(sample)
+            self._total += self._predict(sample)
+
+    def _predict(self, sample: Sample) -> Tensor:
+        return predict(self._interaction, sample, self._valid.repeat(len(self._terms), 1))
+
+    def valid_mean(self) -> Tensor:
+        """Return the mean prediction of the validation ratings, standardised, `(ratings,)`."""
+        return (self._total / len(self._samples)).float()
+
+    def average(self) -> PosteriorAverage:
+        """Return the average of what was drawn."""
+        blocks: Sequence[tuple[Tensor, ...]] = [sample.blocks for sample in self._samples]
+        samples = [torch.stack(parts) for parts in zip(*blocks, strict=True)]
+        return PosteriorAverage(self._terms, self._sizes, samples)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the sampler and all samples, for the checkpoint."""
+        return {
+            "sampler": self.sampler.state_dict(),
+            "samples": self.average().state_dict(),
+            "total": self._total,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state."""
+        self.sampler.load_state_dict(state["sampler"])
+        self._total.copy_(state["total"])
+        blocks = zip(*state["samples"].values(), strict=True)
+        self._samples = [Sample(tuple(parts)) for parts in blocks]
+
+
+def _history(
+    graph: RatingGraph | None, entity: int, sizes: tuple[int, ...], width: int
+) -> SideInformation | None:
+    """Return what the users rated, or who rated the items; contexts have no such information."""
+    if entity > 1:
+        return None
+    assert graph is not None, "the encoder `history` needs the graph"
+    edges = graph.history.cpu()
+    first = (0, sizes[0])
+    mine = (edges.row >= first[entity]) & (edges.row < first[entity] + sizes[entity])
+    return SideInformation.from_entries(
+        edges.row[mine] - first[entity],
+        edges.column[mine] - first[1 - entity],
+        edges.value[mine],
+        (sizes[entity], sizes[1 - entity]),
+        width,
+    )
