@@ -62,9 +62,9 @@ class SpaceOptions:
     embedding_dim: int = 8
     embedding_std: float = 0.1
     biases: bool = True
-    encoders: tuple[str, ...] = ("id", "history", "graph1", "graph2", "graph3")
+    encoders: tuple[str, ...] = ("id",)
     terms: int = 1
-    elementwise: bool = False
+    elementwise: bool = True
     penalty: Literal["squared", "norm"] = "squared"
     weight_decay: float = 0.05
 
@@ -110,7 +110,7 @@ class TrainOptions(SpaceOptions):
     patience: int = 5
     gradient_clip: float | None = None
     objective: str = "squared_error"
-    sweeps: int = 200
+    sweeps: int = 0
 
     def __post_init__(self) -> None:
         SpaceOptions.__post_init__(self)

@@ -359,7 +359,8 @@ class InteractionModel:
                 raise NaspError(f"{path}: {len(biases)} biases for {sum(sizes)} ids")
             if not ((rated >= 0) & (rated < torch.tensor(sizes[:2])[:, None])).all():
                 raise NaspError(f"{path}: the model's ratings are of positions that are no ids")
-            scale = Scale(*body["scale"], *body["range"], body["transform"])
+            (mean, std), (lowest, highest) = body["scale"], body["range"]
+            scale = Scale(mean, std, lowest, highest, body["transform"])
             more = body["fitted_with"], body["valid_rmse"]
             fitted = genotype, network, options, encoder, scale, biases, rated, *more
             return InteractionModel(*fitted, device=device)

@@ -21,6 +21,7 @@ from sif.baselines.fixed import BiasedMF
 from sif.data import Synthetic, synthetic
 from sif.data.search_data import SearchData
 from sif.fit import adagrad
+from sif.nn.embeddings import RatingBatch
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
 from sif.user_items import UserItems
@@ -88,7 +89,7 @@ class BaselineContract:
         optimizer = adagrad([{"params": parameters}], options)
         losses = []
         for _ in range(30):
-            batch = train.rows, train.ratings
+            batch = RatingBatch(train.rows, train.ratings)
             objective = rating_loss(model(batch), train.ratings, options)
             losses.append(float(objective.detach()))
             descend(objective, parameters, optimizer)
@@ -130,7 +131,7 @@ class BaselineContract:
     def test_the_penalty_covers_what_was_looked_up(self, baseline: Any, entities: int) -> None:
         """It covers the embeddings and biases of the ratings' entities first, then all others."""
         model, train = make_baseline(baseline, entities), small_data(entities).train
-        rating, looked_up = model((train.rows, train.ratings))
+        rating, looked_up = model(RatingBatch(train.rows, train.ratings))
         assert torch.equal(rating, model.rate(train.rows)[0])
         assert torch.equal(looked_up[:entities], model.embeddings.look_up(train.rows))
         error = (rating - train.ratings).square().mean()

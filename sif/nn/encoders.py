@@ -120,7 +120,8 @@ def _own(tables: EncodedTables) -> Tensor:
 
 def _history(tables: EncodedTables) -> Tensor:
     embeddings = tables.layer(0)
-    return embeddings + tables.graph.history(embeddings)
+    total: Tensor = embeddings + tables.graph.history(embeddings)
+    return total
 
 
 def _propagated(steps: int, tables: EncodedTables) -> Tensor:

@@ -39,7 +39,7 @@ def draw_wishart(scale: Tensor, degrees: int, generator: torch.Generator) -> Ten
     lower = torch.randn(size, size, generator=generator, dtype=scale.dtype).tril(-1)
     for row in range(size):
         lower[row, row] = draw_chi_squared(degrees - row, generator) ** 0.5
-    root = torch.linalg.cholesky(scale) @ lower
+    root: Tensor = torch.linalg.cholesky(scale) @ lower
     return root @ root.T
 
 
@@ -47,7 +47,8 @@ def draw_normal(precision: Tensor, count: int, generator: torch.Generator) -> Te
     """Draw `(count, k)` normal rows of mean 0 with this precision matrix `(k, k)`."""
     root = torch.linalg.cholesky(precision)
     normal = torch.randn(len(root), count, generator=generator, dtype=root.dtype)
-    return torch.linalg.solve_triangular(root.T, normal, upper=True).T
+    drawn: Tensor = torch.linalg.solve_triangular(root.T, normal, upper=True)
+    return drawn.T
 
 
 def draw_mean_and_precision(

@@ -59,7 +59,8 @@ class SideInformation:
 
     def mean(self) -> Tensor:
         """Return `F B`, `(ids, width)`."""
-        return self._features(self.weights)
+        mean: Tensor = self._features(self.weights)
+        return mean
 
     def draw(self, rows: Tensor, precision: Tensor, generator: torch.Generator) -> None:
         """Draw the weights and their precision, given the encodings.

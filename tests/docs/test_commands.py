@@ -21,7 +21,7 @@ from nasp.runs import plots
 from sif import InteractionModel
 from sif.data import Synthetic, synthetic
 from sif.nn.operations import OPERATIONS
-from sif.nn.space import DECISION, SOURCE
+from sif.nn.space import DECISION
 from tests.docs.conftest import EXTENDING, Use
 from tests.docs.made import rating_task
 from tests.nasp.cnn.conftest import write_photos
@@ -197,7 +197,7 @@ def test_a_baseline_is_compared_in_processes_of_their_own() -> None:
 def save_genotype(operation: str) -> list[str]:
     """Save the genotype of one operation, and return the options that train it."""
     space = rating_task(functions=(operation,)).space(torch.Generator(), dense=False)
-    space.genotype({DECISION: ((SOURCE, operation),)}).save(Path("found.json"))
+    space.genotype({DECISION: (("id", operation),)}).save(Path("found.json"))
     words = ["--genotype", "found.json", *MADE_RATINGS, "--embedding_dim", "2", "--epochs", "2"]
     return [*words, "--quiet", "--output", "run"]
 

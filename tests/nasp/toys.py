@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from nasp.testing import ToyCNN, ToyRNN, ToySpace
+from sif.nn.embeddings import RatingBatch
 from sif.nn.space import InteractionSpace
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
@@ -22,14 +23,14 @@ class ToyCF(InteractionSpace, ToySpace):
     def loss(self, outputs: Any, batch: Any) -> Tensor:
         return rating_loss(outputs, batch[1], self.options)
 
-    def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, generator: torch.Generator) -> Iterator[RatingBatch]:
         first = torch.tensor([0, 7, 13])
         while True:
             positions = torch.stack(
                 [torch.randint(size, (8,), generator=generator) for size in self.embeddings.sizes]
             )
             ratings = torch.randn(8, generator=generator, dtype=self.heads.dtype)
-            yield positions + first[:, None], ratings
+            yield RatingBatch(positions + first[:, None], ratings)
 
 
 TOYS = {"cnn": ToyCNN, "rnn": ToyRNN, "cf": ToyCF}

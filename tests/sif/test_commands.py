@@ -160,8 +160,8 @@ def test_a_training_goes_on_with_its_own_genotype_alone(table: Path, tmp_path: P
 
     def write(seed: int) -> None:
         random = torch.Generator().manual_seed(seed)
-        space = InteractionSpace((3, 3), SpaceOptions(embedding_dim=2), random, ("max",))
-        space.genotype({"interaction": (("embeddings", "max"),)}).save(path)
+        space = InteractionSpace((3, 3), SpaceOptions(embedding_dim=2), random, candidates=("max",))
+        space.genotype({"interaction": (("id", "max"),)}).save(path)
 
     command = ["--data", str(table), "--genotype", str(path), "--output", str(tmp_path / "run")]
     command += ["--epochs", "1", "--embedding_dim", "2", "--tracking", "none", "--quiet"]
@@ -406,14 +406,14 @@ MOMENTS = {
         ("checkpoint/search-1-of-2-*", 3),
         ("trials/search-1.json", 1),
         ("checkpoint/search-2-of-2-*", 2),
-        ("checkpoint/train-*-MLPs-frozen-*", 2),
-        ("checkpoint/train-*-MLPs-trained-on-*", 3),
+        ("checkpoint/train-*-of-search-1-*", 2),
+        ("checkpoint/train-*-of-search-2-*", 3),
         ("trials/finalist-2.json", 1),
         ("model.pt", 1),
         ("result.json", 1),
     ],
     "random": [
-        ("checkpoint/train-*-trial-1-MLPs-frozen-*", 2),
+        ("checkpoint/train-*-trial-1-*", 2),
         ("checkpoint/train-*-trial-2-*", 1),
         ("trials/trial-2.json", 1),
     ],

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
 from sif.nn.elementwise import ElementwiseMLP
+from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import DECISION, InteractionSpace
 from sif.objectives import rating_loss
@@ -22,11 +23,9 @@ def made(**options: object) -> InteractionSpace:
     return InteractionSpace(SIZES, TrainOptions(embedding_dim=3, **options), generator)  # type: ignore[arg-type]
 
 
-def lossy(
-    space: InteractionSpace, batch: tuple[torch.Tensor, torch.Tensor], relaxation: Relaxation
-) -> torch.Tensor:
+def lossy(space: InteractionSpace, batch: RatingBatch, relaxation: Relaxation) -> torch.Tensor:
     assert isinstance(space.options, TrainOptions)
-    return rating_loss(space(batch, relaxation), batch[1], space.options)
+    return rating_loss(space(batch, relaxation), batch.ratings, space.options)
 
 
 def path(operation: str) -> Relaxation:
@@ -56,6 +55,7 @@ def test_a_rating_is_the_formula(operation: str, biases: bool) -> None:
     rows = (positions + torch.tensor([0, 5, 9])).T
     rating, _ = space.rate(rows, path(operation))
     for i, row in enumerate(rows.T):
+        assert space.transform is not None
         vectors = [
             tanh_mlp(space.transform, n, space.embeddings.table[r, :3]) for n, r in enumerate(row)
         ]
@@ -92,7 +92,7 @@ def test_the_loss_is_mse_plus_the_penalty(penalty: str) -> None:
         expected = sum(e.norm() for e in looked_up)
     else:
         expected = sum(e.square().sum() for e in looked_up) / 2
-    found = lossy(space, (rows, ratings), path("max"))
+    found = lossy(space, RatingBatch(rows, ratings), path("max"))
     total = (rating - ratings).square().mean() + 0.7 * expected
     assert float(found.detach()) == pytest.approx(float(total.detach()), rel=1e-5)
 
@@ -101,7 +101,7 @@ def test_heads_obey_the_norm_constraint() -> None:
     space = made()
     rows, ratings = torch.tensor([[0], [5], [9]]), torch.tensor([5.0])
     optimizer = torch.optim.SGD(space.weights(), lr=100.0)
-    lossy(space, (rows, ratings), path("concat")).backward()
+    lossy(space, RatingBatch(rows, ratings), path("concat")).backward()
     optimizer.step()
     assert space.heads[4].norm() > 1
     space.constrain()
@@ -122,7 +122,7 @@ def test_the_probe_of_all_functions_is_full_autograd() -> None:
         for parameter in space.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator())
     rows, ratings = torch.tensor([[0, 1, 4], [5, 6, 6], [9, 9, 11]]), torch.tensor([0.5, -1.0, 2.0])
-    batch = rows, ratings.double()
+    batch = RatingBatch(rows, ratings.double())
     point = path("min(multiply(user,context),item)").probed()
     inputs = [point.weights[DECISION], *space.architecture()]
     found = torch.autograd.grad(lossy(space, batch, point), inputs)
@@ -147,7 +147,7 @@ def test_sampled_probes_are_full_autograd_times_their_factors(
         for parameter in space.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=torch.Generator())
     rows, ratings = torch.tensor([[0, 1, 4], [5, 6, 6], [9, 9, 11]]), torch.tensor([0.5, -1.0, 2.0])
-    batch = rows, ratings.double()
+    batch = RatingBatch(rows, ratings.double())
     names = [*functions(len(SIZES))]
     projection = torch.tensor([[float(name in active) for name in names]], dtype=torch.float64)
     path = Relaxation.one_path({DECISION: projection})
@@ -167,7 +167,7 @@ def test_sampled_probes_are_full_autograd_times_their_factors(
 
 def test_sampled_probes_evaluate_what_is_asked_for_alone() -> None:
     space = made()
-    batch = torch.tensor([[0, 1], [5, 6], [9, 9]]), torch.tensor([0.5, -1.0])
+    batch = RatingBatch(torch.tensor([[0, 1], [5, 6], [9, 9]]), torch.tensor([0.5, -1.0]))
     names, asked = [*functions(len(SIZES))], ("multiply", "concat(plus(user,item),context)")
     probes = {DECISION: {(0, names.index(name)): 2.0 for name in asked}}
     flops = []
@@ -176,14 +176,14 @@ def test_sampled_probes_evaluate_what_is_asked_for_alone() -> None:
             lossy(space, batch, point).backward()
         flops.append(counter.get_total_flops())
     widths = 3 + 3 + 6  # of `max`, which runs, and of those that are asked for
-    assert flops[1] - flops[0] == 2 * len(batch[1]) * widths
+    assert flops[1] - flops[0] == 2 * len(batch.ratings) * widths
 
 
 def test_wrong_spaces_are_refused() -> None:
     with pytest.raises(NaspError, match="two entities"):
         InteractionSpace((4,), SpaceOptions(), torch.Generator())
     with pytest.raises(NaspError, match="'times'"):
-        InteractionSpace((4, 4), SpaceOptions(), torch.Generator(), ("times",))
+        InteractionSpace((4, 4), SpaceOptions(), torch.Generator(), candidates=("times",))
     for options in ({"embedding_dim": 0}, {"embedding_std": -1.0}, {"weight_decay": -0.1}):
         with pytest.raises(NaspError, match=next(iter(options))):
             SpaceOptions(**options)  # type: ignore[arg-type]
