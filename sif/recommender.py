@@ -317,7 +317,7 @@ class InteractionModel:
             raise NaspError(f"{path} is a folder: name a file")
         body = {
             "genotype": self.genotype.to_json(),
-            "options": asdict(self.options),
+            "options": {**asdict(self.options), "encoders": list(self.options.encoders)},
             "network": self.network.state_dict(),
             "encoded": self.network.encoded() if isinstance(self.network, InteractionSpace) else {},
             "encoder": self.encoder.state_dict(),
@@ -345,7 +345,8 @@ class InteractionModel:
             sizes = encoder.sizes
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
-            options = SpaceOptions(**body["options"])
+            encoders = tuple(body["options"]["encoders"])
+            options = SpaceOptions(**{**body["options"], "encoders": encoders})
             network: InteractionSpace | PosteriorAverage
             if has_samples(body["network"]):
                 network = averaged_network(genotype, sizes, options, body["network"], path)

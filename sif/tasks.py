@@ -1,8 +1,8 @@
 """The task of rating prediction by an interaction function."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,14 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
+from nasp.errors import Diverged
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
 from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
+from nasp.training.loop import PhaseResult
 from nasp.training.seeding import generator
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict
@@ -144,37 +146,35 @@ class RatingTask(Task):
     ) -> list[TrainingResult]:
         """Train a member of the space alone, with its MLPs kept as found, as in the paper.
 
-        The epochs are not logged here: `nasp.search` logs those of the best training.
+        With `sweeps`, its posterior is sampled, too, where that is possible. The epochs are not
+        logged here: `nasp.search` logs those of the best training.
         """
         name = f"{name_of(genotype)} of {origin}"
-        quiet = replace(run, log=lambda metrics, step: None)
-        network, outcome = train_alone(
-            f"train {name}",
-            genotype,
-            self.data,
-            self.graph,
-            self.options,
-            epochs=self.epochs,
-            generator=generator(seed, name),
-            run=quiet,
-        )
-        weights = network.state_dict()
-        found = [TrainingResult(name, genotype, outcome.history, outcome.best_epoch, weights)]
+        ways: dict[str, Callable[..., tuple[nn.Module, PhaseResult]]] = {
+            name: partial(train_alone, epochs=self.epochs)
+        }
         if self.options.sweeps and can_be_sampled(genotype, len(self.data.encoder.sizes)):
-            name = f"{name}, posterior"
-            average, outcome = sample_posterior(
-                f"sample {name}",
-                genotype,
-                self.data,
-                self.graph,
-                self.options,
-                generator=generator(seed, name),
-                run=quiet,
-            )
-            samples = average.state_dict()
-            found.append(
-                TrainingResult(name, genotype, outcome.history, outcome.best_epoch, samples)
-            )
+            ways[f"{name}, posterior"] = sample_posterior
+        found = []
+        for name, fit in ways.items():
+            try:
+                network, outcome = fit(
+                    f"train {name}",
+                    genotype,
+                    self.data,
+                    self.graph,
+                    self.options,
+                    generator=generator(seed, name),
+                    run=replace(run, log=lambda metrics, step: None),
+                )
+            except Diverged as error:
+                run.failed[name] = error.reason
+                continue
+            state, epoch = network.state_dict(), outcome.best_epoch
+            found.append(TrainingResult(name, genotype, outcome.history, epoch, state))
+        if not found:
+            reason = next(iter(run.failed.values()))
+            raise Diverged(f"{name_of(genotype)} diverges: {reason}")
         return found
 
     def model(self, found: SearchResult) -> InteractionModel:

@@ -181,14 +181,14 @@ def test_what_diverges_is_left_out_and_said_so_and_not_repeated(
     """Products of embeddings of 1e10 have no finite square in float32; sums of them do."""
     output = tmp_path / "run"
     some = ["--data", str(table), "--output", str(output), *FAST, "--learning_rate", "1e10"]
-    some += ["--strategy", "exhaustive", "--trials", "5"]
+    some += ["--strategy", "exhaustive", "--trials", "5", "--elementwise", "false"]
     for again in ([], ["--resume"]):
-        with pytest.warns(UserWarning, match=r"multiply of trial \d.* is left out: valid/rmse is"):
+        with pytest.warns(UserWarning, match=r"trial \d is left out: multiply diverges: valid/rmse"):
             search.main([*some, *again])
-        failed = result_of(output)["failed"]
-        assert 1 <= len(failed) <= 2
-        assert all(name.startswith("multiply of trial ") for name in failed)
-        assert "left out: multiply of trial " in capsys.readouterr().out
+        ((name, reason),) = result_of(output)["failed"].items()
+        assert name.startswith("trial ")
+        assert reason.startswith("multiply diverges: ")
+        assert f"left out: {name}: multiply diverges" in capsys.readouterr().out
     seconds = result_of(output)["seconds"]
     assert "search" not in seconds
     assert 0 < seconds["train"] <= seconds["total"]

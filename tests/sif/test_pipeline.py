@@ -134,7 +134,7 @@ def test_a_prolonged_training_is_an_uninterrupted_one(tmp_path: Path) -> None:
 def test_a_random_search_tries_as_many_as_asked() -> None:
     options = replace(SMALL, strategy="random", trials=5, train_epochs=2)
     found = run_search(RatingTask(data_of(planted()), options), 1, RunContext())
-    assert len(found.trainings) == 10
+    assert len(found.trainings) == 5
     assert found.searches == {}
 
 
@@ -153,7 +153,7 @@ def test_interrupted_trials_go_on_to_the_same_end(strategy: str) -> None:
     assert {origin_of(trained) for trained in task.trained} == new | best
 
 
-def test_a_trial_fails_if_its_function_diverges_both_ways() -> None:
+def test_a_trial_fails_if_its_function_diverges() -> None:
     options = replace(SMALL, strategy="random", trials=2, learning_rate=1e30)
     task, run = RatingTask(data_of(planted()), options), RunContext()
     with (
