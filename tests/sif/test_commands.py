@@ -183,7 +183,7 @@ def test_what_diverges_is_left_out_and_said_so_and_not_repeated(
     some = ["--data", str(table), "--output", str(output), *FAST, "--learning_rate", "1e10"]
     some += ["--strategy", "exhaustive", "--trials", "5", "--elementwise", "false"]
     for again in ([], ["--resume"]):
-        with pytest.warns(UserWarning, match=r"trial \d is left out: multiply diverges: valid/rmse"):
+        with pytest.warns(UserWarning, match=r"trial \d is left out: multiply diverges:"):
             search.main([*some, *again])
         ((name, reason),) = result_of(output)["failed"].items()
         assert name.startswith("trial ")
