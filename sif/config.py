@@ -150,31 +150,20 @@ class RatingOptions(TableOptions):
             NaspError: Something is wrong with the options or the data; the message says what and
                 where.
         """
-        if test is None:
-            valid, test = given_parts(name, self.data_dir)
         check_positive(self, "negatives", "feature_bins")
         check_not_negative(self, "time_bins")
-        given = [name, *(part for part in (valid, test) if part is not None)]
+        if test is None:
+            valid, test = given_parts(name, self.data_dir)
         card = find_rating_card(name, self.data_dir)
-        wanted = self.task or (None if card is None else card.task)
+        task = self.task or (None if card is None else card.task)
         negatives = self.negatives or (None if card is None else card.negatives)
-        pairs = wanted != "rating" and self.positive_from is None
-        if name == "synthetic":
-            tables = [Table.from_frame(synthetic(self.synthetic, seed=seed))]
-        else:
-            timed = self.time_bins > 0 or (self.split == "time" and valid is None)
-            tables = [self.read(name, timed=timed, pairs=pairs, say=say)]
-        timed = self.time_bins > 0
-        tables += [
-            self.read(part, like=name, timed=timed, pairs=pairs, say=say) for part in given[1:]
-        ]
-        task = self._task(wanted, tables[0], say)
+        sources = [name, *(part for part in (valid, test) if part is not None)]
+        # Where the task is not known yet, a table may turn out to have pairs.
+        pairs = task != "rating" and self.positive_from is None
+        tables = [self._read_part(part, name, seed, pairs, say) for part in sources]
+        task = self._task(task, tables[0], say)
         if self.positive_from is not None:
-            for number, (table, source) in enumerate(zip(tables, given, strict=True)):
-                tables[number] = positives(table, self.positive_from, source)
-                left_out = len(table) - len(tables[number])
-                below = f"rows with ratings below {self.positive_from:g}"
-                say(f"{source}: {left_out:,} {below} are left out")
+            tables = self._positives(tables, sources, say)
         elif task == "click":
             tables = as_clicks(tables, drawn=negatives is not None)
         by = self.split or ("user" if task == "ranking" else "random")
@@ -188,15 +177,33 @@ class RatingOptions(TableOptions):
 
             splits, drawn = with_negatives(splits, negatives, seed)
             say(drawn)
-        for part, file, what in (
+        for part, source, what in (
             (splits.valid, valid, "validation"),
             (splits.test, test, "test"),
         ):
-            if file is not None:
+            if source is not None:
                 report_unseen_ids(part, splits.train, what)
             elif task != "rating" and (unseen := unseen_ids(part, splits.train)):
                 say(f"{what}: {unseen} are not in training")
         return self._with_sides(TaskData(task, splits, negatives), say)
+
+    def _read_part(self, part: str, train: str, seed: int, pairs: bool, say: Say) -> Table:
+        """Read the table of training ratings, or one of a given split beside them."""
+        if part == "synthetic":
+            return Table.from_frame(synthetic(self.synthetic, seed=seed))
+        like = None if part == train else train
+        timed = self.time_bins > 0 or (like is None and self.split == "time")
+        return self.read(part, like, timed=timed, pairs=pairs, say=say)
+
+    def _positives(self, tables: list[Table], sources: list[str], say: Say) -> list[Table]:
+        """Keep the rows from `positive_from` on, and say how many are left out."""
+        assert self.positive_from is not None
+        kept = []
+        for table, source in zip(tables, sources, strict=True):
+            kept.append(positives(table, self.positive_from, source))
+            left_out = len(table) - len(kept[-1])
+            say(f"{source}: {left_out:,} rows with ratings below {self.positive_from:g} left out")
+        return kept
 
     def _with_sides(self, data: TaskData, say: Say) -> TaskData:
         """Add side tables and bins of times, and say what was understood of them."""

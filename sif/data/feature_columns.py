@@ -30,7 +30,7 @@ class FeatureColumn:
         columns: The columns of the table; several for indicators.
         separator: Separates the values of a list; empty for fields that are lists themselves.
         edges: Numbers at which the second bin and those after it begin.
-        values: The values that are features, as texts, sorted.
+        values: The values that are features, as texts, in alphabetical order or that of numbers.
     """
 
     kind: Kind
@@ -65,6 +65,7 @@ class FeatureColumn:
         else:
             values = self._texts(columns[0].dropna())
         values = values[values.notna()].astype("str")
+        values = values[values != ""]
         read = pd.DataFrame({"row": values.index.to_numpy(np.int64), "value": values.to_numpy()})
         return read.drop_duplicates(ignore_index=True)
 
@@ -75,18 +76,17 @@ class FeatureColumn:
         if self.kind == "number":
             numbers = to_numbers(held).dropna()
             bins = np.searchsorted(self.edges, numbers, side="right")
-            return pd.Series(np.array(self._bins(), object)[bins], numbers.index)
+            return pd.Series(np.array(self.bins(), object)[bins], numbers.index)
         if self.kind == "list":
             lists = held.str.split(self.separator, regex=False) if self.separator else held
-            values = lists.map(list).explode().dropna().astype("str").str.strip()
-            return values[values != ""]
+            return lists.map(list).explode().dropna().astype("str").str.strip()
         numbers = to_numbers(held)
         if numbers.notna().all() and not isinstance(held.dtype, pd.StringDtype):
             return numbers.map("{:.15g}".format)
         return held.astype("str").str.strip()
 
-    def _bins(self) -> list[str]:
-        """Return the names of the bins, such as `22–25`."""
+    def bins(self) -> list[str]:
+        """Return the names of the bins, such as `22–25`, in order."""
         inner = [f"{a:g}–{b:g}" for a, b in zip(self.edges, self.edges[1:], strict=False)]
         return [f"below {self.edges[0]:g}", *inner, f"from {self.edges[-1]:g}"]
 
@@ -139,8 +139,9 @@ def find_feature_columns(frame: pd.DataFrame, bins: int, header: bool = True) ->
     features = []
     for column in found:
         counts = column.read(frame)["value"].value_counts()
-        if values := sorted(counts.index[counts > 1]):
-            features.append(replace(column, values=tuple(values)))
+        order = column.bins() if column.kind == "number" else sorted(counts.index)
+        if values := tuple(value for value in order if counts.get(value, 0) > 1):
+            features.append(replace(column, values=values))
         else:
             left_out |= dict.fromkeys(column.columns, "no value twice")
     return FoundColumns(tuple(features), left_out, title)
@@ -152,6 +153,8 @@ def _kind(name: str, held: pd.Series, bins: int) -> FeatureColumn | str:
         return "empty"
     if held.map(lambda value: isinstance(value, list | tuple | np.ndarray)).all():
         return FeatureColumn("list", (name,))
+    if held.map(lambda value: isinstance(value, bytes | dict)).any():
+        return "neither text nor numbers"
     if held.dtype.kind == "O":
         held = held.infer_objects()
     numbers = to_numbers(held)

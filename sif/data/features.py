@@ -117,7 +117,7 @@ def _note(table: SideTable, role: str, found: FoundColumns, held: int, ids: int)
     named = [f"{_listed(c.columns)} ({c.kind}, {len(c.values)})" for c in found.features]
     parts = [
         f"{Path(table.source).name}: {held:,} of {ids:,} {role}s of training have features"
-        + (f", {others:,} others ignored" if others else ""),
+        + (f", other rows: {others:,}" if others else ""),
         f"{role}={table.id_column}",
         ", ".join(named),
     ]

@@ -10,6 +10,7 @@ from nasp.errors import NaspError
 from sif.data.columns import Columns, usual_columns
 from sif.data.faults import place, shown
 from sif.data.formats import parts_of, read_raw
+from sif.data.ids import plain_ids
 from sif.data.layout import Layout, Reading
 
 
@@ -40,7 +41,7 @@ def read_side_table(path: Path, role: str) -> SideTable:
 
     Raises:
         NaspError: The file cannot be read, a column's name or an id appears twice, or an id is
-            missing.
+            missing or of a type that is no id.
     """
     layouts: list[Layout] = []
     blocks: list[pd.DataFrame] = []
@@ -63,7 +64,8 @@ def read_side_table(path: Path, role: str) -> SideTable:
     ids = frame[found[0] if found else names[0]]
     if (missing := ids.isna()).any():
         raise NaspError(f"{place(str(path), ids, missing)}: no id; fill it in, or remove the row")
-    if (repeated := ids.astype(str).duplicated()).any():
+    named = plain_ids(ids, f"{path}, column {ids.name}")
+    if (repeated := named.duplicated()).any():
         raise NaspError(
             f"{place(str(path), ids, repeated)}: {shown(ids, repeated)!r} has a row before; give "
             f"one row for each {role}"

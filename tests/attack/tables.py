@@ -21,6 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from sif import train
+from sif.data import read_table
+from sif.data.features import Features
+from sif.data.side_table import read_side_table
 from tests.attack.harness import Case, Expected
 from tests.attack.made import ONCE, Made
 from tests.attack.mutate import bytes_of
@@ -106,6 +109,30 @@ def _texts() -> list[tuple[str, str | bytes, Expected]]:
         ("thousands", TEXT.replace(",3,", ',"3,000",'), "either"),
         ("decimal commas", TEXT.replace(",", ";").replace(";3;", ";3,5;"), "either"),
     ]
+
+
+LISTS = "".join(f"{u} {' '.join(str(i * u % 31) for i in range(u))}\n" for u in range(1, 30))
+LIBFM = "".join(f"{1 - 2 * (u % 2)} {u}:1 {9 + i}:1 {18 + u % 3}:1\n" for u, i, *_ in ROWS)
+ITEMS = "item,title,genres,date,age\n" + "".join(
+    f"{i},Film {i},{'Drama|War' if i % 2 else 'Comedy'},199{i % 3}-01-02,{i * i}\n"
+    for i in range(1, 40)
+)
+
+
+def other_texts(made: Made, folder: Path, random: Random) -> Iterator[Case]:
+    """Lines of a user and its items, libfm's instances, and tables of items, byte by byte."""
+    for file, text in {"t.txt": LISTS, "t.libfm": LIBFM, "t.csv": ITEMS}.items():
+        path = folder / file
+
+        def read(path: Path = path) -> None:
+            if path.suffix == ".csv":
+                Features.fit(read_side_table(path, "item"), pd.Index(range(1, 30)), "item")
+            else:
+                read_table(path, pairs=True, say=lambda line: None)
+
+        for name, data in bytes_of(text.encode(), random, 90):
+            path.write_bytes(data)
+            yield Case(f"{file}: {name}", read)
 
 
 def parquet_files(made: Made, folder: Path, random: Random) -> Iterator[Case]:

@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "checkpoints": (models.checkpoints, 40),
     "trials": (records.trials, 60),
     "csv": (tables.csv, 90),
+    "other texts": (tables.other_texts, 45),
     "parquet": (tables.parquet_files, 50),
     "archives": (tables.archives, 50),
     "options": (settings.options, 400),

@@ -31,12 +31,13 @@ def found(values: list[Any], name: str = "a", bins: int = 4, header: bool = True
         ([0, 1, 1, 1] * 10, "category", ["a=0", "a=1"]),
         ([True, False] * 20, "category", ["a=0", "a=1"]),
         (["0", "1"] * 20, "category", ["a=0", "a=1"]),
-        (list(range(40)), "number", ["a=10–20", "a=20–30", "a=below 10", "a=from 30"]),
+        (list(range(40)), "number", ["a=below 10", "a=10–20", "a=20–30", "a=from 30"]),
         ([f"{n}.5" for n in range(40)], "number", None),
         (["p|q", "q", "p|r", "r | q|q"] * 10, "list", ["a=p", "a=q", "a=r"]),
         (["p;q", "q", "p;r", "r"] * 10, "list", ["a=p", "a=q", "a=r"]),
         (["p, q", "q", "p, r", "r"] * 10, "list", ["a=p", "a=q", "a=r"]),
         ([["p", "q"], ["q"], [], ["r", "p"]] * 10, "list", ["a=p", "a=q", "a=r"]),
+        (["x", "y", ""] * 20, "category", ["a=x", "a=y"]),
         (["x, y", "z, u"] * 20, "category", ["a=x, y", "a=z, u"]),  # parts are not shared
         (["01-Jan-1995", "05-Feb-1996"] * 20, "year", ["a=1995", "a=1996"]),
         (["1995-01-31", "1996-02-01"] * 20, "year", ["a=1995", "a=1996"]),
@@ -59,6 +60,8 @@ def test_what_a_column_is(values: list[Any], kind: str, names: list[str] | None)
         ([f"http://x.org/{n}" for n in range(40)], "all different"),
         ([f"a film about {n}, among others" for n in range(40)], "all different"),
         ([n % 16 for n in range(16)], "no value twice"),
+        ([b"\xff", b"\xfe"] * 20, "neither text nor numbers"),
+        ([{"a": 1}, {"a": 2}] * 20, "neither text nor numbers"),
     ],
 )
 def test_useless_columns_are_left_out(values: list[Any], why: str) -> None:
@@ -127,7 +130,7 @@ def test_the_matrix(tmp_path: Path) -> None:
     assert features.titles is not None
     assert features.titles.tolist() == ["Toys", "Four", "", "Seven", "Nine"]
     assert features.note == (
-        "items.csv: 4 of 5 items of training have features, 1 others ignored; item=movieId; "
+        "items.csv: 4 of 5 items of training have features, other rows: 1; item=movieId; "
         "genres (list, 3), year (category, 2); title=title"
     )
     fresh = pd.DataFrame({"genres": ["War|Western", None], "year": ["1995", "1990"]})

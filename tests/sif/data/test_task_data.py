@@ -141,7 +141,7 @@ def test_positives_are_rows_from_a_value_on(tmp_path: Path) -> None:
     assert min(part.ratings.min() for part in _parts(data)) == 4
     assert said[1:] == [
         "task ranking: positive_from is given",
-        f"{path}: 36 rows with ratings below 4 are left out",
+        f"{path}: 36 rows with ratings below 4 left out",
     ]
     assert f"{path}: no row has a rating of 6 or more" in fault(path, positive_from=6)
     assert "positive_from is for the task ranking, not click" in fault(
