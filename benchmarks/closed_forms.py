@@ -49,7 +49,7 @@ BOUNDS: dict[str, dict[str, BaseDistribution]] = {
     },
     "implicit_als": {
         "dim": IntDistribution(8, 128, log=True),
-        "unobserved_weight": FloatDistribution(0.003, 1.0, log=True),
+        "unobserved_weight": FloatDistribution(0.1, 20.0, log=True),
         "weight_decay": FloatDistribution(1e-4, 1.0, log=True),
         "count_exponent": SHARE,
         "sweeps": IntDistribution(5, 20),

@@ -18,8 +18,9 @@ class ALSOptions:
 
     Attributes:
         dim: Length of the factors.
-        unobserved_weight: Weight of a cell's squared error, on top of which a pair has weight 1;
-            1/α in Hu et al.
+        unobserved_weight: Total weight of the squared errors of all cells of users × items, in
+            units of the pairs' weight, which is 1 each, on top of that of their cells. So one value
+            suits catalogues of any size; a cell's weight is 1/α in Hu et al.
         weight_decay: Weight of the L2 penalty.
         count_exponent: The penalty of a factor grows with the weight of its row's cells to this
             power (Rendle et al., RecSys 2022); 0 for equal penalties.
@@ -28,7 +29,7 @@ class ALSOptions:
     """
 
     dim: int = 32
-    unobserved_weight: float = 0.1
+    unobserved_weight: float = 5.0
     weight_decay: float = 0.03
     count_exponent: float = 1.0
     sweeps: int = 10
@@ -41,7 +42,7 @@ class ALSOptions:
 
 
 class ImplicitALS(ClosedForm):
-    """Scores `w_u · h_i` of factors that minimise, with S the pairs and a the unobserved weight,
+    """Scores `w_u · h_i` of factors that minimise, with S the pairs and a the weight of a cell,
 
         Σ_S (w·h − 1)² + a Σ_all (w·h)² + λ Σ_u c_u ‖w_u‖² + λ Σ_i c_i ‖h_i‖²,
 
@@ -60,30 +61,32 @@ class ImplicitALS(ClosedForm):
         by_item = UserItems.of(pairs.items, pairs.users(), (items, users))
         std = options.std / options.dim**0.5
         item_factors = torch.randn(items, options.dim, generator=generator) * std
+        cell = options.unobserved_weight * len(pairs.items) / (users * items)
         for _ in range(options.sweeps):
-            user_factors = solve_rows(pairs, item_factors, options)
-            item_factors = solve_rows(by_item, user_factors, options)
-        return {"items": item_factors}
+            user_factors = solve_rows(pairs, item_factors, cell, options)
+            item_factors = solve_rows(by_item, user_factors, cell, options)
+        return {"items": item_factors, "cell": torch.tensor(cell, dtype=torch.float64)}
 
     def score_lists(self, lists: UserItems) -> Tensor:
         items = self.tensors["items"]
-        return solve_rows(lists, items, self.options) @ items.T
+        return solve_rows(lists, items, float(self.tensors["cell"]), self.options) @ items.T
 
 
-def solve_rows(rows: UserItems, fixed: Tensor, options: ALSOptions) -> Tensor:
+def solve_rows(rows: UserItems, fixed: Tensor, cell: float, options: ALSOptions) -> Tensor:
     """Solve for the factors of all rows, `(Σ h hᵀ + a HᵀH + penalty) w = Σ h`.
 
     Args:
         rows: The pairs of the rows; the sums are over a row's columns.
         fixed: The factors of the columns, `(columns, dim)`.
+        cell: Weight of a cell, a.
         options: The options.
 
     Returns:
         `(rows, dim)`.
     """
     counts, dim = rows.counts(), fixed.shape[1]
-    gram = options.unobserved_weight * (fixed.T @ fixed)
-    cells = counts + options.unobserved_weight * len(fixed)
+    gram = cell * (fixed.T @ fixed)
+    cells = counts + cell * len(fixed)
     penalty = options.weight_decay * cells.pow(options.count_exponent)
     padded = torch.cat([fixed, fixed.new_zeros(1, dim)])
     solved = fixed.new_empty(len(counts), dim)

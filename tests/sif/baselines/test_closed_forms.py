@@ -92,11 +92,11 @@ def test_als_minimises_its_loss(
 ) -> None:
     """The gradient of the documented loss vanishes at the solved rows."""
     monkeypatch.setattr(als, "BLOCK", block)
-    options = als.ALSOptions(unobserved_weight=0.2, weight_decay=0.3, count_exponent=count_exponent)
+    options = als.ALSOptions(weight_decay=0.3, count_exponent=count_exponent)
     pairs = random_pairs(11, 6)
     pairs = UserItems.of(pairs.users(), pairs.items, (12, 6))  # the last row is empty
     fixed = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)).double()
-    rows = als.solve_rows(pairs, fixed, options).requires_grad_()
+    rows = als.solve_rows(pairs, fixed, 0.2, options).requires_grad_()
     x, predicted = dense(pairs), rows @ fixed.T
     cells = (x.sum(1) + 0.2 * 6) ** count_exponent
     loss = (x * (predicted - 1) ** 2).sum() + 0.2 * predicted.square().sum()
@@ -104,6 +104,27 @@ def test_als_minimises_its_loss(
     (gradient,) = torch.autograd.grad(loss, rows)
     assert gradient.abs().max() < 1e-6
     assert rows[:11].abs().min() > 1e-6
+
+
+def test_als_sweeps_lower_its_loss_and_its_weight_is_relative_to_the_pairs() -> None:
+    """The loss of items and users together, with the weight of a cell from that of all cells."""
+    pairs = random_pairs(20, 9)
+    x = dense(pairs)
+    cell = 3.0 * len(pairs.items) / (20 * 9)
+
+    def loss(sweeps: int) -> float:
+        options = {"dim": 3, "unobserved_weight": 3.0, "weight_decay": 0.1, "count_exponent": 0.0}
+        model = fit("implicit_als", pairs, sweeps=sweeps, **options)
+        items, predicted = model.tensors["items"].double(), model.score_lists(pairs).double()
+        users = als.solve_rows(pairs, items, cell, model.options)
+        torch.testing.assert_close(users @ items.T, predicted, atol=1e-4, rtol=1e-4)
+        norms = users.square().sum() + items.square().sum()
+        errors = (x * (predicted - 1) ** 2).sum() + cell * predicted.square().sum()
+        return float(errors + 0.1 * norms)
+
+    losses = [loss(sweeps) for sweeps in (1, 2, 4, 16)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.1
 
 
 @pytest.mark.parametrize("options", [{"neighbours": 3}, {"shrinkage": 0.0}, {"user_exponent": 1.0}])
