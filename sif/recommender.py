@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -180,7 +180,19 @@ class InteractionModel:
         self.biases, self.rated, self.device = biases, rated, torch.device(device)
         self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
 
-    def predict(self, frame: pd.DataFrame, *, clip: bool = True) -> np.ndarray:
+    @overload
+    def predict(
+        self, frame: pd.DataFrame, *, clip: bool = ..., return_std: Literal[False] = ...
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict(
+        self, frame: pd.DataFrame, *, clip: bool = ..., return_std: Literal[True]
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def predict(
+        self, frame: pd.DataFrame, *, clip: bool = True, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict ratings of a table with the entity columns, in the units of the original ratings.
 
         A rating with an id that is not in the training data is predicted by the mean of the
@@ -189,13 +201,21 @@ class InteractionModel:
         Args:
             frame: A table with the entity columns; others are ignored.
             clip: Whether to clip predictions to the range of the training ratings.
+            return_std: Whether to return the standard deviation of each prediction, too.
 
         Returns:
-            Float64 `(ratings,)`.
+            Float64 `(ratings,)`; with `return_std` two of them. The deviation is that over the
+            samples of the posterior, NaN with an id that is not in the training data. A rating has
+            noise besides.
 
         Raises:
-            NaspError: A column or an id is missing, or all ids of a column are unknown.
+            NaspError: A column or an id is missing, or all ids of a column are unknown; or
+                `return_std` is asked of a model with one set of weights.
         """
+        if return_std and not isinstance(self.network, PosteriorAverage):
+            raise NaspError(
+                "the model has one set of weights, which have no deviation: search with sweeps"
+            )
         positions = []
         for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
             if name not in frame:
@@ -208,8 +228,15 @@ class InteractionModel:
             found = find_ids(frame[name], ids, name)
             report_unknown_ids(found, frame[name], ids, name)
             positions.append(found)
-        ratings = self._rate(torch.from_numpy(np.stack(positions, axis=1)))
-        return self.scale.as_read(ratings, clip)
+        places = torch.from_numpy(np.stack(positions, axis=1))
+        ratings = self.scale.as_read(self._rate(places), clip)
+        if not return_std:
+            return ratings
+        known = (places >= 0).all(dim=1)
+        deviations = torch.full((len(places),), math.nan)
+        rows = table_rows(places[known], self.encoder.sizes).to(self.device)
+        deviations[known] = predict(lambda part: self.network(part)[::-1], rows).cpu()
+        return ratings, self.scale.deviation_as_read(deviations, ratings)
 
     def rate(self, data: Ratings) -> torch.Tensor:
         """Return standardised predictions `(ratings,)` for `data.rows`, without clipping."""

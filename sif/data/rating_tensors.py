@@ -57,6 +57,17 @@ class Scale:
             ratings = ratings.clip(self.lowest, self.highest)
         return np.expm1(ratings) if self.transform == "log" else ratings
 
+    def deviation_as_read(self, standardised: Tensor, ratings: np.ndarray) -> np.ndarray:
+        """Return standardised deviations of predictions in the units of the ratings, float64.
+
+        Args:
+            standardised: The deviations, `(ratings,)`.
+            ratings: The predictions in the units of the ratings, `(ratings,)`. A deviation of
+                log(1 + r) is 1 + r times as large for r, to first order.
+        """
+        deviations: np.ndarray = standardised.double().numpy() * self.std
+        return deviations * (1 + ratings) if self.transform == "log" else deviations
+
 
 @dataclass(frozen=True)
 class Ratings:

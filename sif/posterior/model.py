@@ -89,6 +89,13 @@ def is_multilinear(function: "Function | int") -> bool:
     )
 
 
+def has_product(function: "Function | int") -> bool:
+    """Whether a function multiplies encodings."""
+    return not isinstance(function, int) and (
+        function.operation == "multiply" or any(map(has_product, function.parts))
+    )
+
+
 def interaction_of(terms: Sequence[tuple[str, str]], entities: int) -> Interaction:
     """Return the sum of functions, without their heads, which multilinear functions do not need.
 

@@ -17,7 +17,7 @@ from sif.nn.operations import functions
 from sif.nn.space import DECISION
 from sif.options import TrainOptions
 from sif.posterior.gibbs import Block, GibbsSampler, Sample, predict
-from sif.posterior.model import PosteriorAverage, interaction_of, is_multilinear
+from sif.posterior.model import PosteriorAverage, has_product, interaction_of, is_multilinear
 from sif.posterior.side_information import SideInformation
 
 SWEEPS = 10  # sweeps in an epoch of progress
@@ -26,10 +26,14 @@ ENCODERS = ("id", "history")
 
 
 def can_be_sampled(genotype: Genotype, entities: int) -> bool:
-    """Whether there is a Gibbs sampler of the genotype: see `sif.posterior.gibbs`."""
-    return not genotype.continuous and all(
-        encoder in ENCODERS and is_multilinear(functions(entities)[name])
-        for encoder, name in genotype.choices[DECISION]
+    """Whether the genotype can be sampled, see `sif.posterior.gibbs`, and is more than biases."""
+    terms = genotype.choices[DECISION]
+    known = [functions(entities)[name] for _, name in terms]
+    return (
+        not genotype.continuous
+        and all(encoder in ENCODERS for encoder, _ in terms)
+        and all(map(is_multilinear, known))
+        and any(map(has_product, known))
     )
 
 
