@@ -95,8 +95,6 @@ KIND = ModelFormat(
     content="interaction function",
     noun="model",
     schema=SCHEMA,
-    oldest=3,
-    named=False,
 )
 
 
@@ -372,8 +370,7 @@ class InteractionModel:
             sizes = encoder.sizes
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
-            encoders = tuple(body["options"]["encoders"])
-            options = SpaceOptions(**{**body["options"], "encoders": encoders})
+            options = SpaceOptions(**_with_tuples(body["options"]))
             network: InteractionSpace | PosteriorAverage
             if has_samples(body["network"]):
                 network = averaged_network(genotype, sizes, options, body["network"], path)
@@ -389,7 +386,7 @@ class InteractionModel:
                 raise NaspError(f"{path}: the model's ratings are of positions that are no ids")
             (mean, std), (lowest, highest) = body["scale"], body["range"]
             scale = Scale(mean, std, lowest, highest, body["transform"])
-            more = body["fitted_with"], body["valid_rmse"]
+            more = _with_tuples(body["fitted_with"]), body["valid_rmse"]
             fitted = genotype, network, options, encoder, scale, biases, rated, *more
             return InteractionModel(*fitted, device=device)
 
@@ -414,6 +411,11 @@ class InteractionModel:
                 f"{ids[0]!s} for example"
             )
         return position
+
+
+def _with_tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options from a file, which holds lists in place of tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
 
 def averaged_network(

@@ -43,7 +43,6 @@ class ModelFormat:
         noun: `content` in one word.
         schema: Rule for the body.
         oldest: The oldest version that can be read. Version 1 has no digest.
-        named: Whether files of version 1 hold the name of the format.
     """
 
     format: str
@@ -52,7 +51,6 @@ class ModelFormat:
     noun: str
     schema: Rule = anything
     oldest: int | None = None
-    named: bool = True
 
 
 def write_model(path: Path, kind: ModelFormat, body: Mapping[str, Any]) -> None:
@@ -93,8 +91,7 @@ def read_model(
     if not isinstance(body, dict):
         raise other
     version, oldest = body.get("version"), kind.oldest or kind.version
-    nameless = type(version) is int and version == 1 and not kind.named
-    named = body.get("format", kind.format if nameless else None)
+    named = body.get("format")
     if type(named) is not str or named != kind.format:
         raise other
     if type(version) is not int or not oldest <= version <= kind.version:

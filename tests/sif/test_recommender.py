@@ -211,28 +211,6 @@ def test_a_model_knows_all_that_was_rated(fitted: InteractionSearch) -> None:
     assert sorted(known.T.tolist()) == sorted(rated().T.tolist())
 
 
-def test_a_model_of_version_1_is_read(fitted: InteractionSearch, tmp_path: Path) -> None:
-    model, path = fitted.model_, tmp_path / "old.pt"
-    options = {k: getattr(model.network.options, k) for k in SpaceOptions.__dataclass_fields__}
-    body = {
-        "version": 1,
-        "genotype": model.genotype.to_json(),
-        "options": options,
-        "network": model.network.state_dict(),
-        "encoder": model.encoder.state_dict(),
-        "scale": [model.scale.mean, model.scale.std],
-        "biases": model.biases,
-        "rated": rated(),
-    }
-    torch.save(body, path)
-    again = InteractionSearch.load(path)
-    expected = fitted.predict(["u1", "u5"], [3, 4], clip=False)
-    assert np.array_equal(again.predict(["u1", "u5"], [3, 4]), expected)
-    frame = ratings(text_ids=True)
-    seen = set(frame["item"][frame["user"] == "u1"])
-    assert set(again.recommend("u1", 999)["item"]) == set(frame["item"]) - seen
-
-
 @pytest.mark.parametrize("keep", [0, 10, 2000])
 def test_a_damaged_model_file_is_named(
     fitted: InteractionSearch, tmp_path: Path, keep: int
@@ -258,17 +236,6 @@ def test_a_flipped_bit_of_a_weight_is_noticed(fitted: InteractionSearch, tmp_pat
     torch.load(path, weights_only=True)  # torch reads it without an error
     with pytest.raises(NaspError, match="the model file is damaged"):
         InteractionModel.load(path)
-
-
-def test_a_model_of_the_first_version_is_read(fitted: InteractionSearch, tmp_path: Path) -> None:
-    path = tmp_path / "model.pt"
-    fitted.save(path)
-    body = torch.load(path, weights_only=True)
-    del body["digest"], body["format"]
-    torch.save({**body, "version": 1}, path)
-    users, items = ["u1", "u5"], [0, 1]
-    again = InteractionModel.load(path).predict(pd.DataFrame({"user": users, "item": items}))
-    assert np.array_equal(again, fitted.predict(users, items))
 
 
 def test_what_no_training_writes_is_refused_by_name(
