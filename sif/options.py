@@ -19,20 +19,18 @@ from nasp.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sif.nn.encoders import Encoder
-
 OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
     {"squared_error": "sif.objectives:squared_error"}
 )
 """Objectives by name, see `sif.objectives`."""
 
-ENCODERS: "Registry[Encoder]" = Registry(
+ENCODERS: Registry[Any] = Registry(
     {
         name: f"sif.nn.encoders:{name.upper()}"
         for name in ("id", "history", "graph1", "graph2", "graph3")
     }
 )
-"""Encoders by name.
+"""Encoders by name, each a `sif.nn.encoders.Encoder`.
 
 `id` is the embedding. `history` adds the embeddings of what a user rated, or of those who rated an
 item. `graph1` to `graph3` sum the embeddings over as many steps of propagation in the graph.

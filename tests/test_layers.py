@@ -28,6 +28,7 @@ LAYERS = (
     {"sif.nn", "sif.objectives"},
     {"sif.data"},
     {"sif.evaluation"},
+    {"sif.posterior"},
     {"sif.recommender", "sif.fit", "sif.config", "sif.serving"},
     {"sif.tasks", "sif.baselines"},
     {"sif.report", "sif.estimator"},
