@@ -81,14 +81,14 @@ def test_a_pass_has_each_rating_once(size: int) -> None:
     train, _, _, _ = prepared()
     batches = list(train.batches(size, torch.Generator().manual_seed(0)))
     assert len(batches) == -(-4 // size)
-    seen = torch.cat([rows for rows, _ in batches], dim=1)
+    seen = torch.cat([batch.rows for batch in batches], dim=1)
     assert sorted(map(tuple, seen.T.tolist())) == sorted(map(tuple, train.rows.T.tolist()))
 
 
 def test_steps_reshuffle_as_often_as_needed() -> None:
     train, _, _, _ = prepared()
     batches = list(train.batches(3, torch.Generator().manual_seed(0), steps=5))
-    assert [len(ratings) for _, ratings in batches] == [3, 1, 3, 1, 3]
+    assert [len(batch.ratings) for batch in batches] == [3, 1, 3, 1, 3]
 
 
 def test_biases_recover_an_additive_table() -> None:
