@@ -19,9 +19,9 @@ import torch
 from timing import medians, seconds
 from torch import Tensor
 
-from sif.baselines.lightgcn import rating_graph
 from sif.data import Encoder, Table, load_ratings
 from sif.data.rating_tensors import table_rows
+from sif.nn.encoders import RatingGraph
 from sif.nn.graph import BACKENDS, Propagation, backend_installed
 
 
@@ -71,7 +71,7 @@ def main() -> None:
         "| dim | layers | plain, ms | torch, ms | torch-sparse, ms | ratio | largest difference |"
     )
     print("|---|---|---|---|---|---|---|")
-    graphs = [rating_graph(rows, nodes, backend) for backend in backends]
+    graphs = [RatingGraph(rows, nodes, backend).normalised for backend in backends]
     ways = [plain(graphs[0]), *graphs]
     for dim in arguments.embedding_dim:
         generator = torch.Generator().manual_seed(0)

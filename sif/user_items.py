@@ -1,10 +1,46 @@
 """`UserItems`: pairs, which items each user has, as compressed rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
+
+PADDED = 1.25  # largest ratio of the lengths of rows in a group, which bounds the padding
+BLOCK = 1 << 22  # numbers of a group in memory at once
+
+
+def similar_rows(counts: Tensor, width: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield groups of compressed rows of similar lengths, which are solved for together.
+
+    A group of several rows with `longest` entries or fewer fits into memory if it has a vector of
+    `width` numbers for each entry, and a matrix of `width` × `width` numbers for each row.
+
+    Args:
+        counts: Number of entries of each row, int64 `(rows,)`; entries are sorted by row.
+        width: See above.
+
+    Yields:
+        Rows `(group,)`, positions of their entries `(group, longest)`, padded with any position,
+        and which of these are no padding, bool `(group, longest)`.
+    """
+    starts, entries = counts.cumsum(0) - counts, int(counts.sum())
+    by_count = counts.argsort(stable=True)
+    sizes = counts[by_count].tolist()
+    first = 0
+    while first < len(sizes):
+        after = first + 1
+        while after < len(sizes) and (
+            sizes[after] <= max(PADDED * sizes[first], 4)
+            and (after + 1 - first) * max(sizes[after], width) * width <= BLOCK
+        ):
+            after += 1
+        rows = by_count[first:after]
+        steps = torch.arange(sizes[after - 1], device=counts.device)
+        positions = (starts[rows].unsqueeze(1) + steps).clamp_(max=entries - 1)
+        yield rows, positions, steps < counts[rows].unsqueeze(1)
+        first = after
 
 
 @dataclass(frozen=True)

@@ -5,26 +5,10 @@ from torch import Tensor
 
 from sif.baselines.fixed import CP
 from sif.data.search_data import SearchData
-from sif.nn.graph import Backend, Propagation, distinct_pairs
+from sif.nn.encoders import EncodedTables
 from sif.options import SpaceOptions
 
 LAYERS = 3  # propagation steps, as in the paper's tables
-
-
-def rating_graph(rows: Tensor, nodes: int, backend: Backend | None = None) -> Propagation:
-    """Make the normalised graph of users and items, `D^-1/2 A D^-1/2` (He et al., 2020, eq. 7).
-
-    Args:
-        rows: The edges: table rows of the training ratings, `(2, ratings)`. Several ratings of a
-            pair are one edge.
-        nodes: Number of users and items.
-        backend: See `Propagation`.
-    """
-    user, item = distinct_pairs(rows)
-    degree = torch.bincount(torch.cat([user, item]), minlength=nodes).float()
-    value = (degree[user] * degree[item]).rsqrt()
-    source, target = torch.cat([user, item]), torch.cat([item, user])
-    return Propagation(source, target, value.repeat(2), (nodes, nodes), backend)
 
 
 class LightGCN(CP):
@@ -44,7 +28,7 @@ class LightGCN(CP):
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
-        self.graph = rating_graph(data.train.rows, sum(data.encoder.sizes))
+        self.graph = data.graph()
 
     def rate(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         looked_up = self.embeddings.look_up(rows)
@@ -55,8 +39,5 @@ class LightGCN(CP):
 
     def propagated(self) -> Tensor:
         """Return all nodes' embeddings summed over propagation steps, `(nodes, dim)` (eq. 4)."""
-        layer = total = self.embeddings.table[:, : self.embeddings.dim]
-        for _ in range(LAYERS):
-            layer = self.graph(layer)
-            total = total + layer
-        return total
+        table = self.embeddings.table[:, : self.embeddings.dim]
+        return EncodedTables(table, self.graph)[f"graph{LAYERS}"]

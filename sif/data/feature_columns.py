@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sif.data.columns import stem
-from sif.data.numbers import to_numbers
+from sif.data.numbers import quantile_edges, to_numbers
 from sif.data.times import Times
 
 SEPARATORS = ("|", ";", ",")
@@ -166,9 +166,7 @@ def _kind(name: str, held: pd.Series, bins: int) -> FeatureColumn | str:
             return INDICATOR
         if distinct <= bins:
             return FeatureColumn("category", (name,))
-        edges = np.unique(np.quantile(numbers, np.arange(1, bins) / bins, method="higher"))
-        edges = edges[edges > numbers.min()]
-        return FeatureColumn("number", (name,), edges=tuple(edges.tolist()))
+        return FeatureColumn("number", (name,), edges=quantile_edges(numbers, bins))
     if _are_dates(held):
         return FeatureColumn("year", (name,))
     texts = held.astype("str")

@@ -27,6 +27,17 @@ def to_numbers(column: pd.Series) -> pd.Series:
     return pd.to_numeric(column, errors="coerce").astype(np.float64)
 
 
+def quantile_edges(numbers: np.ndarray | pd.Series, bins: int) -> tuple[float, ...]:
+    """Return the numbers at which the second bin and those after it begin, increasing.
+
+    Args:
+        numbers: The numbers, of which each bin gets about as many.
+        bins: Largest number of bins. There are fewer edges if numbers repeat.
+    """
+    edges = np.unique(np.quantile(numbers, np.arange(1, bins) / bins, method="higher"))
+    return tuple(edges[edges > numbers.min()].tolist())
+
+
 def read_ratings(column: pd.Series, source: str) -> pd.Series:
     """Return ratings as float64; missing values stay missing.
 

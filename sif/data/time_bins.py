@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from nasp.errors import NaspError
+from sif.data.numbers import quantile_edges
 from sif.data.store import Table
 
 
@@ -31,12 +32,10 @@ class TimeBins:
         Raises:
             NaspError: The rows have no times, or one time only.
         """
-        times = _times(train)
-        edges = np.unique(np.quantile(times, np.arange(1, count) / count, method="higher"))
-        edges = edges[edges > times.min()]
-        if not len(edges):
+        edges = quantile_edges(_times(train), count)
+        if not edges:
             raise NaspError("time_bins: all times are equal, or one bin is asked for: give 0")
-        return cls(tuple(edges.tolist()), train.dated)
+        return cls(edges, train.dated)
 
     def codes(self, table: Table) -> np.ndarray:
         """Return the bin of each row, int32 `(rows,)`; times outside of training's are in the ends.

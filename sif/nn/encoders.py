@@ -38,13 +38,12 @@ class RatingGraph(nn.Module):
         super().__init__()
         user, item = distinct_pairs(rows)
         source, target = torch.cat([user, item]), torch.cat([item, user])
-        shares = torch.bincount(source, minlength=nodes).clamp_(min=1).float().rsqrt_()
-        both = shares[source] * shares[target]
+        degree = torch.bincount(source, minlength=nodes).float()
+        both, shares = (degree[source] * degree[target]).rsqrt(), degree.rsqrt()
         shape = nodes, nodes
         self.normalised = Propagation(source, target, both, shape, backend)
         self.history = Propagation(source, target, shares[source], shape, backend)
-        shares[torch.bincount(source, minlength=nodes) == 0] = 0.0
-        self.register_buffer("shares", shares, persistent=False)
+        self.register_buffer("shares", shares.masked_fill(degree == 0, 0.0), persistent=False)
 
 
 class EncodedTables:

@@ -217,7 +217,7 @@ class InteractionSpace(SearchSpace, RatingModel):
 
 
 def name_of(genotype: Genotype) -> str:
-    """Return the name of a genotype's interaction: its terms, `multiply(graph3) + max(id)`.
+    """Return the name of a genotype's interaction: its terms, `multiply of graph3 + max of id`.
 
     The encoder `id` is left out if it is the only one.
     """

@@ -14,12 +14,10 @@ from torch import Tensor
 
 from sif.posterior.hyperprior import draw_mean_and_precision, draw_precision
 from sif.posterior.side_information import SideInformation
+from sif.user_items import similar_rows
 
 Interaction = Callable[[Sequence[Tensor]], Tensor]
 """Maps the encodings of each entity `(ratings, embedding_dim)` to `(ratings,)`."""
-
-PADDED = 1.25  # largest ratio of counts of ratings in one group, which bounds the padding
-GROUPED = 1 << 22  # numbers in a group's design
 
 
 class Block:
@@ -48,12 +46,13 @@ class Block:
         self.entity, self.side = entity, side
         self.values = 0.1 * torch.randn(count, width, generator=generator)
         self.mean, self.precision = torch.zeros(width), torch.eye(width)
-        self._groups = list(_grouped(rows, count, max(1, GROUPED // width)))
+        self._by_row = rows.argsort(stable=True)
+        self._groups = list(similar_rows(torch.bincount(rows, minlength=count), width))
 
     def groups(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield rows `(rows,)`, their ratings `(rows, most)`, and which of these are no padding."""
-        for rows, ratings, counts in self._groups:
-            yield rows, ratings, torch.arange(ratings.shape[1]) < counts.unsqueeze(1)
+        for rows, positions, there in self._groups:
+            yield rows, self._by_row[positions], there
 
     def draw_prior(self, generator: torch.Generator) -> None:
         """Draw the mean and the precision of the rows, and the weights of side information."""
@@ -80,38 +79,6 @@ class Block:
         if self.side is None:
             return self.mean.expand_as(self.values)
         return self.side.mean() + self.mean
-
-
-def _grouped(rows: Tensor, count: int, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield groups of rows with similar numbers of ratings.
-
-    Args:
-        rows: The row of each rating.
-        count: Number of rows.
-        most: Largest number of ratings in a group, padding included, of several rows.
-
-    Yields:
-        Rows `(rows,)`, positions of their ratings `(rows, longest)`, padded with any position, and
-        the number of ratings of each row, `(rows,)`.
-    """
-    by_row = rows.argsort(stable=True)
-    counts = torch.bincount(rows, minlength=count)
-    starts = counts.cumsum(0) - counts
-    by_count = counts.argsort(stable=True)
-    sizes = counts[by_count].tolist()
-    first = 0
-    while first < count:
-        after = first + 1
-        while after < count and (
-            sizes[after] <= max(PADDED * sizes[first], 4)
-            and (after + 1 - first) * sizes[after] <= most
-        ):
-            after += 1
-        chosen = by_count[first:after]
-        steps = torch.arange(max(sizes[after - 1], 1))
-        positions = (starts[chosen].unsqueeze(1) + steps).clamp_(max=len(rows) - 1)
-        yield chosen, by_row[positions], counts[chosen]
-        first = after
 
 
 @dataclass(frozen=True)

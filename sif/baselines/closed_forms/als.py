@@ -7,9 +7,7 @@ from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from sif.baselines.closed_forms.base import ClosedForm
-from sif.user_items import UserItems
-
-BLOCK = 1 << 22  # numbers of the gathered factors in memory at once
+from sif.user_items import UserItems, similar_rows
 
 
 @dataclass
@@ -88,18 +86,9 @@ def solve_rows(rows: UserItems, fixed: Tensor, cell: float, options: ALSOptions)
     gram = cell * (fixed.T @ fixed)
     cells = counts + cell * len(fixed)
     penalty = options.weight_decay * cells.pow(options.count_exponent)
-    padded = torch.cat([fixed, fixed.new_zeros(1, dim)])
     solved = fixed.new_empty(len(counts), dim)
-    order = counts.argsort(descending=True)  # rows of similar lengths together
-    while len(order):
-        longest = int(counts[order[0]])
-        size = max(1, BLOCK // (max(longest, dim) * dim))
-        block, order = order[:size], order[size:]
-        own = rows.take(block)
-        columns = torch.full((len(block), longest), len(fixed))
-        users = own.users()
-        columns[users, torch.arange(len(users)) - own.starts[users]] = own.items
-        gathered = padded[columns]  # (block, longest, dim)
+    for block, positions, there in similar_rows(counts, dim):
+        gathered = fixed[rows.items[positions]] * there.unsqueeze(2)  # (block, longest, dim)
         system = gathered.mT @ gathered + gram
         system.diagonal(dim1=1, dim2=2).add_(penalty[block, None])
         right = gathered.sum(1)[:, :, None]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from nasp.errors import NaspError
+from sif import user_items
 from sif.baselines import CLOSED_FORMS
 from sif.baselines.closed_forms import als
 from sif.baselines.closed_forms.average import average
@@ -91,7 +92,7 @@ def test_als_minimises_its_loss(
     count_exponent: float, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gradient of the documented loss vanishes at the solved rows."""
-    monkeypatch.setattr(als, "BLOCK", block)
+    monkeypatch.setattr(user_items, "BLOCK", block)
     options = als.ALSOptions(weight_decay=0.3, count_exponent=count_exponent)
     pairs = random_pairs(11, 6)
     pairs = UserItems.of(pairs.users(), pairs.items, (12, 6))  # the last row is empty
