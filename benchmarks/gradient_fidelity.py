@@ -41,7 +41,7 @@ from nasp.training.seeding import generator
 from sif.data import load_ratings, split_ratings
 from sif.data.search_data import SearchData
 from sif.options import SearchOptions as RatingOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 
 def image_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]) -> Task:

@@ -11,7 +11,7 @@ from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.space import name_of
 from sif.options import SearchOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 
 class RatingSearches:

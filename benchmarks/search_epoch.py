@@ -25,7 +25,7 @@ from sif.data import load_ratings, split_ratings
 from sif.data.search_data import SearchData
 from sif.nn.operations import functions
 from sif.options import SearchOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 ROUNDS, EPOCHS = 7, 3
 

@@ -23,7 +23,7 @@ from nasp.strategies.nasp import NASP
 from sif.data.search_data import SearchData
 from sif.nn.operations import functions
 from sif.options import SearchOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 SIZES = (2000, 2000, 20, 20)
 STEPS, WARM, BATCH, ROUNDS = 50, 2, 512, 5

@@ -6,13 +6,13 @@ from nasp.registry import lazy_exports
 
 if TYPE_CHECKING:
     from sif.estimator import InteractionSearch as InteractionSearch
-    from sif.recommender import InteractionModel as InteractionModel
+    from sif.models.rating import InteractionModel as InteractionModel
 
 
 __all__, __getattr__ = lazy_exports(
     __name__,
     """
     estimator: InteractionSearch
-    recommender: InteractionModel
+    models.rating: InteractionModel
     """,
 )

@@ -1,8 +1,10 @@
 """The commands for interaction functions, given their options."""
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -12,17 +14,19 @@ from nasp.core.genotype import Genotype
 from nasp.data.fetch import say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment.experiment import Experiment
+from nasp.experiment.report import Report
 from nasp.metric import Metrics
 from nasp.runs.progress import Progress
 from nasp.runs.tracking import DataSet
+from nasp.search import SearchResult, Task
 from nasp.training.device import resolve_device
 from sif.config import EvalConfig, RecommendConfig, SearchConfig, TrainConfig, say_nothing
-from sif.data import Splits
+from sif.data import TaskData, TaskName
 from sif.data.card import find_rating_card
 from sif.data.search_data import SearchData
-from sif.recommender import InteractionModel
-from sif.report import RatingReport
-from sif.tasks import RatingTask
+from sif.models.rating import InteractionModel
+from sif.reports.rating import RatingReport
+from sif.tasks.rating import RatingTask
 
 # Elements of a batch up to which a second thread does not help, and slows down a shared machine.
 SMALL = 1 << 13
@@ -35,8 +39,8 @@ def search(config: SearchConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options or the data.
     """
-    experiment, splits = _opened(config.resolved(), began)
-    experiment.search(lambda task, found: RatingReport(task, found, splits))
+    experiment, report = _opened(config, began)
+    experiment.search(report)
 
 
 def train(config: TrainConfig, began: float) -> None:
@@ -46,13 +50,8 @@ def train(config: TrainConfig, began: float) -> None:
         NaspError: A mistake in the options, the genotype or the data.
     """
     genotype = Genotype.load(config.genotype)
-    experiment, splits = _opened(config.resolved(), began, config.epochs)
-    experiment.train(
-        config.genotype.stem,
-        config.genotype.name,
-        genotype,
-        lambda task, found: RatingReport(task, found, splits),
-    )
+    experiment, report = _opened(config, began, config.epochs)
+    experiment.train(config.genotype.stem, config.genotype.name, genotype, report)
 
 
 def evaluate(config: EvalConfig) -> Metrics:
@@ -98,25 +97,59 @@ def recommend(config: RecommendConfig) -> None:
     print(f"{config.output}: {len(table):,} items for {len(users):,} users")
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a search or a training works on.
+
+    Attributes:
+        task: The task, with training and validation data.
+        report: Makes the report of a result; only it uses test data.
+    """
+
+    task: Task
+    report: Callable[[Any, SearchResult], Report]
+
+
+Config = SearchConfig | TrainConfig
+
+
+def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    splits = data.rating_splits()
+    task = RatingTask(SearchData.from_splits(splits.train, splits.valid, device), config, epochs)
+    return Job(task, lambda task, found: RatingReport(task, found, splits))
+
+
+JOBS: dict[TaskName, Callable[[TaskData, Config, int | None, torch.device], Job]] = {
+    "rating": _rating,
+}
+"""Makes the job of each task from its data, the options, the epochs of a training, the device."""
+
+
 def _opened(
-    config: SearchConfig | TrainConfig, began: float, epochs: int | None = None
-) -> tuple[Experiment[RatingTask], Splits]:
-    """Read, check, split and encode the ratings."""
+    config: Config, began: float, epochs: int | None = None
+) -> tuple[Experiment[Task], Callable[[Any, SearchResult], Report]]:
+    """Read, check, split and encode the data."""
     device = resolve_device(config.device)
-    if config.batch_size * config.embedding_dim <= SMALL:
-        torch.set_num_threads(1)
     start = time.perf_counter()
     say = say_nothing if config.quiet else say_on_stderr
-    splits = config.task_data(config.seed, say).rating_splits()
+    data = config.resolved().task_data(config.seed, say)
+    config = config.for_task(data.task).resolved()
+    if config.batch_size * config.embedding_dim <= SMALL:
+        torch.set_num_threads(1)
     read = time.perf_counter()
-    data = SearchData.from_splits(splits.train, splits.valid, device)
+    if data.task not in JOBS:
+        raise NaspError(
+            f"there are no models for the task {data.task} yet: give --task rating for ratings of "
+            "two values or more"
+        )
+    job = JOBS[data.task](data, config, epochs, device)
+    splits = data.splits
     splits.train.release_memory()  # the splits are parts of one table, which is rarely used
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
-    name = _name(config.data, config.data_dir)
-    task = RatingTask(data, config, epochs)
-    described = DataSet(name, splits.sha256(), rows)
-    return Experiment(task, "rating", "sif", config, described, began, seconds), splits
+    described = DataSet(_name(config.data, config.data_dir), splits.sha256(), rows)
+    experiment = Experiment(job.task, data.task, "sif", config, described, began, seconds)
+    return experiment, job.report
 
 
 def _name(data: str, data_dir: Path | None) -> str:

@@ -1,8 +1,9 @@
 """Options of the commands on their ratings."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from nasp.cli.option_checks import MANY, check_at_most, check_not_negative, check_positive
 from nasp.data.fetch import Say, say_on_stderr
@@ -30,6 +31,8 @@ from sif.data.split import SplitBy
 from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
 
+TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {"rating": {}, "ranking": {}, "click": {}}
+"""Defaults of options, by name, that differ from those of the dataclasses in a task."""
 SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
 
 
@@ -251,7 +254,10 @@ class DataOptions(RatingOptions):
         valid_data: Validation ratings of a given split; null draws them from the training ratings.
         test_data: Test ratings of a given split, whose training ratings are `data`; null takes the
             files that the data set's card names, or splits `data`.
+        given: Names of options that have a value from a file or from the command line.
     """
+
+    given: ClassVar[frozenset[str]] = frozenset()
 
     data: str = "movielens"
     valid_data: Path | None = None
@@ -269,6 +275,16 @@ class DataOptions(RatingOptions):
             task=self.task or card.task,
             negatives=self.negatives or card.negatives,
         )
+
+    def for_task(self, task: TaskName) -> Self:
+        """Return these options with the task's own defaults, where no value was given."""
+        defaults = {field.name: field.default for field in fields(self)}
+        others = {
+            name: value
+            for name, value in TASK_DEFAULTS[task].items()
+            if name in defaults and name not in self.given and getattr(self, name) == defaults[name]
+        }
+        return replace(self, **others)
 
     def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:
         """Read, check and split the ratings; see `load`.

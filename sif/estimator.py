@@ -30,9 +30,9 @@ from sif.data import (
     report_unseen_ids,
 )
 from sif.data.search_data import SearchData
+from sif.models.rating import InteractionModel
 from sif.options import SearchOptions
-from sif.recommender import InteractionModel
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 
 @dataclass(eq=False)
@@ -151,7 +151,7 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
     ) -> pd.DataFrame:
         """Return the `n` items with the highest predicted ratings that the user has not rated.
 
-        See `sif.recommender.InteractionModel.recommend`.
+        See `sif.models.rating.InteractionModel.recommend`.
         """
         check_is_fitted(self, "model_")
         return self.model_.recommend(user, n, context=context, exclude_seen=exclude_seen)

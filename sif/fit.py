@@ -11,12 +11,12 @@ from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import RMSE, evaluate_predictions, predict
+from sif.models.rating import build_network
 from sif.nn.encoders import RatingGraph
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import InteractionSpace
 from sif.objectives import rating_loss as loss_of
 from sif.options import TrainOptions
-from sif.recommender import build_network
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:

@@ -17,7 +17,7 @@ class ServedRecommender(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the artifact `model`, a file of `InteractionModel.save`."""
-        from sif.recommender import (  # here, so that logging the model needs no torch
+        from sif.models.rating import (  # here, so that logging the model needs no torch
             InteractionModel,
         )
 

@@ -29,9 +29,9 @@ LAYERS = (
     {"sif.data"},
     {"sif.evaluation"},
     {"sif.posterior"},
-    {"sif.recommender", "sif.fit", "sif.config", "sif.serving"},
+    {"sif.models", "sif.fit", "sif.config", "sif.serving"},
     {"sif.tasks", "sif.baselines"},
-    {"sif.report", "sif.estimator"},
+    {"sif.reports", "sif.estimator"},
     {"sif.comparison", "sif.commands", "sif.testing"},
     {"nasp.cli.main"},
     {
@@ -42,7 +42,7 @@ LAYERS = (
     },
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-WITHIN = {"sif.recommender", "sif.fit", "sif.config", "sif.serving"}  # may import each other
+WITHIN = {"sif.models", "sif.fit", "sif.config", "sif.serving"}  # may import each other
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -37,7 +37,8 @@ def parse(
 
     Args:
         schema: A dataclass whose fields have defaults. A field may be such a dataclass itself, or
-            choose a class with its own options; see `nasp.registry.choice_field`.
+            choose a class with its own options; see `nasp.registry.choice_field`. If it has an
+            attribute `given`, that gets the names of the options that were given.
         argv: The command line; that of the process if None.
         program: The command's name, for the help.
         space: Folder in `configs/` in which `--config` finds a name.
@@ -63,7 +64,11 @@ def parse(
         path = find_config(str(given["config"]), space)
         body = _mapping(path)
     available = AvailableOptions(schema, given, path, body)
-    return cast(Schema, _fill("", available, option_texts(words, available, ["config"])))
+    texts = option_texts(words, available, ["config"])
+    config = cast(Schema, _fill("", available, texts))
+    if hasattr(schema, "given"):
+        setattr(config, "given", frozenset([*texts, *body]))  # noqa: B010 (not in all schemas)
+    return config
 
 
 def to_yaml(config: Any) -> str:

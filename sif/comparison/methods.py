@@ -22,7 +22,7 @@ from sif.data.search_data import SearchData
 from sif.evaluation.ratings import predict
 from sif.nn.space import name_of
 from sif.options import SearchOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 
 @dataclass(frozen=True)

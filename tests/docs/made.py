@@ -15,7 +15,7 @@ from nasp.rnn.tasks import TextTask
 from sif.data import Synthetic, split_ratings, synthetic
 from sif.data.search_data import SearchData
 from sif.options import SearchOptions as RatingOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 
 SHORT: dict[str, Any] = {

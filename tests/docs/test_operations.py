@@ -33,7 +33,7 @@ from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import InteractionSpace, name_of
 from sif.options import SpaceOptions
-from sif.report import draw_function
+from sif.reports.rating import draw_function
 from tests.docs.conftest import Use
 from tests.docs.made import image_task, rating_task, text_task
 

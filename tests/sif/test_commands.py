@@ -22,7 +22,8 @@ from nasp.runs.context import RunContext
 from nasp.samplers import SAMPLERS
 from nasp.search import Task, one_shot
 from nasp.training.loop import PhaseResult
-from sif import InteractionModel, search, train
+from sif import InteractionModel, config, search, train
+from sif.config import SearchConfig
 from sif.data import Synthetic, synthetic
 from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
@@ -459,3 +460,16 @@ def test_four_contexts_are_searched_over_a_bounded_space(
     data = ("--data", str(tmp_path / "ratings.csv"), "--columns", columns)
     search.main([*data, "--output", str(tmp_path / "run"), *FAST, *few])
     assert result_of(tmp_path / "run")["genotype"]["choices"]["interaction"]
+
+
+def test_a_tasks_own_defaults_stand_where_no_value_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(config.TASK_DEFAULTS, "ranking", {"embedding_dim": 32, "patience": 7})
+    assert SearchConfig(patience=3).for_task("ranking").embedding_dim == 32
+    assert SearchConfig(patience=3).for_task("ranking").patience == 3
+    assert SearchConfig().for_task("rating") == SearchConfig()
+    given = SearchConfig()
+    given.given = frozenset({"embedding_dim"})  # type: ignore[misc]
+    assert given.for_task("ranking").embedding_dim == SearchConfig.embedding_dim
+    assert given.for_task("ranking").patience == 7

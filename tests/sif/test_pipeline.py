@@ -26,7 +26,7 @@ from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import name_of
 from sif.options import SearchOptions, TrainOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
 

@@ -11,7 +11,7 @@ from sif import evaluate, recommend, search
 from sif.commands import evaluate as evaluated
 from sif.config import EvalConfig
 from sif.data import Synthetic, synthetic
-from sif.recommender import InteractionModel
+from sif.models.rating import InteractionModel
 
 COLUMNS = "user=uid,item=isbn,rating=stars"
 

@@ -74,6 +74,20 @@ def test_defaults_file_and_options_in_that_order(tmp_path: Path) -> None:
     assert parsed("--inner.items=7").inner == Inner(7)
 
 
+class Knowing(Schema):
+    """Options that know which of them were given."""
+
+    given: frozenset[str] = frozenset()
+
+
+def test_a_schema_can_learn_which_options_were_given(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("embedding_dim: 8\n")
+    argv = ["--config", str(file), "--split", "random"]
+    config = parse(Knowing, argv, program="program", space="sif", help=Help("Does."))
+    assert config.given == {"embedding_dim", "split"}
+
+
 def test_a_truth_value_needs_no_value() -> None:
     assert parsed("--resume").resume
     assert parsed("--resume", "--embedding_dim", "2").resume

@@ -16,7 +16,7 @@ from nasp.testing import TaskContract, ToyCNN, ToyOptions, ToyTask
 from sif.data import Synthetic, split_ratings, synthetic
 from sif.data.search_data import SearchData
 from sif.options import SearchOptions as RatingOptions
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 from tests.nasp.rnn.made import LIGHT, SMALL, made_corpus
 
 SHORT = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1, "train_epochs": 1}

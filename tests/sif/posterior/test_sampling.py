@@ -12,12 +12,12 @@ from nasp.errors import NaspError
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.search import run_search, train
+from sif.models.rating import InteractionModel, averaged_network
 from sif.nn.space import DECISION
 from sif.options import SearchOptions, TrainOptions
 from sif.posterior.model import BLOCK, PosteriorAverage
 from sif.posterior.sampling import can_be_sampled, sample_posterior
-from sif.recommender import InteractionModel, averaged_network
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 from sif.testing import small_data
 
 OPTIONS = TrainOptions(

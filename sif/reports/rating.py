@@ -20,7 +20,7 @@ from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions
 from sif.nn.space import DECISION, InteractionSpace, name_of
-from sif.tasks import RatingTask
+from sif.tasks.rating import RatingTask
 
 SHOWN = 5  # functions in the plot and the table
 DRAWN = 8  # weights in a plot
@@ -70,7 +70,7 @@ class RatingReport(Report):
     def served(self, path: Path) -> ServedModel:
         columns = self.model.encoder.columns
         inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
-        code = Path(__file__).with_name("serving.py")
+        code = Path(__file__).parents[1] / "serving.py"
         return ServedModel(code, columns, self.model.predict(inputs))
 
     def draw(self, folder: Path) -> list[Path]:

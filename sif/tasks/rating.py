@@ -23,6 +23,7 @@ from nasp.training.seeding import generator
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict
 from sif.fit import adagrad, train_alone
+from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
 from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
@@ -31,7 +32,6 @@ from sif.objectives import rating_loss
 from sif.options import ENCODERS, SearchOptions, TrainOptions, space_options
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
-from sif.recommender import InteractionModel, build_network
 
 
 class RatingTask(Task):

@@ -9,7 +9,7 @@ import torch
 from nasp.runs import plots
 from sif.nn.space import InteractionSpace
 from sif.options import SpaceOptions
-from sif.report import draw_function
+from sif.reports.rating import draw_function
 
 
 def test_transforms_are_called_by_the_columns_of_the_table(

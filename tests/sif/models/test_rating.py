@@ -20,8 +20,8 @@ from nasp.errors import NaspError
 from nasp.files.digest import with_digest
 from sif import InteractionModel, InteractionSearch
 from sif.data import Synthetic, synthetic
+from sif.models.rating import build_network
 from sif.options import SpaceOptions
-from sif.recommender import build_network
 
 FAST = {"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3}
 

@@ -1,0 +1,1 @@
+"""The reports of searches and trainings, one for each task."""

@@ -1,0 +1,1 @@
+"""Tasks of rating prediction, ranking and clicks, each with its data, losses and metrics."""
