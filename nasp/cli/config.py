@@ -67,7 +67,7 @@ def parse(
     texts = option_texts(words, available, ["config"])
     config = cast(Schema, _fill("", available, texts))
     if hasattr(schema, "given"):
-        setattr(config, "given", frozenset([*texts, *body]))  # noqa: B010 (not in all schemas)
+        setattr(config, "given", frozenset({*texts, *body} - {"config"}))  # noqa: B010 (not in all schemas)
     return config
 
 
