@@ -20,51 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import torch
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from nasp.atomic_io import write_text
-from nasp.samplers.tpe import silent_optuna
-from sif.baselines import CLOSED_FORMS, ClosedForm
-from sif.baselines.closed_forms.average import average
+from sif.closed_forms import CLOSED_FORMS, Bound, ClosedForm
+from sif.closed_forms.average import average
+from sif.closed_forms.base import SHARE
+from sif.closed_forms.tuning import next_options
 from sif.data import Encoder, Table, given_splits, load_ratings, split_ratings
 from sif.data.locate import given_parts
 from sif.evaluation.ranking import Scorer, evaluate_ranking
 from sif.user_items import UserItems
 
 AVERAGE = "average"
-SHARE = FloatDistribution(0.0, 1.0)
-BOUNDS: dict[str, dict[str, BaseDistribution]] = {
-    "popularity": {},
-    "item_neighbours": {
-        "neighbours": IntDistribution(10, 1000, log=True),
-        "shrinkage": FloatDistribution(0.1, 1000.0, log=True),
-        "user_exponent": SHARE,
-    },
-    "ease": {
-        "weight_decay": FloatDistribution(1.0, 3000.0, log=True),
-        "dropout": FloatDistribution(0.0, 0.9),
-        "user_exponent": SHARE,
-    },
-    "implicit_als": {
-        "dim": IntDistribution(8, 128, log=True),
-        "unobserved_weight": FloatDistribution(0.1, 20.0, log=True),
-        "weight_decay": FloatDistribution(1e-4, 1.0, log=True),
-        "count_exponent": SHARE,
-        "sweeps": IntDistribution(5, 20),
-    },
-    "graph_filter": {
-        "user_exponent": SHARE,
-        "item_exponent": SHARE,
-        "input_exponent": FloatDistribution(-0.5, 0.5),
-        "output_exponent": FloatDistribution(-0.5, 0.5),
-        "rank": IntDistribution(16, 512, log=True),
-        "low_pass": FloatDistribution(0.0, 0.5),
-        "sharpen": SHARE,
-    },
-}
-"""The tuned options of each model; the first trial has the model's defaults."""
 Trials = list[dict[str, Any]]
 """Of each trial: `options` and `value`."""
 
@@ -121,7 +89,7 @@ class Study:
         self.judged = some_users(self.valid, arguments.users, seed)
         self.arguments, self.seed, self.record, self.save = arguments, seed, record, save
 
-    def tune(self, name: str, bounds: Mapping[str, BaseDistribution], scorer: Any) -> None:
+    def tune(self, name: str, bounds: Mapping[str, Bound], scorer: Any) -> None:
         """Add trials until there are enough; `scorer` makes a scorer of options."""
         trials: Trials = self.record.setdefault(name, {}).setdefault("trials", [])
         count = self.arguments.trials if bounds else 1
@@ -135,7 +103,7 @@ class Study:
             print(f"{name} {len(trials)}/{count}: {value:.4f} {options}", flush=True)
             self.save()
 
-    def start(self, name: str, bounds: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+    def start(self, name: str, bounds: Mapping[str, Bound]) -> dict[str, Any]:
         """Return the options of the first trial."""
         if name == AVERAGE:
             return dict.fromkeys(bounds, 0.5)
@@ -153,7 +121,7 @@ class Study:
         def scorer(options: Mapping[str, Any]) -> Scorer:
             return fitted(name, options, self.train, self.seed).scorer(self.train)
 
-        self.tune(name, BOUNDS[name], scorer)
+        self.tune(name, CLOSED_FORMS[name].bounds, scorer)
         if "test" not in self.record[name]:
             start = time.process_time()
             model = fitted(name, self.best(name)["options"], self.known, self.seed)
@@ -180,26 +148,6 @@ class Study:
     def judge(self, name: str, scorer: Scorer) -> None:
         self.record[name]["test"] = evaluate_ranking(scorer, self.known, self.test)
         self.save()
-
-
-def next_options(
-    bounds: Mapping[str, BaseDistribution], trials: Trials, start: dict[str, Any], seed: int
-) -> dict[str, Any]:
-    """Return the options of the next trial, which depend only on the trials so far (TPE)."""
-    if not trials:
-        return start
-    with silent_optuna():
-        study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(seed=1000 * seed + len(trials), multivariate=True),
-            direction="maximize",
-        )
-        for trial in trials:
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params=trial["options"], distributions=dict(bounds), value=trial["value"]
-                )
-            )
-        return dict(study.ask(dict(bounds)).params)
 
 
 def mean_and_spread(values: list[float]) -> str:
@@ -231,7 +179,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40, help="of each model")
     parser.add_argument("--metric", default="ndcg_10", help="the validation metric to tune by")
     parser.add_argument("--users", type=int, help="judge trials on so many users, drawn at random")
-    parser.add_argument("--models", nargs="+", default=list(BOUNDS))
+    parser.add_argument("--models", nargs="+", default=list(CLOSED_FORMS))
     parser.add_argument("--no_average", action="store_true", help="leave out the average")
     parser.add_argument("--output", type=Path, help="JSON of all trials, for continuing")
     arguments = parser.parse_args()
@@ -249,7 +197,7 @@ def main() -> None:
         for name in arguments.models:
             study.run(name)
         if not arguments.no_average:
-            study.run_average([name for name in arguments.models if BOUNDS[name]])
+            study.run_average([name for name in arguments.models if CLOSED_FORMS[name].bounds])
     report(records, arguments.metric)
 
 

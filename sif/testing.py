@@ -198,7 +198,7 @@ class ClosedFormContract:
 
     @pytest.fixture
     def closed_form(self) -> Any:
-        """The closed form's class, see `sif.baselines.ClosedForm`."""
+        """The closed form's class, see `sif.closed_forms.ClosedForm`."""
         raise NotImplementedError("override the fixture `closed_form`")
 
     @pytest.fixture

@@ -28,7 +28,7 @@ LAYERS = (
     {"sif.nn", "sif.objectives"},
     {"sif.data"},
     {"sif.evaluation"},
-    {"sif.posterior"},
+    {"sif.posterior", "sif.closed_forms"},
     {"sif.models", "sif.fit", "sif.config", "sif.serving"},
     {"sif.tasks", "sif.baselines"},
     {"sif.reports", "sif.estimator"},

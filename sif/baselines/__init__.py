@@ -6,7 +6,6 @@ from nasp.registry import Registry, lazy_exports
 
 if TYPE_CHECKING:
     from sif.baselines.base import Baseline as Baseline
-    from sif.baselines.closed_forms.base import ClosedForm as ClosedForm
 
 BASELINES: "Registry[type[Baseline]]" = Registry(
     {
@@ -32,17 +31,6 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
 )
 """Each is made of `(data, options, generator)`."""
 
-CLOSED_FORMS: "Registry[type[ClosedForm]]" = Registry(
-    {
-        "popularity": "sif.baselines.closed_forms.popularity:Popularity",
-        "item_neighbours": "sif.baselines.closed_forms.neighbours:ItemNeighbours",
-        "ease": "sif.baselines.closed_forms.ease:EASE",
-        "implicit_als": "sif.baselines.closed_forms.als:ImplicitALS",
-        "graph_filter": "sif.baselines.closed_forms.graph_filter:GraphFilter",
-    }
-)
-"""Rankers that are computed, not trained by steps; `fit(pairs, options, generator)` makes one."""
-
 
 def baselines_of(entities: int) -> list[str]:
     """Return the names of the baselines for ratings with this number of entities."""
@@ -53,6 +41,5 @@ __all__, __getattr__ = lazy_exports(
     __name__,
     """
     base: Baseline
-    closed_forms.base: ClosedForm
     """,
 )

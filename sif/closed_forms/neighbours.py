@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from scipy import sparse
 from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
-from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
+from sif.closed_forms.base import SHARE, Bound, ClosedForm, matrix_of, powers
 from sif.user_items import UserItems
 
 BLOCK = 1 << 24  # similarities that are computed at once, to bound the memory
@@ -45,6 +46,11 @@ class ItemNeighbours(ClosedForm):
 
     Options = NeighboursOptions
     options: NeighboursOptions
+    bounds: ClassVar[Mapping[str, Bound]] = {
+        "neighbours": Bound(10, 1000, log=True),
+        "shrinkage": Bound(0.1, 1000.0, log=True),
+        "user_exponent": SHARE,
+    }
 
     def __init__(self, options: NeighboursOptions, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(options, tensors)

@@ -1,6 +1,8 @@
 """EASE: each item is predicted by a ridge regression on all others (Steck, WWW 2019)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from nasp.errors import NaspError
-from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
+from sif.closed_forms.base import SHARE, Bound, ClosedForm, matrix_of, powers
 from sif.user_items import UserItems
 
 MATRICES = 3  # dense float64 matrices of items × items in memory at once
@@ -42,6 +44,12 @@ class EASE(ClosedForm):
 
     Options = EASEOptions
     options: EASEOptions
+    bounds: ClassVar[Mapping[str, Bound]] = {
+        "weight_decay": Bound(1.0, 3000.0, log=True),
+        "dropout": Bound(0.0, 0.9),
+        "user_exponent": SHARE,
+    }
+    most_items = 12_000  # a fit takes 40 seconds, in proportion to the cube of their number
 
     @classmethod
     def solve(

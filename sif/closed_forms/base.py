@@ -1,8 +1,8 @@
-"""`ClosedForm`, the base class of rankers that are computed, not trained by steps."""
+"""`Ranker`, the base class of models that rank items; `ClosedForm`, of those computed at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,15 +15,29 @@ from sif.evaluation.ranking import Scorer
 from sif.user_items import UserItems
 
 
-class ClosedForm(ABC):
-    """Scores all items for a list of items, on the CPU.
+class Bound(NamedTuple):
+    """The values among which an option is tuned; integers if `low` is one.
 
-    A known user is scored by the list of training items. Lists of new users, and lists with new
-    items of known users, are scored in the same way, without training.
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        log: Whether values are drawn evenly on a logarithmic scale.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+SHARE = Bound(0.0, 1.0)
+
+
+class Ranker(ABC):
+    """Scores all items for users, on the CPU.
 
     Args:
         options: An instance of `Options`.
-        tensors: The fitted model, as `fit` computed it; a model is saved by its options and these.
+        tensors: The model; it is saved by its options and these.
     """
 
     Options: ClassVar[type] = NoOptions
@@ -31,6 +45,38 @@ class ClosedForm(ABC):
     def __init__(self, options: Any, tensors: Mapping[str, Tensor]) -> None:
         self.options = options
         self.tensors = dict(tensors)
+
+    @abstractmethod
+    def score_lists(self, lists: UserItems) -> Tensor:
+        """Score all items for each list of items, float32 `(lists, items)`.
+
+        Args:
+            lists: Rows are lists of items of known or new users.
+        """
+
+    def scorer(self, pairs: UserItems) -> Scorer:
+        """Return the scorer of the users of `pairs`, for `sif.evaluation.ranking.rank`.
+
+        Args:
+            pairs: The pairs that the model was fitted to, with a row for each known user.
+        """
+        return lambda users: self.score_lists(pairs.take(users))
+
+
+class ClosedForm(Ranker):
+    """A ranker that is computed from pairs.
+
+    A known user is scored by the list of training items. Lists of new users, and lists with new
+    items of known users, are scored in the same way, without training.
+
+    Attributes:
+        bounds: The options that are tuned.
+        most_items: Largest catalogue for which a search tries it; None if its time and memory grow
+            in proportion to the pairs.
+    """
+
+    bounds: ClassVar[Mapping[str, Bound]] = {}
+    most_items: ClassVar[int | None] = None
 
     @classmethod
     def fit(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> Self:
@@ -52,18 +98,6 @@ class ClosedForm(ABC):
     @abstractmethod
     def solve(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
         """Compute the tensors of the model; see `fit`."""
-
-    @abstractmethod
-    def score_lists(self, lists: UserItems) -> Tensor:
-        """Score all items for each list of items, float32 `(lists, items)`.
-
-        Args:
-            lists: Rows are lists of items of known or new users.
-        """
-
-    def scorer(self, pairs: UserItems) -> Scorer:
-        """Return the scorer of the users of `pairs`, for `sif.evaluation.ranking.rank`."""
-        return lambda users: self.score_lists(pairs.take(users))
 
 
 def matrix_of(pairs: UserItems, values: Tensor | None = None) -> sparse.csr_array:

@@ -1,12 +1,14 @@
 """Implicit ALS: factors by alternating least squares over all cells (Hu et al., ICDM 2008)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
-from sif.baselines.closed_forms.base import ClosedForm
+from sif.closed_forms.base import SHARE, Bound, ClosedForm
 from sif.user_items import UserItems, similar_rows
 
 
@@ -50,6 +52,13 @@ class ImplicitALS(ClosedForm):
 
     Options = ALSOptions
     options: ALSOptions
+    bounds: ClassVar[Mapping[str, Bound]] = {
+        "dim": Bound(8, 128, log=True),
+        "unobserved_weight": Bound(0.1, 20.0, log=True),
+        "weight_decay": Bound(1e-4, 1.0, log=True),
+        "count_exponent": SHARE,
+        "sweeps": Bound(5, 20),
+    }
 
     @classmethod
     def solve(

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 from sif import user_items
-from sif.baselines import CLOSED_FORMS
-from sif.baselines.closed_forms import als
-from sif.baselines.closed_forms.average import average
-from sif.baselines.closed_forms.base import matrix_of
+from sif.closed_forms import CLOSED_FORMS, als
+from sif.closed_forms.average import average
+from sif.closed_forms.base import matrix_of
 from sif.evaluation.ranking import evaluate_ranking
 from sif.testing import ClosedFormContract, small_pairs
 from sif.user_items import UserItems
@@ -132,7 +131,7 @@ def test_als_sweeps_lower_its_loss_and_its_weight_is_relative_to_the_pairs() -> 
 def test_neighbours_are_the_most_similar_items(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sif.baselines.closed_forms.neighbours.BLOCK", 20)
+    monkeypatch.setattr("sif.closed_forms.neighbours.BLOCK", 20)
     options = {"neighbours": 4, "shrinkage": 1.5, **options}
     pairs = random_pairs(20, 9)
     x = dense(pairs)

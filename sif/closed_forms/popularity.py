@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sif.baselines.closed_forms.base import ClosedForm
+from sif.closed_forms.base import ClosedForm
 from sif.user_items import UserItems
 
 

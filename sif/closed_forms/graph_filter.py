@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from scipy import sparse
@@ -9,7 +10,7 @@ from sklearn.utils.extmath import randomized_svd
 from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
-from sif.baselines.closed_forms.base import ClosedForm, matrix_of, powers
+from sif.closed_forms.base import SHARE, Bound, ClosedForm, matrix_of, powers
 from sif.user_items import UserItems
 
 POWER_ITERATIONS = 3  # of the randomised SVD
@@ -58,6 +59,15 @@ class GraphFilter(ClosedForm):
 
     Options = GraphFilterOptions
     options: GraphFilterOptions
+    bounds: ClassVar[Mapping[str, Bound]] = {
+        "user_exponent": SHARE,
+        "item_exponent": SHARE,
+        "input_exponent": Bound(-0.5, 0.5),
+        "output_exponent": Bound(-0.5, 0.5),
+        "rank": Bound(16, 512, log=True),
+        "low_pass": Bound(0.0, 0.5),
+        "sharpen": SHARE,
+    }
 
     def __init__(self, options: GraphFilterOptions, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(options, tensors)

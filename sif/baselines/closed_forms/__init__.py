@@ -1,1 +1,0 @@
-"""Rankers that are computed, not trained by steps; a file each."""
