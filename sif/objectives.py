@@ -1,11 +1,16 @@
-"""Training losses of models of ratings: an objective in `OBJECTIVES` plus a penalty.
+"""Training losses: an objective of ratings or of rankings, plus a penalty.
 
-An objective maps standardised predictions and ratings, each `(ratings,)`, to the mean loss, a
-scalar.
+An objective in `OBJECTIVES` maps standardised predictions and ratings, each `(ratings,)`, to the
+mean loss, a scalar. One in `RANKING_OBJECTIVES` maps the scores of positives `(pairs,)`, the scores
+of negatives `(pairs, negatives)`, minus infinity where a negative is none, and the number of items
+that each negative stands for, to the mean loss over the pairs.
 """
+
+import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sif.options import OBJECTIVES, SpaceOptions, TrainOptions
 
@@ -14,6 +19,34 @@ def squared_error(predictions: Tensor, ratings: Tensor) -> Tensor:
     """Return the mean squared error."""
     residual = predictions - ratings
     return residual.dot(residual) / len(ratings)
+
+
+def sampled_softmax(positive: Tensor, negative: Tensor, stands_for: float) -> Tensor:
+    """Return the mean of `−log(exp(p) / (exp(p) + c Σ exp(n)))`.
+
+    With the factor c, the number of items that a negative stands for, the sum over negatives is an
+    estimate of the sum over the catalogue.
+    """
+    others = torch.logsumexp(negative, dim=1) + math.log(stands_for)
+    return functional.softplus(others - positive).mean()
+
+
+def bpr(positive: Tensor, negative: Tensor, stands_for: float) -> Tensor:
+    """Return the mean of `−log σ(p − n)` over pairs and negatives (Rendle et al., UAI 2009)."""
+    return functional.softplus(negative - positive.unsqueeze(1)).mean()
+
+
+NEGATIVE_WEIGHT = 10.0
+
+
+def weighted_logistic(positive: Tensor, negative: Tensor, stands_for: float) -> Tensor:
+    """Return the logistic loss of each positive, plus that of its negatives.
+
+    The negatives of a positive have a total weight of `NEGATIVE_WEIGHT`, as in UltraGCN (Mao et
+    al., CIKM 2021).
+    """
+    of_negatives = functional.softplus(negative).mean()
+    return functional.softplus(-positive).mean() + NEGATIVE_WEIGHT * of_negatives
 
 
 def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:

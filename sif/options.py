@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
     {"squared_error": "sif.objectives:squared_error"}
 )
-"""Objectives by name, see `sif.objectives`."""
+"""Objectives of ratings by name, see `sif.objectives`."""
+
+RANKING_OBJECTIVES: "Registry[Callable[[Tensor, Tensor, float], Tensor]]" = Registry(
+    {name: f"sif.objectives:{name}" for name in ("sampled_softmax", "bpr", "weighted_logistic")}
+)
+"""Objectives of rankings by name, see `sif.objectives`."""
 
 ENCODERS: Registry[Any] = Registry(
     {
@@ -98,7 +103,8 @@ class TrainOptions(SpaceOptions):
         patience: Number of epochs without a better validation RMSE after which a stand-alone
             training stops.
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
-        objective: Training loss of the weights, to which the penalty is added.
+        objective: Training loss of the weights, to which the penalty is added: squared_error for
+            ratings; sampled_softmax, bpr or weighted_logistic for rankings.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
     """
@@ -112,7 +118,7 @@ class TrainOptions(SpaceOptions):
 
     def __post_init__(self) -> None:
         SpaceOptions.__post_init__(self)
-        check_one_of(self, "objective", OBJECTIVES)
+        check_one_of(self, "objective", [*OBJECTIVES, *RANKING_OBJECTIVES])
         check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
         check_not_negative(self, "sweeps")
         check_at_most(self, MANY, "sweeps")

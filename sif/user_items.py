@@ -134,3 +134,8 @@ class UserItems:
         )
         kept = (self.items < 0) | ~torch.isin(ours, theirs)
         return self._from_sorted(users[kept], self.items[kept], self.shape)
+
+    def union(self, others: Self) -> Self:
+        """Return the pairs that are in either, which have the same shape."""
+        users = torch.cat([self.users(), others.users()])
+        return self.of(users, torch.cat([self.items, others.items]), self.shape)

@@ -104,6 +104,8 @@ def build_network(
     options: SpaceOptions,
     generator: torch.Generator,
     graph: RatingGraph | None = None,
+    *,
+    kind: type[InteractionSpace] = InteractionSpace,
 ) -> InteractionSpace:
     """Make the network of a genotype: its terms and MLPs, with new embeddings and new heads.
 
@@ -113,6 +115,7 @@ def build_network(
         options: The options.
         generator: Draws the initial values.
         graph: The graph of the training ratings; None for a saved model.
+        kind: Class of the network.
 
     Raises:
         NaspError: The genotype is of another space, or for another number of entities.
@@ -123,7 +126,7 @@ def build_network(
             f"this is not a genotype of an interaction function, but of {genotype.space!r}"
         )
     options = replace(options, elementwise=bool(genotype.continuous))
-    network = InteractionSpace(sizes, options, generator, graph, terms=terms)
+    network = kind(sizes, options, generator, graph, terms=terms)
     if network.transform is None:
         return network
     try:

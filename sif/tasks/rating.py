@@ -1,6 +1,6 @@
 """The task of rating prediction by an interaction function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cached_property, partial
 
@@ -11,7 +11,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.errors import Diverged
+from nasp.errors import Diverged, check_known
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
@@ -29,9 +29,10 @@ from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.objectives import rating_loss
-from sif.options import ENCODERS, SearchOptions, TrainOptions, space_options
+from sif.options import ENCODERS, OBJECTIVES, SearchOptions, TrainOptions, space_options
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
+from sif.tasks.starts import in_turn
 
 
 class RatingTask(Task):
@@ -55,6 +56,7 @@ class RatingTask(Task):
         epochs: int | None = None,
         functions: tuple[str, ...] | None = None,
     ) -> None:
+        check_known("objective of the task rating:", options.objective, OBJECTIVES)
         self.data, self.options, self.functions = data, options, functions
         self.device = data.train.ratings.device
         self.epochs = epochs or self._search.train_epochs
@@ -121,8 +123,8 @@ class RatingTask(Task):
         (decision,) = strategy.space.decisions
         # Functions of a single operation come first.
         simple = decision.operations[: len(OPERATIONS)]
-        (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
-        encoders = _in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
+        (function,) = in_turn(simple, restart, 1, generator(seed, "order"))
+        encoders = in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
         strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
 
     def warm_up_relaxation(self, strategy: Strategy, generator: torch.Generator) -> Relaxation:
@@ -203,9 +205,3 @@ class RatingTask(Task):
             found.trained.metrics[self.monitor.name],
             device=self.device,
         )
-
-
-def _in_turn(names: Sequence[str], first: int, count: int, generator: torch.Generator) -> list[str]:
-    """Return some successive names of a random order, which is repeated."""
-    order = torch.randperm(len(names), generator=generator).tolist()
-    return [names[order[(first + n) % len(names)]] for n in range(count)]

@@ -1,0 +1,238 @@
+"""The task of ranking items for users by an interaction function."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.decision import Decision
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+from nasp.errors import NaspError, check_known
+from nasp.metric import LOSS, Metric, Metrics
+from nasp.runs.context import RunContext
+from nasp.samplers import Trial
+from nasp.search import Task, TrainingResult
+from nasp.search.task import Pairs
+from nasp.strategies import Strategy
+from nasp.training.loop import run_epochs
+from nasp.training.optimization import Losses, descend
+from nasp.training.seeding import generator
+from sif.data.ranking_data import RankingData
+from sif.evaluation.ranking import VALUES, evaluate_ranking
+from sif.fit import adagrad
+from sif.models.function_ranker import FunctionRanker
+from sif.models.rating import build_network
+from sif.nn.encoders import RatingGraph
+from sif.nn.operations import OPERATIONS
+from sif.nn.ranking_space import RankingBatch, RankingSpace
+from sif.nn.space import DECISION, name_of
+from sif.objectives import penalty
+from sif.options import ENCODERS, RANKING_OBJECTIVES, SearchOptions, TrainOptions
+from sif.tasks.starts import in_turn
+
+NEGATIVES = 256  # of a batch, by default
+MOST_STEPS = 64  # of an epoch; larger data have larger batches
+VALID_SHARE = 4  # a validation batch has so many times fewer pairs, as all candidates score it
+Scores = tuple[Tensor, Tensor, Tensor]
+
+
+class RankingTask(Task):
+    """A search for an interaction function that ranks, or the training of one.
+
+    Args:
+        data: Training and validation pairs.
+        options: Options of the search or of the training.
+        epochs: Maximum number of epochs of a stand-alone training; None takes that of the search's
+            options.
+        negatives: Number of negatives of each batch; None for `NEGATIVES`.
+
+    Raises:
+        NaspError: The objective is not one of rankings.
+    """
+
+    name = RankingSpace.name
+    options: SearchOptions | TrainOptions
+
+    def __init__(
+        self,
+        data: RankingData,
+        options: SearchOptions | TrainOptions,
+        epochs: int | None = None,
+        negatives: int | None = None,
+    ) -> None:
+        check_known("objective of the task ranking:", options.objective, RANKING_OBJECTIVES)
+        if options.sweeps:
+            raise NaspError("sweeps are for the task rating: leave them out")
+        self.data, self.options = data, options
+        self.device, self.negatives = data.device, negatives or NEGATIVES
+        self.epochs = epochs or self._search.train_epochs
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(VALUES)
+
+    @property
+    def _search(self) -> SearchOptions:
+        assert isinstance(self.options, SearchOptions)
+        return self.options
+
+    def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
+        return RankingSpace(self.data.shape, self.options, generator, self.graph)
+
+    @cached_property
+    def graph(self) -> RatingGraph | None:
+        """The graph of the training pairs, if an encoder needs it."""
+        if not any(ENCODERS[name].needs_graph for name in self.options.encoders):
+            return None
+        return self.data.graph()
+
+    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return adagrad([{"params": weights}], self.options)
+
+    def loss(self, outputs: Scores, batch: RankingBatch) -> Tensor:
+        positive, negative, looked_up = outputs
+        negative = negative.masked_fill(batch.known, -torch.inf)
+        stands_for = batch.catalogue / len(batch.negatives)
+        mean = RANKING_OBJECTIVES[self.options.objective](positive, negative, stands_for)
+        return mean + self.options.weight_decay * penalty(looked_up, self.options)
+
+    def examples(self, batch: RankingBatch) -> int:
+        return batch.rows.shape[1]
+
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
+        size = batch_size(self.data, self.options)
+        steps = -(-len(self.data.train.items) // size)
+        few = max(1, size // VALID_SHARE)
+        return zip(
+            self.data.batches(size, self.negatives, generator),
+            self.data.batches(few, self.negatives, generator, steps=steps, valid=True),
+            strict=True,
+        )
+
+    def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
+        assert isinstance(space, RankingSpace)
+        return validated(FunctionRanker.of(space, self.data.train, relaxation), self.data)
+
+    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
+        return generator(seed, "search", restart)
+
+    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
+        """Start each restart at another single operation, and at other encoders."""
+        (decision,) = strategy.space.decisions
+        simple = decision.operations[: len(OPERATIONS)]
+        (function,) = in_turn(simple, restart, 1, generator(seed, "order"))
+        encoders = in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
+        strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
+
+    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
+        template = self.space(generator, dense=False)
+        return template.decisions, sum(p.numel() for p in template.architecture())
+
+    def genotype(self, trial: Trial, seed: int) -> Genotype:
+        """Return a proposal's genotype; its MLPs are drawn anew, or offsets from a fixed start."""
+        start = generator(seed, "mlps", 0 if trial.offsets else trial.number)
+        space = RankingSpace(self.data.shape, self.options, start)
+        if trial.offsets:
+            space.move(trial.offsets)
+        return space.genotype(trial.choices)
+
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
+        """Train a member of the space alone until validation stops improving.
+
+        The epochs are not logged here: `nasp.search` logs those of the best training.
+        """
+        name = f"{name_of(genotype)} of {origin}"
+        silent = replace(run, log=lambda metrics, step: None)
+        return [self._trained(name, genotype, self.data, self.epochs, seed, silent)]
+
+    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+        """Train the best function on training and validation pairs.
+
+        It has the number of epochs that validation chose.
+        """
+        name, epochs = f"{trained.name}, refit", trained.epoch + 1
+        return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
+
+    def _trained(
+        self,
+        name: str,
+        genotype: Genotype,
+        data: RankingData,
+        epochs: int,
+        seed: int,
+        run: RunContext,
+    ) -> TrainingResult:
+        """Train a genotype's network; the last epoch counts if there are no validation pairs."""
+        random, options = generator(seed, name), self.options
+        judged = bool(len(data.judged.items))
+        network = self.network(genotype, data, random)
+        trained = network.weights()
+        optimizer = adagrad([{"params": trained}], options)
+        size = batch_size(data, options)
+
+        def epoch(position: int) -> Metrics:
+            losses = Losses()
+            for batch in data.batches(size, self.negatives, random):
+                loss = self.loss(network(batch), batch)
+                descend(loss, trained, optimizer, options.gradient_clip)
+                network.constrain()
+                losses.append(loss, self.examples(batch))
+            metrics = {LOSS.on("train").name: losses.mean()}
+            if judged:
+                metrics |= validated(FunctionRanker.of(network, data.train), data)
+            return metrics
+
+        outcome = run_epochs(
+            f"train {name}",
+            epoch,
+            epochs=epochs,
+            state={"network": network, "optimizer": optimizer, "generator": random},
+            monitor=self.monitor if judged else LOSS.on("train"),
+            snapshot=lambda: {key: value.clone() for key, value in network.state_dict().items()},
+            run=run,
+            answer="best" if judged else "last",
+            patience=options.patience if judged else None,
+        )
+        return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, outcome.best)
+
+    def network(
+        self, genotype: Genotype, data: RankingData, generator: torch.Generator
+    ) -> RankingSpace:
+        """Make the network of a genotype with new weights, on the task's device."""
+        graph = self.graph if data is self.data else data.graph()
+        network = build_network(
+            genotype, data.shape, self.options, generator, graph, kind=RankingSpace
+        )
+        assert isinstance(network, RankingSpace)
+        return network.to(self.device)
+
+    def ranker(self, trained: TrainingResult, data: RankingData) -> FunctionRanker:
+        """Return the ranker of a trained function.
+
+        Args:
+            trained: The training.
+            data: The data that it was trained on.
+        """
+        network = self.network(trained.genotype, data, torch.Generator())
+        network.load_state_dict(trained.state)
+        return FunctionRanker.of(network, data.train)
+
+
+def batch_size(data: RankingData, options: TrainOptions) -> int:
+    """Return the number of pairs of a batch: that of the options, or more for large data.
+
+    An epoch has at most `MOST_STEPS` steps, because encoders of the graph propagate the embeddings
+    of all users and items in each step.
+    """
+    return max(options.batch_size, -(-len(data.train.items) // MOST_STEPS))
+
+
+def validated(ranker: FunctionRanker, data: RankingData) -> Metrics:
+    """Return the metrics on the validation pairs that judge epochs, named `valid/<name>`."""
+    found = evaluate_ranking(ranker.scorer(data.train), data.train, data.judged)
+    return {f"valid/{name}": value for name, value in found.items()}
