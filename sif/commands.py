@@ -23,9 +23,15 @@ from nasp.training.device import resolve_device
 from sif.config import EvalConfig, RecommendConfig, SearchConfig, TrainConfig, say_nothing
 from sif.data import TaskData, TaskName
 from sif.data.card import find_rating_card
+from sif.data.click_data import ClickData
 from sif.data.search_data import SearchData
+from sif.data.task_data import as_clicks
+from sif.models.click import ClickModel
+from sif.models.file import load_model
 from sif.models.rating import InteractionModel
+from sif.reports.click import ClickReport
 from sif.reports.rating import RatingReport
+from sif.tasks.click import ClickTask
 from sif.tasks.rating import RatingTask
 
 # Elements of a batch up to which a second thread does not help, and slows down a shared machine.
@@ -62,11 +68,14 @@ def evaluate(config: EvalConfig) -> Metrics:
     """
     if not config.data:
         raise NaspError("data is missing: give ratings to evaluate on, --data test.csv for example")
-    model = InteractionModel.load(config.model_file, resolve_device(config.device))
-    transform = config.rating_transform or model.scale.transform
-    options = replace(config, rating_transform=transform)
-    ratings = options.read(config.data, like=config.data, say=say_on_stderr)
-    return {f"test/{name}": value for name, value in model.evaluate(ratings).items()}
+    model = load_model(config.model_file, resolve_device(config.device))
+    if isinstance(model, InteractionModel):
+        transform = config.rating_transform or model.scale.transform
+        config = replace(config, rating_transform=transform)
+    table = config.read(config.data, like=config.data, say=say_on_stderr)
+    if isinstance(model, ClickModel):
+        (table,) = as_clicks([table])
+    return {f"test/{name}": value for name, value in model.evaluate(table).items()}
 
 
 def recommend(config: RecommendConfig) -> None:
@@ -75,7 +84,7 @@ def recommend(config: RecommendConfig) -> None:
     Raises:
         NaspError: The model is damaged, or has no such user.
     """
-    model = InteractionModel.load(config.model_file, resolve_device(config.device))
+    model = load_model(config.model_file, resolve_device(config.device))
     users = list(model.encoder.ids[0]) if config.users == ("all",) else config.users
     tables = []
     with Progress(quiet=len(users) < MANY_USERS).phase("users", total=len(users)) as phase:
@@ -119,8 +128,16 @@ def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.de
     return Job(task, lambda task, found: RatingReport(task, found, splits))
 
 
+def _click(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    data.check_no_sides("clicks")
+    splits = data.splits
+    task = ClickTask(ClickData.from_splits(splits.train, splits.valid, device), config, epochs)
+    return Job(task, lambda task, found: ClickReport(task, found, splits))
+
+
 JOBS: dict[TaskName, Callable[[TaskData, Config, int | None, torch.device], Job]] = {
     "rating": _rating,
+    "click": _click,
 }
 """Makes the job of each task from its data, the options, the epochs of a training, the device."""
 

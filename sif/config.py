@@ -31,7 +31,22 @@ from sif.data.split import SplitBy
 from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
 
-TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {"rating": {}, "ranking": {}, "click": {}}
+CLICKS = {
+    "embedding_dim": 32,
+    "weight_decay": 0.001,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 2048,
+    "hidden_units": 100,
+    "objective": "logistic",
+    "epochs": 5,
+    "warm_up": 2,
+    "restarts": 3,
+    "finalists": 3,
+    "train_epochs": 20,
+    "patience": 3,
+}
+TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {"rating": {}, "ranking": {}, "click": CLICKS}
 """Defaults of options, by name, that differ from those of the dataclasses in a task."""
 SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
 

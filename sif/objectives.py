@@ -1,9 +1,10 @@
 """Training losses: an objective of ratings or of rankings, plus a penalty.
 
-An objective in `OBJECTIVES` maps standardised predictions and ratings, each `(ratings,)`, to the
-mean loss, a scalar. One in `RANKING_OBJECTIVES` maps the scores of positives `(pairs,)`, the scores
-of negatives `(pairs, negatives)`, minus infinity where a negative is none, and the number of items
-that each negative stands for, to the mean loss over the pairs.
+An objective in `OBJECTIVES` maps standardised predictions and ratings, or logits and labels of
+clicks, each `(ratings,)`, to the mean loss, a scalar. One in `RANKING_OBJECTIVES` maps the scores
+of positives `(pairs,)`, the scores of negatives `(pairs, negatives)`, minus infinity where a
+negative is none, and the number of items that each negative stands for, to the mean loss over the
+pairs.
 """
 
 import math
@@ -47,6 +48,11 @@ def weighted_logistic(positive: Tensor, negative: Tensor, stands_for: float) -> 
     """
     of_negatives = functional.softplus(negative).mean()
     return functional.softplus(-positive).mean() + NEGATIVE_WEIGHT * of_negatives
+
+
+def logistic(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean logistic loss of labels 0 and 1, in nats: the log-loss of the clicks."""
+    return functional.binary_cross_entropy_with_logits(logits, labels)
 
 
 def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:

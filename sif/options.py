@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from nasp import search
 from nasp.cli.option_checks import (
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OBJECTIVES: "Registry[Callable[[Tensor, Tensor], Tensor]]" = Registry(
-    {"squared_error": "sif.objectives:squared_error"}
+    {
+        "squared_error": "sif.objectives:squared_error",
+        "logistic": "sif.objectives:logistic",
+    }
 )
-"""Objectives of ratings by name, see `sif.objectives`."""
+"""Objectives of ratings and clicks by name, see `sif.objectives`."""
 
 RANKING_OBJECTIVES: "Registry[Callable[[Tensor, Tensor, float], Tensor]]" = Registry(
     {name: f"sif.objectives:{name}" for name in ("sampled_softmax", "bpr", "weighted_logistic")}
@@ -40,6 +43,8 @@ ENCODERS: Registry[Any] = Registry(
 `id` is the embedding. `history` adds the embeddings of what a user rated, or of those who rated an
 item. `graph1` to `graph3` sum the embeddings over as many steps of propagation in the graph.
 """
+
+MOST_TOWERS = 4
 
 
 @dataclass
@@ -87,28 +92,64 @@ class SpaceOptions:
         check_not_negative(self, "weight_decay")
 
 
-def space_options(options: SpaceOptions) -> SpaceOptions:
-    """Return the options of the space alone."""
-    names = (field.name for field in fields(SpaceOptions))
-    return SpaceOptions(**{name: getattr(options, name) for name in names})
+@dataclass
+class FieldOptions(SpaceOptions):
+    """Options of functions of many fields, for clicks.
+
+    Attributes:
+        pairs: Number of pairs of fields that a function keeps; 0 keeps all.
+        towers: Number of towers over all embeddings, each of cross layers, of hidden layers or of
+            none. Their sum is added to the logit.
+        hidden_units: Units of each hidden layer.
+        cross_rank: Rank of the matrix of each cross layer; 0 for full matrices.
+        dropout: Probability that a hidden unit is dropped in training.
+    """
+
+    pairs: int = 0
+    towers: int = 1
+    hidden_units: int = 400
+    cross_rank: int = 0
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "towers", "hidden_units")
+        check_at_most(self, MOST_TOWERS, "towers")
+        check_not_negative(self, "pairs", "cross_rank")
+        check_not_negative(self, "dropout", below=1.0)
+
+
+Kind = TypeVar("Kind", bound=SpaceOptions)
+
+
+def space_options(options: SpaceOptions, kind: type[Kind]) -> Kind:
+    """Return the options of the space alone.
+
+    Args:
+        options: Options that include them.
+        kind: The class of the space's options.
+    """
+    return kind(**{field.name: getattr(options, field.name) for field in fields(kind)})
 
 
 @dataclass
-class TrainOptions(SpaceOptions):
+class TrainOptions(FieldOptions):
     """Options of the training of weights.
 
     Attributes:
-        learning_rate: Adagrad's step size for embeddings, biases and heads.
+        optimizer: Adam, or Adagrad.
+        learning_rate: The optimiser's step size for embeddings, biases and heads.
         batch_size: Number of ratings in a batch.
         patience: Number of epochs without a better validation RMSE after which a stand-alone
             training stops.
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
         objective: Training loss of the weights, to which the penalty is added: squared_error for
-            ratings; sampled_softmax, bpr or weighted_logistic for rankings.
+            ratings; sampled_softmax, bpr or weighted_logistic for rankings; logistic for clicks.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
     """
 
+    optimizer: Literal["adagrad", "adam"] = "adagrad"
     learning_rate: float = 0.1
     batch_size: int = 512
     patience: int = 5
@@ -117,7 +158,7 @@ class TrainOptions(SpaceOptions):
     sweeps: int = 0
 
     def __post_init__(self) -> None:
-        SpaceOptions.__post_init__(self)
+        FieldOptions.__post_init__(self)
         check_one_of(self, "objective", [*OBJECTIVES, *RANKING_OBJECTIVES])
         check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
         check_not_negative(self, "sweeps")

@@ -1,5 +1,6 @@
 """The MLflow model of a found function. MLflow runs this file, so nothing is pickled."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,19 @@ from nasp.plugins import load_plugins
 
 
 class ServedRecommender(PythonModel):
-    """Predicts ratings of a table with the entity columns, for example `user` and `item`."""
+    """Predicts ratings, or probabilities of clicks, of a table with the entity columns."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the artifact `model`, a file of `InteractionModel.save`."""
-        from sif.models.rating import (  # here, so that logging the model needs no torch
-            InteractionModel,
-        )
+        """Read the artifact `model`, the file of a model of ratings or clicks."""
+        from sif.models.file import load_model  # here, so that logging the model needs no torch
 
         load_plugins((context.model_config or {}).get("plugins", ()))
-        self.model = InteractionModel.load(context.artifacts["model"])
+        self.model = load_model(Path(context.artifacts["model"]))
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Predict ratings in rating units, `(ratings,)`.
+        """Predict ratings in rating units, or probabilities, `(rows,)`.
 
         Raises:
             MlflowException: The input is not a table, a column or an id is missing, or a value is

@@ -114,18 +114,32 @@ def read_model(
         raise NaspError(f"{path}: the {kind.noun} file is damaged: give another") from error
 
 
-def load_plain(path: Path, noun: str) -> Any:
+def format_of(path: Path) -> str:
+    """Return the format of a model file, the empty text if it names none.
+
+    Raises:
+        NaspError: The file is missing, not a regular file, or damaged.
+    """
+    body = load_plain(path, "model", mapped=True)  # its tensors are not read
+    found = body.get("format") if isinstance(body, dict) else None
+    return found if type(found) is str else ""
+
+
+def load_plain(path: Path, noun: str, *, mapped: bool = False) -> Any:
     """Read a file that `torch.save` wrote, to the CPU, without executing anything in it.
 
     Args:
         path: The file.
         noun: What the file should be, for messages.
+        mapped: Whether tensors are read from the file only when they are used.
 
     Raises:
         NaspError: The file is missing, not a regular file, or damaged.
     """
     check_regular(path, f"{noun} file")
     try:
+        if mapped:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         with path.open("rb") as file:
             return torch.load(file, map_location="cpu", weights_only=True)
     except PermissionError as error:

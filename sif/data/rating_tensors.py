@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from sif.data import Encoder, Table
+from sif.data.batches import shuffled
 from sif.nn.embeddings import RatingBatch
-
-TOGETHER = 64  # batches that are gathered at once, a trade-off of speed and memory
 
 
 @dataclass(frozen=True)
@@ -122,22 +121,9 @@ class Ratings:
     def batches(
         self, size: int, generator: torch.Generator, steps: int | None = None
     ) -> Iterator[RatingBatch]:
-        """Yield shuffled batches: `steps` batches, reshuffled after each pass, or one pass if None.
-
-        Rows are int64, because gradients of a look-up by int32 cost more than the conversion. The
-        last batch of a pass is smaller if `size` does not divide the number of ratings.
-        """
-        left = -(-len(self.ratings) // size) if steps is None else steps
-        while left > 0:
-            order = torch.randperm(len(self.ratings), generator=generator)
-            order = order[: left * size].to(self.ratings.device)
-            for block in torch.split(order, TOGETHER * size):
-                rows = self.rows.index_select(1, block).long()
-                ratings = self.ratings.index_select(0, block)
-                parts = torch.split(rows, size, dim=1), torch.split(ratings, size)
-                for batch in zip(*parts, strict=True):
-                    yield RatingBatch(*batch, self.rated)
-            left -= -(-len(order) // size)
+        """Yield shuffled batches; see `sif.data.batches.shuffled`."""
+        for batch in shuffled(self.rows, self.ratings, size, generator, steps):
+            yield RatingBatch(*batch, self.rated)
 
 
 def offsets(sizes: tuple[int, ...]) -> Tensor:

@@ -76,12 +76,23 @@ class TaskData:
                 f"there are no models for the task {self.task} yet: give --task rating for ratings "
                 "of two values or more"
             )
+        self.check_no_sides("ratings")
+        return self.splits
+
+    def check_no_sides(self, kind: str) -> None:
+        """Check that there are no side tables and no bins of times.
+
+        Args:
+            kind: What the model is of, for the message.
+
+        Raises:
+            NaspError: There are some, which models of this kind do not use yet.
+        """
         if self.time_bins or any(table is not None for table in self.side_tables):
             raise NaspError(
-                "models of ratings do not use user_features, item_features and time_bins yet: "
+                f"models of {kind} do not use user_features, item_features and time_bins yet: "
                 "leave them out"
             )
-        return self.splits
 
 
 def find_task(train: Table) -> tuple[TaskName, str]:

@@ -41,7 +41,7 @@ from sif.options import ENCODERS, SpaceOptions
 from sif.posterior.model import PosteriorAverage, has_samples, is_multilinear
 
 
-def _ids(value: Any, name: str) -> None:
+def checked_ids(value: Any, name: str) -> None:
     """A rule for the ids of a column: sorted, distinct integers or texts."""
     sequence(text if isinstance(value, list) and value and type(value[0]) is str else LARGE)(
         value, name
@@ -79,7 +79,7 @@ SCHEMA = section(
         ),
         "network": mapping(tensor(torch.float32)),
         "encoded": mapping(tensor(torch.float32, (None, None))),
-        "encoder": section({"columns": sequence(text), "ids": sequence(_ids)}),
+        "encoder": section({"columns": sequence(text), "ids": sequence(checked_ids)}),
         "scale": _scale,
         "biases": tensor(torch.float32, (None,)),
         "rated": tensor(torch.int32, (2, None)),

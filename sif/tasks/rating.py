@@ -29,7 +29,14 @@ from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.objectives import rating_loss
-from sif.options import ENCODERS, OBJECTIVES, SearchOptions, TrainOptions, space_options
+from sif.options import (
+    ENCODERS,
+    OBJECTIVES,
+    SearchOptions,
+    SpaceOptions,
+    TrainOptions,
+    space_options,
+)
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.tasks.starts import in_turn
@@ -196,7 +203,7 @@ class RatingTask(Task):
         return InteractionModel(
             genotype,
             network,
-            space_options(self.options),
+            space_options(self.options, SpaceOptions),
             self.data.encoder,
             self.data.scale,
             self.data.biases.cpu(),

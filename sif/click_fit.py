@@ -1,0 +1,106 @@
+"""Stand-alone training of models of clicks."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from nasp.core.genotype import Genotype
+from nasp.metric import Metrics
+from nasp.runs.context import RunContext
+from nasp.training.loop import PhaseResult, run_epochs
+from nasp.training.optimization import Adam, Losses, descend
+from sif.data.click_data import ClickData
+from sif.evaluation.clicks import AUC, evaluate_clicks
+from sif.fit import adagrad
+from sif.models.click import build_network, predict_logits
+from sif.nn.field_model import FieldModel
+from sif.nn.fields import FieldSpace
+from sif.objectives import rating_loss
+from sif.options import TrainOptions
+
+
+def optimizer_of(weights: Iterable[nn.Parameter], options: TrainOptions) -> torch.optim.Optimizer:
+    """Make the optimiser that the options name, with a fused kernel."""
+    groups: list[dict[str, Any]] = [{"params": list(weights)}]
+    if options.optimizer == "adagrad":
+        return adagrad(groups, options)
+    return Adam(groups, lr=options.learning_rate, fused=True)
+
+
+def train_alone(
+    name: str,
+    genotype: Genotype,
+    data: ClickData,
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: RunContext,
+) -> tuple[FieldSpace, PhaseResult]:
+    """Train a genotype's network until validation AUC stops improving.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        genotype: The genotype.
+        data: Training rows, and validation rows, which stop the training.
+        options: The options.
+        epochs: Maximum number of epochs.
+        generator: Draws initial values, batches and the masks of dropout.
+        run: Checkpoint, progress and log.
+
+    Returns:
+        The network with the weights of its best epoch, and the outcome of the training.
+    """
+    network = build_network(genotype, data.encoder, options, generator)
+    network.to(data.train.labels.device)
+    outcome = fit(name, network, data, options, epochs=epochs, generator=generator, run=run)
+    return network, outcome
+
+
+def fit(
+    name: str,
+    model: FieldModel,
+    data: ClickData,
+    options: TrainOptions,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    run: RunContext,
+) -> PhaseResult:
+    """Train a model until validation AUC stops improving, and keep its best epoch's weights.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        model: The model, on the data's device.
+        data: Training rows, and validation rows, which stop the training.
+        options: The options.
+        epochs: Maximum number of epochs.
+        generator: Source of the random numbers of batches and model.
+        run: Checkpoint, progress and log.
+    """
+    weights = list(model.parameters())
+    optimizer = optimizer_of(weights, options)
+
+    def epoch(position: int) -> Metrics:
+        losses = Losses()
+        for batch in data.train.batches(options.batch_size, generator):
+            loss = rating_loss(model(batch), batch.labels, options)
+            descend(loss, weights, optimizer, options.gradient_clip)
+            losses.append(loss, len(batch.labels))
+        found = evaluate_clicks(predict_logits(model, data.valid.rows), data.valid.labels)
+        return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
+
+    outcome = run_epochs(
+        name,
+        epoch,
+        epochs=epochs,
+        state={"network": model, "optimizer": optimizer, "generator": generator},
+        monitor=AUC.on("valid"),
+        snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
+        run=run,
+        patience=options.patience,
+    )
+    model.load_state_dict(outcome.best)
+    return outcome

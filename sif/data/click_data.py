@@ -1,0 +1,152 @@
+"""Rows of clicks as tensors: rows of the embedding table of all fields, and labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.errors import NaspError
+from sif.data import Encoder, Table
+from sif.data.batches import shuffled
+from sif.data.rating_tensors import offsets
+from sif.nn.field_model import ClickBatch
+
+
+def field_sizes(encoder: Encoder) -> tuple[int, ...]:
+    """Return the number of table rows of each field: its ids, and one row for unknown ids."""
+    return tuple(size + 1 for size in encoder.sizes)
+
+
+def field_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Return the table rows of ids, in the type of `positions`.
+
+    Args:
+        positions: Positions of ids, -1 for an unknown id, `(fields, rows)`.
+        sizes: Number of table rows of each field.
+    """
+    unknown = torch.tensor(sizes).to(positions)[:, None] - 1
+    found = torch.where(positions < 0, unknown, positions)
+    return found.add_(offsets(sizes).to(positions)[:, None])
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """Encoded rows with labels, for training or evaluation.
+
+    Attributes:
+        rows: Table rows of all fields, int32 `(fields, rows)`.
+        labels: 1 for a click, 0 for none, float32 `(rows,)`.
+        unseen: Number of rows with an id that no training row has.
+        trained: Whether these are the training rows, see `ClickBatch`.
+    """
+
+    rows: Tensor
+    labels: Tensor
+    unseen: int = 0
+    trained: bool = False
+
+    @classmethod
+    def encode(
+        cls,
+        table: Table,
+        encoder: Encoder,
+        device: torch.device | str = "cpu",
+        *,
+        trained: bool = False,
+    ) -> Self:
+        """Encode rows whose values are labels.
+
+        Raises:
+            NaspError: The labels are all equal, or there is no row.
+        """
+        positions = torch.from_numpy(np.stack(encoder.positions(table)))
+        labels = torch.from_numpy(table.ratings.astype(np.float32))
+        unseen = int((positions < 0).any(dim=0).sum())
+        rows = field_rows(positions, field_sizes(encoder))
+        return cls(rows.to(device), labels.to(device), unseen, trained)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(
+        self, size: int, generator: torch.Generator, steps: int | None = None
+    ) -> Iterator[ClickBatch]:
+        """Yield shuffled batches; see `sif.data.batches.shuffled`."""
+        for batch in shuffled(self.rows, self.labels, size, generator, steps):
+            yield ClickBatch(*batch, self.trained)
+
+
+@dataclass(frozen=True)
+class ClickData:
+    """Training and validation rows of clicks, encoded. A search gets no test rows.
+
+    Attributes:
+        encoder: Ids of the training rows.
+        train: Rows that train the weights.
+        valid: Rows that train and select architectures.
+        clicked: Positions of the users and items of all clicks of both parts, int32 `(2, clicks)`,
+            on the CPU.
+    """
+
+    encoder: Encoder
+    train: Clicks
+    valid: Clicks
+    clicked: Tensor
+
+    @classmethod
+    def from_splits(
+        cls,
+        train: Table | pd.DataFrame,
+        valid: Table | pd.DataFrame,
+        device: torch.device | str = "cpu",
+    ) -> Self:
+        """Encode checked rows, whose values are 0 and 1, with the ids of the training rows.
+
+        Raises:
+            NaspError: A part has no click, or clicks only.
+        """
+        train, valid = Table.from_frame(train), Table.from_frame(valid)
+        encoder = Encoder.fit(train)
+        parts = (
+            Clicks.encode(train, encoder, device, trained=True),
+            Clicks.encode(valid, encoder, device),
+        )
+        for name, part in zip(("training", "validation"), parts, strict=True):
+            check_labels(part.labels, name)
+        clicked = torch.cat([clicked_pairs(encoder, part) for part in (train, valid)], dim=1)
+        return cls(encoder, *parts, clicked)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of table rows of each field."""
+        return field_sizes(self.encoder)
+
+
+def check_labels(labels: Tensor, name: str) -> None:
+    """Check that there are clicks and non-clicks.
+
+    Args:
+        labels: 1 for a click, 0 for none, `(rows,)`.
+        name: What the rows are, for the message.
+
+    Raises:
+        NaspError: All labels are equal.
+    """
+    clicks = int(labels.sum())
+    if not 0 < clicks < len(labels):
+        what = "clicks" if clicks else "no clicks"
+        raise NaspError(
+            f"all {len(labels):,} {name} rows are {what}: give rows of both kinds, or draw "
+            "negatives, --negatives 2 for example"
+        )
+
+
+def clicked_pairs(encoder: Encoder, table: Table) -> Tensor:
+    """Return positions of users and items of the clicks with known ids, int32 `(2, clicks)`."""
+    positions = np.stack(encoder.positions(table)[:2])
+    kept = (positions >= 0).all(axis=0) & (table.ratings > 0)
+    return torch.from_numpy(positions[:, kept])

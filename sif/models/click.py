@@ -1,0 +1,322 @@
+"""`ClickModel`: a trained model of clicks that predicts probabilities and recommends."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nasp.core.genotype import Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.errors import NaspError
+from nasp.files.schema import (
+    anything,
+    flag,
+    integer,
+    mapping,
+    number,
+    one_of,
+    optional,
+    section,
+    sequence,
+    tensor,
+    text,
+)
+from nasp.metric import Metrics
+from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
+from sif.data import Encoder, Table, find_ids, report_unknown_ids
+from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows, field_sizes
+from sif.data.click_rates import ClickRates
+from sif.evaluation.clicks import evaluate_clicks
+from sif.models.rating import checked_ids
+from sif.nn.field_model import FieldModel
+from sif.nn.fields import PAIRS, TOWER, FieldSpace
+from sif.options import FieldOptions
+
+CHUNK = 1 << 13  # rows that are predicted at once, few because hidden layers are wide
+SCHEMA = section(
+    {
+        "genotype": text,
+        "options": section(
+            {
+                "embedding_dim": integer(1, 1 << 24),
+                "embedding_std": number(above=0),
+                "biases": flag,
+                "encoders": sequence(text),
+                "terms": integer(1, 1 << 10),
+                "elementwise": flag,
+                "penalty": one_of("squared", "norm"),
+                "weight_decay": number(),
+                "pairs": integer(0, 1 << 20),
+                "towers": integer(1, 1 << 10),
+                "hidden_units": integer(1, 1 << 20),
+                "cross_rank": integer(0, 1 << 20),
+                "dropout": number(),
+            }
+        ),
+        "network": mapping(tensor(torch.float32)),
+        "encoder": section({"columns": sequence(text), "ids": sequence(checked_ids)}),
+        "rates": section(
+            {
+                "mean": number(),
+                "items": tensor(torch.float32, (None,)),
+                "biases": tensor(torch.float32, (None,)),
+            }
+        ),
+        "clicked": tensor(torch.int32, (2, None)),
+        "fitted_with": mapping(anything),
+        "valid_auc": optional(number()),
+    },
+)
+KIND = ModelFormat("sif clicks", 1, content="model of clicks", noun="model", schema=SCHEMA)
+
+
+def build_network(
+    genotype: Genotype, encoder: Encoder, options: FieldOptions, generator: torch.Generator
+) -> FieldSpace:
+    """Make the network of a genotype, with new weights.
+
+    Args:
+        genotype: The genotype.
+        encoder: Ids of the training rows.
+        options: The options.
+        generator: Draws the initial values, and the masks of dropout.
+
+    Raises:
+        NaspError: The genotype is of another space, or of a table with other columns.
+    """
+    if genotype.space != FieldSpace.name or not {PAIRS, TOWER} <= genotype.choices.keys():
+        raise NaspError(f"this is not a genotype of many fields, but of {genotype.space!r}")
+    sizes = field_sizes(encoder)
+    return FieldSpace(encoder.columns, sizes, options, generator, genotype.choices)
+
+
+@torch.no_grad()
+def predict_logits(model: FieldModel, rows: Tensor, relaxation: Relaxation | None = None) -> Tensor:
+    """Return the logits `(rows,)` of table rows `(fields, rows)`; see `FieldModel.rate`."""
+    logits = torch.empty(rows.shape[1], device=rows.device)
+    for start in range(0, len(logits), CHUNK):
+        part = slice(start, start + CHUNK)
+        logits[part] = model.rate(rows[:, part], relaxation)[0]
+    return logits
+
+
+class ClickModel:
+    """A trained network with the ids of its fields.
+
+    Attributes:
+        genotype: The found genotype.
+        network: The trained network of the genotype.
+        options: Options of the space.
+        encoder: Ids of the training rows; the first two columns are users and items.
+        rates: The trivial models of the training rows.
+        clicked: Positions of users and items of all known clicks: training, validation and, after
+            evaluation, test clicks, int32 `(2, clicks)`.
+        fitted_with: Options of the search and the training, by name.
+        valid_auc: Validation AUC; None if it is not known.
+        device: Device of the network.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        network: FieldSpace,
+        options: FieldOptions,
+        encoder: Encoder,
+        rates: ClickRates,
+        clicked: Tensor,
+        fitted_with: Mapping[str, Any] | None = None,
+        valid_auc: float | None = None,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.genotype, self.network, self.options = genotype, network, options
+        self.encoder, self.rates, self.clicked = encoder, rates, clicked
+        self.fitted_with, self.valid_auc = dict(fitted_with or {}), valid_auc
+        self.device = torch.device(device)
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Predict the probability of a click for each row of a table.
+
+        Ids that are not in the training data have the embedding zero.
+
+        Args:
+            frame: A table with the entity columns; others are ignored.
+
+        Returns:
+            Float64 `(rows,)`.
+
+        Raises:
+            NaspError: A column or an id is missing, or all ids of a column are unknown.
+        """
+        positions = []
+        for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
+            if name not in frame:
+                raise NaspError(
+                    f"no column {name!r}: the model needs {', '.join(self.encoder.columns)}"
+                )
+            missing = frame[name].isna().to_numpy()
+            if missing.any():
+                raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
+            found = find_ids(frame[name], ids, name)
+            report_unknown_ids(found, frame[name], ids, name)
+            positions.append(found)
+        probabilities: np.ndarray = self._logits(np.stack(positions)).double().sigmoid().numpy()
+        return probabilities
+
+    def recommend(
+        self,
+        user: Any,
+        n: int = 10,
+        *,
+        context: Mapping[str, Any] | None = None,
+        exclude_seen: bool = True,
+    ) -> pd.DataFrame:
+        """Return the items with the highest probabilities of a click.
+
+        Args:
+            user: The user's id; one that is not in the training data gets the embedding zero.
+            n: Number of items.
+            context: A value for each further column, if the model has any.
+            exclude_seen: Whether to leave out items that the user has clicked.
+
+        Returns:
+            Columns `item` and `probability`, best first; fewer than `n` rows if there are fewer
+            items.
+
+        Raises:
+            NaspError: A context is missing, or the model has no such column; or `n` is below 1.
+        """
+        if n < 1:
+            raise NaspError(f"n is {n}; ask for 1 item or more")
+        contexts = dict(context or {})
+        user_column, item_column, *others = self.encoder.columns
+        if missing := [name for name in others if name not in contexts]:
+            raise NaspError(f"the model needs a context: context={{{missing[0]!r}: ...}}")
+        if unknown := [name for name in contexts if name not in others]:
+            raise NaspError(f"the model has no context {unknown[0]!r}; it has {others}")
+        items = self.encoder.ids[1]
+        given = {user_column: user, **contexts}
+        positions = np.empty((len(self.encoder.columns), len(items)), np.int64)
+        for field, (name, ids) in enumerate(
+            zip(self.encoder.columns, self.encoder.ids, strict=True)
+        ):
+            own = np.arange(len(items)) if field == 1 else find_ids([given[name]], ids, name)
+            positions[field] = own
+        if exclude_seen:
+            seen = self.clicked[1, self.clicked[0] == positions[0, 0]].numpy()
+            positions = positions[:, ~np.isin(positions[1], seen)]
+        logits = self._logits(positions)
+        best = logits.argsort(descending=True, stable=True)[:n]
+        return pd.DataFrame(
+            {
+                item_column: items.take(positions[1, best.numpy()]),
+                "probability": logits[best].double().sigmoid().numpy(),
+            }
+        )
+
+    def evaluate(self, table: Table) -> Metrics:
+        """Evaluate the model and the trivial ones on labelled rows.
+
+        Args:
+            table: Checked rows with the entity columns, whose values are 1 and 0.
+
+        Returns:
+            The metrics of `sif.evaluation.clicks.VALUES` by name; the same with `_popularity`,
+            `_biases` and `_global_mean` for the trivial models; and `unseen_rows`, how many rows
+            have an id that is not in the training data.
+
+        Raises:
+            NaspError: A column is missing, all ids of a column are unknown, or all labels are
+                equal.
+        """
+        places = self.encoder.positions(table)
+        for name, ids, found in zip(self.encoder.columns, self.encoder.ids, places, strict=True):
+            field = table.columns.index(name)
+            given = table.ids[field].take(table.code(field))
+            report_unknown_ids(found, given, ids, f"column {name}")
+        data = Clicks.encode(table, self.encoder)
+        check_labels(data.labels, "given")
+        return {**evaluate_all(self.network, self.rates, data), "unseen_rows": float(data.unseen)}
+
+    def add_clicked(self, table: Table) -> None:
+        """Add further rows, whose clicked items are not recommended to their users."""
+        self.clicked = torch.cat([self.clicked, clicked_pairs(self.encoder, table)], dim=1)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model to a file, atomically.
+
+        Raises:
+            NaspError: The folder does not exist.
+            OSError: The file cannot be written; the previous file is unchanged.
+        """
+        path = Path(path)
+        if not path.parent.is_dir():
+            raise NaspError(f"{path}: there is no folder {path.parent}: make it first")
+        if path.is_dir():
+            raise NaspError(f"{path} is a folder: name a file")
+        rates = self.rates
+        body = {
+            "genotype": self.genotype.to_json(),
+            "options": {**asdict(self.options), "encoders": list(self.options.encoders)},
+            "network": self.network.state_dict(),
+            "encoder": self.encoder.state_dict(),
+            "rates": {"mean": rates.mean, "items": rates.items, "biases": rates.biases},
+            "clicked": self.clicked,
+            "fitted_with": self.fitted_with,
+            "valid_auc": self.valid_auc,
+        }
+        write_model(path, KIND, body)
+
+    @staticmethod
+    def load(path: Path | str, device: torch.device | str = "cpu") -> "ClickModel":
+        """Read a file that `save` wrote, without executing anything in it.
+
+        Raises:
+            NaspError: The file is missing, damaged or of another version.
+        """
+
+        def build(body: dict[str, Any]) -> ClickModel:
+            genotype = Genotype.from_json(body["genotype"], str(path))
+            encoder = Encoder.from_state_dict(body["encoder"])
+            columns, sizes = encoder.columns, field_sizes(encoder)
+            if len(columns) != len(sizes) or len(set(columns)) < len(sizes):
+                raise NaspError(f"{path}: the model has not one name for each column of ids")
+            given = {**body["options"], "encoders": tuple(body["options"]["encoders"])}
+            options = FieldOptions(**given)
+            network = build_network(genotype, encoder, options, torch.Generator())
+            load_state(network, body["network"], path)
+            network.to(device)
+            rates = ClickRates(
+                body["rates"]["mean"], body["rates"]["items"].cpu(), body["rates"]["biases"].cpu()
+            )
+            if (len(rates.items), len(rates.biases)) != (sizes[1], sum(sizes)):
+                raise NaspError(f"{path}: the model's rates are not those of its ids")
+            clicked = body["clicked"].cpu()
+            bounds = torch.tensor(encoder.sizes[:2])[:, None]
+            if not ((clicked >= 0) & (clicked < bounds)).all():
+                raise NaspError(f"{path}: the model's clicks are of positions that are no ids")
+            more = body["fitted_with"], body["valid_auc"]
+            fitted = genotype, network, options, encoder, rates, clicked, *more
+            return ClickModel(*fitted, device=device)
+
+        return read_model(Path(path), KIND, build, device)
+
+    def _logits(self, positions: np.ndarray) -> Tensor:
+        """Return logits `(rows,)`, on the CPU, of positions of ids `(fields, rows)`."""
+        rows = field_rows(torch.from_numpy(positions), field_sizes(self.encoder))
+        return predict_logits(self.network, rows.to(self.device)).cpu()
+
+
+def evaluate_all(network: FieldSpace, rates: ClickRates, data: Clicks) -> Metrics:
+    """Return the metrics of a network by name, and those of trivial models by name and model."""
+    sizes = network.embeddings.sizes
+    found = evaluate_clicks(predict_logits(network, data.rows), data.labels)
+    for model, logits in rates.logits(data.rows, sizes).items():
+        of_model = evaluate_clicks(logits, data.labels)
+        found |= {f"{name}_{model}": value for name, value in of_model.items()}
+    return found

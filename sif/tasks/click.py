@@ -1,0 +1,187 @@
+"""The task of click prediction by a function of many fields."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from nasp.core.decision import Decision
+from nasp.core.genotype import Choices, Genotype
+from nasp.core.relaxation import Relaxation
+from nasp.core.space import SearchSpace
+from nasp.errors import Diverged, check_known
+from nasp.metric import Metric, Metrics
+from nasp.runs.context import RunContext
+from nasp.search import SearchResult, Task, TrainingResult
+from nasp.search.task import Pairs
+from nasp.strategies import Strategy
+from nasp.training.seeding import generator
+from sif.click_fit import optimizer_of, train_alone
+from sif.data.click_data import ClickData
+from sif.data.click_rates import ClickRates
+from sif.evaluation.clicks import VALUES, evaluate_clicks
+from sif.models.click import ClickModel, build_network, predict_logits
+from sif.nn.field_model import ClickBatch
+from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
+from sif.nn.towers import NONE
+from sif.objectives import rating_loss
+from sif.options import OBJECTIVES, FieldOptions, SearchOptions, TrainOptions, space_options
+
+STARTS = (NONE, "hidden3", "cross3")
+"""The first tower at which each restart begins, in turn: those of FM, DeepFM and DCN-V2."""
+
+
+class ClickTask(Task):
+    """A search for a function of many fields, or the training of one.
+
+    Args:
+        data: Training and validation rows.
+        options: Options of the search or of the training.
+        epochs: Maximum number of epochs of a stand-alone training; None takes that of the search's
+            options.
+    """
+
+    name = FieldSpace.name
+    options: SearchOptions | TrainOptions
+
+    def __init__(
+        self, data: ClickData, options: SearchOptions | TrainOptions, epochs: int | None = None
+    ) -> None:
+        check_known("objective of the task click:", options.objective, OBJECTIVES)
+        self.data, self.options = data, options
+        self.device = data.train.labels.device
+        if epochs is None:
+            assert isinstance(options, SearchOptions)
+            epochs = options.train_epochs
+        self.epochs = epochs
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        return tuple(VALUES)
+
+    @cached_property
+    def rates(self) -> ClickRates:
+        """The trivial models of the training rows."""
+        return ClickRates.fit(self.data)
+
+    def space(self, generator: torch.Generator, dense: bool) -> FieldSpace:
+        columns = self.data.encoder.columns
+        return FieldSpace(columns, self.data.sizes, self.options, generator)
+
+    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return optimizer_of(weights, self.options)
+
+    def loss(self, outputs: tuple[Tensor, Tensor], batch: ClickBatch) -> Tensor:
+        return rating_loss(outputs, batch.labels, self.options)
+
+    def examples(self, batch: ClickBatch) -> int:
+        return len(batch.labels)
+
+    def batch_pairs(self, generator: torch.Generator) -> Pairs:
+        size = self.options.batch_size
+        steps = -(-len(self.data.train) // size)
+        return zip(
+            self.data.train.batches(size, generator),
+            self.data.valid.batches(size, generator, steps),
+            strict=True,
+        )
+
+    def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
+        assert isinstance(space, FieldSpace)
+        valid = self.data.valid
+        found = evaluate_clicks(predict_logits(space, valid.rows, relaxation), valid.labels)
+        return {f"valid/{name}": value for name, value in found.items()}
+
+    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
+        return generator(seed, "search", restart)
+
+    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
+        """Start each restart at another known model, with products of all kept pairs."""
+        strategy.start_from(
+            known_model(
+                self.decisions(torch.Generator())[0],
+                STARTS[restart % len(STARTS)],
+                generator(seed, "pairs", restart),
+            )
+        )
+
+    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
+        return decisions(self.data.encoder.columns, self.options), 0
+
+    def train(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
+        """Train a member of the space alone. The search logs the epochs of the best training."""
+        name = f"{name_of(genotype)} of {origin}"
+        try:
+            network, outcome = train_alone(
+                f"train {name}",
+                genotype,
+                self.data,
+                self.options,
+                epochs=self.epochs,
+                generator=generator(seed, name),
+                run=replace(run, log=lambda metrics, step: None),
+            )
+        except Diverged as error:
+            run.failed[name] = error.reason
+            raise Diverged(f"{name_of(genotype)} diverges: {error.reason}") from error
+        state = network.state_dict()
+        return [TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)]
+
+    def model(self, found: SearchResult) -> ClickModel:
+        """Return the model of a search's result, with its trained network."""
+        assert found.trained is not None, "each found function is trained"
+        options = space_options(self.options, FieldOptions)
+        genotype = found.trained.genotype
+        network = build_network(genotype, self.data.encoder, options, torch.Generator())
+        network.load_state_dict(found.trained.state)
+        names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
+        return ClickModel(
+            genotype,
+            network.to(self.device),
+            options,
+            self.data.encoder,
+            self.rates,
+            self.data.clicked,
+            {name: getattr(self.options, name) for name in names},
+            found.trained.metrics[self.monitor.name],
+            device=self.device,
+        )
+
+
+def known_model(
+    decisions: Sequence[Decision], tower: str, generator: torch.Generator | None = None
+) -> Choices:
+    """Return the choices of products of pairs with a tower.
+
+    With all pairs these are a factorisation machine (tower `none`), DeepFM (`hidden3`) or DCN-V2
+    with products (`cross3`), whose pairs have heads.
+
+    Args:
+        decisions: The decisions `pairs` and `tower`.
+        tower: The operation of the first tower; the others have none.
+        generator: Draws the pairs; None takes the first ones.
+    """
+    pairs, towers = decisions
+    order = list(range(len(pairs.sources)))
+    if generator is not None:
+        order = torch.randperm(len(pairs.sources), generator=generator).tolist()
+    first, *others = towers.sources
+    return {
+        PAIRS: tuple((pairs.sources[edge], "multiply") for edge in sorted(order[: pairs.keep])),
+        TOWER: ((first, tower), *((edge, NONE) for edge in others)),
+    }
+
+
+def name_of(genotype: Genotype) -> str:
+    """Return the name of a genotype: `45 pairs (40 multiply, 5 max) + hidden3`."""
+    pairs, towers = genotype.choices[PAIRS], genotype.choices[TOWER]
+    operations = [operation for _, operation in pairs]
+    counted = {name: operations.count(name) for name in dict.fromkeys(operations)}
+    most_first = sorted(counted.items(), key=lambda item: -item[1])
+    joined = ", ".join(f"{count} {name}" for name, count in most_first)
+    layered = [name for _, name in towers if name != NONE]
+    return " + ".join([f"{joined} of pairs", *layered])
