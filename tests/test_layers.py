@@ -29,7 +29,7 @@ LAYERS = (
     {"sif.data"},
     {"sif.evaluation"},
     {"sif.posterior", "sif.closed_forms"},
-    {"sif.models", "sif.fit", "sif.config", "sif.serving"},
+    {"sif.models", "sif.fit", "sif.click_fit", "sif.config", "sif.serving"},
     {"sif.tasks", "sif.baselines"},
     {"sif.reports", "sif.estimator"},
     {"sif.comparison", "sif.commands", "sif.testing"},
@@ -42,7 +42,13 @@ LAYERS = (
     },
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-WITHIN = {"sif.models", "sif.fit", "sif.config", "sif.serving"}  # may import each other
+WITHIN = {
+    "sif.models",
+    "sif.fit",
+    "sif.click_fit",
+    "sif.config",
+    "sif.serving",
+}  # may import each other
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -40,7 +40,7 @@ GROUPS = {
         "Ranges",
     ),
     "search": ("SearchOptions", "Budget"),
-    "training": ("SpaceOptions", "DescentOptions", "TrainOptions", "epochs"),
+    "training": ("SpaceOptions", "FieldOptions", "DescentOptions", "TrainOptions", "epochs"),
     "run": (
         *("RunOptions", "device", "output", "precision", "workers"),
         *("overwrite", "config", "help", "help_all", "version"),

@@ -132,6 +132,24 @@ def test_only_the_path_runs_forward_and_the_rest_once_backward() -> None:
     assert gradient.tolist() == [[3.0, 6.0], [33.0, 36.0]]
 
 
+def test_a_sum_of_what_runs_may_take_the_place_of_single_calls() -> None:
+    calls, x = list[tuple[int, int]](), torch.ones(3, requires_grad=True)
+
+    def run(edge: int, operation: int) -> torch.Tensor:
+        calls.append((edge, operation))
+        return (1 + operation + 10 * edge) * x
+
+    point = Relaxation.one_path({"d": torch.tensor([[0.0, 1.0], [1.0, 0.0]])}).probed()
+    value = point.mix("d", run, total=lambda active: sum(10 * e + k + 1 for e, k in active) * x)
+    assert calls == []
+    assert value.tolist() == [13.0, 13.0, 13.0]
+    value.sum().backward()
+    assert sorted(calls) == [(0, 0), (0, 1), (1, 0), (1, 1)]  # no probe is given
+    gradient = point.weights["d"].grad
+    assert gradient is not None
+    assert gradient.tolist() == [[3.0, 6.0], [33.0, 36.0]]
+
+
 def test_an_architecture_step_takes_no_gradient_of_weights() -> None:
     generator = torch.Generator().manual_seed(0)
     space = TOYS["cnn"](generator)

@@ -1,0 +1,144 @@
+"""Searches for functions of clicks: the contract, a planted truth, and the commands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nasp.core.genotype import Genotype
+from nasp.errors import NaspError
+from nasp.runs.context import RunContext
+from nasp.search import Task, run_search
+from nasp.testing import TaskContract
+from sif import evaluate, recommend, search, train
+from sif.config import DataOptions
+from sif.data.click_data import ClickData
+from sif.evaluation.clicks import evaluate_clicks
+from sif.models.click import ClickModel
+from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
+from sif.options import FieldOptions, SearchOptions
+from sif.tasks.click import ClickTask, known_model, name_of
+
+SHORT = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1, "train_epochs": 2}
+SMALL = {"embedding_dim": 4, "hidden_units": 8, "batch_size": 256, "objective": "logistic"}
+SMALL |= {"optimizer": "adam", "learning_rate": 0.02, "weight_decay": 0.001}
+
+
+def planted(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Clicks of users on items of their own taste, at any hour."""
+    generator = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "user": generator.integers(30, size=rows),
+            "item": generator.integers(20, size=rows),
+            "hour": generator.choice(["early", "late"], rows),
+        }
+    )
+    fits = frame["user"] % 2 == frame["item"] % 2
+    clicked = generator.random(rows) < np.where(fits, 0.9, 0.1)
+    return frame.assign(rating=clicked.astype(float))
+
+
+def task(rows: int = 900, **options: object) -> ClickTask:
+    frame = planted(rows)
+    half = rows // 2
+    data = ClickData.from_splits(frame[:half], frame[half:])
+    given = SearchOptions(**{**SMALL, **options})  # type: ignore[arg-type]
+    return ClickTask(data, given)
+
+
+class TestClickTask(TaskContract):
+    @pytest.fixture
+    def task(self) -> Task:
+        return task(dropout=0.0, **SHORT)  # with other masks a loss has another gradient
+
+
+def test_a_search_finds_what_biases_cannot_know() -> None:
+    one = task(4000, epochs=4, warm_up=1, restarts=2, finalists=2, train_epochs=8)
+    found = run_search(one, 1, RunContext())
+    assert found.metrics["valid/auc"] > 0.85  # 0.9 is the best possible
+    biases = one.rates.logits(one.data.valid.rows, one.data.sizes)["biases"]
+    assert evaluate_clicks(biases, one.data.valid.labels)["auc"] < 0.55
+
+
+def test_restarts_begin_at_known_models() -> None:
+    both = decisions(("user", "item", "hour"), FieldOptions(pairs=2, towers=2))
+    for seed in range(3):
+        choices = known_model(both, "hidden3", torch.Generator().manual_seed(seed))
+        assert len({pair for pair, _ in choices[PAIRS]}) == 2
+        assert {operation for _, operation in choices[PAIRS]} == {"multiply"}
+        assert choices[TOWER] == (("tower1", "hidden3"), ("tower2", "none"))
+        named = name_of(Genotype(FieldSpace.name, choices))
+        assert named == "2 multiply of pairs + hidden3"
+    assert known_model(both, "none")[PAIRS] == (
+        ("user,item", "multiply"),
+        ("user,hour", "multiply"),
+    )
+
+
+def test_defaults_of_clicks_hold_where_nothing_is_given() -> None:
+    options = DataOptions()
+    assert options.for_task("rating") == options
+    with pytest.raises(NaspError, match="objective of the task click: 'bpr'"):
+        task(objective="bpr")
+
+
+FAST = [
+    *("--embedding_dim", "2", "--hidden_units", "4", "--epochs", "2", "--warm_up", "1"),
+    *("--restarts", "1", "--finalists", "1", "--train_epochs", "2", "--tracking", "none"),
+]
+
+
+@pytest.mark.usefixtures("empty_pictures")
+def test_the_commands_search_train_evaluate_and_recommend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = {0.0: -1, 1.0: 1}
+    for name, seed in (("clicks", 0), ("more", 1)):
+        frame = planted(600, seed)
+        frame.assign(rating=frame["rating"].map(labels)).to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
+    data, run = str(tmp_path / "clicks.csv"), str(tmp_path / "run")
+    columns = ["--columns", "user=user,item=item,rating=rating,context=hour"]
+    search.main(["--data", data, *columns, "--output", run, *FAST])
+    shown = capsys.readouterr()
+    assert "task click: ratings have two values, -1 and 1" in shown.err
+    assert "│ popularity" in shown.out
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    metrics = result["metrics"]
+    for name in ("auc", "log_loss"):
+        for model in ("", "_popularity", "_biases", "_global_mean"):
+            assert f"test/{name}{model}" in metrics
+            assert f"valid/{name}{model}" in metrics
+    evaluate.main(["--model", run, "--data", str(tmp_path / "more.csv"), *columns])
+    assert "test/auc 0." in capsys.readouterr().out
+    contexts = ["--context", "{hour: late}"]
+    recommend.main(["--model", run, "--users", "3,7", "--n", "2", *contexts])
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    model = ClickModel.load(tmp_path / "run" / "model.pt")
+    known = planted(600).query("user == 3 and rating == 1")["item"]
+    for when in ("early", "late"):
+        offered = model.recommend(3, 20, context={"hour": when})["item"]
+        assert not set(offered) & set(known)
+    again = str(tmp_path / "again")
+    where = ["--data", data, *columns, "--output", again, *FAST[:4], "--tracking", "none"]
+    train.main(["--genotype", run, "--epochs", "2", *where])
+    trained = json.loads((tmp_path / "again" / "result.json").read_text())
+    assert trained["genotype"] == result["genotype"]
+
+
+@pytest.mark.usefixtures("empty_pictures")
+def test_negatives_are_drawn_for_tables_of_positives(tmp_path: Path) -> None:
+    frame = planted(900).query("rating == 1")[["user", "item", "hour"]]
+    frame.to_csv(tmp_path / "used.csv", index=False)
+    where = ["--data", str(tmp_path / "used.csv"), "--task", "click", "--negatives", "2"]
+    where += ["--columns", "user=user,item=item,context=hour"]
+    search.main([*where, "--output", str(tmp_path / "run"), *FAST])
+    metrics = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
+    assert metrics["test/auc_global_mean"] == 0.5
+    # A third of the rows are positives.
+    assert metrics["test/log_loss_global_mean"] == pytest.approx(0.6365, abs=0.01)
