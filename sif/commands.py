@@ -1,7 +1,7 @@
 """The commands for interaction functions, given their options."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,18 @@ from sif.config import EvalConfig, RecommendConfig, SearchConfig, TrainConfig, s
 from sif.data import TaskData, TaskName
 from sif.data.card import find_rating_card
 from sif.data.click_data import ClickData
+from sif.data.ranking_data import RankingData
 from sif.data.search_data import SearchData
 from sif.data.task_data import as_clicks
 from sif.models.click import ClickModel
 from sif.models.file import load_model
+from sif.models.ranking import RankingModel
 from sif.models.rating import InteractionModel
 from sif.reports.click import ClickReport
+from sif.reports.ranking import RankingReport
 from sif.reports.rating import RatingReport
 from sif.tasks.click import ClickTask
+from sif.tasks.ranking import RankingTask
 from sif.tasks.rating import RatingTask
 
 # Elements of a batch up to which a second thread does not help, and slows down a shared machine.
@@ -69,10 +73,11 @@ def evaluate(config: EvalConfig) -> Metrics:
     if not config.data:
         raise NaspError("data is missing: give ratings to evaluate on, --data test.csv for example")
     model = load_model(config.model_file, resolve_device(config.device))
+    pairs = isinstance(model, RankingModel)
     if isinstance(model, InteractionModel):
         transform = config.rating_transform or model.scale.transform
         config = replace(config, rating_transform=transform)
-    table = config.read(config.data, like=config.data, say=say_on_stderr)
+    table = config.read(config.data, like=config.data, pairs=pairs, say=say_on_stderr)
     if isinstance(model, ClickModel):
         (table,) = as_clicks([table])
     return {f"test/{name}": value for name, value in model.evaluate(table).items()}
@@ -86,6 +91,11 @@ def recommend(config: RecommendConfig) -> None:
     """
     model = load_model(config.model_file, resolve_device(config.device))
     users = list(model.encoder.ids[0]) if config.users == ("all",) else config.users
+    if isinstance(model, RankingModel):
+        if config.context:
+            raise NaspError("context is for models of ratings, and this one ranks: leave it out")
+        _write(model.recommend(users, config.n, exclude_seen=config.exclude_seen), users, config)
+        return
     tables = []
     with Progress(quiet=len(users) < MANY_USERS).phase("users", total=len(users)) as phase:
         for user in users:
@@ -96,7 +106,11 @@ def recommend(config: RecommendConfig) -> None:
             found.insert(1, "rank", range(1, len(found) + 1))
             tables.append(found)
             phase.advance({})
-    table = pd.concat(tables, ignore_index=True)
+    _write(pd.concat(tables, ignore_index=True), users, config)
+
+
+def _write(table: pd.DataFrame, users: Sequence[Any], config: RecommendConfig) -> None:
+    """Write or print recommendations."""
     if config.output is None:
         print(table.to_string(index=False))
         return
@@ -128,6 +142,14 @@ def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.de
     return Job(task, lambda task, found: RatingReport(task, found, splits))
 
 
+def _ranking(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    splits = data.splits
+    encoded = RankingData.from_splits(splits.train, splits.valid, device)
+    task = RankingTask(encoded, config, epochs, data.negatives)
+    titles = data.item_titles(encoded.encoder)
+    return Job(task, lambda task, found: RankingReport(task, found, splits, titles))
+
+
 def _click(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
     data.check_no_sides("clicks")
     splits = data.splits
@@ -137,6 +159,7 @@ def _click(data: TaskData, config: Config, epochs: int | None, device: torch.dev
 
 JOBS: dict[TaskName, Callable[[TaskData, Config, int | None, torch.device], Job]] = {
     "rating": _rating,
+    "ranking": _ranking,
     "click": _click,
 }
 """Makes the job of each task from its data, the options, the epochs of a training, the device."""

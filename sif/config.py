@@ -31,6 +31,20 @@ from sif.data.split import SplitBy
 from sif.data.task_data import as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
 
+RANKING = {
+    "embedding_dim": 64,
+    "encoders": ("id", "history", "graph1", "graph2", "graph3"),
+    "elementwise": False,
+    "objective": "sampled_softmax",
+    "weight_decay": 0.03,
+    "batch_size": 1024,
+    "epochs": 8,
+    "warm_up": 2,
+    "restarts": 3,
+    "finalists": 2,
+    "train_epochs": 40,
+    "patience": 4,
+}
 CLICKS = {
     "embedding_dim": 32,
     "weight_decay": 0.001,
@@ -46,7 +60,11 @@ CLICKS = {
     "train_epochs": 20,
     "patience": 3,
 }
-TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {"rating": {}, "ranking": {}, "click": CLICKS}
+TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {
+    "rating": {},
+    "ranking": RANKING,
+    "click": CLICKS,
+}
 """Defaults of options, by name, that differ from those of the dataclasses in a task."""
 SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
 

@@ -147,6 +147,9 @@ class TrainOptions(FieldOptions):
             ratings; sampled_softmax, bpr or weighted_logistic for rankings; logistic for clicks.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
+        refit: Train the answer again, on training and validation ratings together.
+        closed_form_trials: Number of trials of the options of each ranking in closed form, which
+            competes with the function in the task ranking; 0 leaves out all but popularity.
     """
 
     optimizer: Literal["adagrad", "adam"] = "adagrad"
@@ -156,12 +159,14 @@ class TrainOptions(FieldOptions):
     gradient_clip: float | None = None
     objective: str = "squared_error"
     sweeps: int = 0
+    refit: bool = True
+    closed_form_trials: int = 10
 
     def __post_init__(self) -> None:
         FieldOptions.__post_init__(self)
         check_one_of(self, "objective", [*OBJECTIVES, *RANKING_OBJECTIVES])
         check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
-        check_not_negative(self, "sweeps")
+        check_not_negative(self, "sweeps", "closed_form_trials")
         check_at_most(self, MANY, "sweeps")
 
 

@@ -14,10 +14,10 @@ from nasp.plugins import load_plugins
 
 
 class ServedRecommender(PythonModel):
-    """Predicts ratings, or probabilities of clicks, of a table with the entity columns."""
+    """Predicts ratings, scores of a ranking or probabilities of clicks for a table with the entity columns."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the artifact `model`, the file of a model of ratings or clicks."""
+        """Read the artifact `model`, the file of a model."""
         from sif.models.file import load_model  # here, so that logging the model needs no torch
 
         load_plugins((context.model_config or {}).get("plugins", ()))
@@ -26,7 +26,7 @@ class ServedRecommender(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> np.ndarray:
-        """Predict ratings in rating units, or probabilities, `(rows,)`.
+        """Predict ratings in rating units, scores or probabilities, `(rows,)`.
 
         Raises:
             MlflowException: The input is not a table, a column or an id is missing, or a value is

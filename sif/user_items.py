@@ -96,6 +96,24 @@ class UserItems:
         starts[1:] = torch.bincount(users, minlength=shape[0]).cumsum(0)
         return cls(starts, items, shape[1])
 
+    @classmethod
+    def checked(cls, starts: Tensor, items: Tensor, catalogue: int) -> Self:
+        """Make compressed rows from tensors of a file.
+
+        Raises:
+            ValueError: They are no compressed rows of items of the catalogue.
+        """
+        if (
+            len(starts) < 1
+            or starts[0] != 0
+            or starts[-1] != len(items)
+            or (starts.diff() < 0).any()
+        ):
+            raise ValueError("the rows do not start where others end")
+        if len(items) and not (items.min() >= 0 and items.max() < catalogue):
+            raise ValueError("an item is not in the catalogue")
+        return cls(starts, items, catalogue)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Number of users and of items."""

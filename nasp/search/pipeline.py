@@ -38,6 +38,7 @@ class SearchResult:
             search that found the architecture comes first.
         trainings: Metrics of each epoch of the stand-alone trainings, by their names, best first.
         trained: The best stand-alone training; None if there was none.
+        refitted: Its repetition on training and validation data together; None if there was none.
     """
 
     genotype: Genotype
@@ -45,11 +46,13 @@ class SearchResult:
     searches: Mapping[str, Sequence[Metrics]]
     trainings: Mapping[str, Sequence[Metrics]]
     trained: TrainingResult | None = None
+    refitted: TrainingResult | None = None
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Wall time of the searches and of the trainings, if there were any."""
-        parts = {"search": self.searches, "train": self.trainings}
+        """Wall time of the searches, of the trainings and of the refit, if there were any."""
+        refit = {} if self.refitted is None else {self.refitted.name: self.refitted.history}
+        parts = {"search": self.searches, "train": self.trainings, "refit": refit}
         return {name: total_seconds(part.values()) for name, part in parts.items() if part}
 
 
@@ -69,8 +72,10 @@ def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial")
     gpus = 1 if task.device.type == "cuda" else 0
     with open_executor(executor, TrialContext(task, seed, run), gpus) as opened:
         if task.options.one_shot:
-            return _by_searches(task, opened, run)
-        return _by_trials(task, seed, opened, run)
+            found = _by_searches(task, opened, run)
+        else:
+            found = _by_trials(task, seed, opened, run)
+        return _refitted(task, found, seed, run)
 
 
 def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
@@ -79,9 +84,9 @@ def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContex
     monitor = task.monitor
     trained.sort(key=lambda one: monitor.as_loss(one.metrics.get(monitor.name, 0.0)))
     best = trained[0]
-    return SearchResult(
-        genotype, best.metrics, {}, {one.name: one.history for one in trained}, best
-    )
+    trainings = {one.name: one.history for one in trained}
+    found = SearchResult(genotype, best.metrics, {}, trainings, best)
+    return _refitted(task, found, seed, run)
 
 
 def _by_searches(task: Task, executor: Executor[TrialContext], run: RunContext) -> SearchResult:
@@ -173,6 +178,14 @@ def _best(
     histories = [item for trial in trials for item in trial.histories.items()]
     histories.sort(key=lambda item: _best_value(monitor, item[1]))
     return best, trained, dict(histories)
+
+
+def _refitted(task: Task, found: SearchResult, seed: int, run: RunContext) -> SearchResult:
+    """Add the training on training and validation data, if the task has one."""
+    if found.trained is None:
+        return found
+    silent = replace(run, log=lambda metrics, step: None)
+    return replace(found, refitted=task.refit(found.trained, seed, silent))
 
 
 def _best_value(monitor: Metric, history: Sequence[Metrics]) -> float:

@@ -194,3 +194,17 @@ class Task(ABC):
         Raises:
             Diverged: All ways diverged.
         """
+
+    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+        """Train the best architecture on training and validation data together.
+
+        Args:
+            trained: Its training on training data alone, by which validation chose the way to train
+                and the number of epochs.
+            seed: See `train`.
+            run: See `train`.
+
+        Returns:
+            The training; None if the task has none.
+        """
+        return None

@@ -75,7 +75,9 @@ class GraphFilter(ClosedForm):
             self.tensors[name] for name in ("starts", "items", "counts", "values", "vectors")
         )
         # A quotient of a sparse matrix would be float64.
-        graph = scaled_graph(UserItems(starts, items, len(counts)), options) * float(1 / values[0])
+        graph = scaled_graph(UserItems.checked(starts, items, len(counts)), options) * float(
+            1 / values[0]
+        )
         before = sparse.diags_array(powers(counts, -options.input_exponent))
         after = sparse.diags_array(powers(counts, options.output_exponent))
         self.to_users = (before @ graph.T).tocsr()

@@ -55,7 +55,7 @@ class ItemNeighbours(ClosedForm):
     def __init__(self, options: NeighboursOptions, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(options, tensors)
         starts = self.tensors["starts"]
-        pairs = UserItems(starts, self.tensors["items"], len(starts) - 1)
+        pairs = UserItems.checked(starts, self.tensors["items"], len(starts) - 1)
         self.by_source = matrix_of(pairs, self.tensors["similarity"])
 
     @classmethod

@@ -60,7 +60,13 @@ class RankingData:
         to_find = to_find.without(known)
         if not len(to_find.items):
             raise NaspError("all validation pairs are in training: give others, or another seed")
-        return cls(encoder, known, to_find, _judged(to_find), torch.device(device))
+        return cls(
+            encoder,
+            known,
+            to_find,
+            some_users(to_find, JUDGED_SCORES // len(encoder.ids[1])),
+            torch.device(device),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,10 +147,10 @@ def _has(pairs: UserItems, users: Tensor, items: Tensor) -> Tensor:
     return found
 
 
-def _judged(valid: UserItems) -> UserItems:
-    """Return the pairs of so many users that their scores fit into memory, drawn at random."""
-    users, items = valid.shape
+def some_users(pairs: UserItems, count: int) -> UserItems:
+    """Return the pairs of `count` users, drawn at random; all if there are no more."""
     generator = torch.Generator().manual_seed(JUDGES_SEED)
-    order = torch.randperm(users, generator=generator)[: max(1, JUDGED_SCORES // items)]
-    kept = torch.isin(valid.users(), order)
-    return UserItems.of(valid.users()[kept], valid.items[kept], valid.shape)
+    having = pairs.counts().nonzero()[:, 0]
+    drawn = having[torch.randperm(len(having), generator=generator)[: max(1, count)]]
+    kept = torch.isin(pairs.users(), drawn)
+    return UserItems.of(pairs.users()[kept], pairs.items[kept], pairs.shape)

@@ -56,6 +56,20 @@ class TaskData:
             for name, ids in zip(encoder.columns, encoder.ids, strict=True)
         )
 
+    def item_titles(self, encoder: Encoder) -> list[str] | None:
+        """Return the title of each item, for rankings, which use no features; None without titles.
+
+        Raises:
+            NaspError: There are features of users or bins of times, which rankings do not use.
+        """
+        if self.time_bins or self.side_tables[0] is not None:
+            raise NaspError(
+                "rankings do not use user_features and time_bins: leave them out; item_features "
+                "give titles"
+            )
+        _, item = self.features(encoder)
+        return None if item is None or item.titles is None else list(item.titles)
+
     def bins(self) -> TimeBins | None:
         """Return the bins of times, fitted on training rows; None if there are none.
 

@@ -6,13 +6,15 @@ import torch
 
 from nasp.errors import NaspError
 from nasp.runs.model_file import format_of
-from sif.models import click, rating
+from sif.models import click, ranking, rating
 from sif.models.click import ClickModel
+from sif.models.ranking import RankingModel
 from sif.models.rating import InteractionModel
 
-Model = InteractionModel | ClickModel
+Model = InteractionModel | RankingModel | ClickModel
 MODELS: dict[str, type[Model]] = {
     rating.KIND.format: InteractionModel,
+    ranking.KIND.format: RankingModel,
     click.KIND.format: ClickModel,
 }
 """The class of each format of files."""
@@ -22,9 +24,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Model:
     """Read a model file, whatever its task.
 
     Raises:
-        NaspError: The file is missing or damaged, or is no model of ratings or clicks.
+        NaspError: The file is missing or damaged, or is no model of a recommender.
     """
     name = format_of(path)
     if name not in MODELS:
-        raise NaspError(f"{path}: this file holds no model of ratings or clicks: give another")
+        raise NaspError(f"{path}: this file holds no model of a recommender: give another")
     return MODELS[name].load(path, device)

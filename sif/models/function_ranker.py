@@ -74,7 +74,7 @@ class FunctionRanker(Ranker):
             for number, name in enumerate(options.terms)
         ]
         biases = self.tensors["biases"]
-        pairs = UserItems(self.tensors["starts"], self.tensors["items"], len(biases))
+        pairs = UserItems.checked(self.tensors["starts"], self.tensors["items"], len(biases))
         counts = pairs.popularity().clamp(min=1).sqrt().numpy()
         self._lists = sparse.diags_array((1 / counts).astype(np.float32))
         self._known = _normalised(matrix_of(pairs) @ self._lists)

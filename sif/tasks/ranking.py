@@ -1,7 +1,9 @@
 """The task of ranking items for users by an interaction function."""
 
+import time
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,16 +16,18 @@ from nasp.errors import NaspError, check_known
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
-from nasp.search import Task, TrainingResult
+from nasp.search import SearchResult, Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.loop import run_epochs
 from nasp.training.optimization import Losses, descend
 from nasp.training.seeding import generator
+from sif.closed_forms import Ranker
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import VALUES, evaluate_ranking
 from sif.fit import adagrad
 from sif.models.function_ranker import FunctionRanker
+from sif.models.ranking import FUNCTION
 from sif.models.rating import build_network
 from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
@@ -31,6 +35,7 @@ from sif.nn.ranking_space import RankingBatch, RankingSpace
 from sif.nn.space import DECISION, name_of
 from sif.objectives import penalty
 from sif.options import ENCODERS, RANKING_OBJECTIVES, SearchOptions, TrainOptions
+from sif.tasks.candidates import Candidate, closed_form_candidates, tune_closed_forms
 from sif.tasks.starts import in_turn
 
 NEGATIVES = 256  # of a batch, by default
@@ -48,6 +53,10 @@ class RankingTask(Task):
         epochs: Maximum number of epochs of a stand-alone training; None takes that of the search's
             options.
         negatives: Number of negatives of each batch; None for `NEGATIVES`.
+
+    Attributes:
+        closed_forms: The best options of each closed form, by its name, after `prepare`.
+        tuning_seconds: Wall time of their tuning.
 
     Raises:
         NaspError: The objective is not one of rankings.
@@ -69,6 +78,30 @@ class RankingTask(Task):
         self.data, self.options = data, options
         self.device, self.negatives = data.device, negatives or NEGATIVES
         self.epochs = epochs or self._search.train_epochs
+        self.closed_forms: dict[str, Any] | None = None
+        self.tuning_seconds = 0.0
+
+    def prepare(self, run: RunContext) -> None:
+        """Tune the closed forms, once."""
+        if self.closed_forms is None:
+            began = time.perf_counter()
+            trials = self.options.closed_form_trials
+            self.closed_forms = tune_closed_forms(self.data, trials, run)
+            self.tuning_seconds = time.perf_counter() - began
+
+    def candidates(self, found: SearchResult) -> list[Candidate]:
+        """Return what may be the answer: the closed forms, and the found function."""
+        assert self.closed_forms is not None, "`prepare` comes before a search or training"
+        known = closed_form_candidates(self.closed_forms, self.data)
+        assert found.trained is not None, "each found function is trained"
+        trained, whole = found.trained, self.data.for_refit()
+
+        def refit() -> Ranker:
+            assert found.refitted is not None
+            return self.ranker(found.refitted, whole)
+
+        name = name_of(trained.genotype)
+        return [*known, Candidate(name, FUNCTION, self.ranker(trained, self.data), refit)]
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -144,8 +177,10 @@ class RankingTask(Task):
     ) -> list[TrainingResult]:
         """Train a member of the space alone until validation stops improving.
 
-        The epochs are not logged here: `nasp.search` logs those of the best training.
+        The closed forms are tuned before, if there was no search. The epochs are not logged here:
+        `nasp.search` logs those of the best training.
         """
+        self.prepare(run)
         name = f"{name_of(genotype)} of {origin}"
         silent = replace(run, log=lambda metrics, step: None)
         return [self._trained(name, genotype, self.data, self.epochs, seed, silent)]
@@ -155,7 +190,9 @@ class RankingTask(Task):
 
         It has the number of epochs that validation chose.
         """
-        name, epochs = f"{trained.name}, refit", trained.epoch + 1
+        if not self.options.refit:
+            return None
+        name, epochs = f"{trained.name}, refitted", trained.epoch + 1
         return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
 
     def _trained(

@@ -304,7 +304,6 @@ BAD: dict[str, tuple[Change, str]] = {
     "infinite": (lambda f: f.assign(rating=[float("inf"), *f["rating"][1:]]), "line 2"),
     "one user": (lambda f: f.assign(user=1).drop_duplicates(["user", "item"]), "user"),
     "one item": (lambda f: f.assign(item=1).drop_duplicates(["user", "item"]), "item"),
-    "constant": (lambda f: f.assign(rating=3.0), "rating"),
 }
 
 

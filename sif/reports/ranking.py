@@ -1,0 +1,226 @@
+"""The report of searches and trainings for rankings: the answer, its rivals, files and plots."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from nasp.experiment.report import Report, ServedModel
+from nasp.metric import LOSS, Metrics
+from nasp.runs import plots
+from nasp.search import SearchResult
+from sif.data import Splits
+from sif.evaluation.ranking import NDCG, VALUES, evaluate_ranking
+from sif.models.ranking import FUNCTION, POPULARITY, Member, RankingModel
+from sif.options import SearchOptions
+from sif.tasks.candidates import Candidate, average_of
+from sif.tasks.ranking import RankingTask
+
+SHOWN = 5  # trainings in the plot
+COLUMNS = ("ndcg_10", "recall_20", "mrr", "coverage_10")
+AVERAGE = "average"
+
+
+@dataclass
+class Row:
+    """A ranker in the final table, with its metrics on validation and test pairs by name."""
+
+    name: str
+    valid: Metrics
+    test: Metrics
+
+
+class RankingReport(Report):
+    """The best ranker by validation, and its rivals, evaluated on the test pairs.
+
+    The answer is the function that was found, a closed form, or an average of some. It is then made
+    anew of training and validation pairs, unless the options say otherwise, and this is the model
+    that is saved.
+
+    Args:
+        task: The task, with training and validation pairs.
+        found: The result of the search or training.
+        splits: All pairs. Only the report uses test pairs.
+        titles: The title of each item of the task's encoder; None if the data have none.
+
+    Attributes:
+        answer: Name of the best ranker.
+        rows: Each candidate, best first by validation, and the refitted answer as last one.
+        model: The model that is saved.
+    """
+
+    def __init__(
+        self,
+        task: RankingTask,
+        found: SearchResult,
+        splits: Splits,
+        titles: Sequence[str] | None = None,
+    ) -> None:
+        assert found.trained is not None, "each found function is trained"
+        self.found, self.train, data = found, splits.train, task.data
+        self.genotype = found.trained.genotype
+        candidates = task.candidates(found)
+        valid = {
+            one.name: evaluate_ranking(one.ranker.scorer(data.train), data.train, data.valid)
+            for one in candidates
+        }
+        candidates.sort(key=lambda one: -valid[one.name][NDCG.name])
+        teams = {one.name: {one.name: 1} for one in candidates}
+        rivals = [one for one in candidates if one.kind != POPULARITY]
+        weights = average_of(rivals, data)
+        if len(weights) > 1:
+            teams[AVERAGE] = weights
+        by_name = {one.name: one for one in candidates}
+
+        def model(team: str, *, refit: bool = False) -> RankingModel:
+            weights = teams[team]
+            members = [_member(by_name[name], weight, refit) for name, weight in weights.items()]
+            names = [field.name for field in fields(SearchOptions)]
+            options = task.options
+            has_function = any(member.kind == FUNCTION for member in members)
+            return RankingModel(
+                _title(team, weights),
+                members,
+                data.encoder,
+                data.known() if refit else data.train,
+                titles=titles,
+                genotype=self.genotype if has_function else None,
+                fitted_with={n: getattr(options, n) for n in names if hasattr(options, n)},
+                valid_ndcg_10=valid[team][NDCG.name] if team in valid else None,
+            )
+
+        if AVERAGE in teams:
+            scorer = model(AVERAGE).scorer()
+            valid[AVERAGE] = evaluate_ranking(scorer, data.train, data.valid)
+        ranked = sorted(teams, key=lambda team: -valid[team][NDCG.name])
+        best = ranked[0]
+        self.rows = []
+        for team in ranked:
+            fitted = model(team)
+            self.rows.append(
+                Row(fitted.name, valid[team], fitted.evaluate(splits.test, trivial=False))
+            )
+        self.model, self.answer = model(best), self.rows[0].name
+        self.metrics = self._metrics(ranked)
+        if task.options.refit:
+            self.model = model(best, refit=True)
+            again = self.model.evaluate(splits.test, trivial=False)
+            self.rows.append(Row(f"{self.answer}, refitted", {}, again))
+            self.metrics |= {f"refit/test/{name}": value for name, value in again.items()}
+        self.model.add_seen(splits.test)
+        self.seconds = {"closed_forms": task.tuning_seconds, **found.seconds}
+        self.metric, self.searches = task.metrics[0], found.searches
+        self.epochs = len(self.curve())
+
+    def _metrics(self, teams: Sequence[str]) -> Metrics:
+        best, *_ = self.rows
+        metrics = {f"valid/{name}": value for name, value in best.valid.items()}
+        metrics |= {f"test/{name}": value for name, value in best.test.items()}
+        for team, row in zip(teams, self.rows, strict=True):
+            name = "found" if team not in (AVERAGE, *_closed()) else team
+            for metric in (NDCG.name, "recall_20"):
+                metrics[f"test/{metric}_{name}"] = row.test[metric]
+            metrics[f"valid/{NDCG.name}_{name}"] = row.valid[NDCG.name]
+        return metrics
+
+    def curve(self) -> Sequence[Metrics]:
+        assert self.found.trained is not None
+        return self.found.trained.history
+
+    def text(self) -> str:
+        return self.answer
+
+    def save_model(self, path: Path) -> bool:
+        self.model.save(path)
+        return True
+
+    def served(self, path: Path) -> ServedModel:
+        columns = self.model.encoder.columns
+        inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
+        code = Path(__file__).parents[1] / "serving.py"
+        return ServedModel(code, columns, self.model.predict(inputs))
+
+    def draw(self, folder: Path) -> list[Path]:
+        files = [folder / "training.png", folder / "candidates.png"]
+        best = dict(list(self.found.trainings.items())[:SHOWN])
+        drawn = (LOSS.on("train"), NDCG.on("valid"))
+        plots.curves(best, drawn, files[0], "Best of the functions trained alone")
+        draw_candidates(self.rows, files[1])
+        return files
+
+    def table(self) -> str:
+        lines = ["| " + " | ".join(_columns()) + " |", "|---" * len(_columns()) + "|"]
+        lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
+        return "\n".join(lines)
+
+    def show(self, console: Console, result: Mapping[str, Any]) -> None:
+        final = Table(title="rankings, best first by validation", title_justify="left")
+        for column in _columns():
+            first = column == _columns()[0]
+            final.add_column(column, justify="left" if first else "right", no_wrap=first)
+        for cells in self._cells():
+            final.add_row(*cells)
+        console.print(final)
+        console.print(f"the answer is {self.answer}, the best by {NDCG.on('valid').title}")
+        if cold := int(self.metrics["test/cold_users"]):
+            console.print(f"{cold} test users have no pair in training: ranked by popularity")
+        if unseen := int(self.metrics["test/unseen_items"]):
+            console.print(f"{unseen} test items have no pair in training: never found")
+
+    def _cells(self) -> list[list[str]]:
+        """Return the rows of the final table as text."""
+        return [
+            [
+                row.name,
+                f"{row.valid[NDCG.name]:.4f}" if row.valid else "",
+                *(f"{row.test[name]:.4f}" for name in COLUMNS),
+            ]
+            for row in self.rows
+        ]
+
+
+def _closed() -> Sequence[str]:
+    from sif.closed_forms import CLOSED_FORMS
+
+    return list(CLOSED_FORMS)
+
+
+def _columns() -> list[str]:
+    """Return the headings of the final table's columns."""
+    titles = {metric.name: metric.title for metric in VALUES}
+    return ["on test pairs", f"valid. {NDCG.title}", *(titles[name] for name in COLUMNS)]
+
+
+def _member(candidate: Candidate, weight: int, refit: bool) -> Member:
+    ranker = candidate.refit() if refit else candidate.ranker
+    return Member(candidate.kind, ranker, float(weight))
+
+
+def _title(team: str, weights: Mapping[str, int]) -> str:
+    """Return the name of a ranker; that of an average names its members and their weights."""
+    if team != AVERAGE:
+        return team
+    return "average of " + ", ".join(f"{count} {name}" for name, count in weights.items())
+
+
+def draw_candidates(rows: Sequence[Row], path: Path) -> None:
+    """Plot validation and test NDCG@10 of each ranker.
+
+    Args:
+        rows: The rankers.
+        path: The PNG to write.
+    """
+    figure = plots.new_figure(7, 0.5 * len(rows) + 1.5)
+    axes = figure.subplots()
+    places = np.arange(len(rows))[::-1]
+    for shift, split in ((0.2, "valid"), (-0.2, "test")):
+        values = [getattr(row, split).get(NDCG.name, np.nan) for row in rows]
+        axes.barh(places + shift, values, height=0.36, label=NDCG.on(split).title)
+    axes.set_yticks(places, [row.name for row in rows])
+    axes.set_xlabel(NDCG.title)
+    axes.legend(frameon=False)
+    plots.save(figure, path)

@@ -1,0 +1,168 @@
+"""Rankings that compete with what was searched: closed forms, tuned, and averages of the best."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nasp.errors import NaspError
+from nasp.files.schema import mapping, number, section, sequence
+from nasp.runs.context import RunContext
+from sif.closed_forms import CLOSED_FORMS, ClosedForm, Ranker
+from sif.closed_forms.average import standardised
+from sif.closed_forms.tuning import next_options, start
+from sif.data.ranking_data import RankingData, some_users
+from sif.evaluation.ranking import NDCG, evaluate_ranking
+from sif.user_items import UserItems
+
+TUNING_SEED = 0
+MEMBERS = 4  # candidates, the best ones, that an average may have
+ROUNDS = 10  # most additions to an average
+AVERAGED_SCORES = 1 << 25  # largest number of scores of a candidate that averages are judged by
+
+Trials = list[dict[str, Any]]
+SECTION = section({"trials": sequence(section({"options": mapping(number()), "value": number()}))})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A ranker that may be the answer.
+
+    Attributes:
+        name: Its name for people, for example `ease` or `multiply of history`.
+        kind: A name in `CLOSED_FORMS`, or `function`.
+        ranker: The ranker, fitted to training pairs.
+        refit: Makes the same ranker of training and validation pairs.
+    """
+
+    name: str
+    kind: str
+    ranker: Ranker
+    refit: Callable[[], Ranker]
+
+
+def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[str, Any]:
+    """Tune the options of each closed form by validation NDCG@10.
+
+    Trials are kept in the checkpoint, so a resumed run repeats none.
+
+    Args:
+        data: The pairs; those that judge epochs judge trials, too.
+        trials: Number of trials of each closed form; with 0, popularity is the only one.
+        run: Checkpoint and progress. `run.failed` gets the closed forms that are too large for the
+            data, and why.
+
+    Returns:
+        The best options of each closed form, by its name.
+    """
+    best = {"popularity": CLOSED_FORMS["popularity"].Options()}
+    models = {name: model for name, model in CLOSED_FORMS.items() if model.bounds and trials}
+    items = data.train.catalogue
+    with run.progress.phase("closed forms", total=len(models) * trials) as phase:
+        for name, model in models.items():
+            if model.most_items is not None and items > model.most_items:
+                _leave_out(run, name, f"{items:,} items are more than {model.most_items:,}")
+                continue
+            done: Trials = _known(run, name, trials)
+            first = start(model.Options(), model.bounds)
+            try:
+                while len(done) < trials:
+                    options = next_options(model.bounds, done, first, TUNING_SEED)
+                    value = _value(fit(model, data.train, model.Options(**options)), data)
+                    done.append({"options": options, "value": value})
+                    run.checkpoint.put(_phase(name), {"trials": list(done)})
+                    phase.advance({f"valid/{NDCG.name}": value})
+            except NaspError as error:  # it does not fit into memory
+                _leave_out(run, name, str(error))
+                continue
+            chosen = max(done, key=lambda trial: float(trial["value"]))
+            best[name] = model.Options(**chosen["options"])
+        run.checkpoint.flush()
+    return best
+
+
+def closed_form_candidates(best: Mapping[str, Any], data: RankingData) -> list[Candidate]:
+    """Fit each closed form with its best options."""
+
+    def candidate(name: str, options: Any) -> Candidate:
+        model = CLOSED_FORMS[name]
+        ranker = fit(model, data.train, options)
+        return Candidate(name, name, ranker, lambda: fit(model, data.known(), options))
+
+    return [candidate(name, options) for name, options in best.items()]
+
+
+def fit(model: type[ClosedForm], pairs: UserItems, options: Any) -> ClosedForm:
+    """Fit a closed form; its initial values are always the same."""
+    return model.fit(pairs, options, torch.Generator().manual_seed(TUNING_SEED))
+
+
+def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, int]:
+    """Return the weights of the average that is best on validation pairs, by name.
+
+    Candidates are added to the best one while an addition raises NDCG@10; a candidate may be added
+    several times (Caruana et al., ICML 2004). Scores are standardised for each user. The result has
+    one entry if no average is better than its best member.
+
+    Args:
+        candidates: Candidates, best first.
+        data: The pairs.
+    """
+    judged = some_users(data.judged, AVERAGED_SCORES // data.train.catalogue)
+    users = judged.counts().nonzero()[:, 0]
+    row = torch.full(judged.counts().shape, -1)
+    row[users] = torch.arange(len(users))
+    scores = {}
+    for one in candidates[:MEMBERS]:
+        score = one.ranker.scorer(data.train)
+        blocks = torch.split(users, max(1, (1 << 22) // data.train.catalogue))
+        scores[one.name] = torch.cat([standardised(score(block)) for block in blocks])
+
+    def value(total: torch.Tensor) -> float:
+        found = evaluate_ranking(lambda asked: total[row[asked]], data.train, judged)
+        return found[NDCG.name]
+
+    values = {name: value(scores[name]) for name in scores}
+    first = max(values, key=values.__getitem__)
+    weights, total, best = Counter([first]), scores[first].clone(), values[first]
+    for _ in range(ROUNDS):
+        tried = {name: value(total + scores[name]) for name in scores}
+        name = max(tried, key=tried.__getitem__)
+        if tried[name] <= best:
+            break
+        weights[name] += 1
+        total, best = total + scores[name], tried[name]
+    return dict(weights)
+
+
+def _value(ranker: Ranker, data: RankingData) -> float:
+    return evaluate_ranking(ranker.scorer(data.train), data.train, data.judged)[NDCG.name]
+
+
+def _phase(name: str) -> str:
+    return f"closed form {name}"
+
+
+def _known(run: RunContext, name: str, trials: int) -> Trials:
+    """Return the trials in the checkpoint.
+
+    Raises:
+        NaspError: The checkpoint holds something else.
+    """
+    saved = run.checkpoint.get(_phase(name))
+    if saved is None:
+        return []
+    try:
+        SECTION(saved, "")
+    except NaspError as error:
+        place = run.checkpoint.place(_phase(name))
+        raise NaspError(f"{place} is not of trials ({error}): remove it to repeat them") from error
+    return list(saved["trials"])[:trials]
+
+
+def _leave_out(run: RunContext, name: str, reason: str) -> None:
+    run.failed[name] = reason
+    warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
