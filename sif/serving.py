@@ -14,7 +14,7 @@ from nasp.plugins import load_plugins
 
 
 class ServedRecommender(PythonModel):
-    """Predicts ratings, scores of a ranking or probabilities of clicks for a table with the entity columns."""
+    """Predicts ratings, scores of a ranking or probabilities of clicks, given entity columns."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the artifact `model`, the file of a model."""
