@@ -134,7 +134,7 @@ def test_damaged_models_are_refused_in_one_line(
 
 def test_other_files_and_genotypes_are_refused(model: ClickModel, tmp_path: Path) -> None:
     torch.save({"format": "other", "version": 1}, tmp_path / "other.pt")
-    with pytest.raises(NaspError, match="no model of ratings or clicks"):
+    with pytest.raises(NaspError, match="no model of a recommender"):
         load_model(tmp_path / "other.pt")
     other = Genotype("sif", {"interaction": (("id", "plus"),)})
     with pytest.raises(NaspError, match="not a genotype of many fields, but of 'sif'"):
