@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
 from nasp.runs.context import RunContext
+from nasp.training.averaging import MovingAverage
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adam, Losses, descend
 from sif.data.click_data import ClickData
@@ -19,6 +20,8 @@ from sif.nn.field_model import FieldModel
 from sif.nn.fields import FieldSpace
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
+
+AVERAGED = 100  # steps of an epoch whose weights are averaged, if it has so many
 
 
 def optimizer_of(weights: Iterable[nn.Parameter], options: TrainOptions) -> torch.optim.Optimizer:
@@ -82,23 +85,39 @@ def fit(
     """
     weights = list(model.parameters())
     optimizer = optimizer_of(weights, options)
+    steps = -(-len(data.train) // options.batch_size)
+    every = max(1, steps // AVERAGED)
+    average = MovingAverage(weights, max(every, options.averaging * steps), every)
 
     def epoch(position: int) -> Metrics:
         losses = Losses()
         for batch in data.train.batches(options.batch_size, generator):
             loss = rating_loss(model(batch), batch.labels, options)
             descend(loss, weights, optimizer, options.gradient_clip)
+            if options.averaging:
+                average.update()
             losses.append(loss, len(batch.labels))
-        found = evaluate_clicks(predict_logits(model, data.valid.rows), data.valid.labels)
+        with average.applied():
+            logits = predict_logits(model, data.valid.rows)
+        found = evaluate_clicks(logits, data.valid.labels)
         return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
+
+    def snapshot() -> dict[str, Tensor]:
+        with average.applied():
+            return {key: value.clone() for key, value in model.state_dict().items()}
 
     outcome = run_epochs(
         name,
         epoch,
         epochs=epochs,
-        state={"network": model, "optimizer": optimizer, "generator": generator},
+        state={
+            "network": model,
+            "optimizer": optimizer,
+            "average": average,
+            "generator": generator,
+        },
         monitor=AUC.on("valid"),
-        snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
+        snapshot=snapshot,
         run=run,
         patience=options.patience,
     )

@@ -46,13 +46,14 @@ RANKING = {
     "patience": 4,
 }
 CLICKS = {
-    "embedding_dim": 32,
-    "weight_decay": 0.001,
+    "embedding_dim": 64,
+    "weight_decay": 0.003,
     "optimizer": "adam",
     "learning_rate": 0.01,
     "batch_size": 2048,
     "hidden_units": 100,
     "objective": "logistic",
+    "averaging": 0.5,
     "epochs": 5,
     "warm_up": 2,
     "restarts": 3,

@@ -145,6 +145,8 @@ class TrainOptions(FieldOptions):
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
         objective: Training loss of the weights, to which the penalty is added: squared_error for
             ratings; sampled_softmax, bpr or weighted_logistic for rankings; logistic for clicks.
+        averaging: For clicks, a moving average of the weights over about so many epochs is
+            evaluated and kept; 0 keeps the weights themselves.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
         refit: Train the answer again, on training and validation ratings together.
@@ -158,6 +160,7 @@ class TrainOptions(FieldOptions):
     patience: int = 5
     gradient_clip: float | None = None
     objective: str = "squared_error"
+    averaging: float = 0.0
     sweeps: int = 0
     refit: bool = True
     closed_form_trials: int = 10
@@ -166,7 +169,7 @@ class TrainOptions(FieldOptions):
         FieldOptions.__post_init__(self)
         check_one_of(self, "objective", [*OBJECTIVES, *RANKING_OBJECTIVES])
         check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
-        check_not_negative(self, "sweeps", "closed_form_trials")
+        check_not_negative(self, "averaging", "sweeps", "closed_form_trials")
         check_at_most(self, MANY, "sweeps")
 
 

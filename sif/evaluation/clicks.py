@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from scipy.optimize import minimize_scalar
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn import functional
@@ -10,6 +11,7 @@ from torch.nn import functional
 from nasp.errors import NaspError
 from nasp.metric import Metric
 
+SCALES = (0.1, 10.0)  # smallest and largest factor that calibrates logits
 SMALLEST = 1e-15  # probabilities are at least this far from 0 and 1
 
 
@@ -46,6 +48,20 @@ Validation monitors the first metric; more can be added.
 def logits_of(probabilities: Tensor) -> Tensor:
     """Return float64 logits of probabilities, for example of an average over models."""
     return torch.logit(probabilities.double(), eps=SMALLEST)
+
+
+def temperature_of(logits: Tensor, labels: Tensor) -> float:
+    """Return the number that logits are divided by for the smallest log-loss (Guo et al., 2017).
+
+    Args:
+        logits: Predictions for rows that the model was not trained on, `(rows,)`.
+        labels: 1 for a click, 0 for none, `(rows,)`.
+    """
+    logits, labels = logits.double().cpu(), labels.double().cpu()
+    found = minimize_scalar(
+        lambda scale: log_loss(logits * scale, labels), bounds=SCALES, method="bounded"
+    )
+    return 1 / float(found.x)
 
 
 def evaluate_clicks(logits: Tensor, labels: Tensor) -> dict[str, float]:

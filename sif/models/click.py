@@ -67,6 +67,7 @@ SCHEMA = section(
                 "biases": tensor(torch.float32, (None,)),
             }
         ),
+        "temperature": number(above=0),
         "clicked": tensor(torch.int32, (2, None)),
         "fitted_with": mapping(anything),
         "valid_auc": optional(number()),
@@ -114,6 +115,7 @@ class ClickModel:
         options: Options of the space.
         encoder: Ids of the training rows; the first two columns are users and items.
         rates: The trivial models of the training rows.
+        temperature: The network's logits are divided by it, see `temperature_of`.
         clicked: Positions of users and items of all known clicks: training, validation and, after
             evaluation, test clicks, int32 `(2, clicks)`.
         fitted_with: Options of the search and the training, by name.
@@ -128,6 +130,7 @@ class ClickModel:
         options: FieldOptions,
         encoder: Encoder,
         rates: ClickRates,
+        temperature: float,
         clicked: Tensor,
         fitted_with: Mapping[str, Any] | None = None,
         valid_auc: float | None = None,
@@ -135,7 +138,8 @@ class ClickModel:
         device: torch.device | str = "cpu",
     ) -> None:
         self.genotype, self.network, self.options = genotype, network, options
-        self.encoder, self.rates, self.clicked = encoder, rates, clicked
+        self.encoder, self.rates = encoder, rates
+        self.temperature, self.clicked = temperature, clicked
         self.fitted_with, self.valid_auc = dict(fitted_with or {}), valid_auc
         self.device = torch.device(device)
 
@@ -241,7 +245,16 @@ class ClickModel:
             report_unknown_ids(found, given, ids, f"column {name}")
         data = Clicks.encode(table, self.encoder)
         check_labels(data.labels, "given")
-        return {**evaluate_all(self.network, self.rates, data), "unseen_rows": float(data.unseen)}
+        return {**self.metrics(data), "unseen_rows": float(data.unseen)}
+
+    def metrics(self, data: Clicks) -> Metrics:
+        """Return the metrics of `evaluate` for encoded rows, without the number of unseen ids."""
+        logits = predict_logits(self.network, data.rows) / self.temperature
+        found = evaluate_clicks(logits, data.labels)
+        for model, others in self.rates.logits(data.rows, self.network.embeddings.sizes).items():
+            of_model = evaluate_clicks(others, data.labels.cpu())
+            found |= {f"{name}_{model}": value for name, value in of_model.items()}
+        return found
 
     def add_clicked(self, table: Table) -> None:
         """Add further rows, whose clicked items are not recommended to their users."""
@@ -266,6 +279,7 @@ class ClickModel:
             "network": self.network.state_dict(),
             "encoder": self.encoder.state_dict(),
             "rates": {"mean": rates.mean, "items": rates.items, "biases": rates.biases},
+            "temperature": self.temperature,
             "clicked": self.clicked,
             "fitted_with": self.fitted_with,
             "valid_auc": self.valid_auc,
@@ -301,7 +315,8 @@ class ClickModel:
             if not ((clicked >= 0) & (clicked < bounds)).all():
                 raise NaspError(f"{path}: the model's clicks are of positions that are no ids")
             more = body["fitted_with"], body["valid_auc"]
-            fitted = genotype, network, options, encoder, rates, clicked, *more
+            known = rates, body["temperature"], clicked
+            fitted = genotype, network, options, encoder, *known, *more
             return ClickModel(*fitted, device=device)
 
         return read_model(Path(path), KIND, build, device)
@@ -309,14 +324,5 @@ class ClickModel:
     def _logits(self, positions: np.ndarray) -> Tensor:
         """Return logits `(rows,)`, on the CPU, of positions of ids `(fields, rows)`."""
         rows = field_rows(torch.from_numpy(positions), field_sizes(self.encoder))
-        return predict_logits(self.network, rows.to(self.device)).cpu()
-
-
-def evaluate_all(network: FieldSpace, rates: ClickRates, data: Clicks) -> Metrics:
-    """Return the metrics of a network by name, and those of trivial models by name and model."""
-    sizes = network.embeddings.sizes
-    found = evaluate_clicks(predict_logits(network, data.rows), data.labels)
-    for model, logits in rates.logits(data.rows, sizes).items():
-        of_model = evaluate_clicks(logits, data.labels)
-        found |= {f"{name}_{model}": value for name, value in of_model.items()}
-    return found
+        logits = predict_logits(self.network, rows.to(self.device)).cpu()
+        return logits / self.temperature

@@ -15,7 +15,6 @@ from nasp.search import SearchResult
 from sif.data import Splits
 from sif.data.click_data import Clicks, check_labels
 from sif.evaluation.clicks import AUC, VALUES
-from sif.models.click import evaluate_all
 from sif.nn.fields import PAIRS
 from sif.tasks.click import ClickTask, name_of
 
@@ -41,7 +40,7 @@ class ClickReport(Report):
         check_labels(test.labels, "test")
         self.metrics = {"test/unseen_rows": float(test.unseen)}
         for name, part in (("valid", task.data.valid), ("test", test)):
-            values = evaluate_all(self.model.network, self.model.rates, part)
+            values = self.model.metrics(part)
             self.metrics |= {f"{name}/{key}": value for key, value in values.items()}
         self.metrics["model/parameters"] = self.model.network.size()
         self.model.add_clicked(splits.test)

@@ -21,7 +21,7 @@ from nasp.training.seeding import generator
 from sif.click_fit import optimizer_of, train_alone
 from sif.data.click_data import ClickData
 from sif.data.click_rates import ClickRates
-from sif.evaluation.clicks import VALUES, evaluate_clicks
+from sif.evaluation.clicks import VALUES, evaluate_clicks, temperature_of
 from sif.models.click import ClickModel, build_network, predict_logits
 from sif.nn.field_model import ClickBatch
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
@@ -132,19 +132,23 @@ class ClickTask(Task):
         return [TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)]
 
     def model(self, found: SearchResult) -> ClickModel:
-        """Return the model of a search's result, with its trained network."""
+        """Return the model of a search's result, calibrated on validation rows."""
         assert found.trained is not None, "each found function is trained"
         options = space_options(self.options, FieldOptions)
         genotype = found.trained.genotype
         network = build_network(genotype, self.data.encoder, options, torch.Generator())
         network.load_state_dict(found.trained.state)
+        network.to(self.device)
+        valid = self.data.valid
+        temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return ClickModel(
             genotype,
-            network.to(self.device),
+            network,
             options,
             self.data.encoder,
             self.rates,
+            temperature,
             self.data.clicked,
             {name: getattr(self.options, name) for name in names},
             found.trained.metrics[self.monitor.name],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasp.errors import NaspError
-from sif.evaluation.clicks import evaluate_clicks, logits_of
+from sif.evaluation.clicks import evaluate_clicks, logits_of, temperature_of
 
 
 def test_values_by_definition() -> None:
@@ -46,3 +46,14 @@ def test_what_cannot_be_evaluated_is_refused() -> None:
         evaluate_clicks(torch.tensor([0.0, math.nan]), torch.tensor([0.0, 1.0]))
     with pytest.raises(NaspError, match="no rows"):
         evaluate_clicks(zeros[:0], zeros[:0])
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
+def test_the_temperature_is_what_logits_are_too_large_by(true: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(100_000, generator=generator)
+    labels = (torch.rand(100_000, generator=generator) < logits.sigmoid()).float()
+    found = temperature_of(true * logits, labels)
+    assert found == pytest.approx(true, rel=0.02)
+    best = evaluate_clicks(true * logits / found, labels)["log_loss"]
+    assert best <= evaluate_clicks(logits, labels)["log_loss"]

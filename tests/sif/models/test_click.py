@@ -43,7 +43,8 @@ def model() -> ClickModel:
     data = ClickData.from_splits(clicks()[:40], clicks()[40:])
     network = build_network(GENOTYPE, data.encoder, OPTIONS, torch.Generator().manual_seed(0))
     rates, fitted = ClickRates.fit(data), {"learning_rate": 0.1}
-    return ClickModel(GENOTYPE, network, OPTIONS, data.encoder, rates, data.clicked, fitted, 0.7)
+    known = data.encoder, rates, 2.0, data.clicked
+    return ClickModel(GENOTYPE, network, OPTIONS, *known, fitted, 0.7)
 
 
 def test_a_saved_model_is_the_same(model: ClickModel, tmp_path: Path) -> None:
@@ -114,6 +115,7 @@ def test_evaluation_has_the_trivial_models_beside_it(model: ClickModel) -> None:
         (lambda b: b["network"].update(heads=torch.zeros(2, 2)), "heads must have the shape"),
         (lambda b: b["encoder"]["ids"][1].reverse(), "sorted"),
         (lambda b: b["rates"].update(items=torch.zeros(3)), "rates are not those"),
+        (lambda b: b.update(temperature=0.0), "temperature"),
         (lambda b: b["clicked"].fill_(99), "positions that are no ids"),
         (lambda b: b["encoder"].update(columns=["user", "user", "mood"]), "one name for each"),
         (lambda b: b.update(genotype="{}"), "genotype"),

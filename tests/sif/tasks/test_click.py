@@ -11,13 +11,12 @@ import torch
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
 from nasp.runs.context import RunContext
-from nasp.search import Task, run_search
+from nasp.search import SearchResult, Task, run_search
 from nasp.testing import TaskContract
 from sif import evaluate, recommend, search, train
-from sif.config import DataOptions
 from sif.data.click_data import ClickData
 from sif.evaluation.clicks import evaluate_clicks
-from sif.models.click import ClickModel
+from sif.models.click import ClickModel, predict_logits
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.options import FieldOptions, SearchOptions
 from sif.tasks.click import ClickTask, known_model, name_of
@@ -79,9 +78,25 @@ def test_restarts_begin_at_known_models() -> None:
     )
 
 
-def test_defaults_of_clicks_hold_where_nothing_is_given() -> None:
-    options = DataOptions()
-    assert options.for_task("rating") == options
+def test_averaged_weights_are_those_of_the_result() -> None:
+    plain, averaged = (task(averaging=share) for share in (0.0, 2.0))
+    choices = known_model(plain.decisions(torch.Generator())[0], "hidden1")
+    genotype = Genotype(FieldSpace.name, choices)
+    results = []
+    for one in (plain, averaged):
+        (result,) = one.train("one", genotype, 1, RunContext())
+        model = one.model(SearchResult(genotype, result.metrics, {}, {}, result))
+        values = evaluate_clicks(
+            predict_logits(model.network, one.data.valid.rows), one.data.valid.labels
+        )
+        assert values["auc"] == result.metrics["valid/auc"]
+        assert model.metrics(one.data.valid)["log_loss"] <= values["log_loss"]  # calibrated
+        results.append(result)
+    assert results[0].history[0]["train/loss"] == results[1].history[0]["train/loss"]
+    assert results[0].history[0]["valid/auc"] != results[1].history[0]["valid/auc"]
+
+
+def test_only_objectives_of_clicks_are_accepted() -> None:
     with pytest.raises(NaspError, match="objective of the task click: 'bpr'"):
         task(objective="bpr")
 
