@@ -52,6 +52,7 @@ CLICKS = {
     "learning_rate": 0.01,
     "batch_size": 2048,
     "hidden_units": 100,
+    "cross_rank": 64,
     "objective": "logistic",
     "averaging": 0.5,
     "epochs": 5,

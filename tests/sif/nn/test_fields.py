@@ -184,15 +184,29 @@ def test_products_take_no_tensor_of_all_pairs() -> None:
     assert counter.get_total_flops() <= 2 * 9 * DIM * 4 * 4
 
 
-def test_pairs_are_evaluated_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_that_cancel_have_gradients() -> None:
+    """New heads are equal, so the differences of maximum and minimum cancel."""
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(2, 9, DIM, generator=generator)
+    heads = torch.ones(2, DIM, requires_grad=True)
+    meet(embeddings, [(0, 1, "max"), (0, 1, "min")], heads).sum().backward()
+    expected = [met(name, *embeddings).sum(0) for name in ("max", "min")]
+    assert heads.grad is not None
+    torch.testing.assert_close(heads.grad, torch.stack(expected))
+
+
+def test_other_operations_are_applied_to_some_pairs_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(4, 9, DIM, generator=generator).double()
-    functions = [(a, b, "max") for a, b in combinations(range(4), 2)]
     heads = torch.randn(6, DIM, generator=generator).double()
-    whole = meet(embeddings, functions, heads)
+    functions = [(a, b, "max") for a, b in combinations(range(4), 2)]
+    known = meet(embeddings, functions, heads)
+    monkeypatch.delitem(pairs_module.KNOWN, "max")
     for chunk in (1, 2 * 9 * DIM, 1000):
         monkeypatch.setattr(pairs_module, "CHUNK", chunk)
-        torch.testing.assert_close(meet(embeddings, functions, heads), whole)
+        torch.testing.assert_close(meet(embeddings, functions, heads), known)
 
 
 @pytest.mark.parametrize("rank", [0, 2])
