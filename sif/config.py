@@ -139,8 +139,8 @@ class RatingOptions(TableOptions):
             left out. Null takes all rows.
         negatives: Negatives of each positive. For click they are drawn once, for the parts of the
             data without any: the same user and contexts with an item, drawn evenly, that the user
-            never used. For ranking they are drawn in each batch. Null leaves click to the
-            negatives in the table, and ranking to the objective.
+            never used. For ranking they are drawn for each batch, whose positives share them. Null
+            leaves click to the negatives in the table, and takes 256 for ranking.
         split: random; time: the oldest ratings for training, the newest for test; user: the
             fractions hold for each user; last: each user's last rating for test, the one before
             for validation. Null is user for ranking, and random for other tasks. If test ratings

@@ -140,7 +140,7 @@ class TrainOptions(FieldOptions):
         optimizer: Adam, or Adagrad.
         learning_rate: The optimiser's step size for embeddings, biases and heads.
         batch_size: Number of ratings in a batch.
-        patience: Number of epochs without a better validation RMSE after which a stand-alone
+        patience: Number of epochs without a better validation metric after which a stand-alone
             training stops.
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
         objective: Training loss of the weights, to which the penalty is added: squared_error for

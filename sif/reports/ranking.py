@@ -13,6 +13,7 @@ from nasp.experiment.report import Report, ServedModel
 from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
+from sif.closed_forms import CLOSED_FORMS
 from sif.data import Splits
 from sif.evaluation.ranking import NDCG, VALUES, evaluate_ranking
 from sif.models.ranking import FUNCTION, POPULARITY, Member, RankingModel
@@ -121,7 +122,7 @@ class RankingReport(Report):
         metrics = {f"valid/{name}": value for name, value in best.valid.items()}
         metrics |= {f"test/{name}": value for name, value in best.test.items()}
         for team, row in zip(teams, self.rows, strict=True):
-            name = "found" if team not in (AVERAGE, *_closed()) else team
+            name = "found" if team not in (AVERAGE, *CLOSED_FORMS) else team
             for metric in (NDCG.name, "recall_20"):
                 metrics[f"test/{metric}_{name}"] = row.test[metric]
             metrics[f"valid/{NDCG.name}_{name}"] = row.valid[NDCG.name]
@@ -181,12 +182,6 @@ class RankingReport(Report):
             ]
             for row in self.rows
         ]
-
-
-def _closed() -> Sequence[str]:
-    from sif.closed_forms import CLOSED_FORMS
-
-    return list(CLOSED_FORMS)
 
 
 def _columns() -> list[str]:
