@@ -33,14 +33,14 @@ from sif.options import SearchOptions, TrainOptions
 
 RANKING = {
     "embedding_dim": 64,
-    "encoders": ("id", "history", "graph1", "graph2", "graph3"),
+    "encoders": ("id", "history", "graph1", "graph2"),
     "elementwise": False,
     "objective": "sampled_softmax",
     "weight_decay": 0.03,
     "batch_size": 1024,
-    "epochs": 8,
+    "epochs": 6,
     "warm_up": 2,
-    "restarts": 3,
+    "restarts": 2,
     "finalists": 2,
     "train_epochs": 40,
     "patience": 4,
