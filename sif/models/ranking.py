@@ -1,7 +1,7 @@
 """`RankingModel`: a ranker with the ids of its pairs, which recommends items."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nasp.core.genotype import Genotype
-from nasp.errors import NaspError, check_known
+from nasp.errors import NaspError
 from nasp.files.schema import (
     anything,
     mapping,
@@ -24,31 +24,19 @@ from nasp.files.schema import (
 )
 from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, read_model, write_model
-from sif.closed_forms import CLOSED_FORMS, Ranker
-from sif.closed_forms.average import average
 from sif.closed_forms.base import matrix_of
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.evaluation.ranking import BLOCK, NDCG, Scorer, evaluate_ranking
-from sif.models.function_ranker import FunctionRanker
+from sif.models.members import MEMBER, Member, joined
 from sif.models.rating import checked_ids
 from sif.user_items import UserItems
 
-FUNCTION = "function"  # kind of a member that is a trained function
 POPULARITY = "popularity"
 SCHEMA = section(
     {
         "name": text,
         "genotype": optional(text),
-        "members": sequence(
-            section(
-                {
-                    "kind": text,
-                    "weight": number(above=0),
-                    "options": mapping(anything),
-                    "tensors": mapping(tensor()),
-                }
-            )
-        ),
+        "members": sequence(MEMBER),
         "encoder": section({"columns": sequence(text, 2), "ids": sequence(checked_ids, 2)}),
         "pairs": tensor(torch.int32, (2, None)),
         "later": tensor(torch.int32, (2, None)),
@@ -64,21 +52,6 @@ KIND = ModelFormat(
     noun="model",
     schema=SCHEMA,
 )
-
-
-@dataclass(frozen=True)
-class Member:
-    """A ranker of an average.
-
-    Attributes:
-        kind: A name in `CLOSED_FORMS`, or `function`.
-        ranker: The ranker, fitted to the model's pairs.
-        weight: Its weight.
-    """
-
-    kind: str
-    ranker: Ranker
-    weight: float = 1.0
 
 
 class RankingModel:
@@ -210,7 +183,7 @@ class RankingModel:
             raise NaspError("there are no items: give some that the model knows")
         lists = UserItems.of(torch.zeros_like(own), own, (1, self.pairs.catalogue))
         parts = [member.ranker.score_lists(lists) for member in self.members]
-        scores = _joined([part.__getitem__ for part in parts], self.members)(torch.tensor([0]))
+        scores = joined([part.__getitem__ for part in parts], self.members)(torch.tensor([0]))
         scores[0, own] = -torch.inf
         return self._table(*_top(scores, n))[0].drop(columns="row")
 
@@ -305,7 +278,7 @@ class RankingModel:
 
     def scorer(self) -> Scorer:
         """Return the scorer of users by position; those after the last one have no pairs."""
-        own = _joined([member.ranker.scorer(self.pairs) for member in self.members], self.members)
+        own = joined([member.ranker.scorer(self.pairs) for member in self.members], self.members)
         popularity = self.popularity()
 
         def score(users: Tensor) -> Tensor:
@@ -394,15 +367,7 @@ class RankingModel:
         body = {
             "name": self.name,
             "genotype": None if self.genotype is None else self.genotype.to_json(),
-            "members": [
-                {
-                    "kind": member.kind,
-                    "weight": member.weight,
-                    "options": asdict(member.ranker.options),
-                    "tensors": member.ranker.tensors,
-                }
-                for member in self.members
-            ],
+            "members": [member.state() for member in self.members],
             "encoder": self.encoder.state_dict(),
             "pairs": _as_rows(self.pairs),
             "later": _as_rows(self.later),
@@ -433,7 +398,7 @@ class RankingModel:
                 raise NaspError(f"{path}: {len(titles)} titles for {shape[1]} items")
             model = RankingModel(
                 body["name"],
-                [_member(part) for part in body["members"]],
+                [Member.from_state(part) for part in body["members"]],
                 encoder,
                 pairs,
                 later,
@@ -453,32 +418,10 @@ class RankingModel:
         Raises:
             NaspError: They do not.
         """
-        few = torch.arange(min(1, self.pairs.shape[0]))
         for member in self.members:
-            given = (
-                member.ranker.scorer(self.pairs)(few),
-                member.ranker.score_lists(self.pairs.take(few)),
-            )
-            if any(scores.shape != (len(few), self.pairs.catalogue) for scores in given):
-                raise NaspError(f"{path}: {member.kind} is not a ranker of the model's items")
+            member.check(self.pairs, path)
         if not self.members:
             raise NaspError(f"{path}: the model has no ranker")
-
-
-def _member(part: Mapping[str, Any]) -> Member:
-    """Return a ranker from a file."""
-    kind = part["kind"]
-    check_known("ranker", kind, [*CLOSED_FORMS, FUNCTION])
-    ranker = FunctionRanker if kind == FUNCTION else CLOSED_FORMS[kind]
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in part["options"].items()}
-    return Member(kind, ranker(ranker.Options(**given), part["tensors"]), part["weight"])
-
-
-def _joined(scorers: Sequence[Scorer], members: Sequence[Member]) -> Scorer:
-    """Return the only scorer, or the average of several."""
-    if len(scorers) == 1:
-        return scorers[0]
-    return average(scorers, [member.weight for member in members])
 
 
 def _top(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:

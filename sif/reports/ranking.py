@@ -16,7 +16,8 @@ from nasp.search import SearchResult
 from sif.closed_forms import CLOSED_FORMS
 from sif.data import Splits
 from sif.evaluation.ranking import NDCG, VALUES, evaluate_ranking
-from sif.models.ranking import FUNCTION, POPULARITY, Member, RankingModel
+from sif.models.members import FUNCTION, Member
+from sif.models.ranking import POPULARITY, RankingModel
 from sif.options import SearchOptions
 from sif.tasks.candidates import Candidate, average_of
 from sif.tasks.ranking import RankingTask

@@ -27,7 +27,7 @@ from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import VALUES, evaluate_ranking
 from sif.fit import adagrad
 from sif.models.function_ranker import FunctionRanker
-from sif.models.ranking import FUNCTION
+from sif.models.members import FUNCTION
 from sif.models.rating import build_network
 from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS

@@ -19,7 +19,8 @@ from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import evaluate_ranking
 from sif.models.file import load_model
 from sif.models.function_ranker import FunctionRanker
-from sif.models.ranking import FUNCTION, KIND, Member, RankingModel
+from sif.models.members import FUNCTION, Member
+from sif.models.ranking import KIND, RankingModel
 from sif.options import SearchOptions
 from sif.tasks.ranking import RankingTask
 from sif.user_items import UserItems
