@@ -6,6 +6,7 @@ from nasp.registry import Registry, lazy_exports
 
 if TYPE_CHECKING:
     from sif.baselines.base import Baseline as Baseline
+    from sif.baselines.clicks import ClickBaseline as ClickBaseline
 
 BASELINES: "Registry[type[Baseline]]" = Registry(
     {
@@ -31,6 +32,16 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
 )
 """Each is made of `(data, options, generator)`."""
 
+CLICK_BASELINES: "Registry[type[ClickBaseline]]" = Registry(
+    {
+        "fm": "sif.baselines.clicks:FM",
+        "deepfm": "sif.baselines.clicks:DeepFM",
+        "dcnv2": "sif.baselines.clicks:DCNv2",
+        "finalmlp": "sif.baselines.clicks:FinalMLP",
+    }
+)
+"""Models of clicks; each is made of `(sizes, options, generator)`."""
+
 
 def baselines_of(entities: int) -> list[str]:
     """Return the names of the baselines for ratings with this number of entities."""
@@ -41,5 +52,6 @@ __all__, __getattr__ = lazy_exports(
     __name__,
     """
     base: Baseline
+    clicks: ClickBaseline
     """,
 )

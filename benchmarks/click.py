@@ -1,0 +1,138 @@
+"""Compare the search for functions of clicks with published models, on the same rows.
+
+    python benchmarks/click.py --data frappe-click --data_dir DIR --seeds 1,2,3
+
+All models have the default options of the task click, and the same embeddings, optimiser, averaging
+and early stopping. A published model is trained once for each of `SETTINGS`, and validation AUC
+chooses; the search trains as many finalists, after as many searches on shared weights. Logits are
+calibrated on validation rows (one temperature). Test rows are evaluated once for each line.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nasp.runs.context import RunContext
+from nasp.search import run_search
+from nasp.training.seeding import generator
+from sif.baselines import CLICK_BASELINES
+from sif.click_fit import fit
+from sif.config import SearchConfig
+from sif.data.click_data import ClickData, Clicks
+from sif.evaluation.clicks import evaluate_clicks, temperature_of
+from sif.models.click import predict_logits
+from sif.nn.field_model import FieldModel
+from sif.tasks.click import ClickTask, name_of
+
+SETTINGS: tuple[dict[str, float], ...] = (
+    {},
+    {"learning_rate": 0.003},
+    {"weight_decay": 0.01},
+)
+SEARCHES = {"search": "nasp", "random members": "random"}
+TRIVIAL = "trivial"
+
+
+def judged(logits: Tensor, valid: Clicks, of_test: Tensor, test: Clicks) -> dict[str, float]:
+    """Return the metrics of calibrated logits of validation and test rows."""
+    temperature = temperature_of(logits, valid.labels)
+    found = {}
+    for part, values, data in (("valid", logits, valid), ("test", of_test, test)):
+        for name, value in evaluate_clicks(values / temperature, data.labels).items():
+            found[f"{part}/{name}"] = value
+    return found
+
+
+def of_network(network: FieldModel, valid: Clicks, test: Clicks) -> dict[str, float]:
+    """Return the metrics of a network, and its size."""
+    logits = (predict_logits(network, part.rows) for part in (valid, test))
+    return {**judged(next(logits), valid, next(logits), test), "parameters": network.size()}
+
+
+def published(
+    name: str, config: SearchConfig, data: ClickData, test: Clicks, seed: int
+) -> dict[str, float]:
+    """Train a baseline with each setting, and return the metrics of the best by validation."""
+    best, kept = -1.0, {}
+    for number, setting in enumerate(SETTINGS):
+        options = replace(config, **setting)
+        random = generator(seed, name, number)
+        model = CLICK_BASELINES[name](data.sizes, options, random)
+        outcome = fit(
+            f"train {name} {number}",
+            model,
+            data,
+            options,
+            epochs=config.train_epochs,
+            generator=random,
+            run=RunContext(),
+        )
+        auc = outcome.history[outcome.best_epoch]["valid/auc"]
+        if auc > best:
+            best, kept = auc, of_network(model, data.valid, test)
+    return kept
+
+
+def searched(
+    strategy: str, config: SearchConfig, data: ClickData, test: Clicks, seed: int
+) -> dict[str, float]:
+    """Search, print what is found, and return its metrics."""
+    task = ClickTask(data, replace(config, strategy=strategy, trials=2 * config.finalists))
+    found = run_search(task, seed, RunContext())
+    model = task.model(found)
+    print(f"  found by {strategy}, seed {seed}: {name_of(model.genotype)}", flush=True)
+    return of_network(model.network, data.valid, test)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="frappe-click")
+    parser.add_argument("--data_dir", type=Path, default=None)
+    parser.add_argument("--seeds", default="1")
+    every = [TRIVIAL, *CLICK_BASELINES, *SEARCHES]
+    parser.add_argument("--models", default=",".join(every), help="comma-separated")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: dict[str, list[dict[str, float]]] = {}
+    for seed in map(int, options.seeds.split(",")):
+        config = SearchConfig(data=options.data, data_dir=options.data_dir).resolved()
+        splits = config.task_data(seed).splits
+        config = config.for_task("click")
+        data = ClickData.from_splits(splits.train, splits.valid)
+        test = Clicks.encode(splits.test, data.encoder)
+        for name in options.models.split(","):
+            start, found = time.perf_counter(), dict[str, dict[str, float]]()
+            if name == TRIVIAL:
+                rates = ClickTask(data, config).rates
+                parts = [rates.logits(part.rows, data.sizes) for part in (data.valid, test)]
+                for model, logits in parts[0].items():
+                    found[model] = judged(logits, data.valid, parts[1][model], test)
+            elif name in SEARCHES:
+                found[name] = searched(SEARCHES[name], config, data, test, seed)
+            else:
+                found[name] = published(name, config, data, test, seed)
+            for model, metrics in found.items():
+                metrics["seconds"] = time.perf_counter() - start
+                rows.setdefault(model, []).append(metrics)
+                shown = "  ".join(f"{key} {value:.4f}" for key, value in metrics.items())
+                print(f"{model}, seed {seed}: {shown}", flush=True)
+    print("\n| model | seeds | valid AUC | test AUC | test log-loss | parameters | seconds |")
+    print("|---" * 7 + "|")
+    for model, measured in rows.items():
+        cells = [model, str(len(measured))]
+        for key in ("valid/auc", "test/auc", "test/log_loss"):
+            values = [one[key] for one in measured]
+            spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.4f}{spread}")
+        cells += [f"{measured[0].get('parameters', 0):,.0f}"]
+        cells += [f"{statistics.mean(one['seconds'] for one in measured):.0f}"]
+        print("| " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
