@@ -84,9 +84,13 @@ def searched(
     """Search, print what is found, and return its metrics."""
     task = ClickTask(data, replace(config, strategy=strategy, trials=2 * config.finalists))
     found = run_search(task, seed, RunContext())
-    model = task.model(found)
+    model, again = task.models(found)
     print(f"  found by {strategy}, seed {seed}: {name_of(model.genotype)}", flush=True)
-    return of_network(model.network, data.valid, test)
+    metrics = of_network(model.network, data.valid, test)
+    if again is not None:
+        values = again.metrics(test)
+        metrics |= {f"refit/{name}": values[name] for name in ("auc", "log_loss")}
+    return metrics
 
 
 def main() -> None:

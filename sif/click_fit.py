@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.genotype import Genotype
-from nasp.metric import Metrics
+from nasp.metric import LOSS, Metrics
 from nasp.runs.context import RunContext
 from nasp.training.averaging import MovingAverage
 from nasp.training.loop import PhaseResult, run_epochs
@@ -77,7 +77,8 @@ def fit(
     Args:
         name: The phase's name in the checkpoint.
         model: The model, on the data's device.
-        data: Training rows, and validation rows, which stop the training.
+        data: Training rows, and validation rows, which stop the training. Without validation rows
+            the training has `epochs` epochs, and the last one is kept.
         options: The options.
         epochs: Maximum number of epochs.
         generator: Source of the random numbers of batches and model.
@@ -86,7 +87,7 @@ def fit(
     weights = list(model.parameters())
     optimizer = optimizer_of(weights, options)
     steps = -(-len(data.train) // options.batch_size)
-    every = max(1, steps // AVERAGED)
+    every, judged = max(1, steps // AVERAGED), len(data.valid) > 0
     average = MovingAverage(weights, max(every, options.averaging * steps), every)
 
     def epoch(position: int) -> Metrics:
@@ -97,10 +98,13 @@ def fit(
             if options.averaging:
                 average.update()
             losses.append(loss, len(batch.labels))
-        with average.applied():
-            logits = predict_logits(model, data.valid.rows)
-        found = evaluate_clicks(logits, data.valid.labels)
-        return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
+        metrics = {LOSS.on("train").name: losses.mean()}
+        if judged:
+            with average.applied():
+                logits = predict_logits(model, data.valid.rows)
+            found = evaluate_clicks(logits, data.valid.labels)
+            metrics |= {f"valid/{name}": value for name, value in found.items()}
+        return metrics
 
     def snapshot() -> dict[str, Tensor]:
         with average.applied():
@@ -116,10 +120,11 @@ def fit(
             "average": average,
             "generator": generator,
         },
-        monitor=AUC.on("valid"),
+        monitor=AUC.on("valid") if judged else LOSS.on("train"),
+        answer="best" if judged else "last",
         snapshot=snapshot,
         run=run,
-        patience=options.patience,
+        patience=options.patience if judged else None,
     )
     model.load_state_dict(outcome.best)
     return outcome

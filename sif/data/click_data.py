@@ -1,7 +1,7 @@
 """Rows of clicks as tensors: rows of the embedding table of all fields, and labels."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -58,11 +58,7 @@ class Clicks:
         *,
         trained: bool = False,
     ) -> Self:
-        """Encode rows whose values are labels.
-
-        Raises:
-            NaspError: The labels are all equal, or there is no row.
-        """
+        """Encode rows whose values are labels."""
         positions = torch.from_numpy(np.stack(encoder.positions(table)))
         labels = torch.from_numpy(table.ratings.astype(np.float32))
         unseen = int((positions < 0).any(dim=0).sum())
@@ -124,6 +120,18 @@ class ClickData:
     def sizes(self) -> tuple[int, ...]:
         """Number of table rows of each field."""
         return field_sizes(self.encoder)
+
+    def for_refit(self) -> Self:
+        """Return the same data with all rows for training, and none for validation.
+
+        Ids are still those of the training rows, so validation rows train the embeddings of unknown
+        ids.
+        """
+        parts = self.train, self.valid
+        rows = torch.cat([part.rows for part in parts], dim=1)
+        whole = Clicks(rows, torch.cat([part.labels for part in parts]), trained=True)
+        none = Clicks(rows[:, :0], whole.labels[:0])
+        return replace(self, train=whole, valid=none)
 
 
 def check_labels(labels: Tensor, name: str) -> None:

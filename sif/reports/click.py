@@ -33,7 +33,7 @@ class ClickReport(Report):
 
     def __init__(self, task: ClickTask, found: SearchResult, splits: Splits) -> None:
         self.found, self.train = found, splits.train
-        self.model = task.model(found)
+        self.model, refitted = task.models(found)
         self.genotype = self.model.genotype
         self.function = name_of(self.genotype)
         test = Clicks.encode(splits.test, task.data.encoder, task.device)
@@ -43,6 +43,10 @@ class ClickReport(Report):
             values = self.model.metrics(part)
             self.metrics |= {f"{name}/{key}": value for key, value in values.items()}
         self.metrics["model/parameters"] = self.model.network.size()
+        if refitted is not None:
+            self.model, values = refitted, refitted.metrics(test)
+            for metric in VALUES:
+                self.metrics[f"refit/test/{metric.name}"] = values[metric.name]
         self.model.add_clicked(splits.test)
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.epochs = len(self.curve())
@@ -114,10 +118,15 @@ class ClickReport(Report):
             "": f"found: {self.function}",
         }
         names = [AUC.on("valid").name, *(metric.on("test").name for metric in VALUES)]
-        return [
+        cells = [
             [title, *(f"{self.metrics[name + ending]:.4f}" for name in names)]
             for ending, title in rows.items()
         ]
+        again = [f"refit/{metric.on('test').name}" for metric in VALUES]
+        if again[0] in self.metrics:
+            shown = (f"{self.metrics[name]:.4f}" for name in again)
+            cells.append(["found, trained on validation rows, too", "", *shown])
+        return cells
 
 
 def _columns() -> list[str]:

@@ -116,42 +116,75 @@ class ClickTask(Task):
         """Train a member of the space alone. The search logs the epochs of the best training."""
         name = f"{name_of(genotype)} of {origin}"
         try:
-            network, outcome = train_alone(
-                f"train {name}",
-                genotype,
-                self.data,
-                self.options,
-                epochs=self.epochs,
-                generator=generator(seed, name),
-                run=replace(run, log=lambda metrics, step: None),
-            )
+            return [self._trained(name, genotype, self.data, self.epochs, seed, run)]
         except Diverged as error:
             run.failed[name] = error.reason
             raise Diverged(f"{name_of(genotype)} diverges: {error.reason}") from error
-        state = network.state_dict()
-        return [TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)]
 
-    def model(self, found: SearchResult) -> ClickModel:
-        """Return the model of a search's result, calibrated on validation rows."""
+    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+        """Train the best function on training and validation rows.
+
+        It has the number of epochs that validation chose.
+        """
+        if not self.options.refit:
+            return None
+        name, epochs = f"{trained.name}, refitted", trained.epoch + 1
+        return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
+
+    def _trained(
+        self,
+        name: str,
+        genotype: Genotype,
+        data: ClickData,
+        epochs: int,
+        seed: int,
+        run: RunContext,
+    ) -> TrainingResult:
+        network, outcome = train_alone(
+            f"train {name}",
+            genotype,
+            data,
+            self.options,
+            epochs=epochs,
+            generator=generator(seed, name),
+            run=replace(run, log=lambda metrics, step: None),
+        )
+        state = network.state_dict()
+        return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)
+
+    def models(self, found: SearchResult) -> tuple[ClickModel, ClickModel | None]:
+        """Return the models of a search's result and of its refit, if there is one.
+
+        Both are calibrated on validation rows, by the predictions of the first.
+        """
         assert found.trained is not None, "each found function is trained"
-        options = space_options(self.options, FieldOptions)
-        genotype = found.trained.genotype
-        network = build_network(genotype, self.data.encoder, options, torch.Generator())
-        network.load_state_dict(found.trained.state)
-        network.to(self.device)
-        valid = self.data.valid
+        network, valid = self._network(found.trained), self.data.valid
         temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
+        model = self._model(found.trained, network, temperature)
+        if (again := found.refitted) is None:
+            return model, None
+        return model, self._model(again, self._network(again), temperature)
+
+    def _network(self, trained: TrainingResult) -> FieldSpace:
+        options, encoder = space_options(self.options, FieldOptions), self.data.encoder
+        network = build_network(trained.genotype, encoder, options, torch.Generator())
+        network.load_state_dict(trained.state)
+        return network.to(self.device)
+
+    def _model(
+        self, trained: TrainingResult, network: FieldSpace, temperature: float
+    ) -> ClickModel:
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return ClickModel(
-            genotype,
+            trained.genotype,
             network,
-            options,
+            space_options(self.options, FieldOptions),
             self.data.encoder,
             self.rates,
             temperature,
             self.data.clicked,
             {name: getattr(self.options, name) for name in names},
-            found.trained.metrics[self.monitor.name],
+            trained.metrics.get(self.monitor.name),
             device=self.device,
         )
 

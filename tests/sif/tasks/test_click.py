@@ -56,7 +56,7 @@ class TestClickTask(TaskContract):
 
 
 def test_a_search_finds_what_biases_cannot_know() -> None:
-    one = task(4000, epochs=4, warm_up=1, restarts=2, finalists=2, train_epochs=8)
+    one = task(3000, epochs=2, warm_up=1, restarts=1, finalists=1, train_epochs=8, refit=False)
     found = run_search(one, 1, RunContext())
     assert found.metrics["valid/auc"] > 0.85  # 0.9 is the best possible
     biases = one.rates.logits(one.data.valid.rows, one.data.sizes)["biases"]
@@ -85,7 +85,8 @@ def test_averaged_weights_are_those_of_the_result() -> None:
     results = []
     for one in (plain, averaged):
         (result,) = one.train("one", genotype, 1, RunContext())
-        model = one.model(SearchResult(genotype, result.metrics, {}, {}, result))
+        model, again = one.models(SearchResult(genotype, result.metrics, {}, {}, result))
+        assert again is None
         values = evaluate_clicks(
             predict_logits(model.network, one.data.valid.rows), one.data.valid.labels
         )
@@ -94,6 +95,25 @@ def test_averaged_weights_are_those_of_the_result() -> None:
         results.append(result)
     assert results[0].history[0]["train/loss"] == results[1].history[0]["train/loss"]
     assert results[0].history[0]["valid/auc"] != results[1].history[0]["valid/auc"]
+
+
+def test_a_refit_has_all_rows_and_the_epochs_that_validation_chose() -> None:
+    one = task(900, train_epochs=3)
+    genotype = Genotype(FieldSpace.name, known_model(one.decisions(torch.Generator())[0], "none"))
+    (trained,) = one.train("one", genotype, 1, RunContext())
+    refitted = one.refit(trained, 1, RunContext())
+    assert refitted is not None
+    assert len(refitted.history) == trained.epoch + 1
+    assert refitted.epoch == trained.epoch
+    whole = one.data.for_refit()
+    assert (len(whole.train), len(whole.valid)) == (900, 0)
+    result = SearchResult(genotype, trained.metrics, {}, {}, trained, refitted)
+    model, again = one.models(result)
+    assert again is not None
+    assert again.temperature == model.temperature
+    assert again.valid_auc is None
+    assert not torch.equal(again.network.embeddings.table, model.network.embeddings.table)
+    assert task(refit=False).refit(trained, 1, RunContext()) is None
 
 
 def test_only_objectives_of_clicks_are_accepted() -> None:
@@ -129,6 +149,7 @@ def test_the_commands_search_train_evaluate_and_recommend(
         for model in ("", "_popularity", "_biases", "_global_mean"):
             assert f"test/{name}{model}" in metrics
             assert f"valid/{name}{model}" in metrics
+        assert f"refit/test/{name}" in metrics
     evaluate.main(["--model", run, "--data", str(tmp_path / "more.csv"), *columns])
     assert "test/auc 0." in capsys.readouterr().out
     contexts = ["--context", "{hour: late}"]
