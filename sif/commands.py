@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from nasp.atomic_io import write_atomic
-from nasp.core.genotype import Genotype
+from nasp.core.lookup import name_of
 from nasp.data.fetch import say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment.experiment import Experiment
@@ -37,6 +37,7 @@ from sif.reports.rating import RatingReport
 from sif.tasks.click import ClickTask
 from sif.tasks.ranking import RankingTask
 from sif.tasks.rating import RatingTask
+from sif.zoo import find_genotype
 
 # Elements of a batch up to which a second thread does not help, and slows down a shared machine.
 SMALL = 1 << 13
@@ -59,9 +60,9 @@ def train(config: TrainConfig, began: float) -> None:
     Raises:
         NaspError: A mistake in the options, the genotype or the data.
     """
-    genotype = Genotype.load(config.genotype)
+    genotype, name = find_genotype(config.genotype), name_of(config.genotype)
     experiment, report = _opened(config, began, config.epochs)
-    experiment.train(config.genotype.stem, config.genotype.name, genotype, report)
+    experiment.train(name, name, genotype, report)
 
 
 def evaluate(config: EvalConfig) -> Metrics:
@@ -137,24 +138,32 @@ Config = SearchConfig | TrainConfig
 
 
 def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
-    splits = data.rating_splits()
-    task = RatingTask(SearchData.from_splits(splits.train, splits.valid, device), config, epochs)
+    splits = data.splits
+    encoded = SearchData.from_splits(splits.train, splits.valid, device, data.sides)
+    task = RatingTask(encoded, config, epochs)
     return Job(task, lambda task, found: RatingReport(task, found, splits))
 
 
 def _ranking(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    _check_no_samples(config)
     splits = data.splits
     encoded = RankingData.from_splits(splits.train, splits.valid, device)
     task = RankingTask(encoded, config, epochs, data.negatives)
-    titles = data.item_titles(encoded.encoder)
+    titles = data.sides.item_titles(encoded.encoder)
     return Job(task, lambda task, found: RankingReport(task, found, splits, titles))
 
 
 def _click(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    _check_no_samples(config)
     data.check_no_sides("clicks")
     splits = data.splits
     task = ClickTask(ClickData.from_splits(splits.train, splits.valid, device), config, epochs)
     return Job(task, lambda task, found: ClickReport(task, found, splits))
+
+
+def _check_no_samples(config: Config) -> None:
+    if config.sweeps and "sweeps" in config.given:
+        raise NaspError("sweeps are for the task rating: leave them out")
 
 
 JOBS: dict[TaskName, Callable[[TaskData, Config, int | None, torch.device], Job]] = {

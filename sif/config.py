@@ -28,7 +28,7 @@ from sif.data.layout import Reading
 from sif.data.locate import given_parts
 from sif.data.side_table import read_side_table
 from sif.data.split import SplitBy
-from sif.data.task_data import as_clicks, find_task, positives
+from sif.data.task_data import Sides, as_clicks, find_task, positives
 from sif.options import SearchOptions, TrainOptions
 
 RANKING = {
@@ -250,18 +250,14 @@ class RatingOptions(TableOptions):
             None if path is None else read_side_table(path, role)
             for role, path in (("user", self.user_features), ("item", self.item_features))
         ]
-        data = replace(
-            data,
-            side_tables=(tables[0], tables[1]),
-            feature_bins=self.feature_bins,
-            time_bins=self.time_bins,
-        )
-        for features in data.features(Encoder.fit(data.splits.train)):
+        sides = Sides((tables[0], tables[1]), self.feature_bins, self.time_bins)
+        train = data.splits.train
+        for features in sides.features(Encoder.fit(train)):
             if features is not None:
                 say(features.note)
-        if (bins := data.bins()) is not None:
+        if (bins := sides.bins(train)) is not None:
             say(f"times are in {len(bins)} bins")
-        return data
+        return replace(data, sides=sides)
 
     def _task(self, given: TaskName | None, train: Table, say: Say) -> TaskName:
         """Return the task, and say why it is this one."""
@@ -352,12 +348,13 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
     """All options of `python -m sif.train`.
 
     Attributes:
-        genotype: The genotype.json of a search.
+        genotype: The genotype.json of a search, a run's folder that holds one, or the name of a
+            known model, for example lightgcn.
         epochs: Maximum number of epochs.
     """
 
     shown = SHOWN
-    genotype: Path = Path("genotype.json")
+    genotype: str = "genotype.json"
     epochs: int = 100
 
     def __post_init__(self) -> None:

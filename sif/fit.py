@@ -10,7 +10,7 @@ from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
 from sif.data.search_data import SearchData
-from sif.evaluation.ratings import RMSE, evaluate_predictions, predict
+from sif.evaluation.ratings import monitor_of, predict, validated
 from sif.models.rating import build_network
 from sif.nn.encoders import RatingGraph
 from sif.nn.rating_model import RatingModel
@@ -40,6 +40,8 @@ def train_alone(
     run: RunContext,
 ) -> tuple[InteractionSpace, PhaseResult]:
     """Train a genotype's network until validation RMSE stops improving.
+
+    Without validation ratings, it is trained for all epochs.
 
     Args:
         name: The phase's name in the checkpoint.
@@ -74,6 +76,8 @@ def fit(
 ) -> PhaseResult:
     """Train a model until validation RMSE stops improving, and keep its best epoch's weights.
 
+    Without validation ratings, it is trained for all epochs.
+
     Args:
         name: The phase's name in the checkpoint.
         model: The model, on the data's device.
@@ -96,20 +100,21 @@ def fit(
             model.constrain()
             losses.append(loss, len(batch.ratings))
         model.eval()
-        found = evaluate_predictions(
-            predict(model.predictor(), data.valid.rows), data.valid, data.scale
-        )
-        return {"train/loss": losses.mean(), **{f"valid/{k}": v for k, v in found.items()}}
+        return {
+            "train/loss": losses.mean(),
+            **validated(lambda: predict(model.predictor(), data.valid.rows), data),
+        }
 
     outcome = run_epochs(
         name,
         epoch,
         epochs=epochs,
         state={"network": model, "optimizer": optimizer, "generator": generator},
-        monitor=RMSE.on("valid"),
+        monitor=monitor_of(data),
         snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
         run=run,
-        patience=options.patience,
+        patience=options.patience if len(data.valid.ratings) else None,
+        answer="best" if len(data.valid.ratings) else "last",
     )
     model.load_state_dict(outcome.best)
     return outcome

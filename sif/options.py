@@ -47,6 +47,10 @@ item. `graph1` to `graph3` sum the embeddings over as many steps of propagation 
 MOST_TOWERS = 4
 
 
+KNOWN = ("biases", "biased_mf", "svdpp_shared", "lightgcn")
+"""Names of known models, whose genotypes are in `sif.zoo`."""
+
+
 @dataclass
 class SpaceOptions:
     """Options of interaction functions.
@@ -70,9 +74,9 @@ class SpaceOptions:
     embedding_dim: int = 8
     embedding_std: float = 0.1
     biases: bool = True
-    encoders: tuple[str, ...] = ("id",)
+    encoders: tuple[str, ...] = tuple(ENCODERS)
     terms: int = 1
-    elementwise: bool = True
+    elementwise: bool = False
     penalty: Literal["squared", "norm"] = "squared"
     weight_decay: float = 0.05
 
@@ -156,12 +160,12 @@ class TrainOptions(FieldOptions):
 
     optimizer: Literal["adagrad", "adam"] = "adagrad"
     learning_rate: float = 0.1
-    batch_size: int = 512
+    batch_size: int = 1024
     patience: int = 5
     gradient_clip: float | None = None
     objective: str = "squared_error"
     averaging: float = 0.0
-    sweeps: int = 0
+    sweeps: int = 200
     refit: bool = True
     closed_form_trials: int = 10
 
@@ -181,18 +185,23 @@ class SearchOptions(search.SearchOptions, TrainOptions):
         trials: Number of functions that a sampler tries. The default gives samplers the same time
             as nasp with default options, whose searches and trainings on MovieLens 100K take as
             long as 11 to 12 trials.
+        known: Known models, names in `sif.zoo.ZOO`, that are trained beside what is found, where
+            their encoders are among `encoders`. The best by validation is the answer.
     """
 
     # The initial values of `A` are those of SIF.
     strategy: str | Mapping[str, Any] = search.strategy_field(start=(0.5, 1e-3))
     epochs: int = 20
-    warm_up: int = 3
-    restarts: int = 5
-    finalists: int = 5
+    warm_up: int = 2
+    restarts: int = 3
+    finalists: int = 3
     trials: int = 12
     train_epochs: int = 100
+    known: tuple[str, ...] = KNOWN
 
     def __post_init__(self) -> None:
         TrainOptions.__post_init__(self)
         search.SearchOptions.__post_init__(self)
         check_positive(self, "finalists")
+        for name in self.known:
+            check_known("model", name, KNOWN)

@@ -26,7 +26,7 @@ LAYERS = (
     {"nasp.cnn", "nasp.rnn"},
     {"sif.options", "sif.user_items"},
     {"sif.nn", "sif.objectives"},
-    {"sif.data"},
+    {"sif.data", "sif.zoo"},
     {"sif.evaluation"},
     {"sif.posterior", "sif.closed_forms"},
     {"sif.models", "sif.fit", "sif.click_fit", "sif.config", "sif.serving"},

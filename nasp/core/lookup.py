@@ -18,33 +18,33 @@ def find_genotype(
     name_or_path: str,
     zoo: Mapping[str, Genotype],
     check: Callable[[Genotype], object],
-    parse: Callable[[str], Genotype],
+    parse: Callable[[str], Genotype] | None = None,
 ) -> Genotype:
     """Return the genotype that an option names: a name in `zoo`, a genotype.json or a run's folder.
 
-    A line in DARTS's notation, as a search prints it, is a genotype, too. A name in the zoo has
-    precedence over a file of the same name; `./name` is always a file.
+    A name in the zoo has precedence over a file of the same name; `./name` is always a file.
 
     Args:
         name_or_path: The option's value.
         zoo: Published genotypes by name.
         check: Raises NaspError for a genotype of another space.
-        parse: Reads DARTS's notation.
+        parse: Reads a line in DARTS's notation, which then is a genotype, too.
 
     Raises:
         NaspError: No genotype is found, or `check` refuses it; the message names the file.
     """
     if name_or_path in zoo:
         return zoo[name_or_path]
-    if is_darts_line(name_or_path):
+    if parse is not None and is_darts_line(name_or_path):
         return parse(name_or_path)
     path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
     if path.is_dir():
         path /= "genotype.json"
     if not path.is_file():
+        line = "" if parse is None else "the line that a search prints, "
         raise NaspError(
             f"no genotype {str(path)!r}{nearest(name_or_path, zoo)}: give a genotype.json, a run's "
-            f"folder that holds one, the line that a search prints, or one of {', '.join(zoo)}"
+            f"folder that holds one, {line}or one of {', '.join(zoo)}"
         )
     genotype = Genotype.load(path)
     try:

@@ -22,8 +22,10 @@ class Trial:
             determines, flattened in the order of `SearchSpace.architecture()`. If empty, the space
             draws the continuous architecture anew for each trial.
         kind: `trial` for a sampler's proposal, `search` for a search on shared weights, which finds
-            its own choices, or `finalist` for a finalist of such searches.
-        origin: Name of the search that found the finalist; empty for other kinds.
+            its own choices, `finalist` for a finalist of such searches, `known` for a known
+            architecture, or `refinement` for further trainings of one of the best.
+        origin: Name of the search that found the architecture, or of the known architecture; empty
+            for a sampler's proposal and for a search.
         state: State of the trial.
         score: The value that the search minimises; infinite unless the trial is complete.
         genotype: Genotype of the trained network, once the trial has ended.

@@ -6,6 +6,7 @@ from typing import Any
 
 from nasp.core.decision import is_weight
 from nasp.core.genotype import Genotype
+from nasp.errors import Diverged
 from nasp.metric import Metric, Metrics
 from nasp.registry import class_and_options
 from nasp.runs.context import Log, RunContext
@@ -18,6 +19,7 @@ from nasp.search.trials import (
     best_trial,
     check_some_completed,
     execute_trials,
+    refine_trial,
     run_trials,
     train_trial,
 )
@@ -71,16 +73,18 @@ def run_search(task: Task, seed: int, run: RunContext, executor: str = "serial")
     task.prepare(run)
     gpus = 1 if task.device.type == "cuda" else 0
     with open_executor(executor, TrialContext(task, seed, run), gpus) as opened:
-        if task.options.one_shot:
-            found = _by_searches(task, opened, run)
-        else:
-            found = _by_trials(task, seed, opened, run)
-        return _refitted(task, found, seed, run)
+        by = _by_searches if task.options.one_shot else _by_trials
+        return _refitted(task, by(task, seed, opened, run), seed, run)
 
 
 def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContext) -> SearchResult:
     """Train one architecture alone, and keep the best of its trainings; see `Task.train`."""
     trained = task.train(origin, genotype, seed, run)
+    try:
+        for refinable in task.refinable([(genotype, 0.0)]):
+            trained += task.refine(origin, refinable, seed, run)
+    except Diverged as error:
+        run.failed["refinement"] = error.reason
     monitor = task.monitor
     trained.sort(key=lambda one: monitor.as_loss(one.metrics.get(monitor.name, 0.0)))
     best = trained[0]
@@ -89,7 +93,9 @@ def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContex
     return _refitted(task, found, seed, run)
 
 
-def _by_searches(task: Task, executor: Executor[TrialContext], run: RunContext) -> SearchResult:
+def _by_searches(
+    task: Task, seed: int, executor: Executor[TrialContext], run: RunContext
+) -> SearchResult:
     options = task.options
     asked = [Trial(restart, kind="search") for restart in range(options.restarts)]
     searches = [trial for trial, _ in execute_trials(asked, _search, executor, run, len(asked))]
@@ -104,15 +110,35 @@ def _by_searches(task: Task, executor: Executor[TrialContext], run: RunContext) 
     if options.finalists:
         finalists = [
             Trial(number, kind="finalist", genotype=search.genotype, origin=search.name)
-            for number, search in enumerate(ranked[: options.finalists])
+            for number, search in enumerate(_distinct(ranked)[: options.finalists])
         ]
-        ended = execute_trials(finalists, train_trial, executor, run, len(finalists))
-        best, trained, trainings = _best(ended, task.monitor, executor)
+        rivals = _known(task, [finalist.genotype for finalist in finalists])
+        together = [*finalists, *rivals]
+        ended = execute_trials(together, train_trial, executor, run, len(together))
+        best, trained, trainings = _best(task, ended, executor, run)
     first = best.origin or best.name
     ranked.sort(key=lambda search: search.name != first)
     histories = {name: h for search in ranked for name, h in search.histories.items()}
     assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, histories, trainings, trained)
+
+
+def _distinct(ranked: Sequence[Trial]) -> list[Trial]:
+    """Return the first trial of each architecture."""
+    first: list[Trial] = []
+    for trial in ranked:
+        if all(trial.genotype != other.genotype for other in first):
+            first.append(trial)
+    return first
+
+
+def _known(task: Task, found: Sequence[Genotype | None]) -> list[Trial]:
+    """Return trials of the known architectures that are not among those found."""
+    rivals = ((name, g) for name, g in task.known().items() if g not in found)
+    return [
+        Trial(number, kind="known", genotype=genotype, origin=name)
+        for number, (name, genotype) in enumerate(rivals)
+    ]
 
 
 def _search(shared: TrialContext, trial: Trial) -> tuple[Trial, None]:
@@ -159,24 +185,49 @@ def _by_trials(
         run,
         limits=task.limits,
     )
-    best, trained, trainings = _best(ended, task.monitor, executor)
+    if rivals := _known(task, [trial.genotype for trial, _ in ended]):
+        ended += execute_trials(rivals, train_trial, executor, run, len(ended) + len(rivals))
+    best, trained, trainings = _best(task, ended, executor, run)
     assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, {}, trainings, trained)
 
 
 def _best(
-    ended: Sequence[tuple[Trial, Any]], monitor: Metric, executor: Executor[TrialContext]
+    task: Task,
+    ended: Sequence[tuple[Trial, Any]],
+    executor: Executor[TrialContext],
+    run: RunContext,
 ) -> tuple[Trial, TrainingResult, dict[str, Sequence[Metrics]]]:
-    """Return the best trial by its score, its training, and the histories of all, best first."""
+    """Refine the best trials, and return the best of all, its training, and all histories.
+
+    The histories are those of all trials, best first.
+    """
+    check_some_completed([trial for trial, _ in ended])
+    ranked = _distinct(
+        sorted((t for t, _ in ended if t.state == "complete"), key=lambda trial: trial.score)
+    )
+    refinable = task.refinable([(t.genotype, t.score) for t in ranked if t.genotype is not None])
+    refinements = [
+        Trial(
+            number,
+            kind="refinement",
+            genotype=trial.genotype,
+            origin=trial.origin or trial.name,
+        )
+        for number, trial in enumerate(trial for trial in ranked if trial.genotype in refinable)
+    ]
+    if refinements:
+        more = execute_trials(refinements, refine_trial, executor, run, 1 + len(refinements))
+        ended = [*ended, *more]
     trials = [trial for trial, _ in ended]
-    check_some_completed(trials)
     best, trained = best_trial(ended)
     if trained is None:  # the trial was on file: its job reads the network from the checkpoint
-        executor.submit(best.name, train_trial, replace(best, state="running"))
+        job = refine_trial if best.kind == "refinement" else train_trial
+        executor.submit(best.name, job, replace(best, state="running"))
         ((_, result),) = executor.results()
         _, trained = result.value()
     histories = [item for trial in trials for item in trial.histories.items()]
-    histories.sort(key=lambda item: _best_value(monitor, item[1]))
+    histories.sort(key=lambda item: _best_value(task.monitor, item[1]))
     return best, trained, dict(histories)
 
 
@@ -184,8 +235,12 @@ def _refitted(task: Task, found: SearchResult, seed: int, run: RunContext) -> Se
     """Add the training on training and validation data, if the task has one."""
     if found.trained is None:
         return found
-    silent = replace(run, log=lambda metrics, step: None)
-    return replace(found, refitted=task.refit(found.trained, seed, silent))
+    try:
+        refitted = task.refit(found.trained, seed, replace(run, log=lambda metrics, step: None))
+    except Diverged as error:
+        run.failed["refit"] = error.reason
+        return found
+    return replace(found, refitted=refitted)
 
 
 def _best_value(monitor: Metric, history: Sequence[Metrics]) -> float:

@@ -166,6 +166,10 @@ class Task(ABC):
 
     # Architectures that are trained alone.
 
+    def known(self) -> Mapping[str, Genotype]:
+        """Return known architectures by name, which are trained beside those that are found."""
+        return {}
+
     @abstractmethod
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         """Return the decisions, and the number of parameters of the continuous architecture.
@@ -194,6 +198,20 @@ class Task(ABC):
         Raises:
             Diverged: All ways diverged.
         """
+
+    def refinable(self, ranked: Sequence[tuple[Genotype, float]]) -> Sequence[Genotype]:
+        """Return the trained architectures to `refine`.
+
+        Args:
+            ranked: The architectures and their scores, which are minimised, best first.
+        """
+        return ()
+
+    def refine(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
+        """Train an architecture in further ways, which cost too much for all; see `train`."""
+        raise NotImplementedError
 
     def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
         """Train the best architecture on training and validation data together.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nasp.core.genotype import Genotype
 from nasp.core.limit import Limit, allowed
 from nasp.errors import Diverged, NaspError, one_line
 from nasp.runs.context import RunContext
@@ -185,12 +186,25 @@ def check_some_completed(trials: Sequence[Trial]) -> None:
 
 def train_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResult]:
     """Train a trial's architecture alone; a job for an executor."""
+    return _trained(shared, trial, shared.task.train)
+
+
+def refine_trial(shared: TrialContext, trial: Trial) -> tuple[Trial, TrainingResult]:
+    """Train a trial's architecture in further ways; a job for an executor."""
+    return _trained(shared, trial, shared.task.refine)
+
+
+def _trained(
+    shared: TrialContext,
+    trial: Trial,
+    train: Callable[[str, Genotype, int, RunContext], list[TrainingResult]],
+) -> tuple[Trial, TrainingResult]:
     task, start = shared.task, time.perf_counter()
     genotype = trial.genotype or task.genotype(trial, shared.seed)
     run = replace(
         shared.run, log=lambda metrics, step: None, failed={}, architecture=genotype.to_json()
     )
-    trained = task.train(trial.origin or trial.name, genotype, shared.seed, run)
+    trained = train(trial.origin or trial.name, genotype, shared.seed, run)
     best = min(trained, key=lambda one: task.monitor.as_loss(one.metrics[task.monitor.name]))
     ended = replace(
         trial.completed(task.monitor.as_loss(best.metrics[task.monitor.name]), best.metrics),

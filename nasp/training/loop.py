@@ -207,7 +207,7 @@ def _resumed(
 
 def total_seconds(histories: Iterable[Sequence[Metrics]]) -> float:
     """Return the wall time of phases in seconds, summed over restarts of their run."""
-    return sum(history[-1][SECONDS] for history in histories if history)
+    return sum(history[-1].get(SECONDS, 0.0) for history in histories if history)
 
 
 def seconds_before(checkpoint: Checkpoint) -> float:

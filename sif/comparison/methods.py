@@ -1,7 +1,7 @@
 """The compared methods, each as a function of the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -96,9 +96,11 @@ def _general(data: SearchData, options: SearchOptions, seed: int, run: RunContex
 def _search(
     strategy: str, data: SearchData, options: SearchOptions, seed: int, run: RunContext
 ) -> Fitted:
-    task = RatingTask(data, for_method(strategy, options, {}))
+    # The search alone is compared, with no other model that would compete.
+    alone = replace(for_method(strategy, options, {}), known=(), refit=False)
+    task = RatingTask(data, alone)
     model = task.model(run_search(task, seed, run))
-    return Fitted(model.rate, model.network.size(), name_of(model.genotype))
+    return Fitted(model.rate, model.size(), name_of(model.genotype))
 
 
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}

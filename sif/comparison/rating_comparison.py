@@ -55,7 +55,7 @@ class RatingComparison(Comparison):
         say = say_nothing if config.quiet else say_on_stderr
         jobs, counts = list[list[Measurement]](), dict[str, int]()
         for data, label in config.labels().items():
-            splits = config.load(data, config.seed, say).rating_splits()
+            splits = config.load(data, config.seed, say).splits
             entities, sha256 = len(splits.train.columns), splits.sha256()
             possible = methods_of(entities)
             counts[data] = entities
@@ -92,7 +92,7 @@ class RatingComparison(Comparison):
         """Tune the method, unless it is tuned, train it, and evaluate it on test ratings."""
         config, method = self.config, measurement.method
         one = measurement if method in TRIVIAL else self._tuned(measurement, folder)
-        splits = config.load(one.data, one.seed).rating_splits()
+        splits = config.load(one.data, one.seed).splits
         data = SearchData.from_splits(splits.train, splits.valid)
         dim = one.settings.get("embedding_dim", config.search.embedding_dim)
         watched, start = Watched(), time.perf_counter()
@@ -126,7 +126,7 @@ class RatingComparison(Comparison):
         tuned = one.with_tuned(folder, first)
         if tuned is not None:
             return tuned
-        splits = config.load(one.data, first).rating_splits()
+        splits = config.load(one.data, first).splits
         values = tune(
             one.method,
             SearchData.from_splits(splits.train, splits.valid),

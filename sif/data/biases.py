@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sif.data.rating_tensors import Ratings, Scale
 
-DAMPINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0)
+DAMPINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 50.0, 1e9)  # the last leaves the mean alone
 SWEEPS = 10
 CHUNK = 1 << 16  # ratings that are processed at once, few enough for the processor's cache
 
@@ -43,14 +43,15 @@ def predict_from_biases(bias: Tensor, data: Ratings) -> Tensor:
     return ratings
 
 
-def fit_biases(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> Tensor:
-    """Return the biases with the damping of smallest validation RMSE, `(rows,)`."""
+def best_damping(train: Ratings, valid: Ratings, rows: int, scale: Scale) -> float:
+    """Return the damping of smallest validation RMSE."""
 
-    def squares(bias: Tensor) -> float:
-        residuals = scale.clip(predict_from_biases(bias, valid)) - valid.ratings
+    def squares(damping: float) -> float:
+        predicted = predict_from_biases(biases(train, rows, damping), valid)
+        residuals = scale.clip(predicted) - valid.ratings
         return float(residuals.cpu().double().square().sum())
 
-    return min((biases(train, rows, damping) for damping in DAMPINGS), key=squares)
+    return min(DAMPINGS, key=squares)
 
 
 def _chunks(data: Ratings) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -117,6 +117,12 @@ class Ratings:
             positions, values = positions[:, known], values[known]
         rows = positions.add_(offsets(encoder.sizes).int()[:, None])
         return cls(rows.to(device), values.to(device), unseen.to(device))
+
+    def take(self, rows: slice) -> Self:
+        """Return some of the ratings with known ids."""
+        return replace(
+            self, rows=self.rows[:, rows], ratings=self.ratings[rows], unseen=self.unseen[:0]
+        )
 
     def batches(
         self, size: int, generator: torch.Generator, steps: int | None = None

@@ -1,7 +1,7 @@
 """`SearchData`: the encoded training and validation ratings of a search."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,10 @@ from torch import Tensor
 
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
-from sif.data.biases import fit_biases
+from sif.data.biases import best_damping, biases
+from sif.data.features import Features
 from sif.data.rating_tensors import Ratings, Scale
+from sif.data.task_data import Sides
 from sif.nn.encoders import RatingGraph
 
 
@@ -24,17 +26,23 @@ class SearchData:
         scale: Scale of the training split.
         biases: Standardised bias of each table row, from the bias model; they predict ratings of
             unseen ids.
+        damping: The damping of the biases, which validation chose.
         train: Ratings that train the weights.
         valid: Ratings that train and select architectures.
         rated: Positions of the users and items of both splits, int32 `(2, ratings)`, on the CPU.
+        features: Side features of the ids of each entity; None for an entity without a side table.
+        source: The tables of both splits and what is known besides, for `whole`; not in a pickle.
     """
 
     encoder: Encoder
     scale: Scale
     biases: Tensor
+    damping: float
     train: Ratings
     valid: Ratings
     rated: Tensor
+    features: tuple[Features | None, ...]
+    source: tuple[Table, Table, Sides] | None = None
 
     @classmethod
     def from_splits(
@@ -42,23 +50,64 @@ class SearchData:
         train: Table | pd.DataFrame,
         valid: Table | pd.DataFrame,
         device: torch.device | str = "cpu",
+        sides: Sides | None = None,
     ) -> Self:
-        """Encode and standardise checked ratings with the ids and the scale of the training split.
+        """Encode checked training and validation ratings.
+
+        Args:
+            train: Training ratings.
+            valid: Validation ratings.
+            device: Device of the tensors.
+            sides: What is known besides.
 
         Raises:
-            NaspError: Every validation rating has an id that is not in training.
+            NaspError: No validation rating has ids that are all in training; or a side table has no
+                id or no column that can be used.
         """
-        train, valid = Table.from_frame(train), Table.from_frame(valid)
+        train, valid, sides = Table.from_frame(train), Table.from_frame(valid), sides or Sides()
         encoder, scale = Encoder.fit(train), Scale.fit(train)
         fit_on = Ratings.encode(train, encoder, scale, device=device)
         checked_on = Ratings.encode(valid, encoder, scale, device=device)
         if not len(checked_on.ratings):
             raise NaspError(_why_none(encoder, valid))
-        biases = fit_biases(fit_on, checked_on, sum(encoder.sizes), scale)
+        rows = sum(encoder.sizes)
+        damping = best_damping(fit_on, checked_on, rows, scale)
+        fitted = biases(fit_on, rows, damping)
         if len(checked_on.unseen):
-            checked_on = Ratings.encode(valid, encoder, scale, biases, device)
-        rated = torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1)
-        return cls(encoder, scale, biases, replace(fit_on, rated=True), checked_on, rated)
+            checked_on = Ratings.encode(valid, encoder, scale, fitted, device)
+        return cls(
+            encoder,
+            scale,
+            fitted,
+            damping,
+            replace(fit_on, rated=True),
+            checked_on,
+            torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1),
+            sides.features(encoder),
+            (train, valid, sides),
+        )
+
+    def whole(self) -> Self:
+        """Return the ratings of both splits as training ratings, without validation ratings."""
+        assert self.source is not None, "only the process that read the tables has them"
+        first, second, sides = self.source
+        table, device = first.joined(second), self.train.ratings.device
+        encoder, scale = Encoder.fit(table), Scale.fit(table)
+        train = replace(Ratings.encode(table, encoder, scale, device=device), rated=True)
+        return replace(
+            self,
+            encoder=encoder,
+            scale=scale,
+            biases=biases(train, sum(encoder.sizes), self.damping),
+            train=train,
+            valid=train.take(slice(0)),
+            rated=rated_pairs(encoder, table),
+            features=sides.features(encoder),
+            source=None,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "source": None}
 
     def graph(self) -> RatingGraph:
         """Return the graph of the users and items of the training ratings."""

@@ -124,6 +124,29 @@ class Table:
         """Return the ratings at `rows`, in that order, without copying ratings."""
         return replace(self, rows=rows if self.rows is None else self.rows[rows])
 
+    def joined(self, other: Self) -> Self:
+        """Return these ratings and then those of another table with the same columns.
+
+        Parts of one table are joined without copying ratings.
+        """
+        if self.values is other.values and self.rows is not None and other.rows is not None:
+            return replace(self, rows=np.concatenate([self.rows, other.rows]))
+        ids = tuple(map(pd.Index.union, self.ids, other.ids))
+        codes = tuple(
+            np.concatenate(
+                [
+                    known.get_indexer(table.ids[entity]).astype(np.int32)[table.code(entity)]
+                    for table in (self, other)
+                ]
+            )
+            for entity, known in enumerate(ids)
+        )
+        times = None
+        if (first := self.moments) is not None and (second := other.moments) is not None:
+            times = np.concatenate([first, second])
+        values = np.concatenate([self.ratings, other.ratings])
+        return replace(self, ids=ids, codes=codes, values=values, times=times, rows=None)
+
     def code(self, entity: int) -> np.ndarray:
         """Return the positions of the ratings' ids of an entity, int32 `(ratings,)`."""
         return self._of(self.codes[entity])

@@ -18,24 +18,16 @@ TaskName = Literal["rating", "ranking", "click"]
 
 
 @dataclass(frozen=True)
-class TaskData:
-    """What a task gets of its data.
+class Sides:
+    """What is known of ids and rows besides the ratings.
 
     Attributes:
-        task: `rating`: values are predicted; `ranking`: all rows are positives, and the items are
-            ranked for each user; `click`: values are 1 (positive) and 0.
-        splits: Training, validation and test rows.
-        negatives: Number of negatives of each positive: for clicks, drawn already; for ranking, to
-            be drawn in each batch. None leaves it to the data, or to the objective.
-        side_tables: The properties of users and of items, if there are any.
-        feature_bins: Number of bins of numbers in side tables.
+        tables: The properties of users and of items, if there are any.
+        feature_bins: Number of bins of numbers in these tables.
         time_bins: Number of bins of the rows' times; 0 for none.
     """
 
-    task: TaskName
-    splits: Splits
-    negatives: int | None = None
-    side_tables: tuple[SideTable | None, SideTable | None] = (None, None)
+    tables: tuple[SideTable | None, SideTable | None] = (None, None)
     feature_bins: int = 16
     time_bins: int = 0
 
@@ -48,7 +40,7 @@ class TaskData:
         Raises:
             NaspError: A side table has none of the ids, or no column that gives features.
         """
-        tables = dict(zip(("user", "item"), self.side_tables, strict=True))
+        tables = dict(zip(("user", "item"), self.tables, strict=True))
         return tuple(
             None
             if (table := tables.get(name)) is None
@@ -62,7 +54,7 @@ class TaskData:
         Raises:
             NaspError: There are features of users or bins of times, which rankings do not use.
         """
-        if self.time_bins or self.side_tables[0] is not None:
+        if self.time_bins or self.tables[0] is not None:
             raise NaspError(
                 "rankings do not use user_features and time_bins: leave them out; item_features "
                 "give titles"
@@ -70,28 +62,32 @@ class TaskData:
         _, item = self.features(encoder)
         return None if item is None or item.titles is None else list(item.titles)
 
-    def bins(self) -> TimeBins | None:
+    def bins(self, train: Table) -> TimeBins | None:
         """Return the bins of times, fitted on training rows; None if there are none.
 
         Raises:
             NaspError: The rows have no times.
         """
-        return TimeBins.fit(self.splits.train, self.time_bins) if self.time_bins else None
+        return TimeBins.fit(train, self.time_bins) if self.time_bins else None
 
-    def rating_splits(self) -> Splits:
-        """Return the splits for a model of ratings.
 
-        Raises:
-            NaspError: The task is another one, for which there is no model yet; or there are side
-                features or bins of times, which models do not use yet.
-        """
-        if self.task != "rating":
-            raise NaspError(
-                f"there are no models for the task {self.task} yet: give --task rating for ratings "
-                "of two values or more"
-            )
-        self.check_no_sides("ratings")
-        return self.splits
+@dataclass(frozen=True)
+class TaskData:
+    """What a task gets of its data.
+
+    Attributes:
+        task: `rating`: values are predicted; `ranking`: all rows are positives, and the items are
+            ranked for each user; `click`: values are 1 (positive) and 0.
+        splits: Training, validation and test rows.
+        negatives: Number of negatives of each positive: for clicks, drawn already; for ranking, to
+            be drawn in each batch. None leaves it to the data, or to the objective.
+        sides: Properties of users and items, and bins of times.
+    """
+
+    task: TaskName
+    splits: Splits
+    negatives: int | None = None
+    sides: Sides = Sides()
 
     def check_no_sides(self, kind: str) -> None:
         """Check that there are no side tables and no bins of times.
@@ -102,7 +98,7 @@ class TaskData:
         Raises:
             NaspError: There are some, which models of this kind do not use yet.
         """
-        if self.time_bins or any(table is not None for table in self.side_tables):
+        if self.sides.time_bins or any(table is not None for table in self.sides.tables):
             raise NaspError(
                 f"models of {kind} do not use user_features, item_features and time_bins yet: "
                 "leave them out"

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nasp.metric import Metric
+from nasp.metric import LOSS, Metric, Metrics
 from sif.data.rating_tensors import Ratings, Scale
+from sif.data.search_data import SearchData
 
 RMSE = Metric("rmse", unit="rating units", title="RMSE")
 VALUES: dict[Metric, Callable[[Tensor, float], Tensor]] = {
@@ -49,3 +50,21 @@ def evaluate_predictions(predictions: Tensor, data: Ratings, scale: Scale) -> di
     # On the CPU, because a Mac's GPU has no float64.
     residuals = torch.cat([scale.clip(predictions) - data.ratings, data.unseen]).cpu().double()
     return {metric.name: float(value(residuals, scale.std)) for metric, value in VALUES.items()}
+
+
+def monitor_of(data: SearchData) -> Metric:
+    """Return the metric that selects epochs; without validation ratings there is the loss alone."""
+    return RMSE.on("valid") if len(data.valid.ratings) else LOSS.on("train")
+
+
+def validated(predictions: Callable[[], Tensor], data: SearchData) -> Metrics:
+    """Return the metrics of predictions of the validation ratings, if there are any.
+
+    Args:
+        predictions: Returns standardised predictions, `(ratings,)`.
+        data: The data.
+    """
+    if not len(data.valid.ratings):
+        return {}
+    found = evaluate_predictions(predictions(), data.valid, data.scale)
+    return {f"valid/{name}": value for name, value in found.items()}

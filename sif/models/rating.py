@@ -150,7 +150,8 @@ class InteractionModel:
 
     Attributes:
         genotype: The found genotype.
-        network: The trained network of the genotype, or the average over samples of its weights.
+        network: The trained network of the genotype, or the average over samples of its weights;
+            None for a genotype without terms, which predicts by `biases` alone.
         options: Options of the space.
         encoder: Ids of the training split.
         scale: Scale of the training split.
@@ -165,7 +166,7 @@ class InteractionModel:
     def __init__(
         self,
         genotype: Genotype,
-        network: InteractionSpace | PosteriorAverage,
+        network: InteractionSpace | PosteriorAverage | None,
         options: SpaceOptions,
         encoder: Encoder,
         scale: Scale,
@@ -213,7 +214,8 @@ class InteractionModel:
             NaspError: A column or an id is missing, or all ids of a column are unknown; or
                 `return_std` is asked of a model with one set of weights.
         """
-        if return_std and not isinstance(self.network, PosteriorAverage):
+        network = self.network
+        if return_std and not isinstance(network, PosteriorAverage):
             raise NaspError(
                 "the model has one set of weights, which have no deviation: search with sweeps"
             )
@@ -231,17 +233,27 @@ class InteractionModel:
             positions.append(found)
         places = torch.from_numpy(np.stack(positions, axis=1))
         ratings = self.scale.as_read(self._rate(places), clip)
-        if not return_std:
+        if not (return_std and network):
             return ratings
         known = (places >= 0).all(dim=1)
         deviations = torch.full((len(places),), math.nan)
         rows = table_rows(places[known], self.encoder.sizes).to(self.device)
-        deviations[known] = predict(lambda part: self.network(part)[::-1], rows).cpu()
+        deviations[known] = predict(lambda part: network(part)[::-1], rows).cpu()
         return ratings, self.scale.deviation_as_read(deviations, ratings)
+
+    def encode(self, ratings: Table) -> Ratings:
+        """Return checked ratings as tensors, for `rate`."""
+        return Ratings.encode(ratings, self.encoder, self.scale, self.biases, self.device)
 
     def rate(self, data: Ratings) -> torch.Tensor:
         """Return standardised predictions `(ratings,)` for `data.rows`, without clipping."""
+        if self.network is None:
+            return predict_from_biases(self.biases.to(data.rows.device), data)
         return predict(self.network.predictor(), data.rows)
+
+    def size(self) -> int:
+        """Number of parameters."""
+        return len(self.biases) if self.network is None else self.network.size()
 
     def add_rated(self, ratings: Table) -> None:
         """Add further ratings, whose items are not recommended to their users."""
@@ -319,7 +331,7 @@ class InteractionModel:
             entity = ratings.columns.index(name)
             given = ratings.ids[entity].take(ratings.code(entity))
             report_unknown_ids(found, given, ids, f"column {name}")
-        data = Ratings.encode(ratings, self.encoder, self.scale, self.biases, self.device)
+        data = self.encode(ratings)
         biases = predict_from_biases(self.biases.to(self.device), data)
         mean = Ratings.encode(ratings, self.encoder, self.scale, device=self.device)
         return {
@@ -346,7 +358,7 @@ class InteractionModel:
         body = {
             "genotype": self.genotype.to_json(),
             "options": {**asdict(self.options), "encoders": list(self.options.encoders)},
-            "network": self.network.state_dict(),
+            "network": {} if self.network is None else self.network.state_dict(),
             "encoded": self.network.encoded() if isinstance(self.network, InteractionSpace) else {},
             "encoder": self.encoder.state_dict(),
             "scale": [self.scale.mean, self.scale.std],
@@ -374,14 +386,15 @@ class InteractionModel:
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**_with_tuples(body["options"]))
-            network: InteractionSpace | PosteriorAverage
+            network: InteractionSpace | PosteriorAverage | None = None
             if has_samples(body["network"]):
                 network = averaged_network(genotype, sizes, options, body["network"], path)
-            else:
+            elif genotype.choices.get(DECISION) != ():
                 network = build_network(genotype, sizes, options, torch.Generator())
                 load_state(network, body["network"], path)
                 network.stored = _encoded(body["encoded"], network, path)
-            network.to(device)
+            if network is not None:
+                network.to(device)
             biases, rated = body["biases"].cpu(), body["rated"].cpu()
             if len(biases) != sum(sizes):
                 raise NaspError(f"{path}: {len(biases)} biases for {sum(sizes)} ids")
@@ -397,10 +410,11 @@ class InteractionModel:
 
     def _rate(self, positions: Tensor) -> Tensor:
         """Return standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
-        known = (positions >= 0).all(dim=1)
-        rows = table_rows(positions[known], self.encoder.sizes).to(self.device)
         ratings = known_biases(positions, self.encoder.sizes, self.biases)
-        ratings[known] = predict(self.network.predictor(), rows).cpu()
+        if self.network is not None:
+            known = (positions >= 0).all(dim=1)
+            rows = table_rows(positions[known], self.encoder.sizes).to(self.device)
+            ratings[known] = predict(self.network.predictor(), rows).cpu()
         return ratings
 
     def _position(self, entity: int, value: Any) -> int:

@@ -80,6 +80,10 @@ class Propagation(nn.Module):
         self.backend = backend or ("torch-sparse" if backend_installed("torch-sparse") else "torch")
         self._ready: tuple[torch.device, Any, Any] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the matrices, which are made again on first use."""
+        return {**super().__getstate__(), "_ready": None}  # type: ignore[no-untyped-call]
+
     def forward(self, embeddings: Tensor) -> Tensor:
         """Multiply `(columns, any)` to `(rows, any)`."""
         if self._ready is None or self._ready[0] != self.value.device:

@@ -219,9 +219,11 @@ class InteractionSpace(SearchSpace, RatingModel):
 def name_of(genotype: Genotype) -> str:
     """Return the name of a genotype's interaction: its terms, `multiply of graph3 + max of id`.
 
-    The encoder `id` is left out if it is the only one.
+    The encoder `id` is left out if it is the only one. Without terms, there are `biases`.
     """
     terms = genotype.choices[DECISION]
+    if not terms:
+        return "biases"
     if all(encoder == "id" for encoder, _ in terms):
         return " + ".join(function for _, function in terms)
     return " + ".join(f"{function} of {encoder}" for encoder, function in terms)

@@ -14,10 +14,62 @@ from torch import Tensor
 
 from sif.posterior.hyperprior import draw_mean_and_precision, draw_precision
 from sif.posterior.side_information import SideInformation
-from sif.user_items import similar_rows
+from sif.user_items import BLOCK, similar_rows
 
 Interaction = Callable[[Sequence[Tensor]], Tensor]
 """Maps the encodings of each entity `(ratings, embedding_dim)` to `(ratings,)`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a block, which are drawn together.
+
+    Attributes:
+        rows: The rows, `(rows,)`.
+        ratings: Their training ratings, `(ratings,)`.
+        of: The position in `rows` of each rating, `(ratings,)`.
+        groups: For some successive rows: how many they are, and the positions of their ratings in
+            `ratings`, `(group, most)`, padded with the number of ratings.
+    """
+
+    rows: Tensor
+    ratings: Tensor
+    of: Tensor
+    groups: Sequence[tuple[int, Tensor]]
+
+
+def _parts(rows: Tensor, count: int, width: int) -> Iterator[Part]:
+    """Sort the rows of ratings by their numbers of ratings, and cut them into parts.
+
+    Args:
+        rows: The row of each rating, `(ratings,)`.
+        count: Number of rows.
+        width: Length of a row.
+    """
+    by_row = rows.argsort(stable=True)
+    groups = list(similar_rows(torch.bincount(rows, minlength=count), width))
+    first = 0
+    while first < len(groups):
+        after, numbers = first, 0
+        while after < len(groups) and (
+            after == first or numbers + groups[after][1].numel() * width <= BLOCK
+        ):
+            numbers += groups[after][1].numel() * width
+            after += 1
+        together, padded, start = groups[first:after], [], 0
+        total = sum(int(there.sum()) for _, _, there in together)
+        for _, _, there in together:
+            places = there.flatten().cumsum(0).view(there.shape) - 1 + start
+            padded.append((len(there), places.masked_fill(~there, total)))
+            start += int(there.sum())
+        lengths = torch.cat([there.sum(1) for _, _, there in together])
+        yield Part(
+            torch.cat([group for group, _, _ in together]),
+            by_row[torch.cat([positions[there] for _, positions, there in together])],
+            torch.arange(len(lengths)).repeat_interleave(lengths),
+            padded,
+        )
+        first = after
 
 
 class Block:
@@ -32,6 +84,9 @@ class Block:
         width: `embedding_dim + 1`.
         side: Side information on the rows, if there is any.
         generator: Draws the initial values.
+
+    Attributes:
+        parts: The rows with their ratings, in parts that fit into memory.
     """
 
     def __init__(
@@ -46,13 +101,7 @@ class Block:
         self.entity, self.side = entity, side
         self.values = 0.1 * torch.randn(count, width, generator=generator)
         self.mean, self.precision = torch.zeros(width), torch.eye(width)
-        self._by_row = rows.argsort(stable=True)
-        self._groups = list(similar_rows(torch.bincount(rows, minlength=count), width))
-
-    def groups(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield rows `(rows,)`, their ratings `(rows, most)`, and which of these are no padding."""
-        for rows, positions, there in self._groups:
-            yield rows, self._by_row[positions], there
+        self.parts = list(_parts(rows, count, width))
 
     def draw_prior(self, generator: torch.Generator) -> None:
         """Draw the mean and the precision of the rows, and the weights of side information."""
@@ -150,25 +199,30 @@ class GibbsSampler:
         """Draw a block's rows, given all others; return the sum of the squared residuals."""
         prior = block.prior_mean() @ block.precision
         width, squares = prior.shape[1], 0.0
-        for rows, ratings, there in block.groups():
-            design, rest = self._linear(position, ratings.flatten())
-            design = (design.view(*ratings.shape, width)) * there.unsqueeze(2)
-            target = (self._ratings[ratings] - rest.view(ratings.shape)) * there
-            transposed = design.transpose(1, 2)
-            precision = torch.baddbmm(
-                block.precision.expand(len(rows), width, width),
-                transposed,
-                design,
-                alpha=self.precision,
-            )
-            vector = prior[rows] + self.precision * (transposed @ target.unsqueeze(2)).squeeze(2)
+        for part in block.parts:
+            design, rest = self._linear(position, part.ratings)
+            target = self._ratings[part.ratings] - rest
+            # A column for the target, and a row of zeros for the padding.
+            both = torch.cat([design, target.unsqueeze(1)], dim=1)
+            both = torch.cat([both, both.new_zeros(1, width + 1)])
+            sums = torch.empty(len(part.rows), width, width + 1)
+            first = 0
+            for count, places in part.groups:
+                padded = both[places]
+                torch.bmm(
+                    padded[..., :width].transpose(1, 2), padded, out=sums[first : first + count]
+                )
+                first += count
+            precision = block.precision + self.precision * sums[..., :width]
+            vector = prior[part.rows] + self.precision * sums[..., width]
             root = torch.linalg.cholesky(precision)
-            normal = torch.randn(len(rows), width, 1, generator=self._generator)
+            normal = torch.randn(len(root), width, 1, generator=self._generator)
             # With precision L Lᵀ: mean + L⁻ᵀ z = L⁻ᵀ (L⁻¹ vector + z).
             half = torch.linalg.solve_triangular(root, vector.unsqueeze(2), upper=False)
             drawn = torch.linalg.solve_triangular(root.transpose(1, 2), half + normal, upper=True)
-            block.values[rows] = drawn.squeeze(2)
-            squares += float((target - (design @ drawn).squeeze(2)).square().sum())
+            block.values[part.rows] = drawn = drawn.squeeze(2)
+            residuals = target - (design * drawn.index_select(0, part.of)).sum(1)
+            squares += float(residuals.dot(residuals))
         return squares
 
     def _linear(self, position: int, ratings: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
 from sif.data.search_data import SearchData
-from sif.evaluation.ratings import RMSE, evaluate_predictions
+from sif.evaluation.ratings import monitor_of, validated
 from sif.nn.encoders import RatingGraph
 from sif.nn.operations import functions
 from sif.nn.space import DECISION
@@ -56,7 +56,7 @@ def sample_posterior(
     Args:
         name: The phase's name in the checkpoint.
         genotype: A genotype that can be sampled.
-        data: Training ratings, and validation ratings, which judge the average.
+        data: Training ratings, and validation ratings, if there are any, which judge the average.
         graph: The graph of the training ratings, if an encoder needs it.
         options: The options.
         generator: Source of all draws.
@@ -66,18 +66,17 @@ def sample_posterior(
 
     def epoch(position: int) -> Metrics:
         chain.advance(position * SWEEPS, min(SWEEPS, options.sweeps - position * SWEEPS))
-        found = evaluate_predictions(chain.valid_mean(), data.valid, data.scale)
-        metrics = {f"valid/{key}": value for key, value in found.items()}
-        return {"train/loss": 1 / chain.sampler.precision, **metrics}
+        return {"train/loss": 1 / chain.sampler.precision, **validated(chain.valid_mean, data)}
 
     outcome = run_epochs(
         name,
         epoch,
         epochs=-(-options.sweeps // SWEEPS),
         state={"chain": chain, "generator": generator},
-        monitor=RMSE.on("valid"),
+        monitor=monitor_of(data),
         snapshot=dict,
         run=run,
+        keep=("chain",),
         answer="last",
     )
     return chain.average(), outcome

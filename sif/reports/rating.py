@@ -16,11 +16,14 @@ from nasp.metric import LOSS, Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
+from sif.data.biases import predict_from_biases
 from sif.data.rating_tensors import Ratings
 from sif.data.split import mean_over
 from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions
-from sif.nn.space import DECISION, InteractionSpace, name_of
+from sif.models.rating import InteractionModel
+from sif.nn.space import DECISION, InteractionSpace
 from sif.tasks.rating import RatingTask
+from sif.zoo import title_of
 
 SHOWN = 5  # functions in the plot and the table
 DRAWN = 8  # weights in a plot
@@ -29,7 +32,13 @@ NEGLIGIBLE = 0.002  # smallest relative gain of RMSE that is reported as a gain
 
 @dataclass
 class Row:
-    """A model in the final table, with its metrics on validation and test ratings by name."""
+    """A model in the final table, with its metrics by name.
+
+    Attributes:
+        name: The model's name.
+        valid: Metrics on validation ratings; empty if it was trained on them.
+        test: Metrics on test ratings.
+    """
 
     name: str
     valid: Metrics
@@ -47,11 +56,17 @@ class RatingReport(Report):
 
     def __init__(self, task: RatingTask, found: SearchResult, splits: Splits) -> None:
         self.found, self.train = found, splits.train
-        self.model = task.model(found)
+        judged, refitted = task.model(found), task.refitted_model(found)
+        self.model = refitted or judged
         self.genotype = self.model.genotype
-        self.operation = name_of(self.genotype)
-        self.rows, self.metrics = self._evaluated(task, splits)
-        self.metrics["model/parameters"] = self.model.network.size()
+        self.operation = title_of(self.genotype)
+        self.rows, self.metrics = self._evaluated(task, judged, splits)
+        if refitted is not None:
+            test = refitted.encode(splits.test)
+            on_test = evaluate_predictions(refitted.rate(test), test, refitted.scale)
+            self.rows.append(Row("refitted on validation ratings, too", {}, on_test))
+            self.metrics |= {f"refit/test/{name}": value for name, value in on_test.items()}
+        self.metrics["model/parameters"] = self.model.size()
         self.model.add_rated(splits.test)
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.epochs = len(self.curve())
@@ -119,17 +134,17 @@ class RatingReport(Report):
         for cells in self._cells():
             final.add_row(*cells)
         console.print(final)
-        trivial = min(self.rows[:-1], key=lambda row: row.test[RMSE.name])
-        share = 1 - self.rows[-1].test[RMSE.name] / trivial.test[RMSE.name]
+        *others, found = (row.test[RMSE.name] for row in self.rows[:3])
+        share = 1 - found / min(others)
         if share > NEGLIGIBLE:
-            console.print(
-                f"test RMSE of the found function is {share:.1%} below that of {trivial.name}"
-            )
+            console.print(f"test RMSE of the answer is {share:.1%} below that of trivial models")
         else:
             console.print(
-                f"the found function is no better than {trivial.name}: the ratings may hold no "
-                "interaction; a smaller --learning_rate or a larger --weight_decay may help"
+                "the answer is no better than trivial models: the ratings may hold no interaction; "
+                "a smaller --learning_rate or a larger --weight_decay may help"
             )
+        if len(self.rows) > 3:
+            console.print("model.pt holds the refitted model")
         if unseen := int(self.metrics["test/unseen_ratings"]):
             console.print(
                 f"{unseen} test ratings have an id unseen in training: predicted by the global "
@@ -140,18 +155,21 @@ class RatingReport(Report):
         """Return the rows of the final table as text."""
         return [
             [
-                f"found: {self.operation}" if row.name == "found" else row.name,
-                *(f"{value:.4f}" for value in (row.valid[RMSE.name], *row.test.values())),
+                f"answer: {self.operation}" if row.name == "found" else row.name,
+                f"{row.valid[RMSE.name]:.4f}" if row.valid else "",
+                *(f"{value:.4f}" for value in row.test.values()),
             ]
             for row in self.rows
         ]
 
-    def _evaluated(self, task: RatingTask, splits: Splits) -> tuple[list[Row], Metrics]:
+    def _evaluated(
+        self, task: RatingTask, model: InteractionModel, splits: Splits
+    ) -> tuple[list[Row], Metrics]:
         data = task.data
         scale, test = data.scale, data.encode(splits.test)
         models: dict[str, Callable[[Ratings], Tensor]] = {
-            "biases": lambda ratings: data.biases[ratings.rows].sum(0),
-            "found": self.model.rate,
+            "biases": lambda ratings: predict_from_biases(data.biases, ratings),
+            "found": model.rate,
         }
         valid_rmse, test_rmse = (
             mean_over([part], lambda ratings: np.square(ratings - scale.mean)) ** 0.5

@@ -12,7 +12,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.errors import NaspError, check_known
+from nasp.errors import check_known
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
@@ -73,8 +73,6 @@ class RankingTask(Task):
         negatives: int | None = None,
     ) -> None:
         check_known("objective of the task ranking:", options.objective, RANKING_OBJECTIVES)
-        if options.sweeps:
-            raise NaspError("sweeps are for the task rating: leave them out")
         self.data, self.options = data, options
         self.device, self.negatives = data.device, negatives or NEGATIVES
         self.epochs = epochs or self._search.train_epochs

@@ -1,6 +1,6 @@
 """The task of rating prediction by an interaction function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from functools import cached_property, partial
 
@@ -20,8 +20,9 @@ from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.loop import PhaseResult
 from nasp.training.seeding import generator
+from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
-from sif.evaluation.ratings import VALUES, evaluate_predictions, predict
+from sif.evaluation.ratings import VALUES, evaluate_predictions, predict, validated
 from sif.fit import adagrad, train_alone
 from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
@@ -40,6 +41,12 @@ from sif.options import (
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.tasks.starts import in_turn
+from sif.zoo import BIASES, ZOO
+
+Way = Callable[..., tuple[nn.Module, PhaseResult]]
+# Sampling takes the time of several trainings, so few functions are sampled.
+SAMPLED = 2
+NEAR = 1.01  # largest RMSE of the second one, relative to the first
 
 
 class RatingTask(Task):
@@ -82,15 +89,17 @@ class RatingTask(Task):
             self.data.encoder.sizes,
             self.options,
             generator,
-            self.graph,
+            self._graph(self.options.encoders),
             candidates=self.functions,
         )
 
+    def _graph(self, encoders: Iterable[str]) -> RatingGraph | None:
+        """Return the graph of the training ratings, if an encoder needs it."""
+        return self.graph if any(ENCODERS[name].needs_graph for name in encoders) else None
+
     @cached_property
-    def graph(self) -> RatingGraph | None:
-        """The graph of the training ratings, if an encoder needs it."""
-        if not any(ENCODERS[name].needs_graph for name in self.options.encoders):
-            return None
+    def graph(self) -> RatingGraph:
+        """The graph of the training ratings."""
         return self.data.graph()
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -150,65 +159,112 @@ class RatingTask(Task):
             space.move(trial.offsets)
         return space.genotype(trial.choices)
 
+    def known(self) -> dict[str, Genotype]:
+        """Return the known models of `--known` whose encoders are among those of the search."""
+        encoders = self._search.encoders
+        return {
+            name: ZOO[name]
+            for name in self._search.known
+            if all(encoder in encoders for encoder, _ in ZOO[name].choices[DECISION])
+        }
+
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
         """Train a member of the space alone, with its MLPs kept as found, as in the paper.
 
-        With `sweeps`, its posterior is sampled, too, where that is possible. The epochs are not
-        logged here: `nasp.search` logs those of the best training.
+        The biases are not trained: they are those of the data. The epochs are not logged here:
+        `nasp.search` logs those of the best training.
         """
-        name = f"{name_of(genotype)} of {origin}"
-        ways: dict[str, Callable[..., tuple[nn.Module, PhaseResult]]] = {
-            name: partial(train_alone, epochs=self.epochs)
-        }
-        if self.options.sweeps and can_be_sampled(genotype, len(self.data.encoder.sizes)):
-            ways[f"{name}, posterior"] = sample_posterior
-        found = []
-        for name, fit in ways.items():
-            try:
-                network, outcome = fit(
-                    f"train {name}",
-                    genotype,
-                    self.data,
-                    self.graph,
-                    self.options,
-                    generator=generator(seed, name),
-                    run=replace(run, log=lambda metrics, step: None),
-                )
-            except Diverged as error:
-                run.failed[name] = error.reason
-                continue
-            state, epoch = network.state_dict(), outcome.best_epoch
-            found.append(TrainingResult(name, genotype, outcome.history, epoch, state))
-        if not found:
-            reason = next(iter(run.failed.values()))
-            raise Diverged(f"{name_of(genotype)} diverges: {reason}")
-        return found
+        name, data = _name(origin, genotype), self.data
+        if genotype == BIASES:
+            valid = validated(lambda: predict_from_biases(data.biases, data.valid), data)
+            return [TrainingResult(name, genotype, [valid], 0, {})]
+        return [self._fit(name, partial(train_alone, epochs=self.epochs), genotype, seed, run)]
+
+    def refinable(self, ranked: Sequence[tuple[Genotype, float]]) -> Sequence[Genotype]:
+        """Return the best genotypes that can be sampled, if `sweeps` asks for samples."""
+        entities = len(self.data.encoder.sizes)
+        able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
+        if not (able and self.options.sweeps):
+            return ()
+        return [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
+
+    def refine(
+        self, origin: str, genotype: Genotype, seed: int, run: RunContext
+    ) -> list[TrainingResult]:
+        """Draw samples from the posterior of a genotype."""
+        name = f"{_name(origin, genotype)}, posterior"
+        return [self._fit(name, sample_posterior, genotype, seed, run)]
+
+    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+        """Train the best function on all ratings but those of the test, with as many epochs."""
+        if not self.options.refit:
+            return None
+        name, genotype = f"{trained.name}, refitted", trained.genotype
+        self.whole = RatingTask(self.data.whole(), self.options, self.epochs)
+        if genotype == BIASES:
+            return TrainingResult(name, genotype, [], 0, {})
+        way: Way = partial(train_alone, epochs=trained.epoch + 1)
+        if has_samples(trained.state):
+            way = sample_posterior
+        return self.whole._fit(name, way, genotype, seed, run)
 
     def model(self, found: SearchResult) -> InteractionModel:
         """Return the model of a search's result, with its trained network."""
         assert found.trained is not None, "each found function is trained"
-        genotype = found.trained.genotype
-        sizes = self.data.encoder.sizes
-        network: InteractionSpace | PosteriorAverage
-        if has_samples(found.trained.state):
-            terms = genotype.choices[DECISION]
-            network = PosteriorAverage(terms, sizes, tuple(found.trained.state.values()))
-        else:
-            network = build_network(genotype, sizes, self.options, torch.Generator(), self.graph)
-            network.load_state_dict(found.trained.state)
-        network.to(self.device)
+        return self._model(found.trained, found.trained.metrics[self.monitor.name])
+
+    def refitted_model(self, found: SearchResult) -> InteractionModel | None:
+        """Return the model that was trained on validation ratings, too, if there is one."""
+        if found.refitted is None:
+            return None
+        return self.whole._model(found.refitted, found.metrics[self.monitor.name])
+
+    def _fit(
+        self, name: str, way: Way, genotype: Genotype, seed: int, run: RunContext
+    ) -> TrainingResult:
+        """Train a genotype in one of two ways: `train_alone` or `sample_posterior`."""
+        try:
+            network, outcome = way(
+                f"train {name}",
+                genotype,
+                self.data,
+                self._graph(encoder for encoder, _ in genotype.choices[DECISION]),
+                self.options,
+                generator=generator(seed, name),
+                run=replace(run, log=lambda metrics, step: None),
+            )
+        except Diverged as error:
+            raise Diverged(f"{name_of(genotype)} diverges: {error.reason}") from error
+        state = network.state_dict()
+        return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)
+
+    def _model(self, trained: TrainingResult, valid_rmse: float) -> InteractionModel:
+        genotype, data = trained.genotype, self.data
+        sizes, terms = data.encoder.sizes, genotype.choices[DECISION]
+        network: InteractionSpace | PosteriorAverage | None = None
+        if has_samples(trained.state):
+            network = PosteriorAverage(terms, sizes, tuple(trained.state.values()))
+        elif terms:
+            graph = self._graph(encoder for encoder, _ in terms)
+            network = build_network(genotype, sizes, self.options, torch.Generator(), graph)
+            network.load_state_dict(trained.state)
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return InteractionModel(
             genotype,
-            network,
+            None if network is None else network.to(self.device),
             space_options(self.options, SpaceOptions),
-            self.data.encoder,
-            self.data.scale,
-            self.data.biases.cpu(),
-            self.data.rated,
+            data.encoder,
+            data.scale,
+            data.biases.cpu(),
+            data.rated,
             {name: getattr(self.options, name) for name in names},
-            found.trained.metrics[self.monitor.name],
+            valid_rmse,
             device=self.device,
         )
+
+
+def _name(origin: str, genotype: Genotype) -> str:
+    """Return the name of a training of a known model, or of what a search or a trial found."""
+    return origin if origin in ZOO else f"{name_of(genotype)} of {origin}"

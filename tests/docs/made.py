@@ -48,5 +48,6 @@ def rating_task(
     for position in range(entities - 2):
         ratings[f"context{position}"] = [row % (3 + position) for row in range(len(ratings))]
     parts = split_ratings(ratings, seed=0)
-    made = RatingOptions(**{"embedding_dim": 3, "batch_size": 64, **SHORT, **options})
+    paper = {"encoders": ("id",), "elementwise": True, "sweeps": 0, "known": ()}
+    made = RatingOptions(**{"embedding_dim": 3, "batch_size": 64, **paper, **SHORT, **options})
     return RatingTask(SearchData.from_splits(parts.train, parts.valid), made, None, functions)

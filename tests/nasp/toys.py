@@ -17,7 +17,9 @@ class ToyCF(InteractionSpace, ToySpace):
     """The interaction space with three entities and few ids."""
 
     def __init__(self, generator: torch.Generator) -> None:
-        options = TrainOptions(embedding_dim=3, embedding_std=1.0)
+        options = TrainOptions(
+            embedding_dim=3, embedding_std=1.0, encoders=("id",), elementwise=True
+        )
         super().__init__((7, 6, 4), options, generator)
 
     def loss(self, outputs: Any, batch: Any) -> Tensor:

@@ -21,14 +21,20 @@ from nasp.samplers.tpe import RANGE
 from nasp.search import SearchResult, TrainingResult, run_search, train
 from nasp.strategies import ONE_SHOT
 from sif.data import Splits, Synthetic, split_ratings, synthetic
+from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions
+from sif.models.rating import InteractionModel
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import name_of
-from sif.options import SearchOptions, TrainOptions
+from sif.options import KNOWN, SearchOptions, TrainOptions
 from sif.tasks.rating import RatingTask
+from sif.zoo import ZOO, title_of
 
-SMALL = SearchOptions(embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4)
+PAPER: dict[str, Any] = {"encoders": ("id",), "elementwise": True, "sweeps": 0}
+SMALL = SearchOptions(
+    embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4, known=(), **PAPER
+)
 
 
 def planted(operation: str = "multiply", seed: int = 0, ratings: int = 3000) -> Splits:
@@ -122,7 +128,7 @@ def test_a_prolonged_training_is_an_uninterrupted_one(tmp_path: Path) -> None:
     genotype = run_search(RatingTask(data, SMALL), 1, RunContext()).genotype
 
     def trained(epochs: int, run: RunContext) -> SearchResult:
-        task = RatingTask(data, TrainOptions(embedding_dim=2), epochs)
+        task = RatingTask(data, TrainOptions(embedding_dim=2, **PAPER), epochs)
         return train(task, "found", genotype, 1, run)
 
     first = trained(2, on_disk(tmp_path, 2))
@@ -265,10 +271,78 @@ def test_a_finished_run_comes_back_from_its_checkpoint() -> None:
 def test_a_genotype_is_trained_alone() -> None:
     data = data_of(planted())
     genotype = run_search(RatingTask(data, SMALL), 1, RunContext()).genotype
-    task = RatingTask(data, TrainOptions(embedding_dim=2), epochs=3)
+    task = RatingTask(data, TrainOptions(embedding_dim=2, **PAPER), epochs=3)
     found = train(task, "file", genotype, 5, RunContext())
     assert found.genotype == genotype
     assert task.model(found).genotype == genotype
     (name,) = found.trainings
     assert name.endswith(" of file")
     assert len(found.trainings[name]) == 3
+
+
+def test_known_models_compete_and_the_answer_is_refitted() -> None:
+    parts = planted()
+    options = replace(SMALL, elementwise=False, encoders=("id", "history"), known=KNOWN, sweeps=20)
+    task = RatingTask(data_of(parts), options)
+    found = run_search(task, 1, RunContext())
+    assert {"biases", "biased_mf", "svdpp_shared"} & found.trainings.keys()
+    assert "lightgcn" not in found.trainings, "its encoder is not among those of the search"
+    assert found.trained is not None
+    assert found.trained.name == next(iter(found.trainings))
+    assert found.refitted is not None
+    assert found.refitted.name == f"{found.trained.name}, refitted"
+    assert all("valid/rmse" not in epoch for epoch in found.refitted.history)
+    assert len(found.refitted.history) == len(found.trainings[found.trained.name])
+    model = task.refitted_model(found)
+    assert model is not None
+    assert model.rated.shape[1] == len(parts.train) + len(parts.valid)
+    test = data_of(parts).encode(parts.test)
+    before = evaluate_predictions(task.model(found).rate(test), test, task.data.scale)["rmse"]
+    encoded = model.encode(parts.test)
+    assert evaluate_predictions(model.rate(encoded), encoded, model.scale)["rmse"] < before
+
+
+def test_a_refitted_training_has_as_many_epochs_as_validation_chose() -> None:
+    task = RatingTask(
+        data_of(planted()), replace(SMALL, elementwise=False, train_epochs=200, patience=1)
+    )
+    found = run_search(task, 1, RunContext())
+    assert found.trained is not None
+    assert found.refitted is not None
+    assert len(found.trained.history) > found.trained.epoch + 1 == len(found.refitted.history)
+    assert found.refitted.epoch == found.trained.epoch
+
+
+def test_where_ratings_are_noise_the_answer_is_a_trivial_model(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"user": random.integers(60, size=900)})
+    frame["item"], frame["rating"] = random.integers(40, size=900), random.normal(3, 1, 900)
+    parts = split_ratings(frame.drop_duplicates(["user", "item"]), seed=0)
+    task = RatingTask(data_of(parts), replace(SMALL, known=KNOWN))
+    found = run_search(task, 1, RunContext())
+    assert title_of(found.genotype) == "biases"
+    model = task.model(found)
+    model.save(tmp_path / "model.pt")
+    again, test = InteractionModel.load(tmp_path / "model.pt"), parts.test.frame()
+    expected = model.scale.as_read(predict_from_biases(model.biases, model.encode(parts.test)))
+    assert model.predict(test[["user", "item"]]) == pytest.approx(expected, abs=0.3)
+    assert (again.predict(test) == model.predict(test)).all()
+    assert len(model.recommend(frame["user"][0], 3)) == 3
+
+
+def test_ids_of_validation_ratings_are_known_to_the_refitted_model() -> None:
+    parts = planted()
+    train, valid = parts.train.frame(), parts.valid.frame()
+    valid.loc[:2, "item"] = 1000
+    task = RatingTask(SearchData.from_splits(train, valid), SMALL)
+    model = task.refitted_model(run_search(task, 1, RunContext()))
+    assert model is not None
+    assert {1000} == set(model.encoder.ids[1]) - set(task.data.encoder.ids[1])
+
+
+def test_only_functions_near_the_best_are_sampled() -> None:
+    task = RatingTask(data_of(planted()), replace(SMALL, elementwise=False, sweeps=20))
+    one, two = ZOO["biased_mf"], ZOO["svdpp_shared"]
+    assert task.refinable([(ZOO["lightgcn"], 0.9), (one, 1.0), (two, 1.005)]) == [one, two]
+    assert task.refinable([(one, 1.0), (two, 1.02)]) == [one]
+    assert task.refinable([(ZOO["biases"], 1.0)]) == ()

@@ -186,20 +186,18 @@ def test_features_and_times_are_part_of_the_data(tmp_path: Path) -> None:
         time_bins=5,
     )
     data = options.task_data(1, said.append)
-    users, items, moods = data.features(Encoder.fit(data.splits.train))
+    users, items, moods = data.sides.features(Encoder.fit(data.splits.train))
     assert users is not None
     expected = [[n % 2, 1 - n % 2] for n in range(10)]  # sex=f, sex=m
     assert users.matrix.toarray().tolist() == expected
     assert items is moods is None
-    bins = data.bins()
+    bins = data.sides.bins(data.splits.train)
     assert bins is not None
     assert np.bincount(bins.codes(data.splits.train)).tolist() == [6] * 5
     assert said[-2:] == [
         "users.csv: 10 of 10 users of training have features; user=user; sex (category, 2)",
         "times are in 5 bins",
     ]
-    with pytest.raises(NaspError, match="models of ratings do not use user_features"):
-        data.rating_splits()
 
 
 def test_movielens_in_its_own_form(data_dir: Path) -> None:

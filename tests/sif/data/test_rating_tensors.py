@@ -9,7 +9,7 @@ import torch
 
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
-from sif.data.biases import fit_biases
+from sif.data.biases import best_damping, biases
 from sif.data.rating_tensors import Ratings, Scale
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions, predict
@@ -101,7 +101,7 @@ def test_biases_recover_an_additive_table() -> None:
     parts = [table.take(rows) for rows in np.split(order, (600, 900))]
     encoder, scale = Encoder.fit(parts[0]), Scale.fit(parts[0])
     train, valid, test = (Ratings.encode(part, encoder, scale) for part in parts)
-    fitted = fit_biases(train, valid, 70, scale)
+    fitted = biases(train, 70, best_damping(train, valid, 70, scale))
     assert evaluate_predictions(fitted[test.rows].sum(0), test, scale)["rmse"] < 0.02
 
 
@@ -110,7 +110,9 @@ def test_predictions_in_chunks_are_predictions_at_once(monkeypatch: pytest.Monke
     from sif.nn.embeddings import SpaceOptions
     from sif.nn.space import InteractionSpace
 
-    space = InteractionSpace((5, 5), SpaceOptions(), torch.Generator().manual_seed(0), ("max",))
+    space = InteractionSpace(
+        (5, 5), SpaceOptions(encoders=("id",)), torch.Generator().manual_seed(0)
+    )
     rows = torch.randint(5, (2, 30), generator=torch.Generator().manual_seed(0))
     whole = predict(space.rate, rows)
     monkeypatch.setattr(metrics, "CHUNK", 7)

@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,10 @@ from sif.data import Synthetic, synthetic
 from sif.models.rating import build_network
 from sif.options import SpaceOptions
 
-FAST = {"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3}
+FAST: dict[str, Any] = {
+    **{"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3},
+    **{"encoders": ("id",), "sweeps": 0, "known": ()},
+}
 
 
 def ratings(text_ids: bool = False) -> pd.DataFrame:
@@ -330,6 +334,6 @@ def test_a_genotype_of_another_space_is_refused() -> None:
     cnn = Genotype("cnn", {"normal": (("in", "skip"), ("in2", "skip"))})
     with pytest.raises(NaspError, match="'cnn'"):
         build_network(cnn, (3, 3), options, torch.Generator())
-    two = InteractionSearch(**FAST).fit(ratings()).genotype_
+    two = InteractionSearch(**FAST, elementwise=True).fit(ratings()).genotype_
     with pytest.raises(NaspError, match="3 entities"):
         build_network(two, (3, 3, 3), options, torch.Generator())

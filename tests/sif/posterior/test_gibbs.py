@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sif.posterior import gibbs
 from sif.posterior.gibbs import Block, GibbsSampler, predict
 from sif.posterior.hyperprior import (
     draw_chi_squared,
@@ -53,15 +54,23 @@ def test_precision_mean_and_covariance_follow_many_observations() -> None:
     )
 
 
-def test_each_rating_is_in_one_group_of_its_row() -> None:
+@pytest.mark.parametrize("block", [1, 200, 1 << 20])
+def test_each_rating_is_in_one_group_of_its_row(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gibbs, "BLOCK", block)
     rows = torch.randint(40, (500,), generator=seeded()).square() // 40  # many, few and no ratings
-    block = Block(0, rows, 41, 3, None, seeded())
     seen, drawn = [], []
-    for ids, ratings, there in block.groups():
-        drawn += ids.tolist()
-        for row, positions, real in zip(ids.tolist(), ratings, there, strict=True):
-            assert (rows[positions[real]] == row).all()
-            seen += positions[real].tolist()
+    for part in Block(0, rows, 41, 3, None, seeded()).parts:
+        drawn += part.rows.tolist()
+        assert (rows[part.ratings] == part.rows[part.of]).all()
+        seen += part.ratings.tolist()
+        first = 0
+        for count, places in part.groups:
+            for row, positions in enumerate(places, first):
+                there = positions[positions < len(part.ratings)]
+                assert there.tolist() == (part.of == row).nonzero()[:, 0].tolist()
+            first += count
     assert sorted(drawn) == list(range(41))
     assert sorted(seen) == list(range(500))
 

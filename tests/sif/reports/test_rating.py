@@ -17,7 +17,8 @@ def test_transforms_are_called_by_the_columns_of_the_table(
 ) -> None:
     drawn: list[Any] = []
     monkeypatch.setattr(plots, "save", lambda figure, path: drawn.append(figure))
-    options, random = SpaceOptions(embedding_dim=2), torch.Generator().manual_seed(1)
+    options = SpaceOptions(embedding_dim=2, elementwise=True)
+    random = torch.Generator().manual_seed(1)
     network = InteractionSpace((5, 4, 3), options, random, ("max",))
     draw_function(network, "max", ("user", "item", "mood"), tmp_path / "function.png")
     (axes,) = drawn[0].axes

@@ -204,8 +204,6 @@ def test_mistakes_are_named() -> None:
     data, parts = encoded(), tastes()
     with pytest.raises(NaspError, match="objective of the task ranking: 'squared_error'"):
         RankingTask(data, replace(SMALL, objective="squared_error"))
-    with pytest.raises(NaspError, match="sweeps are for the task rating"):
-        RankingTask(data, replace(SMALL, sweeps=3))
     with pytest.raises(NaspError, match="all validation pairs are in training"):
         RankingData.from_splits(parts.train, parts.train)
     frame = pd.DataFrame({"user": [1], "item": [2], "mood": ["x"], "rating": [1.0]})
