@@ -15,16 +15,15 @@ from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.closed_forms import CLOSED_FORMS
 from sif.data import Splits
-from sif.evaluation.ranking import NDCG, VALUES, evaluate_ranking
+from sif.evaluation.ranking import NDCG, VALUES
 from sif.models.members import FUNCTION, Member
-from sif.models.ranking import POPULARITY, RankingModel
+from sif.models.ranking import RankingModel
 from sif.options import SearchOptions
-from sif.tasks.candidates import Candidate, average_of
+from sif.tasks.candidates import AVERAGE, Team
 from sif.tasks.ranking import RankingTask
 
 SHOWN = 5  # trainings in the plot
 COLUMNS = ("ndcg_10", "recall_20", "mrr", "coverage_10")
-AVERAGE = "average"
 
 
 @dataclass
@@ -65,52 +64,41 @@ class RankingReport(Report):
         assert found.trained is not None, "each found function is trained"
         self.found, self.train, data = found, splits.train, task.data
         self.genotype = found.trained.genotype
-        candidates = task.candidates(found)
-        valid = {
-            one.name: evaluate_ranking(one.ranker.scorer(data.train), data.train, data.valid)
-            for one in candidates
-        }
-        candidates.sort(key=lambda one: -valid[one.name][NDCG.name])
-        teams = {one.name: {one.name: 1} for one in candidates}
-        rivals = [one for one in candidates if one.kind != POPULARITY]
-        weights = average_of(rivals, data)
-        if len(weights) > 1:
-            teams[AVERAGE] = weights
-        by_name = {one.name: one for one in candidates}
+        chosen = task.selection(found.trained)
+        names = [field.name for field in fields(SearchOptions) if hasattr(task.options, field.name)]
 
-        def model(team: str, *, refit: bool = False) -> RankingModel:
-            weights = teams[team]
-            members = [_member(by_name[name], weight, refit) for name, weight in weights.items()]
-            names = [field.name for field in fields(SearchOptions)]
-            options = task.options
+        def model(team: Team, *, refit: bool = False) -> RankingModel:
+            members = []
+            for name, weight in team.weights.items():
+                one = chosen.candidates[name]
+                ranker = one.ranker
+                if refit and one.refit is not None:
+                    ranker = one.refit()
+                elif refit:
+                    assert found.refitted is not None, "a function of the answer is refitted"
+                    ranker = task.ranker(found.refitted, data.for_refit())
+                members.append(Member(one.kind, ranker, float(weight)))
             has_function = any(member.kind == FUNCTION for member in members)
             return RankingModel(
-                _title(team, weights),
+                team.title,
                 members,
                 data.encoder,
                 data.known() if refit else data.train,
                 titles=titles,
                 genotype=self.genotype if has_function else None,
-                fitted_with={n: getattr(options, n) for n in names if hasattr(options, n)},
-                valid_ndcg_10=valid[team][NDCG.name] if team in valid else None,
+                fitted_with={name: getattr(task.options, name) for name in names},
+                valid_ndcg_10=team.valid[NDCG.name],
             )
 
-        if AVERAGE in teams:
-            scorer = model(AVERAGE).scorer()
-            valid[AVERAGE] = evaluate_ranking(scorer, data.train, data.valid)
-        ranked = sorted(teams, key=lambda team: -valid[team][NDCG.name])
-        best = ranked[0]
-        self.rows = []
-        for team in ranked:
-            fitted = model(team)
-            self.rows.append(
-                Row(fitted.name, valid[team], fitted.evaluate(splits.test, trivial=False))
-            )
-        self.model, self.answer = model(best), self.rows[0].name
-        self.metrics = self._metrics(ranked)
+        def on_test(model: RankingModel) -> Metrics:
+            return model.evaluate(splits.test, trivial=False)
+
+        self.rows = [Row(t.title, t.valid, on_test(model(t))) for t in chosen.teams]
+        self.answer = self.rows[0].name
+        self.metrics = self._metrics([team.name for team in chosen.teams])
+        self.model = model(chosen.teams[0], refit=task.options.refit)
         if task.options.refit:
-            self.model = model(best, refit=True)
-            again = self.model.evaluate(splits.test, trivial=False)
+            again = on_test(self.model)
             self.rows.append(Row(f"{self.answer}, refitted", {}, again))
             self.metrics |= {f"refit/test/{name}": value for name, value in again.items()}
         self.model.add_seen(splits.test)
@@ -163,7 +151,7 @@ class RankingReport(Report):
         final = Table(title="rankings, best first by validation", title_justify="left")
         for column in _columns():
             first = column == _columns()[0]
-            final.add_column(column, justify="left" if first else "right", no_wrap=first)
+            final.add_column(column, justify="left" if first else "right", no_wrap=not first)
         for cells in self._cells():
             final.add_row(*cells)
         console.print(final)
@@ -189,18 +177,6 @@ def _columns() -> list[str]:
     """Return the headings of the final table's columns."""
     titles = {metric.name: metric.title for metric in VALUES}
     return ["on test pairs", f"valid. {NDCG.title}", *(titles[name] for name in COLUMNS)]
-
-
-def _member(candidate: Candidate, weight: int, refit: bool) -> Member:
-    ranker = candidate.refit() if refit else candidate.ranker
-    return Member(candidate.kind, ranker, float(weight))
-
-
-def _title(team: str, weights: Mapping[str, int]) -> str:
-    """Return the name of a ranker; that of an average names its members and their weights."""
-    if team != AVERAGE:
-        return team
-    return "average of " + ", ".join(f"{count} {name}" for name, count in weights.items())
 
 
 def draw_candidates(rows: Sequence[Row], path: Path) -> None:

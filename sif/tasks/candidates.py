@@ -10,19 +10,24 @@ import torch
 
 from nasp.errors import NaspError
 from nasp.files.schema import mapping, number, section, sequence
+from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from sif.closed_forms import CLOSED_FORMS, ClosedForm, Ranker
-from sif.closed_forms.average import standardised
+from sif.closed_forms.average import average, standardised
 from sif.closed_forms.tuning import next_options, start
 from sif.data.ranking_data import RankingData, some_users
-from sif.evaluation.ranking import NDCG, evaluate_ranking
+from sif.evaluation.ranking import NDCG, Scorer, evaluate_ranking
+from sif.models.members import FUNCTION
+from sif.models.ranking import POPULARITY
 from sif.user_items import UserItems
 
 TUNING_SEED = 0
 MEMBERS = 4  # candidates, the best ones, that an average may have
-ROUNDS = 10  # most additions to an average
+ROUNDS = 6  # most additions to an average
+GAIN = 0.002  # smallest relative gain of an addition; smaller ones are often chance
 AVERAGED_SCORES = 1 << 25  # largest number of scores of a candidate that averages are judged by
 
+AVERAGE = "average"
 Trials = list[dict[str, Any]]
 SECTION = section({"trials": sequence(section({"options": mapping(number()), "value": number()}))})
 
@@ -35,13 +40,76 @@ class Candidate:
         name: Its name for people, for example `ease` or `multiply of history`.
         kind: A name in `CLOSED_FORMS`, or `function`.
         ranker: The ranker, fitted to training pairs.
-        refit: Makes the same ranker of training and validation pairs.
+        refit: Makes the same ranker of training and validation pairs; None for a function, which is
+            trained for that.
     """
 
     name: str
     kind: str
     ranker: Ranker
-    refit: Callable[[], Ranker]
+    refit: Callable[[], Ranker] | None = None
+
+
+@dataclass(frozen=True)
+class Team:
+    """A candidate alone, or an average of several.
+
+    Attributes:
+        name: The name of the candidate, or `average`.
+        weights: The weight of each candidate, by its name.
+        valid: Metrics on all validation pairs, by name.
+    """
+
+    name: str
+    weights: Mapping[str, int]
+    valid: Metrics
+
+    @property
+    def title(self) -> str:
+        """The name for people; that of an average names its members and their weights."""
+        if self.name != AVERAGE:
+            return self.name
+        return "average of " + ", ".join(f"{n} {name}" for name, n in self.weights.items())
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What validation chose.
+
+    Attributes:
+        candidates: The candidates by name.
+        teams: All candidates and, if it is better than its members, their average; best first.
+    """
+
+    candidates: Mapping[str, Candidate]
+    teams: Sequence[Team]
+
+    @property
+    def uses_function(self) -> bool:
+        """Whether a function is the best, or a part of it."""
+        kinds = {self.candidates[name].kind for name in self.teams[0].weights}
+        return FUNCTION in kinds
+
+
+def select(candidates: Sequence[Candidate], data: RankingData) -> Selection:
+    """Rank candidates and their average by NDCG@10 on all validation pairs."""
+
+    def judged(name: str, score: Scorer, weights: Mapping[str, int]) -> Team:
+        return Team(name, weights, evaluate_ranking(score, data.train, data.valid))
+
+    def order(team: Team) -> float:
+        return -team.valid[NDCG.name]
+
+    scorers = {one.name: one.ranker.scorer(data.train) for one in candidates}
+    by_name = {one.name: one for one in candidates}
+    teams = [judged(name, score, {name: 1}) for name, score in scorers.items()]
+    teams.sort(key=order)
+    personal = [by_name[team.name] for team in teams if team.name != POPULARITY]
+    weights = average_of(personal, data) if personal else {}
+    if len(weights) > 1:
+        score = average([scorers[name] for name in weights], list(weights.values()))
+        teams = sorted([*teams, judged(AVERAGE, score, weights)], key=order)
+    return Selection(by_name, teams)
 
 
 def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[str, Any]:
@@ -58,7 +126,7 @@ def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[s
     Returns:
         The best options of each closed form, by its name.
     """
-    best = {"popularity": CLOSED_FORMS["popularity"].Options()}
+    best = {POPULARITY: CLOSED_FORMS[POPULARITY].Options()}
     models = {name: model for name, model in CLOSED_FORMS.items() if model.bounds and trials}
     items = data.train.catalogue
     with run.progress.phase("closed forms", total=len(models) * trials) as phase:
@@ -103,9 +171,9 @@ def fit(model: type[ClosedForm], pairs: UserItems, options: Any) -> ClosedForm:
 def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, int]:
     """Return the weights of the average that is best on validation pairs, by name.
 
-    Candidates are added to the best one while an addition raises NDCG@10; a candidate may be added
-    several times (Caruana et al., ICML 2004). Scores are standardised for each user. The result has
-    one entry if no average is better than its best member.
+    Candidates are added to the best one while an addition raises NDCG@10 by `GAIN`; a candidate may
+    be added several times (Caruana et al., ICML 2004). Scores are standardised for each user. The
+    result has one entry if no average is better than its best member.
 
     Args:
         candidates: Candidates, best first.
@@ -131,7 +199,7 @@ def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, 
     for _ in range(ROUNDS):
         tried = {name: value(total + scores[name]) for name in scores}
         name = max(tried, key=tried.__getitem__)
-        if tried[name] <= best:
+        if tried[name] <= (1 + GAIN) * best:
             break
         weights[name] += 1
         total, best = total + scores[name], tried[name]

@@ -16,13 +16,12 @@ from nasp.errors import check_known
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
-from nasp.search import SearchResult, Task, TrainingResult
+from nasp.search import Task, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.loop import run_epochs
 from nasp.training.optimization import Losses, descend
 from nasp.training.seeding import generator
-from sif.closed_forms import Ranker
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import VALUES, evaluate_ranking
 from sif.fit import adagrad
@@ -35,7 +34,13 @@ from sif.nn.ranking_space import RankingBatch, RankingSpace
 from sif.nn.space import DECISION, name_of
 from sif.objectives import penalty
 from sif.options import ENCODERS, RANKING_OBJECTIVES, SearchOptions, TrainOptions
-from sif.tasks.candidates import Candidate, closed_form_candidates, tune_closed_forms
+from sif.tasks.candidates import (
+    Candidate,
+    Selection,
+    closed_form_candidates,
+    select,
+    tune_closed_forms,
+)
 from sif.tasks.starts import in_turn
 
 NEGATIVES = 256  # of a batch, by default
@@ -78,6 +83,7 @@ class RankingTask(Task):
         self.epochs = epochs or self._search.train_epochs
         self.closed_forms: dict[str, Any] | None = None
         self.tuning_seconds = 0.0
+        self._selected: tuple[TrainingResult, Selection] | None = None
 
     def prepare(self, run: RunContext) -> None:
         """Tune the closed forms, once."""
@@ -87,19 +93,16 @@ class RankingTask(Task):
             self.closed_forms = tune_closed_forms(self.data, trials, run)
             self.tuning_seconds = time.perf_counter() - began
 
-    def candidates(self, found: SearchResult) -> list[Candidate]:
-        """Return what may be the answer: the closed forms, and the found function."""
-        assert self.closed_forms is not None, "`prepare` comes before a search or training"
-        known = closed_form_candidates(self.closed_forms, self.data)
-        assert found.trained is not None, "each found function is trained"
-        trained, whole = found.trained, self.data.for_refit()
-
-        def refit() -> Ranker:
-            assert found.refitted is not None
-            return self.ranker(found.refitted, whole)
-
-        name = name_of(trained.genotype)
-        return [*known, Candidate(name, FUNCTION, self.ranker(trained, self.data), refit)]
+    def selection(self, trained: TrainingResult) -> Selection:
+        """Return what is best by validation: a trained function, a closed form, or an average."""
+        if self._selected is None or self._selected[0] is not trained:
+            assert self.closed_forms is not None, "`prepare` comes before a search or training"
+            function = Candidate(
+                name_of(trained.genotype), FUNCTION, self.ranker(trained, self.data)
+            )
+            known = closed_form_candidates(self.closed_forms, self.data)
+            self._selected = trained, select([*known, function], self.data)
+        return self._selected[1]
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -184,11 +187,11 @@ class RankingTask(Task):
         return [self._trained(name, genotype, self.data, self.epochs, seed, silent)]
 
     def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
-        """Train the best function on training and validation pairs.
+        """Train the best function on training and validation pairs, if the answer has it.
 
         It has the number of epochs that validation chose.
         """
-        if not self.options.refit:
+        if not self.options.refit or not self.selection(trained).uses_function:
             return None
         name, epochs = f"{trained.name}, refitted", trained.epoch + 1
         return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)

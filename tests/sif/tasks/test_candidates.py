@@ -16,6 +16,7 @@ from sif.tasks.candidates import (
     Candidate,
     average_of,
     closed_form_candidates,
+    select,
     tune_closed_forms,
 )
 from sif.user_items import UserItems
@@ -49,6 +50,7 @@ def test_without_trials_popularity_is_left() -> None:
     assert candidate.name == "popularity"
     counts = candidate.ranker.score_lists(data.train)[0]
     assert torch.equal(counts, data.train.popularity().float())
+    assert candidate.refit is not None
     refitted = candidate.refit().score_lists(data.train)[0]
     assert torch.equal(refitted, data.known().popularity().float())
 
@@ -94,8 +96,15 @@ class Planted(Ranker):
 def test_an_average_joins_what_is_good_for_different_users() -> None:
     data = encoded()
     halves = [
-        Candidate(name, "function", Planted(data, remainder), lambda: Planted(data, 0))
+        Candidate(name, "function", Planted(data, remainder))
         for remainder, name in enumerate(("even", "odd"))
     ]
     assert average_of(halves, data) == {"even": 1, "odd": 1}
     assert average_of(halves[:1], data) == {"even": 1}
+    known = closed_form_candidates(tune_closed_forms(data, 0, RunContext()), data)
+    chosen = select([*known, *halves], data)
+    assert [team.name for team in chosen.teams] == ["average", "odd", "even", "popularity"]
+    assert chosen.teams[0].title == "average of 1 odd, 1 even"
+    assert chosen.teams[0].valid["ndcg_10"] == pytest.approx(1.0)
+    assert chosen.uses_function
+    assert not select(known, data).uses_function
