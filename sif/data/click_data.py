@@ -22,15 +22,15 @@ def field_sizes(encoder: Encoder) -> tuple[int, ...]:
 
 
 def field_rows(positions: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Return the table rows of ids, in the type of `positions`.
+    """Replace positions of ids by their table rows, in place, and return them.
 
     Args:
         positions: Positions of ids, -1 for an unknown id, `(fields, rows)`.
         sizes: Number of table rows of each field.
     """
-    unknown = torch.tensor(sizes).to(positions)[:, None] - 1
-    found = torch.where(positions < 0, unknown, positions)
-    return found.add_(offsets(sizes).to(positions)[:, None])
+    for row, size, start in zip(positions, sizes, offsets(sizes).tolist(), strict=True):
+        row.masked_fill_(row < 0, size - 1).add_(start)
+    return positions
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
     return found
 
 
-def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, place: str) -> None:
+def report_unknown_ids(
+    positions: np.ndarray, values: Any, known: pd.Index, place: str, *, strict: bool = True
+) -> None:
     """Raise an error if all ids are unknown, and warn if some are.
 
     Args:
@@ -66,6 +68,7 @@ def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, plac
         values: The ids.
         known: The known ids.
         place: Name of the values, for messages.
+        strict: Whether it is an error that all ids are unknown, and not a reason to warn.
 
     Raises:
         NaspError: There are values, and all of them are unknown.
@@ -74,7 +77,7 @@ def report_unknown_ids(positions: np.ndarray, values: Any, known: pd.Index, plac
     if not unknown:
         return
     first = _shown(pd.Series(values).iloc[int(np.argmax(positions < 0))])
-    if unknown == len(positions):
+    if strict and unknown == len(positions):
         sample = f"{_shown(known[0])} for example" if len(known) else "there are none"
         raise NaspError(
             f"{place}: no id is known, {first} for example; known ids look different "

@@ -90,10 +90,19 @@ def build_network(
     Raises:
         NaspError: The genotype is of another space, or of a table with other columns.
     """
-    if genotype.space != FieldSpace.name or not {PAIRS, TOWER} <= genotype.choices.keys():
-        raise NaspError(f"this is not a genotype of many fields, but of {genotype.space!r}")
+    check_genotype(genotype)
     sizes = field_sizes(encoder)
     return FieldSpace(encoder.columns, sizes, options, generator, genotype.choices)
+
+
+def check_genotype(genotype: Genotype) -> None:
+    """Check that a genotype is one of many fields.
+
+    Raises:
+        NaspError: It is of another space.
+    """
+    if genotype.space != FieldSpace.name or genotype.choices.keys() != {PAIRS, TOWER}:
+        raise NaspError(f"this is not a genotype of many fields, but of {genotype.space!r}")
 
 
 @torch.no_grad()
@@ -155,7 +164,7 @@ class ClickModel:
             Float64 `(rows,)`.
 
         Raises:
-            NaspError: A column or an id is missing, or all ids of a column are unknown.
+            NaspError: A column or an id is missing.
         """
         positions = []
         for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
@@ -167,7 +176,7 @@ class ClickModel:
             if missing.any():
                 raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
             found = find_ids(frame[name], ids, name)
-            report_unknown_ids(found, frame[name], ids, name)
+            report_unknown_ids(found, frame[name], ids, name, strict=False)
             positions.append(found)
         probabilities: np.ndarray = self._logits(np.stack(positions)).double().sigmoid().numpy()
         return probabilities
@@ -323,6 +332,6 @@ class ClickModel:
 
     def _logits(self, positions: np.ndarray) -> Tensor:
         """Return logits `(rows,)`, on the CPU, of positions of ids `(fields, rows)`."""
-        rows = field_rows(torch.from_numpy(positions), field_sizes(self.encoder))
+        rows = field_rows(torch.tensor(positions), field_sizes(self.encoder))  # of a copy
         logits = predict_logits(self.network, rows.to(self.device)).cpu()
         return logits / self.temperature

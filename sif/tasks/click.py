@@ -22,7 +22,7 @@ from sif.click_fit import optimizer_of, train_alone
 from sif.data.click_data import ClickData
 from sif.data.click_rates import ClickRates
 from sif.evaluation.clicks import VALUES, evaluate_clicks, temperature_of
-from sif.models.click import ClickModel, build_network, predict_logits
+from sif.models.click import ClickModel, build_network, check_genotype, predict_logits
 from sif.nn.field_model import ClickBatch
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.nn.towers import NONE
@@ -113,7 +113,13 @@ class ClickTask(Task):
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
-        """Train a member of the space alone. The search logs the epochs of the best training."""
+        """Train a member of the space alone. The search logs the epochs of the best training.
+
+        Raises:
+            NaspError: The genotype is of another space.
+            Diverged: The training diverges.
+        """
+        check_genotype(genotype)
         name = f"{name_of(genotype)} of {origin}"
         try:
             return [self._trained(name, genotype, self.data, self.epochs, seed, run)]

@@ -68,6 +68,8 @@ def test_probabilities_do_not_need_known_ids(model: ClickModel) -> None:
         found = model.predict(frame)
     assert ((found > 0) & (found < 1)).all()
     assert found[[0, 2]] == pytest.approx(model.predict(frame.iloc[[0, 2]]))
+    with pytest.warns(UserWarning, match="user: 3 of 3 ids are not known, new"):
+        assert np.isfinite(model.predict(clicks()[:3].assign(user="new"))).all()
     with pytest.raises(NaspError, match="no column 'mood': the model needs user, item, mood"):
         model.predict(frame.drop(columns="mood"))
     with pytest.raises(NaspError, match="row 1 has no mood"):

@@ -121,6 +121,12 @@ def test_only_objectives_of_clicks_are_accepted() -> None:
         task(objective="bpr")
 
 
+def test_genotypes_of_other_spaces_are_refused() -> None:
+    other = Genotype("sif", {"interaction": (("id", "plus"),)})
+    with pytest.raises(NaspError, match="not a genotype of many fields"):
+        task(refit=False).train("one", other, 1, RunContext())
+
+
 FAST = [
     *("--embedding_dim", "2", "--hidden_units", "4", "--epochs", "2", "--warm_up", "1"),
     *("--restarts", "1", "--finalists", "1", "--train_epochs", "2", "--tracking", "none"),
