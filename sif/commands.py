@@ -61,7 +61,7 @@ def train(config: TrainConfig, began: float) -> None:
         NaspError: A mistake in the options, the genotype or the data.
     """
     genotype, name = find_genotype(config.genotype), name_of(config.genotype)
-    experiment, report = _opened(config, began, config.epochs)
+    experiment, report = _opened(config, began)
     experiment.train(name, name, genotype, report)
 
 
@@ -175,7 +175,7 @@ JOBS: dict[TaskName, Callable[[TaskData, Config, int | None, torch.device], Job]
 
 
 def _opened(
-    config: Config, began: float, epochs: int | None = None
+    config: Config, began: float
 ) -> tuple[Experiment[Task], Callable[[Any, SearchResult], Report]]:
     """Read, check, split and encode the data."""
     device = resolve_device(config.device)
@@ -186,11 +186,7 @@ def _opened(
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
     read = time.perf_counter()
-    if data.task not in JOBS:
-        raise NaspError(
-            f"there are no models for the task {data.task} yet: give --task rating for ratings of "
-            "two values or more"
-        )
+    epochs = config.epochs if isinstance(config, TrainConfig) else None
     job = JOBS[data.task](data, config, epochs, device)
     splits = data.splits
     splits.train.release_memory()  # the splits are parts of one table, which is rarely used

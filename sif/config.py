@@ -313,10 +313,14 @@ class DataOptions(RatingOptions):
         defaults = {field.name: field.default for field in fields(self)}
         others = {
             name: value
-            for name, value in TASK_DEFAULTS[task].items()
+            for name, value in self.defaults_of(task).items()
             if name in defaults and name not in self.given and getattr(self, name) == defaults[name]
         }
         return replace(self, **others)
+
+    def defaults_of(self, task: TaskName) -> Mapping[str, Any]:
+        """Return the task's own defaults, by name."""
+        return TASK_DEFAULTS[task]
 
     def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:
         """Read, check and split the ratings; see `load`.
@@ -361,6 +365,11 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
         super().__post_init__()
         check_positive(self, "epochs")
         check_at_most(self, MANY, "epochs")
+
+    def defaults_of(self, task: TaskName) -> Mapping[str, Any]:
+        """Return the task's own defaults; the epochs are those of a training in a search."""
+        defaults = super().defaults_of(task)
+        return {**defaults, "epochs": defaults.get("train_epochs", self.epochs)}
 
 
 @dataclass

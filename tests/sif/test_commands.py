@@ -476,3 +476,9 @@ def test_a_tasks_own_defaults_stand_where_no_value_was_given(
     given.given = frozenset({"embedding_dim"})  # type: ignore[misc]
     assert given.for_task("ranking").embedding_dim == SearchConfig.embedding_dim
     assert given.for_task("ranking").patience == 7
+    # A training alone has the epochs of a training in a search, not those of the search.
+    monkeypatch.setitem(config.TASK_DEFAULTS, "click", {"epochs": 4, "train_epochs": 12})
+    assert SearchConfig().for_task("click").epochs == 4
+    assert config.TrainConfig().for_task("click").epochs == 12
+    assert config.TrainConfig(epochs=7).for_task("click").epochs == 7
+    assert config.TrainConfig().for_task("rating") == config.TrainConfig()
