@@ -1,5 +1,7 @@
 """Known models as genotypes of the interaction space, by name."""
 
+from collections.abc import Collection, Iterable
+
 from nasp.core import lookup
 from nasp.core.genotype import Genotype
 from sif.nn.space import DECISION, InteractionSpace, name_of
@@ -35,3 +37,17 @@ def title_of(genotype: Genotype) -> str:
         if known == genotype:
             return name if known is BIASES else f"{name_of(genotype)} ({name})"
     return name_of(genotype)
+
+
+def training_name(origin: str, genotype: Genotype) -> str:
+    """Return the name of a training of a known model, or of what a search or a trial found."""
+    return origin if origin in ZOO else f"{name_of(genotype)} of {origin}"
+
+
+def known_within(names: Iterable[str], encoders: Collection[str]) -> dict[str, Genotype]:
+    """Return known models by name, without those that have another encoder."""
+    return {
+        name: ZOO[name]
+        for name in names
+        if all(encoder in encoders for encoder, _ in ZOO[name].choices[DECISION])
+    }

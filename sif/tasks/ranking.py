@@ -1,6 +1,7 @@
 """The task of ranking items for users by an interaction function."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -31,7 +32,7 @@ from sif.models.rating import build_network
 from sif.nn.encoders import RatingGraph
 from sif.nn.operations import OPERATIONS
 from sif.nn.ranking_space import RankingBatch, RankingSpace
-from sif.nn.space import DECISION, name_of
+from sif.nn.space import DECISION
 from sif.objectives import penalty
 from sif.options import ENCODERS, RANKING_OBJECTIVES, SearchOptions, TrainOptions
 from sif.tasks.candidates import (
@@ -42,6 +43,7 @@ from sif.tasks.candidates import (
     tune_closed_forms,
 )
 from sif.tasks.starts import in_turn
+from sif.zoo import BIASES, known_within, title_of, training_name
 
 NEGATIVES = 256  # of a batch, by default
 MOST_STEPS = 64  # of an epoch; larger data have larger batches
@@ -98,7 +100,7 @@ class RankingTask(Task):
         if self._selected is None or self._selected[0] is not trained:
             assert self.closed_forms is not None, "`prepare` comes before a search or training"
             function = Candidate(
-                name_of(trained.genotype), FUNCTION, self.ranker(trained, self.data)
+                title_of(trained.genotype), FUNCTION, self.ranker(trained, self.data)
             )
             known = closed_form_candidates(self.closed_forms, self.data)
             self._selected = trained, select([*known, function], self.data)
@@ -114,13 +116,18 @@ class RankingTask(Task):
         return self.options
 
     def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
-        return RankingSpace(self.data.shape, self.options, generator, self.graph)
+        graph = self._graph(self.options.encoders, self.data)
+        return RankingSpace(self.data.shape, self.options, generator, graph)
+
+    def _graph(self, encoders: Iterable[str], data: RankingData) -> RatingGraph | None:
+        """Return the graph of the data's training pairs, if an encoder needs it."""
+        if not any(ENCODERS[name].needs_graph for name in encoders):
+            return None
+        return self.graph if data is self.data else data.graph()
 
     @cached_property
-    def graph(self) -> RatingGraph | None:
-        """The graph of the training pairs, if an encoder needs it."""
-        if not any(ENCODERS[name].needs_graph for name in self.options.encoders):
-            return None
+    def graph(self) -> RatingGraph:
+        """The graph of the training pairs."""
         return self.data.graph()
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
@@ -173,6 +180,11 @@ class RankingTask(Task):
             space.move(trial.offsets)
         return space.genotype(trial.choices)
 
+    def known(self) -> dict[str, Genotype]:
+        """Return the known models of `--known` that have encoders, those of the search."""
+        known = known_within(self._search.known, self._search.encoders)
+        return {name: genotype for name, genotype in known.items() if genotype != BIASES}
+
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
@@ -182,7 +194,7 @@ class RankingTask(Task):
         `nasp.search` logs those of the best training.
         """
         self.prepare(run)
-        name = f"{name_of(genotype)} of {origin}"
+        name = training_name(origin, genotype)
         silent = replace(run, log=lambda metrics, step: None)
         return [self._trained(name, genotype, self.data, self.epochs, seed, silent)]
 
@@ -242,7 +254,7 @@ class RankingTask(Task):
         self, genotype: Genotype, data: RankingData, generator: torch.Generator
     ) -> RankingSpace:
         """Make the network of a genotype with new weights, on the task's device."""
-        graph = self.graph if data is self.data else data.graph()
+        graph = self._graph((encoder for encoder, _ in genotype.choices.get(DECISION, ())), data)
         network = build_network(
             genotype, data.shape, self.options, generator, graph, kind=RankingSpace
         )

@@ -41,7 +41,7 @@ from sif.options import (
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.tasks.starts import in_turn
-from sif.zoo import BIASES, ZOO
+from sif.zoo import BIASES, known_within, training_name
 
 Way = Callable[..., tuple[nn.Module, PhaseResult]]
 # Sampling takes the time of several trainings, so few functions are sampled.
@@ -161,12 +161,7 @@ class RatingTask(Task):
 
     def known(self) -> dict[str, Genotype]:
         """Return the known models of `--known` whose encoders are among those of the search."""
-        encoders = self._search.encoders
-        return {
-            name: ZOO[name]
-            for name in self._search.known
-            if all(encoder in encoders for encoder, _ in ZOO[name].choices[DECISION])
-        }
+        return known_within(self._search.known, self._search.encoders)
 
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
@@ -176,7 +171,7 @@ class RatingTask(Task):
         The biases are not trained: they are those of the data. The epochs are not logged here:
         `nasp.search` logs those of the best training.
         """
-        name, data = _name(origin, genotype), self.data
+        name, data = training_name(origin, genotype), self.data
         if genotype == BIASES:
             valid = validated(lambda: predict_from_biases(data.biases, data.valid), data)
             return [TrainingResult(name, genotype, [valid], 0, {})]
@@ -194,7 +189,7 @@ class RatingTask(Task):
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
         """Draw samples from the posterior of a genotype."""
-        name = f"{_name(origin, genotype)}, posterior"
+        name = f"{training_name(origin, genotype)}, posterior"
         return [self._fit(name, sample_posterior, genotype, seed, run)]
 
     def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
@@ -263,8 +258,3 @@ class RatingTask(Task):
             valid_rmse,
             device=self.device,
         )
-
-
-def _name(origin: str, genotype: Genotype) -> str:
-    """Return the name of a training of a known model, or of what a search or a trial found."""
-    return origin if origin in ZOO else f"{name_of(genotype)} of {origin}"

@@ -20,6 +20,7 @@ from sif.models.function_ranker import FunctionRanker
 from sif.nn.ranking_space import RankingBatch
 from sif.options import RANKING_OBJECTIVES, SearchOptions
 from sif.tasks.ranking import RankingTask
+from sif.zoo import ZOO
 
 SMALL = SearchOptions(
     embedding_dim=4,
@@ -35,6 +36,8 @@ SMALL = SearchOptions(
     finalists=2,
     trials=2,
     train_epochs=6,
+    known=("svdpp_shared",),
+    closed_form_trials=0,
 )
 
 
@@ -198,6 +201,14 @@ def test_judges_are_drawn_where_there_are_many_scores(monkeypatch: pytest.Monkey
     judges = data.judged.counts() > 0
     assert int(judges.sum()) == 25
     assert torch.equal(data.judged.counts()[judges], data.valid.counts()[judges])
+
+
+def test_known_models_compete_if_the_search_has_their_encoders() -> None:
+    task = RankingTask(encoded(), replace(SMALL, known=("biases", "svdpp_shared", "lightgcn")))
+    assert task.known() == {"svdpp_shared": ZOO["svdpp_shared"]}
+    alone = RankingTask(encoded(), replace(SMALL, encoders=("id",)))
+    (trained,) = alone.train("lightgcn", ZOO["lightgcn"], 1, RunContext())
+    assert trained.name == "lightgcn"
 
 
 def test_mistakes_are_named() -> None:
