@@ -230,8 +230,8 @@ class RankingModel:
         Raises:
             NaspError: No user or no item is known, or all pairs are known.
         """
-        lists, users = self.encode(table)
-        cold = len(users) - len(self.encoder.ids[0])
+        lists = self.encode(table)
+        cold = lists.shape[0] - self.pairs.shape[0]
         seen = _with_rows(self.pairs, cold)
         items = table.ids[1].take(np.unique(table.code(1)))
         unseen = int((find_ids(items, self.encoder.ids[1], self.encoder.columns[1]) < 0).sum())
@@ -242,8 +242,8 @@ class RankingModel:
             metrics[f"{NDCG.name}_{POPULARITY}"] = of_popularity[NDCG.name]
         return metrics
 
-    def encode(self, table: Table) -> tuple[UserItems, pd.Index]:
-        """Return the pairs of a table, and the ids of its rows' users.
+    def encode(self, table: Table) -> UserItems:
+        """Return the pairs of a table.
 
         The users of the model come first, then those that it does not know. The item of a pair is
         -1 if the model does not know it.
@@ -259,18 +259,14 @@ class RankingModel:
                 report_unknown_ids(found, given, ids, f"column {name}")
         users, entity = places[0].astype(np.int64), table.columns.index(self.encoder.columns[0])
         new, at = np.unique(table.code(entity)[users < 0], return_inverse=True)
-        known = self.encoder.ids[0]
-        users[users < 0] = len(known) + at
-        shape = (len(known) + len(new), self.pairs.catalogue)
-        lists = UserItems.of(
-            torch.from_numpy(users), torch.from_numpy(places[1].astype(np.int64)), shape
-        )
-        return lists, known.append(table.ids[entity].take(new).astype(known.dtype))
+        users[users < 0] = self.pairs.shape[0] + at
+        items = torch.from_numpy(places[1].astype(np.int64))
+        shape = (self.pairs.shape[0] + len(new), self.pairs.catalogue)
+        return UserItems.of(torch.from_numpy(users), items, shape)
 
     def add_seen(self, table: Table) -> None:
         """Add further pairs, whose items are not recommended to their users."""
-        lists, _ = self.encode(table)
-        known = lists.take(torch.arange(self.pairs.shape[0]))
+        known = self.encode(table).take(torch.arange(self.pairs.shape[0]))
         users, items = known.users(), known.items
         kept = items >= 0
         more = UserItems.of(users[kept], items[kept], self.pairs.shape)

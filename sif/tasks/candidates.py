@@ -57,7 +57,7 @@ class Team:
     Attributes:
         name: The name of the candidate, or `average`.
         weights: The weight of each candidate, by its name.
-        valid: Metrics on all validation pairs, by name.
+        valid: Metrics on the validation pairs that judge epochs, by name.
     """
 
     name: str
@@ -92,10 +92,10 @@ class Selection:
 
 
 def select(candidates: Sequence[Candidate], data: RankingData) -> Selection:
-    """Rank candidates and their average by NDCG@10 on all validation pairs."""
+    """Rank candidates and their average by NDCG@10 on the validation pairs that judge epochs."""
 
     def judged(name: str, score: Scorer, weights: Mapping[str, int]) -> Team:
-        return Team(name, weights, evaluate_ranking(score, data.train, data.valid))
+        return Team(name, weights, evaluate_ranking(score, data.train, data.judged))
 
     def order(team: Team) -> float:
         return -team.valid[NDCG.name]

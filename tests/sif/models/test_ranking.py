@@ -223,6 +223,15 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         load_model(tmp_path / "model.pt")
 
 
+def test_unknown_users_may_have_ids_of_another_type() -> None:
+    encoder = Encoder(("user", "item"), (pd.Index(range(6)), pd.Index(ITEMS)))
+    model = fitted("popularity")
+    model = RankingModel("popularity", model.members, encoder, model.pairs)
+    metrics = model.evaluate(table([("u2", 10), ("2", 20), ("2", 10)]))
+    assert metrics["cold_users"] == 1.0
+    assert model.recommend(["2", "x"], 1)["cold"].tolist() == [False, True]
+
+
 def test_a_function_of_several_terms_adds_them() -> None:
     generator = torch.Generator().manual_seed(0)
     pairs = pairs_of(PAIRS)
