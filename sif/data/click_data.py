@@ -59,9 +59,12 @@ class Clicks:
         trained: bool = False,
     ) -> Self:
         """Encode rows whose values are labels."""
-        positions = torch.from_numpy(np.stack(encoder.positions(table)))
+        # Column by column, so that all columns are in memory only once.
+        positions = torch.empty(len(encoder.columns), len(table), dtype=torch.int32)
+        for entity, row in enumerate(positions):
+            row.copy_(torch.from_numpy(encoder.position(table, entity)))
         labels = torch.from_numpy(table.ratings.astype(np.float32))
-        unseen = int((positions < 0).any(dim=0).sum())
+        unseen = int((positions.amin(dim=0) < 0).sum())
         rows = field_rows(positions, field_sizes(encoder))
         return cls(rows.to(device), labels.to(device), unseen, trained)
 
@@ -155,6 +158,6 @@ def check_labels(labels: Tensor, name: str) -> None:
 
 def clicked_pairs(encoder: Encoder, table: Table) -> Tensor:
     """Return positions of users and items of the clicks with known ids, int32 `(2, clicks)`."""
-    positions = np.stack(encoder.positions(table)[:2])
+    positions = np.stack([encoder.position(table, entity) for entity in (0, 1)])
     kept = (positions >= 0).all(axis=0) & (table.ratings > 0)
     return torch.from_numpy(positions[:, kept])

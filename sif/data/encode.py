@@ -43,14 +43,16 @@ class Encoder:
         Raises:
             NaspError: An entity column is missing.
         """
-        missing = [name for name in self.columns if name not in table.columns]
-        if missing:
-            raise NaspError(f"the table has no column {missing[0]!r}, which the model was fit with")
-        found = []
-        for name, ids in zip(self.columns, self.ids, strict=True):
-            entity = table.columns.index(name)
-            position = find_ids(table.ids[entity], ids, name).astype(np.int32)
-            found.append(position[table.code(entity)])
+        return [self.position(table, entity) for entity in range(len(self.columns))]
+
+    def position(self, table: Table, entity: int) -> np.ndarray:
+        """Return the positions of the ids of one entity column; see `positions`."""
+        name = self.columns[entity]
+        if name not in table.columns:
+            raise NaspError(f"the table has no column {name!r}, which the model was fit with")
+        column = table.columns.index(name)
+        position = find_ids(table.ids[column], self.ids[entity], name).astype(np.int32)
+        found: np.ndarray = position[table.code(column)]
         return found
 
     def state_dict(self) -> dict[str, Any]:
