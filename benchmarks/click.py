@@ -108,7 +108,7 @@ def main() -> None:
     for seed in map(int, options.seeds.split(",")):
         config = SearchConfig(data=options.data, data_dir=options.data_dir).resolved()
         splits = config.task_data(seed).splits
-        config = config.for_task("click")
+        config = config.for_task("click", 0)
         data = ClickData.from_splits(splits.train, splits.valid)
         test = Clicks.encode(splits.test, data.encoder)
         for name in options.models.split(","):

@@ -138,6 +138,8 @@ Config = SearchConfig | TrainConfig
 
 
 def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
+    if data.sides.time_bins:
+        raise NaspError("models of ratings do not use time_bins yet: leave them out")
     splits = data.splits
     encoded = SearchData.from_splits(splits.train, splits.valid, device, data.sides)
     task = RatingTask(encoded, config, epochs)
@@ -182,7 +184,7 @@ def _opened(
     start = time.perf_counter()
     say = say_nothing if config.quiet else say_on_stderr
     data = config.resolved().task_data(config.seed, say)
-    config = config.for_task(data.task).resolved()
+    config = config.for_task(data.task, len(data.splits.train), say).resolved()
     if config.batch_size * config.embedding_dim <= SMALL:
         torch.set_num_threads(1)
     read = time.perf_counter()

@@ -72,6 +72,12 @@ TASK_DEFAULTS: Mapping[TaskName, Mapping[str, Any]] = {
 SHOWN = ("split", "seed", "embedding_dim")  # options that MLflow shows even with default values
 
 
+# A step costs as much as its batch and, with graphs, as all ratings. So batches grow with the
+# ratings, and the time of an epoch in proportion to them.
+STEPS = 100  # steps of an epoch, about, of ratings that fill larger batches than the default ones
+FEW_EDGES = 2_000_000  # ratings up to which a search propagates embeddings through their graph
+
+
 def say_nothing(line: str) -> None:
     """Ignore a message."""
 
@@ -308,12 +314,21 @@ class DataOptions(RatingOptions):
             negatives=self.negatives or card.negatives,
         )
 
-    def for_task(self, task: TaskName) -> Self:
-        """Return these options with the task's own defaults, where no value was given."""
+    def for_task(self, task: TaskName, rows: int, say: Say = say_nothing) -> Self:
+        """Return these options with values that suit the task, where no value was given.
+
+        Args:
+            task: The task.
+            rows: Number of training rows.
+            say: Called with what the number of rows changes.
+        """
+        suitable = dict(self.defaults_of(task))
+        if task == "rating":
+            suitable |= _for_many_ratings(rows, "encoders" in self.given, say)
         defaults = {field.name: field.default for field in fields(self)}
         others = {
             name: value
-            for name, value in self.defaults_of(task).items()
+            for name, value in suitable.items()
             if name in defaults and name not in self.given and getattr(self, name) == defaults[name]
         }
         return replace(self, **others)
@@ -338,6 +353,20 @@ class DataOptions(RatingOptions):
             None if path is None else str(path) for path in (self.valid_data, self.test_data)
         )
         return self.load(self.data, seed, say, valid=valid, test=test)
+
+
+def _for_many_ratings(rows: int, encoders_given: bool, say: Say) -> dict[str, Any]:
+    """Return the options that suit this number of training ratings."""
+    suitable: dict[str, Any] = {}
+    if (size := 1 << (rows // STEPS).bit_length()) > TrainOptions.batch_size:
+        suitable["batch_size"] = size
+    if rows > FEW_EDGES and not encoders_given:
+        suitable["encoders"] = ("id", "history")
+        say(
+            f"no graphs, because there are more than {FEW_EDGES:,} training ratings; --encoders "
+            "adds them"
+        )
+    return suitable
 
 
 @dataclass

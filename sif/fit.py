@@ -56,7 +56,8 @@ def train_alone(
     Returns:
         The network with the weights of its best epoch, and the outcome of the training.
     """
-    network = build_network(genotype, data.encoder.sizes, options, generator, graph)
+    features = data.feature_matrix()
+    network = build_network(genotype, data.encoder.sizes, options, generator, graph, features)
     network.to(data.train.ratings.device)
     groups = [{"params": network.weights()}]
     outcome = fit(name, network, groups, data, options, epochs=epochs, generator=generator, run=run)

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import scipy.sparse
+import torch
+from torch import Tensor
 
 from nasp.errors import NaspError
 from sif.data.feature_columns import FeatureColumn, FoundColumns, find_feature_columns
@@ -38,6 +40,12 @@ class Features:
     def names(self) -> tuple[str, ...]:
         """The name of each feature, `occupation=student`, `(features,)`."""
         return tuple(name for column in self.columns for name in column.names)
+
+    def entries(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return row, column and value of each entry of the matrix, `(entries,)` each."""
+        matrix = self.matrix.tocoo()
+        row, column = (torch.from_numpy(part.astype(np.int64)) for part in matrix.coords)
+        return row, column, torch.from_numpy(matrix.data)
 
     @classmethod
     def fit(cls, table: SideTable, ids: pd.Index, role: str, bins: int = 16) -> Self:

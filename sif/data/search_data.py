@@ -12,9 +12,10 @@ from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import best_damping, biases
 from sif.data.features import Features
-from sif.data.rating_tensors import Ratings, Scale
+from sif.data.rating_tensors import Ratings, Scale, offsets
 from sif.data.task_data import Sides
 from sif.nn.encoders import RatingGraph
+from sif.nn.graph import Propagation
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,20 @@ class SearchData:
         """Return the graph of the users and items of the training ratings."""
         graph = RatingGraph(self.train.rows[:2], sum(self.encoder.sizes))
         return graph.to(self.train.rows.device)
+
+    def feature_matrix(self) -> Propagation | None:
+        """Return the features of all table rows as a matrix; None if there are none."""
+        parts, column = [], 0
+        for features, row in zip(self.features, offsets(self.encoder.sizes).tolist(), strict=True):
+            if features is not None:
+                rows, columns, values = features.entries()
+                parts.append((rows + row, columns + column, values))
+                column += features.matrix.shape[1]
+        if not parts:
+            return None
+        rows, columns, values = (torch.cat(part) for part in zip(*parts, strict=True))
+        matrix = Propagation(rows, columns, values, (sum(self.encoder.sizes), column))
+        return matrix.to(self.train.rows.device)
 
     def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
         """Encode further checked ratings, for example test ratings."""

@@ -35,6 +35,7 @@ from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.nn.encoders import RatingGraph
+from sif.nn.graph import Propagation
 from sif.nn.operations import functions
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SpaceOptions
@@ -104,6 +105,7 @@ def build_network(
     options: SpaceOptions,
     generator: torch.Generator,
     graph: RatingGraph | None = None,
+    features: Propagation | None = None,
     *,
     kind: type[InteractionSpace] = InteractionSpace,
 ) -> InteractionSpace:
@@ -115,6 +117,7 @@ def build_network(
         options: The options.
         generator: Draws the initial values.
         graph: The graph of the training ratings; None for a saved model.
+        features: The features of all rows of the table; None if there are none.
         kind: Class of the network.
 
     Raises:
@@ -126,7 +129,7 @@ def build_network(
             f"this is not a genotype of an interaction function, but of {genotype.space!r}"
         )
     options = replace(options, elementwise=bool(genotype.continuous))
-    network = kind(sizes, options, generator, graph, terms=terms)
+    network = kind(sizes, options, generator, graph, features, terms=terms)
     if network.transform is None:
         return network
     try:

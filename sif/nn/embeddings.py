@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nasp.errors import NaspError
+from sif.nn.graph import Propagation
 from sif.options import SpaceOptions
 
 
@@ -24,6 +25,11 @@ class RatingBatch(NamedTuple):
     rated: bool = False
 
 
+# Weights of features change the embeddings of many ids at once. With Adagrad, whose steps do not
+# depend on the scale of a gradient, this is a smaller step size for them.
+FEATURE_SCALE = 0.1
+
+
 class Embeddings(nn.Module):
     """A table of the embeddings of all entities, with biases as the last column.
 
@@ -33,13 +39,19 @@ class Embeddings(nn.Module):
         sizes: Number of users, items, ...: N >= 2 numbers.
         options: Length, initial values, biases.
         generator: Draws the initial values.
+        features: The features of all rows, `(rows, features)`, whose products with weights of their
+            own are added to the table; None for none.
 
     Raises:
         NaspError: There are fewer than two entities, or the table does not fit into memory.
     """
 
     def __init__(
-        self, sizes: tuple[int, ...], options: SpaceOptions, generator: torch.Generator
+        self,
+        sizes: tuple[int, ...],
+        options: SpaceOptions,
+        generator: torch.Generator,
+        features: Propagation | None = None,
     ) -> None:
         super().__init__()
         if len(sizes) < 2:
@@ -51,11 +63,29 @@ class Embeddings(nn.Module):
             table = torch.cat([table, torch.zeros(len(table), 1)], dim=1)
             self.bias = nn.Parameter(torch.zeros(()))
         self.table = nn.Parameter(table)
+        self.features = features
+        if features is not None:
+            self.weights = nn.Parameter(torch.zeros(features.shape[1], table.shape[1]))
+
+    def full(self) -> Tensor:
+        """Return the table with what the features add, `(rows, dim + biases)`."""
+        if self.features is None:
+            return self.table
+        added: Tensor = self.features(self.weights)
+        return self.table + FEATURE_SCALE * added
+
+    @torch.no_grad()
+    def fold_features(self) -> None:
+        """Make what the features add a part of the table, for a trained model."""
+        if self.features is not None:
+            self.table.copy_(self.full())
+            self.features = None
+            del self.weights
 
     def look_up(self, rows: Tensor) -> Tensor:
         """Map rows `(entities, ratings)` to `(entities, ratings, dim + biases)`."""
         # index_select, because its backward pass is several times faster on a CPU than embedding's.
-        looked_up = self.table.index_select(0, rows.flatten())
+        looked_up = self.full().index_select(0, rows.flatten())
         return looked_up.view(*rows.shape, self.table.shape[1])
 
     def parts(self, looked_up: Tensor) -> tuple[Tensor, Tensor | None]:

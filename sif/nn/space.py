@@ -16,6 +16,7 @@ from nasp.plugins import HINT
 from sif.nn.elementwise import ElementwiseMLP
 from sif.nn.embeddings import Embeddings, RatingBatch, check_memory
 from sif.nn.encoders import EncodedTables, RatingGraph
+from sif.nn.graph import Propagation
 from sif.nn.grouped_gradient import GroupedProbe
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.rating_model import RatingModel
@@ -38,6 +39,7 @@ class InteractionSpace(SearchSpace, RatingModel):
         options: The options.
         generator: Draws all initial values.
         graph: The graph of the training ratings; None if only the encoder `id` is used.
+        features: The features of all rows of the table; None if there are none.
         candidates: Names in `sif.nn.operations.functions(N)`; all if None.
         terms: The encoder and the function of each term of a stand-alone model; None for a search.
 
@@ -57,6 +59,7 @@ class InteractionSpace(SearchSpace, RatingModel):
         options: SpaceOptions,
         generator: torch.Generator,
         graph: RatingGraph | None = None,
+        features: Propagation | None = None,
         *,
         candidates: tuple[str, ...] | None = None,
         terms: Sequence[tuple[str, str]] | None = None,
@@ -64,7 +67,7 @@ class InteractionSpace(SearchSpace, RatingModel):
         super().__init__()
         self.options, self.graph = options, graph
         self.stored: dict[str, Tensor] = {}
-        self.embeddings = Embeddings(sizes, options, generator)
+        self.embeddings = Embeddings(sizes, options, generator, features)
         known, encoders, keep = functions(len(sizes)), options.encoders, options.terms
         if terms is not None:
             encoders, candidates = (
@@ -126,7 +129,7 @@ class InteractionSpace(SearchSpace, RatingModel):
 
     def encode(self) -> EncodedTables:
         """Return the tables of encodings for the current embeddings."""
-        table = self.embeddings.table[:, : self.embeddings.dim]
+        table = self.embeddings.full()[:, : self.embeddings.dim]
         return EncodedTables(table, self.graph, self.stored)
 
     @property

@@ -107,7 +107,7 @@ class Block:
         """Draw the mean and the precision of the rows, and the weights of side information."""
         side, rest, links = self.side, self.values, None
         if side is not None:
-            rest, links = rest - side.mean(), side.precision**0.5 * side.weights
+            rest, links = rest - side.mean(), side.links()
         self.mean, self.precision = draw_mean_and_precision(rest, links, generator)
         if side is not None:
             side.draw(self.values - self.mean, self.precision, generator)

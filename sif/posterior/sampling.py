@@ -18,7 +18,7 @@ from sif.nn.space import DECISION
 from sif.options import TrainOptions
 from sif.posterior.gibbs import Block, GibbsSampler, Sample, predict
 from sif.posterior.model import PosteriorAverage, has_product, interaction_of, is_multilinear
-from sif.posterior.side_information import SideInformation
+from sif.posterior.side_information import Entries, SideInformation
 
 SWEEPS = 10  # sweeps in an epoch of progress
 WARM_UP = 0.15  # share of the sweeps before samples are kept
@@ -104,7 +104,7 @@ class Chain:
                 rows[entity],
                 size,
                 width,
-                _history(graph, entity, self._sizes, width) if encoder == "history" else None,
+                _side(data, graph, encoder, entity, width),
                 generator,
             )
             for term, (encoder, _) in enumerate(self._terms)
@@ -163,20 +163,17 @@ class Chain:
         self._samples = [Sample(tuple(parts)) for parts in blocks]
 
 
-def _history(
-    graph: RatingGraph | None, entity: int, sizes: tuple[int, ...], width: int
+def _side(
+    data: SearchData, graph: RatingGraph | None, encoder: str, entity: int, width: int
 ) -> SideInformation | None:
-    """Return what the users rated, or who rated the items; contexts have no such information."""
-    if entity > 1:
-        return None
-    assert graph is not None, "the encoder `history` needs the graph"
-    edges = graph.history.cpu()
-    first = (0, sizes[0])
-    mine = (edges.row >= first[entity]) & (edges.row < first[entity] + sizes[entity])
-    return SideInformation.from_entries(
-        edges.row[mine] - first[entity],
-        edges.column[mine] - first[1 - entity],
-        edges.value[mine],
-        (sizes[entity], sizes[1 - entity]),
-        width,
-    )
+    """Return the features of an entity, and with `history` what users rated or who rated items."""
+    sizes, groups = data.encoder.sizes, list[Entries]()
+    if encoder == "history" and entity < 2:
+        assert graph is not None, "the encoder `history` needs the graph"
+        edges, first = graph.history.cpu(), (0, sizes[0])
+        mine = (edges.row >= first[entity]) & (edges.row < first[entity] + sizes[entity])
+        row, column = edges.row[mine] - first[entity], edges.column[mine] - first[1 - entity]
+        groups.append(Entries(row, column, edges.value[mine], sizes[1 - entity]))
+    if (features := data.features[entity]) is not None:
+        groups.append(Entries(*features.entries(), features.matrix.shape[1]))
+    return SideInformation(groups, sizes[entity], width) if groups else None

@@ -90,6 +90,7 @@ class RatingTask(Task):
             self.options,
             generator,
             self._graph(self.options.encoders),
+            self.data.feature_matrix(),
             candidates=self.functions,
         )
 
@@ -243,8 +244,11 @@ class RatingTask(Task):
             network = PosteriorAverage(terms, sizes, tuple(trained.state.values()))
         elif terms:
             graph = self._graph(encoder for encoder, _ in terms)
-            network = build_network(genotype, sizes, self.options, torch.Generator(), graph)
+            network = build_network(
+                genotype, sizes, self.options, torch.Generator(), graph, data.feature_matrix()
+            )
             network.load_state_dict(trained.state)
+            network.embeddings.fold_features()
         names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return InteractionModel(
             genotype,

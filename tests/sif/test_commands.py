@@ -469,16 +469,20 @@ def test_a_tasks_own_defaults_stand_where_no_value_was_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(config.TASK_DEFAULTS, "ranking", {"embedding_dim": 32, "patience": 7})
-    assert SearchConfig(patience=3).for_task("ranking").embedding_dim == 32
-    assert SearchConfig(patience=3).for_task("ranking").patience == 3
-    assert SearchConfig().for_task("rating") == SearchConfig()
+    assert SearchConfig(patience=3).for_task("ranking", 100).embedding_dim == 32
+    assert SearchConfig(patience=3).for_task("ranking", 100).patience == 3
+    assert SearchConfig().for_task("rating", 100) == SearchConfig()
+    said: list[str] = []
+    many = SearchConfig().for_task("rating", 5_000_000, said.append)
+    assert (many.batch_size, many.encoders) == (65536, ("id", "history"))
+    assert "no graphs" in said[0]
     given = SearchConfig()
     given.given = frozenset({"embedding_dim"})  # type: ignore[misc]
-    assert given.for_task("ranking").embedding_dim == SearchConfig.embedding_dim
-    assert given.for_task("ranking").patience == 7
+    assert given.for_task("ranking", 100).embedding_dim == SearchConfig.embedding_dim
+    assert given.for_task("ranking", 100).patience == 7
     # A training alone has the epochs of a training in a search, not those of the search.
     monkeypatch.setitem(config.TASK_DEFAULTS, "click", {"epochs": 4, "train_epochs": 12})
-    assert SearchConfig().for_task("click").epochs == 4
-    assert config.TrainConfig().for_task("click").epochs == 12
-    assert config.TrainConfig(epochs=7).for_task("click").epochs == 7
-    assert config.TrainConfig().for_task("rating") == config.TrainConfig()
+    assert SearchConfig().for_task("click", 100).epochs == 4
+    assert config.TrainConfig().for_task("click", 100).epochs == 12
+    assert config.TrainConfig(epochs=7).for_task("click", 100).epochs == 7
+    assert config.TrainConfig().for_task("rating", 100) == config.TrainConfig()

@@ -15,7 +15,7 @@ from sif.posterior.hyperprior import (
     draw_precision,
     draw_wishart,
 )
-from sif.posterior.side_information import SideInformation
+from sif.posterior.side_information import Entries, SideInformation
 
 DRAWS = 1000
 
@@ -101,12 +101,12 @@ def test_side_information_is_drawn_from_the_posterior_of_its_regression() -> Non
     random = seeded(2)
     features = (torch.rand(8, 3, generator=random) < 0.6).float()
     row, column = features.nonzero().T
-    side = SideInformation.from_entries(row, column, features[row, column], (8, 3), 2)
+    side = SideInformation([Entries(row, column, features[row, column], 3)], 8, 2)
     values = torch.randn(8, 2, generator=random)
     precision = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
     drawn = []
     for _ in range(DRAWS):
-        side.precision = 0.7
+        side.precision = torch.tensor([0.7])
         side.draw(values, precision, random)
         drawn.append(side.weights.clone())
     torch.testing.assert_close(side.mean(), features @ side.weights)
