@@ -59,7 +59,7 @@ CLICKS = {
     "epochs": 4,
     "warm_up": 1,
     "restarts": 3,
-    "finalists": 3,
+    "finalists": 2,
     "train_epochs": 12,
     "patience": 2,
 }

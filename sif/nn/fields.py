@@ -78,7 +78,9 @@ class FieldSpace(SearchSpace, FieldModel):
         check_memory(len(widths) * longest, f"the heads of {len(widths):,} functions of pairs")
         # A row for each candidate, as long as the longest head; shorter heads are padded with 0.
         shown = torch.arange(longest) < widths[:, None]
-        self.heads = nn.Parameter(shown / widths[:, None].sqrt())
+        # Products start as those of a factorisation machine; all other functions start with norm 1.
+        ones = torch.tensor([operation == "multiply" for _, operation in used[PAIRS]])[:, None]
+        self.heads = nn.Parameter(shown / torch.where(ones, 1.0, widths[:, None].sqrt()))
         self._each_tower = [
             Tower(inputs, [name for e, name in used[TOWER] if e == edge], options, generator)
             for edge in tower.sources

@@ -29,8 +29,11 @@ from sif.nn.towers import NONE
 from sif.objectives import rating_loss
 from sif.options import OBJECTIVES, FieldOptions, SearchOptions, TrainOptions, space_options
 
-STARTS = (NONE, "hidden3", "cross3")
-"""The first tower at which each restart begins, in turn: those of FM, DeepFM and DCN-V2."""
+KNOWN = {"fm": NONE, "deepfm": "hidden3", "fm_cross": "cross3"}
+"""The tower of known models, all of whose pairs have products; their heads are trained.
+
+They are a factorisation machine, DeepFM, and a factorisation machine with DCN-V2's cross layers.
+"""
 
 
 class ClickTask(Task):
@@ -99,13 +102,18 @@ class ClickTask(Task):
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
         """Start each restart at another known model, with products of all kept pairs."""
-        strategy.start_from(
-            known_model(
-                self.decisions(torch.Generator())[0],
-                STARTS[restart % len(STARTS)],
-                generator(seed, "pairs", restart),
-            )
-        )
+        tower = [*KNOWN.values()][restart % len(KNOWN)]
+        both = decisions(self.data.encoder.columns, self.options)
+        strategy.start_from(known_model(both, tower, generator(seed, "pairs", restart)))
+
+    def known(self) -> dict[str, Genotype]:
+        """Return the models in `KNOWN`, unless some pairs are left out, or `--known` is empty."""
+        both = decisions(self.data.encoder.columns, self.options)
+        if both[0].keep < len(both[0].sources) or not getattr(self.options, "known", ()):
+            return {}
+        return {
+            name: Genotype(self.name, known_model(both, tower)) for name, tower in KNOWN.items()
+        }
 
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         return decisions(self.data.encoder.columns, self.options), 0
@@ -120,7 +128,7 @@ class ClickTask(Task):
             Diverged: The training diverges.
         """
         check_genotype(genotype)
-        name = f"{name_of(genotype)} of {origin}"
+        name = origin if origin in KNOWN else f"{name_of(genotype)} of {origin}"
         try:
             return [self._trained(name, genotype, self.data, self.epochs, seed, run)]
         except Diverged as error:
@@ -198,10 +206,7 @@ class ClickTask(Task):
 def known_model(
     decisions: Sequence[Decision], tower: str, generator: torch.Generator | None = None
 ) -> Choices:
-    """Return the choices of products of pairs with a tower.
-
-    With all pairs these are a factorisation machine (tower `none`), DeepFM (`hidden3`) or DCN-V2
-    with products (`cross3`), whose pairs have heads.
+    """Return the choices of products of pairs with a tower; with all pairs a model in `KNOWN`.
 
     Args:
         decisions: The decisions `pairs` and `tower`.
@@ -220,7 +225,7 @@ def known_model(
 
 
 def name_of(genotype: Genotype) -> str:
-    """Return the name of a genotype: `45 pairs (40 multiply, 5 max) + hidden3`."""
+    """Return the name of a genotype: `40 multiply, 5 max of pairs + hidden3`."""
     pairs, towers = genotype.choices[PAIRS], genotype.choices[TOWER]
     operations = [operation for _, operation in pairs]
     counted = {name: operations.count(name) for name in dict.fromkeys(operations)}

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.options import FieldOptions, SearchOptions
 from sif.tasks.click import ClickTask, known_model, name_of
 
-SHORT = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1, "train_epochs": 2}
+SHORT: dict[str, Any] = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1}
+SHORT |= {"train_epochs": 2}
 SMALL = {"embedding_dim": 4, "hidden_units": 8, "batch_size": 256, "objective": "logistic"}
 SMALL |= {"optimizer": "adam", "learning_rate": 0.02, "weight_decay": 0.001}
 
@@ -52,11 +54,13 @@ def task(rows: int = 900, **options: object) -> ClickTask:
 class TestClickTask(TaskContract):
     @pytest.fixture
     def task(self) -> Task:
-        return task(dropout=0.0, **SHORT)  # with other masks a loss has another gradient
+        return task(dropout=0.0, known=(), **SHORT)  # with other masks a loss has another gradient
 
 
 def test_a_search_finds_what_biases_cannot_know() -> None:
-    one = task(3000, epochs=2, warm_up=1, restarts=1, finalists=1, train_epochs=8, refit=False)
+    one = task(
+        3000, epochs=2, warm_up=1, restarts=1, finalists=1, train_epochs=8, refit=False, known=()
+    )
     found = run_search(one, 1, RunContext())
     assert found.metrics["valid/auc"] > 0.85  # 0.9 is the best possible
     biases = one.rates.logits(one.data.valid.rows, one.data.sizes)["biases"]
@@ -76,6 +80,22 @@ def test_restarts_begin_at_known_models() -> None:
         ("user,item", "multiply"),
         ("user,hour", "multiply"),
     )
+
+
+def test_known_models_compete_with_what_is_found() -> None:
+    one = task(300, **SHORT)
+    known = one.known()
+    assert {name: name_of(genotype) for name, genotype in known.items()} == {
+        "fm": "3 multiply of pairs",
+        "deepfm": "3 multiply of pairs + hidden3",
+        "fm_cross": "3 multiply of pairs + cross3",
+    }
+    (result,) = one.train("deepfm", known["deepfm"], 1, RunContext())
+    assert result.name == "deepfm"
+    found = run_search(one, 1, RunContext())
+    tried = {name_of(genotype) for genotype in known.values()}
+    assert len(found.trainings) >= len(tried)
+    assert task(300, known=()).known() == task(300, pairs=2).known() == {}
 
 
 def test_averaged_weights_are_those_of_the_result() -> None:
