@@ -138,8 +138,6 @@ Config = SearchConfig | TrainConfig
 
 
 def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
-    if data.sides.time_bins:
-        raise NaspError("models of ratings do not use time_bins yet: leave them out")
     splits = data.splits
     encoded = SearchData.from_splits(splits.train, splits.valid, device, data.sides)
     task = RatingTask(encoded, config, epochs)

@@ -157,7 +157,8 @@ class RatingOptions(TableOptions):
             lists, numbers and dates; null for none.
         item_features: The same for items; a column of titles is kept for display.
         feature_bins: Number of bins of the numbers in these tables.
-        time_bins: Number of bins of the times of ratings, with as many ratings each; 0 for none.
+        time_bins: Number of bins of the times of ratings, with as many ratings each; 0 for none. In
+            the posterior of a function, a user's encoding differs from bin to bin.
         synthetic: Options of the ratings of `--data synthetic`.
     """
 

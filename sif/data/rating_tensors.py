@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sif.data import Encoder, Table
 from sif.data.batches import shuffled
+from sif.data.sessions import Sessions
 from sif.nn.embeddings import RatingBatch
 
 
@@ -80,12 +81,15 @@ class Ratings:
             training split. They are predicted by the global mean plus the biases of their known
             ids.
         rated: Whether these are the training ratings, see `RatingBatch`.
+        sessions: Position of the session of each of these rows, int64 `(ratings,)`, see
+            `sif.data.sessions`; None without sessions.
     """
 
     rows: Tensor
     ratings: Tensor
     unseen: Tensor
     rated: bool = False
+    sessions: Tensor | None = None
 
     @classmethod
     def encode(
@@ -95,6 +99,7 @@ class Ratings:
         scale: Scale,
         biases: Tensor | None = None,
         device: torch.device | str = "cpu",
+        sessions: Sessions | None = None,
     ) -> Self:
         """Encode ratings.
 
@@ -104,6 +109,7 @@ class Ratings:
             scale: Mean and deviation of the training split.
             biases: Standardised bias of each table row; None for zero.
             device: Device of the tensors.
+            sessions: The sessions of the training split; the ratings then have times.
         """
         positions = torch.from_numpy(np.stack(encoder.positions(table)))
         values = torch.from_numpy(table.ratings.astype(np.float64))
@@ -115,13 +121,21 @@ class Ratings:
             unseen = unseen - scale.clip(known_biases(others, encoder.sizes, biases.cpu()))
         if len(unseen):
             positions, values = positions[:, known], values[known]
+        found = None
+        if sessions is not None:
+            codes = sessions.bins.codes(table)[known.numpy()]
+            found = torch.from_numpy(sessions.positions(positions[0].numpy(), codes))
         rows = positions.add_(offsets(encoder.sizes).int()[:, None])
-        return cls(rows.to(device), values.to(device), unseen.to(device))
+        return cls(rows.to(device), values.to(device), unseen.to(device), sessions=found)
 
     def take(self, rows: slice) -> Self:
         """Return some of the ratings with known ids."""
         return replace(
-            self, rows=self.rows[:, rows], ratings=self.ratings[rows], unseen=self.unseen[:0]
+            self,
+            rows=self.rows[:, rows],
+            ratings=self.ratings[rows],
+            unseen=self.unseen[:0],
+            sessions=None if self.sessions is None else self.sessions[rows],
         )
 
     def batches(

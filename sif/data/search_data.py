@@ -13,6 +13,7 @@ from sif.data import Encoder, Table
 from sif.data.biases import best_damping, biases
 from sif.data.features import Features
 from sif.data.rating_tensors import Ratings, Scale, offsets
+from sif.data.sessions import Sessions
 from sif.data.task_data import Sides
 from sif.nn.encoders import RatingGraph
 from sif.nn.graph import Propagation
@@ -32,6 +33,7 @@ class SearchData:
         valid: Ratings that train and select architectures.
         rated: Positions of the users and items of both splits, int32 `(2, ratings)`, on the CPU.
         features: Side features of the ids of each entity; None for an entity without a side table.
+        sessions: The periods in which each user has ratings; None without bins of times.
         source: The tables of both splits and what is known besides, for `whole`; not in a pickle.
     """
 
@@ -43,6 +45,7 @@ class SearchData:
     valid: Ratings
     rated: Tensor
     features: tuple[Features | None, ...]
+    sessions: Sessions | None = None
     source: tuple[Table, Table, Sides] | None = None
 
     @classmethod
@@ -67,15 +70,16 @@ class SearchData:
         """
         train, valid, sides = Table.from_frame(train), Table.from_frame(valid), sides or Sides()
         encoder, scale = Encoder.fit(train), Scale.fit(train)
-        fit_on = Ratings.encode(train, encoder, scale, device=device)
-        checked_on = Ratings.encode(valid, encoder, scale, device=device)
+        sessions = _sessions(sides, encoder, train)
+        fit_on = Ratings.encode(train, encoder, scale, None, device, sessions)
+        checked_on = Ratings.encode(valid, encoder, scale, None, device, sessions)
         if not len(checked_on.ratings):
             raise NaspError(_why_none(encoder, valid))
         rows = sum(encoder.sizes)
         damping = best_damping(fit_on, checked_on, rows, scale)
         fitted = biases(fit_on, rows, damping)
         if len(checked_on.unseen):
-            checked_on = Ratings.encode(valid, encoder, scale, fitted, device)
+            checked_on = Ratings.encode(valid, encoder, scale, fitted, device, sessions)
         return cls(
             encoder,
             scale,
@@ -85,6 +89,7 @@ class SearchData:
             checked_on,
             torch.cat([rated_pairs(encoder, train), rated_pairs(encoder, valid)], dim=1),
             sides.features(encoder),
+            sessions,
             (train, valid, sides),
         )
 
@@ -94,7 +99,9 @@ class SearchData:
         first, second, sides = self.source
         table, device = first.joined(second), self.train.ratings.device
         encoder, scale = Encoder.fit(table), Scale.fit(table)
-        train = replace(Ratings.encode(table, encoder, scale, device=device), rated=True)
+        sessions = _sessions(sides, encoder, table)
+        train = Ratings.encode(table, encoder, scale, None, device, sessions)
+        train = replace(train, rated=True)
         return replace(
             self,
             encoder=encoder,
@@ -104,6 +111,7 @@ class SearchData:
             valid=train.take(slice(0)),
             rated=rated_pairs(encoder, table),
             features=sides.features(encoder),
+            sessions=sessions,
             source=None,
         )
 
@@ -132,7 +140,12 @@ class SearchData:
     def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
         """Encode further checked ratings, for example test ratings."""
         table, device = Table.from_frame(ratings), self.train.ratings.device
-        return Ratings.encode(table, self.encoder, self.scale, self.biases, device)
+        return Ratings.encode(table, self.encoder, self.scale, self.biases, device, self.sessions)
+
+
+def _sessions(sides: Sides, encoder: Encoder, train: Table) -> Sessions | None:
+    bins = sides.bins(train)
+    return None if bins is None else Sessions.fit(bins, encoder.positions(train)[0], train)
 
 
 def rated_pairs(encoder: Encoder, ratings: Table) -> Tensor:

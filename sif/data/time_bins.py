@@ -43,12 +43,19 @@ class TimeBins:
         Raises:
             NaspError: The rows have no times, or times of another kind.
         """
-        times = _times(table)
-        if table.dated != self.dated:
+        return self.of(_times(table), table.dated)
+
+    def of(self, times: np.ndarray, dated: bool) -> np.ndarray:
+        """Return the bin of each time, int32 `(times,)`; see `codes`.
+
+        Args:
+            times: The times, `(times,)`.
+            dated: Whether they are microseconds of dates.
+        """
+        if dated != self.dated:
             kinds = {True: "dates", False: "numbers"}
             raise NaspError(
-                f"times are {kinds[table.dated]}, but {kinds[self.dated]} in training: write both "
-                "alike"
+                f"times are {kinds[dated]}, but {kinds[self.dated]} in training: write both alike"
             )
         return np.searchsorted(self.edges, times, side="right").astype(np.int32)
 

@@ -1,6 +1,7 @@
 """`InteractionModel`: a trained interaction function that predicts and recommends."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -33,6 +34,7 @@ from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.biases import predict_from_biases
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
+from sif.data.sessions import Sessions
 from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.nn.encoders import RatingGraph
 from sif.nn.graph import Propagation
@@ -88,11 +90,20 @@ SCHEMA = section(
         "transform": one_of("none", "log"),
         "fitted_with": mapping(anything),
         "valid_rmse": optional(number()),
+        "sessions": optional(
+            section(
+                {
+                    "edges": sequence(number()),
+                    "dated": flag,
+                    "keys": tensor(torch.int64, (None,)),
+                }
+            )
+        ),
     },
 )
 KIND = ModelFormat(
     "sif interaction function",
-    3,
+    4,
     content="interaction function",
     noun="model",
     schema=SCHEMA,
@@ -162,6 +173,7 @@ class InteractionModel:
         rated: Positions of users and items of all known ratings: training, validation and, after
             evaluation, test ratings, int32 `(2, ratings)`.
         fitted_with: Options of the search and the training, by name.
+        sessions: The periods in which each user has ratings, if the network uses them.
         device: Device of the network.
         valid_rmse: Validation RMSE, see `sif.evaluation.ratings`; None if it is not known.
     """
@@ -178,10 +190,11 @@ class InteractionModel:
         fitted_with: Mapping[str, Any] | None = None,
         valid_rmse: float | None = None,
         *,
+        sessions: Sessions | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.genotype, self.network, self.options = genotype, network, options
-        self.encoder, self.scale = encoder, scale
+        self.encoder, self.scale, self.sessions = encoder, scale, sessions
         self.biases, self.rated, self.device = biases, rated, torch.device(device)
         self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
 
@@ -235,24 +248,29 @@ class InteractionModel:
             report_unknown_ids(found, frame[name], ids, name)
             positions.append(found)
         places = torch.from_numpy(np.stack(positions, axis=1))
-        ratings = self.scale.as_read(self._rate(places), clip)
+        sessions = self._sessions_of(frame, positions[0])
+        ratings = self.scale.as_read(self._rate(places, sessions), clip)
         if not (return_std and network):
             return ratings
         known = (places >= 0).all(dim=1)
         deviations = torch.full((len(places),), math.nan)
-        rows = table_rows(places[known], self.encoder.sizes).to(self.device)
+        rows = self._rows(places, sessions)
         deviations[known] = predict(lambda part: network(part)[::-1], rows).cpu()
         return ratings, self.scale.deviation_as_read(deviations, ratings)
 
     def encode(self, ratings: Table) -> Ratings:
         """Return checked ratings as tensors, for `rate`."""
-        return Ratings.encode(ratings, self.encoder, self.scale, self.biases, self.device)
+        sessions = None if ratings.moments is None else self.sessions
+        return Ratings.encode(ratings, self.encoder, self.scale, self.biases, self.device, sessions)
 
     def rate(self, data: Ratings) -> torch.Tensor:
         """Return standardised predictions `(ratings,)` for `data.rows`, without clipping."""
         if self.network is None:
             return predict_from_biases(self.biases.to(data.rows.device), data)
-        return predict(self.network.predictor(), data.rows)
+        rows = data.rows
+        if self.sessions is not None and data.sessions is not None:
+            rows = torch.cat([rows, data.sessions.unsqueeze(0).to(rows)])
+        return predict(self.network.predictor(), rows)
 
     def size(self) -> int:
         """Number of parameters."""
@@ -371,6 +389,7 @@ class InteractionModel:
             "rated": self.rated,
             "fitted_with": self.fitted_with,
             "valid_rmse": self.valid_rmse,
+            "sessions": None if self.sessions is None else self.sessions.state_dict(),
         }
         write_model(path, KIND, body)
 
@@ -390,8 +409,11 @@ class InteractionModel:
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**_with_tuples(body["options"]))
             network: InteractionSpace | PosteriorAverage | None = None
+            sessions = body["sessions"] and Sessions.from_state_dict(body["sessions"])
             if has_samples(body["network"]):
-                network = averaged_network(genotype, sizes, options, body["network"], path)
+                network = averaged_network(
+                    genotype, sizes, options, body["network"], path, sessions
+                )
             elif genotype.choices.get(DECISION) != ():
                 network = build_network(genotype, sizes, options, torch.Generator())
                 load_state(network, body["network"], path)
@@ -407,18 +429,44 @@ class InteractionModel:
             scale = Scale(mean, std, lowest, highest, body["transform"])
             more = _with_tuples(body["fitted_with"]), body["valid_rmse"]
             fitted = genotype, network, options, encoder, scale, biases, rated, *more
-            return InteractionModel(*fitted, device=device)
+            return InteractionModel(*fitted, sessions=sessions, device=device)
 
         return read_model(Path(path), KIND, build, device)
 
-    def _rate(self, positions: Tensor) -> Tensor:
+    def _rate(self, positions: Tensor, sessions: Tensor | None = None) -> Tensor:
         """Return standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
         ratings = known_biases(positions, self.encoder.sizes, self.biases)
         if self.network is not None:
-            known = (positions >= 0).all(dim=1)
-            rows = table_rows(positions[known], self.encoder.sizes).to(self.device)
-            ratings[known] = predict(self.network.predictor(), rows).cpu()
+            rows = self._rows(positions, sessions)
+            ratings[(positions >= 0).all(dim=1)] = predict(self.network.predictor(), rows).cpu()
         return ratings
+
+    def _rows(self, positions: Tensor, sessions: Tensor | None) -> Tensor:
+        """Return the network's rows of the ratings whose ids are all known."""
+        known = (positions >= 0).all(dim=1)
+        rows = table_rows(positions[known], self.encoder.sizes)
+        if sessions is not None:
+            rows = torch.cat([rows, sessions[known].unsqueeze(0)])
+        return rows.to(self.device)
+
+    def _sessions_of(self, frame: pd.DataFrame, users: np.ndarray) -> Tensor | None:
+        """Return the session of each row of a table, by its column `timestamp`, if it has one."""
+        if self.sessions is None:
+            return None
+        if "timestamp" not in frame:
+            warnings.warn(
+                "no column 'timestamp': ratings are predicted as at times without ratings of the "
+                "user",
+                stacklevel=3,
+            )
+            return None
+        times = frame["timestamp"]
+        dated = not pd.api.types.is_numeric_dtype(times.dtype)
+        if dated:
+            times = pd.to_datetime(times, utc=True).dt.tz_localize(None)
+            times = times.astype("datetime64[us]").astype(np.int64)
+        codes = self.sessions.bins.of(times.to_numpy(np.float64), dated)
+        return torch.from_numpy(self.sessions.positions(users, codes))
 
     def _position(self, entity: int, value: Any) -> int:
         if entity == 1:
@@ -444,6 +492,7 @@ def averaged_network(
     options: SpaceOptions,
     samples: Mapping[str, Tensor],
     path: Path | str,
+    sessions: Sessions | None = None,
 ) -> PosteriorAverage:
     """Make the average over samples of a genotype's weights from their state.
 
@@ -454,7 +503,8 @@ def averaged_network(
     known = functions(len(sizes))
     if not terms or not all(name in known and is_multilinear(known[name]) for _, name in terms):
         raise NaspError(f"{path}: {genotype} has no samples of its weights")
-    shapes = [(size + 1, options.embedding_dim + 1) for _ in terms for size in sizes]
+    rows = [*sizes, *([] if sessions is None else [len(sessions)])]
+    shapes = [(size + 1, options.embedding_dim + 1) for _ in terms for size in rows]
     found = list(samples.values())
     count = len(found[0])
     expected = [(count, *shape) for shape in shapes]

@@ -271,14 +271,16 @@ def add_up(
     return encodings, biases
 
 
-def predict(interaction: Interaction, sample: Sample, rows: Tensor) -> Tensor:
-    """Return the predictions of a sample with a block for each entity, standardised, `(n,)`.
+def predict(
+    interaction: Interaction, sample: Sample, entities: Sequence[int], rows: Tensor
+) -> Tensor:
+    """Return the predictions of a sample, standardised, `(n,)`.
 
     Args:
         interaction: The function.
         sample: The sample.
+        entities: The entity of each block.
         rows: A row of each block for each rating, `(blocks, n)`.
     """
-    count = len(sample.blocks)
-    encodings, biases = add_up(sample.blocks, range(count), rows, count)
+    encodings, biases = add_up(sample.blocks, entities, rows, max(entities) + 1)
     return interaction(encodings) + biases

@@ -22,7 +22,11 @@ class PosteriorAverage(nn.Module):
         sizes: Number of users, items, ...
         samples: Samples of the rows of each term's encoding of each entity, those of the first term
             first: `(samples, ids + 1, embedding_dim + 1)`. The last column is a bias, and the last
-            row stands for ids that are not known.
+            row stands for ids that are not known. With sessions, there is one more tensor for each
+            term, whose rows are added to the user's.
+
+    Attributes:
+        has_sessions: Whether there are sessions.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class PosteriorAverage(nn.Module):
         super().__init__()
         self._interaction = interaction_of(terms, len(sizes))
         self._offsets = [0, *accumulate(sizes[:-1])]
+        self.has_sessions = len(samples) > len(terms) * len(sizes)
         for number, values in enumerate(samples):
             self.register_buffer(BLOCK.format(number), values)
 
@@ -38,14 +43,19 @@ class PosteriorAverage(nn.Module):
         """Return the mean and the standard deviation over samples of standardised predictions.
 
         Args:
-            rows: Table rows, `(entities, ratings)`.
+            rows: Table rows, `(entities, ratings)`; with sessions, also their positions, as the
+                last row. Without that row, all sessions are unknown.
 
         Returns:
             Two tensors `(ratings,)`. The deviation is that of the prediction; a rating has noise
             besides.
         """
-        positions = [part - first for part, first in zip(rows, self._offsets, strict=True)]
-        samples = tuple(self.buffers())
+        samples, entities = tuple(self.buffers()), len(self._offsets)
+        firsts = zip(rows[:entities], self._offsets, strict=True)
+        positions = [part - first for part, first in firsts]
+        if self.has_sessions:
+            unknown = torch.full_like(positions[0], samples[entities].shape[1] - 1)
+            positions.append(rows[entities] if len(rows) > entities else unknown)
         count, _, width = samples[0].shape
         step = max(1, TOGETHER // (len(samples) * width * max(1, rows.shape[1])))
         total = torch.zeros(rows.shape[1], dtype=torch.float64)
@@ -73,8 +83,14 @@ class PosteriorAverage(nn.Module):
             values.index_select(1, positions[block % len(positions)])
             for block, values in enumerate(samples)
         ]
-        encodings, biases = [r[..., :-1] for r in rows], [r[..., -1] for r in rows]
-        return self._interaction(encodings) + torch.stack(biases).sum(0)
+        biases = torch.stack([found[..., -1] for found in rows]).sum(0)
+        encodings = list[Tensor]()
+        for first in range(0, len(rows), len(positions)):
+            user, *others = rows[first : first + len(positions)]
+            if self.has_sessions:
+                user = user + others.pop()
+            encodings += [found[..., :-1] for found in (user, *others)]
+        return self._interaction(encodings) + biases
 
 
 def has_samples(state: Mapping[str, Tensor]) -> bool:

@@ -10,6 +10,7 @@ from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult, run_epochs
+from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import monitor_of, validated
 from sif.nn.encoders import RatingGraph
@@ -95,25 +96,24 @@ class Chain:
     ) -> None:
         self._sizes, self._terms = data.encoder.sizes, genotype.choices[DECISION]
         self._first = round(WARM_UP * options.sweeps)
-        offsets = torch.tensor([0, *self._sizes[:-1]]).cumsum(0).unsqueeze(1)
-        rows, self._valid = (part.rows.cpu().long() - offsets for part in (data.train, data.valid))
-        width = options.embedding_dim + 1
-        blocks = [
-            Block(
-                term * len(self._sizes) + entity,
-                rows[entity],
-                size,
-                width,
-                _side(data, graph, encoder, entity, width),
-                generator,
-            )
-            for term, (encoder, _) in enumerate(self._terms)
-            for entity, size in enumerate(self._sizes)
-        ]
-        self._interaction = interaction_of(self._terms, len(self._sizes))
+        rows, self._valid = (_block_rows(part, self._sizes) for part in (data.train, data.valid))
+        count, width = len(self._sizes), options.embedding_dim + 1
+        blocks = list[Block]()
+        for term, (encoder, _) in enumerate(self._terms):
+            for entity, size in enumerate(self._sizes):
+                side = _side(data, graph, encoder, entity, width)
+                blocks.append(
+                    Block(term * count + entity, rows[entity], size, width, side, generator)
+                )
+            if data.sessions is not None:  # they are added to the user's encoding
+                blocks.append(
+                    Block(term * count, rows[-1], len(data.sessions), width, None, generator)
+                )
+        self._entities = [block.entity for block in blocks]
+        self._interaction = interaction_of(self._terms, count)
         self.sampler = GibbsSampler(
             self._interaction,
-            len(blocks),
+            count * len(self._terms),
             blocks,
             rows.repeat(len(self._terms), 1),
             data.train.ratings.cpu(),
@@ -135,7 +135,8 @@ class Chain:
             self._total += self._predict(sample)
 
     def _predict(self, sample: Sample) -> Tensor:
-        return predict(self._interaction, sample, self._valid.repeat(len(self._terms), 1))
+        rows = self._valid.repeat(len(self._terms), 1)
+        return predict(self._interaction, sample, self._entities, rows)
 
     def valid_mean(self) -> Tensor:
         """Return the mean prediction of the validation ratings, standardised, `(ratings,)`."""
@@ -161,6 +162,13 @@ class Chain:
         self._total.copy_(state["total"])
         blocks = zip(*state["samples"].values(), strict=True)
         self._samples = [Sample(tuple(parts)) for parts in blocks]
+
+
+def _block_rows(ratings: Ratings, sizes: Sequence[int]) -> Tensor:
+    """Return the row of each rating in the blocks of a term, `(blocks, ratings)`."""
+    offsets = torch.tensor([0, *sizes[:-1]]).cumsum(0).unsqueeze(1)
+    rows: Tensor = ratings.rows.cpu().long() - offsets
+    return rows if ratings.sessions is None else torch.cat([rows, ratings.sessions.unsqueeze(0)])
 
 
 def _side(

@@ -260,5 +260,6 @@ class RatingTask(Task):
             data.rated,
             {name: getattr(self.options, name) for name in names},
             valid_rmse,
+            sessions=data.sessions if has_samples(trained.state) else None,
             device=self.device,
         )

@@ -142,7 +142,7 @@ def test_the_average_of_a_chain_finds_planted_factors_and_noise() -> None:
     for sweep in range(120):
         sampler.sweep()
         if sweep >= 40:
-            total += predict(product, sampler.sample(), pairs)
+            total += predict(product, sampler.sample(), range(2), pairs)
     error = (total / 80 - mean)[~train]
     assert float(error.square().mean().sqrt()) < 0.25  # the planted values deviate by 1.2
     assert sampler.precision == pytest.approx(1 / 0.3**2, rel=0.25)
