@@ -25,6 +25,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from rating_searches import ALONE
 from scipy.stats import spearmanr
 from search_steps import Steps
 from searched_cells import image_search
@@ -79,7 +80,7 @@ def text_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]
 def rating_task(strategy: Mapping[str, Any], seed: int, changed: Mapping[str, Any]) -> Task:
     """Return a search on MovieLens 100K."""
     splits = split_ratings(load_ratings("movielens"), seed=seed)
-    options = replace(RatingOptions(strategy=strategy), **changed)
+    options = replace(RatingOptions(strategy=strategy, **ALONE), **changed)
     return RatingTask(SearchData.from_splits(splits.train, splits.valid), options)
 
 

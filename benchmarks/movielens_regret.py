@@ -16,16 +16,21 @@ from dataclasses import replace
 from itertools import product
 
 import torch
-from rating_searches import RatingSearches
+from rating_searches import ALONE, RatingSearches
 
 from sif.data import load_ratings, split_ratings
 from sif.nn.operations import OPERATIONS
 from sif.options import SearchOptions
 
 CONFIGS = {
-    "default": SearchOptions(),
+    "default": SearchOptions(**ALONE),
     "paper": SearchOptions(
-        biases=False, penalty="norm", weight_decay=1e-5, learning_rate=0.05, gradient_clip=5.0
+        biases=False,
+        penalty="norm",
+        weight_decay=1e-5,
+        learning_rate=0.05,
+        gradient_clip=5.0,
+        **ALONE,
     ),
 }
 Row = tuple[str, int, int, str, float, str, float, float, dict[str, float]]

@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import torch
-from rating_searches import RatingSearches
+from rating_searches import ALONE, RatingSearches
 
 from sif.data import Synthetic, split_ratings, synthetic
 from sif.nn.operations import OPERATIONS
@@ -40,7 +40,7 @@ def measure(task: tuple[str, int]) -> Measured:
     planted, seed = task
     torch.set_num_threads(1)
     parts = split_ratings(synthetic(Synthetic(operation=planted), seed=seed), seed=seed)
-    ratings = RatingSearches(parts, SearchOptions(), seed)
+    ratings = RatingSearches(parts, SearchOptions(**ALONE), seed)
     named, found_rmse = ratings.search()
     planted_rmse = ratings.alone(planted)
     named_rmse = planted_rmse if named == planted else ratings.alone(named)

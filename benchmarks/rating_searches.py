@@ -1,6 +1,7 @@
 """Searches for an interaction function, evaluated on test ratings."""
 
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -12,6 +13,15 @@ from sif.evaluation.ratings import evaluate_predictions
 from sif.nn.space import name_of
 from sif.options import SearchOptions
 from sif.tasks.rating import RatingTask
+
+# A search in the paper's space, with element-wise MLPs, and with nothing that competes with it.
+ALONE: dict[str, Any] = {
+    "encoders": ("id",),
+    "elementwise": True,
+    "sweeps": 0,
+    "known": (),
+    "refit": False,
+}
 
 
 class RatingSearches:

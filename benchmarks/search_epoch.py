@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Callable
 
 import torch
+from rating_searches import ALONE
 from timing import medians, seconds
 from torch import Tensor, nn
 
@@ -123,6 +124,7 @@ def main() -> None:
             gradient_clip=5.0,
             warm_up=0,
             epochs=EPOCHS,
+            **ALONE,
         )
         plain, task = plain_epoch(data, options), RatingTask(data, options)
         methods: dict[str, Callable[[], object]] = {

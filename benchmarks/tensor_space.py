@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
+from rating_searches import ALONE
 from search_steps import Steps
 from timing import medians, seconds
 
@@ -49,7 +50,7 @@ def step_ms(
     data: SearchData, kind: type[NASP], candidates: Sequence[str], dim: int
 ) -> tuple[float]:
     """Return the mean milliseconds of an architecture and a weight step."""
-    options = SearchOptions(embedding_dim=dim, batch_size=BATCH)
+    options = SearchOptions(embedding_dim=dim, batch_size=BATCH, **ALONE)
     task = RatingTask(data, options, functions=tuple(candidates))
     steps = Steps(task, kind)
     pairs = list(task.batch_pairs(steps.generator))

@@ -98,7 +98,8 @@ class InteractionSearch(SearchOptions, RegressorMixin, BaseEstimator):  # type: 
         options = SearchOptions(**{f.name: getattr(self, f.name) for f in fields(SearchOptions)})
         run = RunContext(progress=Progress(quiet=not self.verbose))
         task = RatingTask(SearchData.from_splits(train, checked, device), options)
-        model = task.model(run_search(task, self.random_state, run))
+        found = run_search(task, self.random_state, run)
+        model = task.refitted_model(found) or task.model(found)
         model.fitted_with = self.get_params(deep=False)
         self._take(model)
         return self

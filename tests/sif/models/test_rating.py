@@ -26,7 +26,7 @@ from sif.options import SpaceOptions
 
 FAST: dict[str, Any] = {
     **{"embedding_dim": 2, "epochs": 3, "warm_up": 1, "restarts": 2, "train_epochs": 3},
-    **{"encoders": ("id",), "sweeps": 0, "known": ()},
+    **{"encoders": ("id",), "sweeps": 0, "known": (), "batch_size": 64},
 }
 
 
@@ -337,3 +337,12 @@ def test_a_genotype_of_another_space_is_refused() -> None:
     two = InteractionSearch(**FAST, elementwise=True).fit(ratings()).genotype_
     with pytest.raises(NaspError, match="3 entities"):
         build_network(two, (3, 3, 3), options, torch.Generator())
+
+
+def test_the_estimator_is_trained_on_all_ratings_in_the_end() -> None:
+    alone = InteractionSearch(**FAST, refit=False).fit(ratings())
+    refitted = InteractionSearch(**FAST).fit(ratings())
+    assert refitted.genotype_ == alone.genotype_
+    assert refitted.valid_rmse_ == alone.valid_rmse_
+    assert refitted.model_.scale.mean == pytest.approx(ratings()["rating"].mean())
+    assert alone.model_.scale.mean != refitted.model_.scale.mean
