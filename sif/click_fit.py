@@ -95,6 +95,7 @@ def fit(
         for batch in data.train.batches(options.batch_size, generator):
             loss = rating_loss(model(batch), batch.labels, options)
             descend(loss, weights, optimizer, options.gradient_clip)
+            model.constrain()
             if options.averaging:
                 average.update()
             losses.append(loss, len(batch.labels))

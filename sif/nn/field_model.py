@@ -57,6 +57,9 @@ class FieldModel(nn.Module, ABC):
         """Number of parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def constrain(self) -> None:
+        """Project the weights onto the model's constraints, in place; called after each step."""
+
 
 def field_embeddings(
     sizes: tuple[int, ...], options: FieldOptions, generator: torch.Generator

@@ -81,6 +81,9 @@ class FieldSpace(SearchSpace, FieldModel):
         # Products start as those of a factorisation machine; all other functions start with norm 1.
         ones = torch.tensor([operation == "multiply" for _, operation in used[PAIRS]])[:, None]
         self.heads = nn.Parameter(shown / torch.where(ones, 1.0, widths[:, None].sqrt()))
+        self._largest: Tensor
+        largest = torch.linalg.vector_norm(self.heads.detach(), dim=1, keepdim=True)
+        self.register_buffer("_largest", largest, persistent=False)
         self._each_tower = [
             Tower(inputs, [name for e, name in used[TOWER] if e == edge], options, generator)
             for edge in tower.sources
@@ -108,6 +111,12 @@ class FieldSpace(SearchSpace, FieldModel):
     ) -> tuple[Tensor, Tensor]:
         """Return `rate` for a batch."""
         return self.rate(batch.rows, relaxation, trained=batch.trained)
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Scale heads of pairs down to their first norms, so that the penalty limits all scales."""
+        norms = torch.linalg.vector_norm(self.heads, dim=1, keepdim=True)
+        self.heads.div_((norms / self._largest).clamp_(min=1.0))
 
     def _pairs(self, embeddings: Tensor, relaxation: Relaxation) -> Tensor:
         """Return the value of the decision `pairs`, `(rows,)`."""
