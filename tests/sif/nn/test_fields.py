@@ -209,6 +209,22 @@ def test_other_operations_are_applied_to_some_pairs_at_a_time(
         torch.testing.assert_close(meet(embeddings, functions, heads), known)
 
 
+def test_heads_of_pairs_start_as_known_models_and_keep_their_norms_at_most() -> None:
+    options = FieldOptions(embedding_dim=DIM)
+    space = FieldSpace(FIELDS, SIZES, options, torch.Generator().manual_seed(0))
+    first = space.heads.detach().clone()
+    by_operation = dict(zip(OPERATIONS, first.view(6, len(OPERATIONS), -1)[0], strict=True))
+    assert by_operation["multiply"].tolist() == [1.0] * DIM + [0.0] * DIM
+    for name in ("plus", "max", "min", "concat"):
+        assert float(by_operation[name].norm()) == pytest.approx(1)
+    with torch.no_grad():
+        space.heads[::2] *= -7
+        space.heads[1::2] *= 0.5
+    space.constrain()
+    torch.testing.assert_close(space.heads[::2].detach(), -first[::2])
+    torch.testing.assert_close(space.heads[1::2].detach(), 0.5 * first[1::2])
+
+
 @pytest.mark.parametrize("rank", [0, 2])
 def test_costs_are_the_numbers_of_parameters(rank: int) -> None:
     space = made(cross_rank=rank)
