@@ -186,7 +186,8 @@ class SearchOptions(search.SearchOptions, TrainOptions):
             as nasp with default options, whose searches and trainings on MovieLens 100K take as
             long as 11 to 12 trials.
         known: Known models, names in `sif.zoo.ZOO`, that are trained beside what is found, where
-            their encoders are among `encoders`. The best by validation is the answer.
+            their encoders are among `encoders`. The best by validation is the answer. For clicks,
+            fm, deepfm and fm_cross are trained unless this is empty.
     """
 
     # The initial values of `A` are those of SIF.
