@@ -24,6 +24,7 @@ from sif.user_items import UserItems
 TUNING_SEED = 0
 MEMBERS = 4  # candidates, the best ones, that an average may have
 ROUNDS = 6  # most additions to an average
+FIRST = 2  # weight of the best candidate when others are added, with weight 1 each time
 GAIN = 0.002  # smallest relative gain of an addition; smaller ones are often chance
 AVERAGED_SCORES = 1 << 25  # largest number of scores of a candidate that averages are judged by
 
@@ -195,7 +196,7 @@ def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, 
 
     values = {name: value(scores[name]) for name in scores}
     first = max(values, key=values.__getitem__)
-    weights, total, best = Counter([first]), scores[first].clone(), values[first]
+    weights, total, best = Counter({first: FIRST}), FIRST * scores[first], values[first]
     for _ in range(ROUNDS):
         tried = {name: value(total + scores[name]) for name in scores}
         name = max(tried, key=tried.__getitem__)
