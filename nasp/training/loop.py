@@ -108,7 +108,7 @@ def run_epochs(
         history, best = outcome.history, outcome.best_epoch
         return (
             len(history) >= epochs
-            or (patience is not None and len(history) - 1 - best >= patience)
+            or (patience is not None and best >= 0 and len(history) - 1 - best >= patience)
             or (max_seconds is not None and best >= 0 and history[-1][SECONDS] >= max_seconds)
         )
 

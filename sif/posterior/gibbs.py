@@ -16,6 +16,7 @@ from sif.posterior.hyperprior import draw_mean_and_precision, draw_precision
 from sif.posterior.side_information import SideInformation
 from sif.user_items import BLOCK, similar_rows
 
+START = 0.1  # standard deviation of the initial values; larger ones reach worse averages
 Interaction = Callable[[Sequence[Tensor]], Tensor]
 """Maps the encodings of each entity `(ratings, embedding_dim)` to `(ratings,)`."""
 
@@ -99,7 +100,7 @@ class Block:
         generator: torch.Generator,
     ) -> None:
         self.entity, self.side = entity, side
-        self.values = 0.1 * torch.randn(count, width, generator=generator)
+        self.values = START * torch.randn(count, width, generator=generator)
         self.mean, self.precision = torch.zeros(width), torch.eye(width)
         self.parts = list(_parts(rows, count, width))
 

@@ -22,6 +22,7 @@ from sif.posterior.model import PosteriorAverage, has_product, interaction_of, i
 from sif.posterior.side_information import Entries, SideInformation
 
 SWEEPS = 10  # sweeps in an epoch of progress
+PATIENCE = 5  # epochs without improvement after which no more samples are drawn
 WARM_UP = 0.15  # share of the sweeps before samples are kept
 ENCODERS = ("id", "history")
 
@@ -45,10 +46,15 @@ def sample_posterior(
     graph: RatingGraph | None,
     options: TrainOptions,
     *,
+    epochs: int | None = None,
     generator: torch.Generator,
     run: RunContext,
 ) -> tuple[PosteriorAverage, PhaseResult]:
     """Draw samples of the parameters of a genotype, given the training ratings.
+
+    An epoch has ten draws. Draws end when validation RMSE of the average has not improved for some
+    epochs, and later draws than those of the best epoch are left out: where ratings are few, long
+    chains are a little worse than short ones.
 
     With the encoder `history`, what a user rated is side information on the user, and who rated an
     item on the item, with weights of their own, not shared with the embeddings: only then is the
@@ -60,6 +66,7 @@ def sample_posterior(
         data: Training ratings, and validation ratings, if there are any, which judge the average.
         graph: The graph of the training ratings, if an encoder needs it.
         options: The options.
+        epochs: Number of epochs; None for as many as `sweeps` needs.
         generator: Source of all draws.
         run: Checkpoint, progress and log.
     """
@@ -72,19 +79,25 @@ def sample_posterior(
     outcome = run_epochs(
         name,
         epoch,
-        epochs=-(-options.sweeps // SWEEPS),
+        epochs=epochs or -(-options.sweeps // SWEEPS),
         state={"chain": chain, "generator": generator},
         monitor=monitor_of(data),
         snapshot=dict,
         run=run,
         keep=("chain",),
-        answer="last",
+        first=chain.warm_up // SWEEPS,
+        patience=PATIENCE if len(data.valid.ratings) else None,
+        answer="best" if len(data.valid.ratings) else "last",
     )
-    return chain.average(), outcome
+    return chain.average(SWEEPS * (outcome.best_epoch + 1)), outcome
 
 
 class Chain:
-    """A sampler, with what it has drawn so far; see `sample_posterior` for the arguments."""
+    """A sampler, with what it has drawn so far; see `sample_posterior` for the arguments.
+
+    Attributes:
+        warm_up: Number of first sweeps whose draws are not kept, but for the last of them.
+    """
 
     def __init__(
         self,
@@ -95,7 +108,7 @@ class Chain:
         generator: torch.Generator,
     ) -> None:
         self._sizes, self._terms = data.encoder.sizes, genotype.choices[DECISION]
-        self._first = round(WARM_UP * options.sweeps)
+        self.warm_up = round(WARM_UP * options.sweeps)
         rows, self._valid = (_block_rows(part, self._sizes) for part in (data.train, data.valid))
         count, width = len(self._sizes), options.embedding_dim + 1
         blocks = list[Block]()
@@ -127,7 +140,7 @@ class Chain:
         for position in range(first, first + count):
             self.sampler.sweep()
             # Until there are samples after the warm-up, the last draw stands for them.
-            if position <= self._first:
+            if position <= self.warm_up:
                 self._samples.clear()
                 self._total.zero_()
             sample = self.sampler.sample()
@@ -142,9 +155,10 @@ class Chain:
         """Return the mean prediction of the validation ratings, standardised, `(ratings,)`."""
         return (self._total / len(self._samples)).float()
 
-    def average(self) -> PosteriorAverage:
-        """Return the average of what was drawn."""
-        blocks: Sequence[tuple[Tensor, ...]] = [sample.blocks for sample in self._samples]
+    def average(self, sweeps: int) -> PosteriorAverage:
+        """Return the average of what the first sweeps drew after the warm-up."""
+        kept = self._samples[: max(1, sweeps - self.warm_up)]
+        blocks: Sequence[tuple[Tensor, ...]] = [sample.blocks for sample in kept]
         samples = [torch.stack(parts) for parts in zip(*blocks, strict=True)]
         return PosteriorAverage(self._terms, self._sizes, samples)
 
@@ -152,7 +166,7 @@ class Chain:
         """Return the state of the sampler and all samples, for the checkpoint."""
         return {
             "sampler": self.sampler.state_dict(),
-            "samples": self.average().state_dict(),
+            "samples": self.average(self.warm_up + len(self._samples)).state_dict(),
             "total": self._total,
         }
 

@@ -201,9 +201,8 @@ class RatingTask(Task):
         self.whole = RatingTask(self.data.whole(), self.options, self.epochs)
         if genotype == BIASES:
             return TrainingResult(name, genotype, [], 0, {})
-        way: Way = partial(train_alone, epochs=trained.epoch + 1)
-        if has_samples(trained.state):
-            way = sample_posterior
+        fit = sample_posterior if has_samples(trained.state) else train_alone
+        way: Way = partial(fit, epochs=trained.epoch + 1)
         return self.whole._fit(name, way, genotype, seed, run)
 
     def model(self, found: SearchResult) -> InteractionModel:

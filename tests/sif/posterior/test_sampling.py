@@ -12,9 +12,11 @@ from nasp.errors import NaspError
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.search import run_search, train
+from sif.evaluation.ratings import evaluate_predictions
 from sif.models.rating import InteractionModel, averaged_network
 from sif.nn.space import DECISION
 from sif.options import SearchOptions, TrainOptions
+from sif.posterior import sampling
 from sif.posterior.model import BLOCK, PosteriorAverage
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.tasks.rating import RatingTask
@@ -108,6 +110,29 @@ def test_a_stopped_chain_goes_on_to_the_same_samples(tmp_path: Path) -> None:
     assert again == rmse
     for one, other in zip(whole.buffers(), resumed.buffers(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_samples_after_the_best_epoch_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "SWEEPS", 3)
+    monkeypatch.setattr(sampling, "PATIENCE", 2)
+    data = small_data(2)
+    average, outcome = sample_posterior(
+        "sample",
+        PRODUCT,
+        data,
+        data.graph(),
+        replace(OPTIONS, sweeps=60),
+        generator=torch.Generator().manual_seed(0),
+        run=RunContext(),
+    )
+    rmse = [metrics["valid/rmse"] for metrics in outcome.history]
+    assert outcome.best_epoch == rmse.index(min(rmse)) == len(rmse) - 1 - 2
+    warm_up = round(sampling.WARM_UP * 60)
+    (count,) = {len(samples) for samples in average.buffers()}
+    assert count == max(1, 3 * (outcome.best_epoch + 1) - warm_up)
+    predicted, _ = average(data.valid.rows)
+    found = evaluate_predictions(predicted, data.valid, data.scale)["rmse"]
+    assert found == pytest.approx(min(rmse), rel=1e-5)
 
 
 def test_a_search_trains_and_samples_its_finalists_and_keeps_the_better() -> None:
