@@ -31,6 +31,7 @@ from sif.zoo import title_of
 from tests.killing import Killing
 from tests.killing.commands import run_forked
 
+LIGHTGCN = "multiply of graph3 (lightgcn)"
 pytestmark = pytest.mark.usefixtures("empty_pictures")
 FAST = [
     *("--embedding_dim", "2", "--epochs", "3", "--warm_up", "1", "--restarts", "2"),
@@ -254,6 +255,22 @@ def test_the_written_configuration_repeats_the_run(table: Path, tmp_path: Path) 
     first, second = result_of(tmp_path / "a"), result_of(tmp_path / "b")
     assert first["metrics"] == second["metrics"]
     assert first["genotype"] == second["genotype"]
+
+
+def test_a_known_model_is_trained_by_its_name(table: Path, tmp_path: Path) -> None:
+    some = [
+        "--data",
+        str(table),
+        "--output",
+        str(tmp_path / "run"),
+        "--tracking",
+        "none",
+        "--quiet",
+    ]
+    train.main([*some, "--genotype", "lightgcn", "--epochs", "2", "--embedding_dim", "2"])
+    assert title_of(InteractionModel.load(tmp_path / "run" / "model.pt").genotype) == LIGHTGCN
+    with pytest.raises(NaspError, match="did you mean 'lightgcn'"):
+        train.main([*some, "--genotype", "lightgnc"])
 
 
 def test_a_genotype_is_trained_again(table: Path, tmp_path: Path) -> None:
