@@ -8,8 +8,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 import scipy.sparse
-import torch
-from torch import Tensor
 
 from nasp.errors import NaspError
 from sif.data.feature_columns import FeatureColumn, FoundColumns, find_feature_columns
@@ -41,11 +39,11 @@ class Features:
         """The name of each feature, `occupation=student`, `(features,)`."""
         return tuple(name for column in self.columns for name in column.names)
 
-    def entries(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return row, column and value of each entry of the matrix, `(entries,)` each."""
+    def entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return row, column (int64) and value of each entry of the matrix, `(entries,)` each."""
         matrix = self.matrix.tocoo()
-        row, column = (torch.from_numpy(part.astype(np.int64)) for part in matrix.coords)
-        return row, column, torch.from_numpy(matrix.data)
+        row, column = (part.astype(np.int64) for part in matrix.coords)
+        return row, column, matrix.data
 
     @classmethod
     def fit(cls, table: SideTable, ids: pd.Index, role: str, bins: int = 16) -> Self:

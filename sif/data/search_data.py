@@ -128,7 +128,7 @@ class SearchData:
         parts, column = [], 0
         for features, row in zip(self.features, offsets(self.encoder.sizes).tolist(), strict=True):
             if features is not None:
-                rows, columns, values = features.entries()
+                rows, columns, values = map(torch.from_numpy, features.entries())
                 parts.append((rows + row, columns + column, values))
                 column += features.matrix.shape[1]
         if not parts:

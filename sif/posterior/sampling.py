@@ -197,5 +197,6 @@ def _side(
         row, column = edges.row[mine] - first[entity], edges.column[mine] - first[1 - entity]
         groups.append(Entries(row, column, edges.value[mine], sizes[1 - entity]))
     if (features := data.features[entity]) is not None:
-        groups.append(Entries(*features.entries(), features.matrix.shape[1]))
+        row, column, value = map(torch.from_numpy, features.entries())
+        groups.append(Entries(row, column, value, features.matrix.shape[1]))
     return SideInformation(groups, sizes[entity], width) if groups else None

@@ -62,7 +62,7 @@ def trials(made: Made, folder: Path, random: Random) -> Iterator[Case]:
         path.unlink()
         yield Case(f"{path.name}: nothing there", command, "accepted")
         path.write_bytes(whole)
-    one, two = sorted((output / "trials").glob("*.json"))
+    one, two, *_ = sorted((output / "trials").glob("*.json"))
     one.write_bytes(two.read_bytes())
     yield Case("another trial's file", command, "refused")
 
