@@ -206,3 +206,9 @@ class SearchOptions(search.SearchOptions, TrainOptions):
         check_positive(self, "finalists")
         for name in self.known:
             check_known("model", name, KNOWN)
+
+
+def search_values(options: TrainOptions) -> dict[str, Any]:
+    """Return the values of a search's or a training's options by name, for the model's file."""
+    names = (field.name for field in fields(SearchOptions))
+    return {name: getattr(options, name) for name in names if hasattr(options, name)}

@@ -15,11 +15,9 @@ from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
 from nasp.files.schema import (
     anything,
-    flag,
     integer,
     mapping,
     number,
-    one_of,
     optional,
     section,
     sequence,
@@ -32,7 +30,7 @@ from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows, field_sizes
 from sif.data.click_rates import ClickRates
 from sif.evaluation.clicks import evaluate_clicks
-from sif.models.rating import checked_ids
+from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.field_model import FieldModel
 from sif.nn.fields import PAIRS, TOWER, FieldSpace
 from sif.options import FieldOptions
@@ -43,14 +41,7 @@ SCHEMA = section(
         "genotype": text,
         "options": section(
             {
-                "embedding_dim": integer(1, 1 << 24),
-                "embedding_std": number(above=0),
-                "biases": flag,
-                "encoders": sequence(text),
-                "terms": integer(1, 1 << 10),
-                "elementwise": flag,
-                "penalty": one_of("squared", "norm"),
-                "weight_decay": number(),
+                **SPACE_RULES,
                 "pairs": integer(0, 1 << 20),
                 "towers": integer(1, 1 << 10),
                 "hidden_units": integer(1, 1 << 20),
@@ -276,11 +267,7 @@ class ClickModel:
             NaspError: The folder does not exist.
             OSError: The file cannot be written; the previous file is unchanged.
         """
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise NaspError(f"{path}: there is no folder {path.parent}: make it first")
-        if path.is_dir():
-            raise NaspError(f"{path} is a folder: name a file")
+        path = checked_place(path)
         rates = self.rates
         body = {
             "genotype": self.genotype.to_json(),

@@ -28,7 +28,7 @@ from sif.closed_forms.base import matrix_of
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.evaluation.ranking import BLOCK, NDCG, Scorer, evaluate_ranking
 from sif.models.members import MEMBER, Member, joined
-from sif.models.rating import checked_ids
+from sif.models.parts import checked_ids, checked_place
 from sif.user_items import UserItems
 
 POPULARITY = "popularity"
@@ -355,11 +355,7 @@ class RankingModel:
             NaspError: The folder does not exist.
             OSError: The file cannot be written; the previous file is unchanged.
         """
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise NaspError(f"{path}: there is no folder {path.parent}: make it first")
-        if path.is_dir():
-            raise NaspError(f"{path} is a folder: name a file")
+        path = checked_place(path)
         body = {
             "name": self.name,
             "genotype": None if self.genotype is None else self.genotype.to_json(),

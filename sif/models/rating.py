@@ -4,7 +4,6 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -18,7 +17,6 @@ from nasp.errors import NaspError
 from nasp.files.schema import (
     anything,
     flag,
-    integer,
     mapping,
     number,
     one_of,
@@ -36,21 +34,13 @@ from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.data.sessions import Sessions
 from sif.evaluation.ratings import evaluate_predictions, predict
+from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.encoders import RatingGraph
 from sif.nn.graph import Propagation
 from sif.nn.operations import functions
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SpaceOptions
 from sif.posterior.model import PosteriorAverage, has_samples, is_multilinear
-
-
-def checked_ids(value: Any, name: str) -> None:
-    """A rule for the ids of a column: sorted, distinct integers or texts."""
-    sequence(text if isinstance(value, list) and value and type(value[0]) is str else LARGE)(
-        value, name
-    )
-    if any(a >= b for a, b in pairwise(value)):
-        raise NaspError(f"{name} must be sorted, each id once")
 
 
 def _scale(value: Any, name: str) -> None:
@@ -64,22 +54,10 @@ def _range(value: Any, name: str) -> None:
         raise NaspError(f"{name} goes from {value[0]} to {value[1]}")
 
 
-LARGE = integer(-(2**63))
 SCHEMA = section(
     {
         "genotype": text,
-        "options": section(
-            {
-                "embedding_dim": integer(1, 1 << 24),
-                "embedding_std": number(above=0),
-                "biases": flag,
-                "encoders": sequence(text),
-                "terms": integer(1, 1 << 10),
-                "elementwise": flag,
-                "penalty": one_of("squared", "norm"),
-                "weight_decay": number(),
-            }
-        ),
+        "options": section(SPACE_RULES),
         "network": mapping(tensor(torch.float32)),
         "encoded": mapping(tensor(torch.float32, (None, None))),
         "encoder": section({"columns": sequence(text), "ids": sequence(checked_ids)}),
@@ -371,11 +349,7 @@ class InteractionModel:
             NaspError: The folder does not exist.
             OSError: The file cannot be written; the previous file is unchanged.
         """
-        path = Path(path)
-        if not path.parent.is_dir():
-            raise NaspError(f"{path}: there is no folder {path.parent}: make it first")
-        if path.is_dir():
-            raise NaspError(f"{path} is a folder: name a file")
+        path = checked_place(path)
         body = {
             "genotype": self.genotype.to_json(),
             "options": {**asdict(self.options), "encoders": list(self.options.encoders)},

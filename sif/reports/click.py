@@ -1,28 +1,25 @@
 """The report of searches and trainings for clicks: files, plots and tables."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from nasp.experiment.report import Report, ServedModel
-from nasp.metric import LOSS, Metrics
-from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
 from sif.data.click_data import Clicks, check_labels
 from sif.evaluation.clicks import AUC, VALUES
 from sif.nn.fields import PAIRS
+from sif.reports.base import SHOWN, RecommenderReport
 from sif.tasks.click import ClickTask, name_of
 
-SHOWN = 5  # functions in the plot and the table
 TRIVIAL = {"global_mean": "global mean", "popularity": "popularity", "biases": "biases"}
 
 
-class ClickReport(Report):
+class ClickReport(RecommenderReport):
     """The found function and the trivial models, evaluated on the test rows.
 
     Args:
@@ -51,44 +48,16 @@ class ClickReport(Report):
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.epochs = len(self.curve())
 
-    def curve(self) -> Sequence[Metrics]:
-        assert self.found.trained is not None
-        return self.found.trained.history
-
     def text(self) -> str:
         return self.function
 
-    def save_model(self, path: Path) -> bool:
-        self.model.save(path)
-        return True
-
-    def served(self, path: Path) -> ServedModel:
-        columns = self.model.encoder.columns
-        inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
-        code = Path(__file__).parents[1] / "serving.py"
-        return ServedModel(code, columns, self.model.predict(inputs))
-
     def draw(self, folder: Path) -> list[Path]:
         files = [folder / "training.png"]
-        best = dict(list(self.found.trainings.items())[:SHOWN])
-        drawn = (LOSS.on("train"), AUC.on("valid"))
-        plots.curves(best, drawn, files[0], "Best of the functions trained alone")
+        self.draw_trainings(AUC, files[0])
         return files
 
-    def table(self) -> str:
-        lines = ["| " + " | ".join(_columns()) + " |", "|---" * len(_columns()) + "|"]
-        lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
-        return "\n".join(lines)
-
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
-        functions = Table(title="best of the functions trained alone", title_justify="left")
-        for column in ("function", "epochs", "validation AUC"):
-            functions.add_column(column, justify="left" if column == "function" else "right")
-        for name, history in list(self.found.trainings.items())[:SHOWN]:
-            values = [epoch[AUC.on("valid").name] for epoch in history]
-            best = values[AUC.best_position(values)]
-            functions.add_row(name, str(len(history)), f"{best:.4f}")
-        console.print(functions)
+        console.print(self.trainings(AUC))
         operations = Counter(operation for _, operation in self.genotype.choices[PAIRS])
         if len(operations) > 1:
             for operation in operations:
@@ -96,7 +65,7 @@ class ClickReport(Report):
                 shown = "; ".join(named[:SHOWN]) + ("; …" if len(named) > SHOWN else "")
                 console.print(f"{operation} of {len(named)} pairs: {shown}")
         final = Table(title="clicks", title_justify="left")
-        for column in _columns():
+        for column in self._columns():
             final.add_column(column, justify="left" if column == "model" else "right")
         for cells in self._cells():
             final.add_row(*cells)
@@ -110,6 +79,9 @@ class ClickReport(Report):
             )
         if unseen := int(self.metrics["test/unseen_rows"]):
             console.print(f"{unseen} test rows have an id unseen in training, whose part is zero")
+
+    def _columns(self) -> list[str]:
+        return ["model", AUC.on("valid").title, *(metric.on("test").title for metric in VALUES)]
 
     def _cells(self) -> list[list[str]]:
         """Return the rows of the final table as text."""
@@ -127,8 +99,3 @@ class ClickReport(Report):
             shown = (f"{self.metrics[name]:.4f}" for name in again)
             cells.append(["found, trained on validation rows, too", "", *shown])
         return cells
-
-
-def _columns() -> list[str]:
-    """Return the headings of the final table's columns."""
-    return ["model", AUC.on("valid").title, *(metric.on("test").title for metric in VALUES)]

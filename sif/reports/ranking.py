@@ -1,7 +1,7 @@
 """The report of searches and trainings for rankings: the answer, its rivals, files and plots."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from nasp.experiment.report import Report, ServedModel
-from nasp.metric import LOSS, Metrics
+from nasp.metric import Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.closed_forms import CLOSED_FORMS
@@ -18,11 +17,11 @@ from sif.data import Splits
 from sif.evaluation.ranking import NDCG, VALUES
 from sif.models.members import FUNCTION, Member
 from sif.models.ranking import RankingModel
-from sif.options import SearchOptions
+from sif.options import search_values
+from sif.reports.base import RecommenderReport
 from sif.tasks.candidates import AVERAGE, Team
 from sif.tasks.ranking import RankingTask
 
-SHOWN = 5  # trainings in the plot
 COLUMNS = ("ndcg_10", "recall_20", "mrr", "coverage_10")
 
 
@@ -35,7 +34,7 @@ class Row:
     test: Metrics
 
 
-class RankingReport(Report):
+class RankingReport(RecommenderReport):
     """The best ranker by validation, and its rivals, evaluated on the test pairs.
 
     The answer is the function that was found, a closed form, or an average of some. It is then made
@@ -65,7 +64,6 @@ class RankingReport(Report):
         self.found, self.train, data = found, splits.train, task.data
         self.genotype = found.trained.genotype
         chosen = task.selection(found.trained)
-        names = [field.name for field in fields(SearchOptions) if hasattr(task.options, field.name)]
 
         def model(team: Team, *, refit: bool = False) -> RankingModel:
             members = []
@@ -86,7 +84,7 @@ class RankingReport(Report):
                 data.known() if refit else data.train,
                 titles=titles,
                 genotype=self.genotype if has_function else None,
-                fitted_with={name: getattr(task.options, name) for name in names},
+                fitted_with=search_values(task.options),
                 valid_ndcg_10=team.valid[NDCG.name],
             )
 
@@ -117,40 +115,19 @@ class RankingReport(Report):
             metrics[f"valid/{NDCG.name}_{name}"] = row.valid[NDCG.name]
         return metrics
 
-    def curve(self) -> Sequence[Metrics]:
-        assert self.found.trained is not None
-        return self.found.trained.history
-
     def text(self) -> str:
         return self.answer
 
-    def save_model(self, path: Path) -> bool:
-        self.model.save(path)
-        return True
-
-    def served(self, path: Path) -> ServedModel:
-        columns = self.model.encoder.columns
-        inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
-        code = Path(__file__).parents[1] / "serving.py"
-        return ServedModel(code, columns, self.model.predict(inputs))
-
     def draw(self, folder: Path) -> list[Path]:
         files = [folder / "training.png", folder / "candidates.png"]
-        best = dict(list(self.found.trainings.items())[:SHOWN])
-        drawn = (LOSS.on("train"), NDCG.on("valid"))
-        plots.curves(best, drawn, files[0], "Best of the functions trained alone")
+        self.draw_trainings(NDCG, files[0])
         draw_candidates(self.rows, files[1])
         return files
 
-    def table(self) -> str:
-        lines = ["| " + " | ".join(_columns()) + " |", "|---" * len(_columns()) + "|"]
-        lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
-        return "\n".join(lines)
-
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
         final = Table(title="rankings, best first by validation", title_justify="left")
-        for column in _columns():
-            first = column == _columns()[0]
+        for column in self._columns():
+            first = column == self._columns()[0]
             final.add_column(column, justify="left" if first else "right", no_wrap=not first)
         for cells in self._cells():
             final.add_row(*cells)
@@ -160,6 +137,10 @@ class RankingReport(Report):
             console.print(f"{cold} test users have no pair in training: ranked by popularity")
         if unseen := int(self.metrics["test/unseen_items"]):
             console.print(f"{unseen} test items have no pair in training: never found")
+
+    def _columns(self) -> list[str]:
+        titles = {metric.name: metric.title for metric in VALUES}
+        return ["on test pairs", f"valid. {NDCG.title}", *(titles[name] for name in COLUMNS)]
 
     def _cells(self) -> list[list[str]]:
         """Return the rows of the final table as text."""
@@ -171,12 +152,6 @@ class RankingReport(Report):
             ]
             for row in self.rows
         ]
-
-
-def _columns() -> list[str]:
-    """Return the headings of the final table's columns."""
-    titles = {metric.name: metric.title for metric in VALUES}
-    return ["on test pairs", f"valid. {NDCG.title}", *(titles[name] for name in COLUMNS)]
 
 
 def draw_candidates(rows: Sequence[Row], path: Path) -> None:

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from nasp.experiment.report import Report, ServedModel
-from nasp.metric import LOSS, Metrics
+from nasp.metric import Metrics
 from nasp.runs import plots
 from nasp.search import SearchResult
 from sif.data import Splits
@@ -22,10 +21,10 @@ from sif.data.split import mean_over
 from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions
 from sif.models.rating import InteractionModel
 from sif.nn.space import DECISION, InteractionSpace
+from sif.reports.base import RecommenderReport
 from sif.tasks.rating import RatingTask
 from sif.zoo import title_of
 
-SHOWN = 5  # functions in the plot and the table
 DRAWN = 8  # weights in a plot
 NEGLIGIBLE = 0.002  # smallest relative gain of RMSE that is reported as a gain
 
@@ -45,7 +44,7 @@ class Row:
     test: Metrics
 
 
-class RatingReport(Report):
+class RatingReport(RecommenderReport):
     """The found interaction function and the trivial models, evaluated on the test ratings.
 
     Args:
@@ -71,28 +70,12 @@ class RatingReport(Report):
         self.seconds, self.metric, self.searches = found.seconds, task.metrics[0], found.searches
         self.epochs = len(self.curve())
 
-    def curve(self) -> Sequence[Metrics]:
-        assert self.found.trained is not None
-        return self.found.trained.history
-
     def text(self) -> str:
         return self.operation
 
-    def save_model(self, path: Path) -> bool:
-        self.model.save(path)
-        return True
-
-    def served(self, path: Path) -> ServedModel:
-        columns = self.model.encoder.columns
-        inputs = next(self.train.blocks()).frame()[list(columns)].head(5)
-        code = Path(__file__).parents[1] / "serving.py"
-        return ServedModel(code, columns, self.model.predict(inputs))
-
     def draw(self, folder: Path) -> list[Path]:
         files = [folder / "training.png"]
-        best = dict(list(self.found.trainings.items())[:SHOWN])
-        drawn = (LOSS.on("train"), RMSE.on("valid"))
-        plots.curves(best, drawn, files[0], "Best of the functions trained alone")
+        self.draw_trainings(RMSE, files[0])
         network = self.model.network
         if isinstance(network, InteractionSpace) and network.transform is not None:
             files.append(folder / "function.png")
@@ -114,22 +97,10 @@ class RatingReport(Report):
             )
         return files
 
-    def table(self) -> str:
-        lines = ["| " + " | ".join(_columns()) + " |", "|---" * len(_columns()) + "|"]
-        lines += ["| " + " | ".join(cells) + " |" for cells in self._cells()]
-        return "\n".join(lines)
-
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
-        functions = Table(title="best of the functions trained alone", title_justify="left")
-        for column in ("function", "epochs", "validation RMSE"):
-            functions.add_column(column, justify="left" if column == "function" else "right")
-        for name, history in list(self.found.trainings.items())[:SHOWN]:
-            values = [epoch[RMSE.on("valid").name] for epoch in history]
-            best = values[RMSE.best_position(values)]
-            functions.add_row(name, str(len(history)), f"{best:.4f}")
-        console.print(functions)
+        console.print(self.trainings(RMSE))
         final = Table(title="errors in rating units", title_justify="left")
-        for column in _columns():
+        for column in self._columns():
             final.add_column(column, justify="left" if column == "model" else "right")
         for cells in self._cells():
             final.add_row(*cells)
@@ -150,6 +121,9 @@ class RatingReport(Report):
                 f"{unseen} test ratings have an id unseen in training: predicted by the global "
                 "mean and the biases of the ids that are known"
             )
+
+    def _columns(self) -> list[str]:
+        return ["model", RMSE.on("valid").title, *(metric.on("test").title for metric in VALUES)]
 
     def _cells(self) -> list[list[str]]:
         """Return the rows of the final table as text."""
@@ -193,11 +167,6 @@ class RatingReport(Report):
             "test/rmse_biases": bias.test["rmse"],
             "test/unseen_ratings": float(len(test.unseen)),
         }
-
-
-def _columns() -> list[str]:
-    """Return the headings of the final table's columns."""
-    return ["model", RMSE.on("valid").title, *(metric.on("test").title for metric in VALUES)]
 
 
 def draw_function(

@@ -1,7 +1,7 @@
 """The task of click prediction by a function of many fields."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -27,7 +27,14 @@ from sif.nn.field_model import ClickBatch
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.nn.towers import NONE
 from sif.objectives import rating_loss
-from sif.options import OBJECTIVES, FieldOptions, SearchOptions, TrainOptions, space_options
+from sif.options import (
+    OBJECTIVES,
+    FieldOptions,
+    SearchOptions,
+    TrainOptions,
+    search_values,
+    space_options,
+)
 
 KNOWN = {"fm": NONE, "deepfm": "hidden3", "fm_cross": "cross3"}
 """The tower of known models, all of whose pairs have products; their heads are trained.
@@ -188,7 +195,6 @@ class ClickTask(Task):
     def _model(
         self, trained: TrainingResult, network: FieldSpace, temperature: float
     ) -> ClickModel:
-        names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return ClickModel(
             trained.genotype,
             network,
@@ -197,7 +203,7 @@ class ClickTask(Task):
             self.rates,
             temperature,
             self.data.clicked,
-            {name: getattr(self.options, name) for name in names},
+            search_values(self.options),
             trained.metrics.get(self.monitor.name),
             device=self.device,
         )

@@ -1,25 +1,20 @@
 """The task of ranking items for users by an interaction function."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import check_known
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
-from nasp.samplers import Trial
-from nasp.search import Task, TrainingResult
+from nasp.search import TrainingResult
 from nasp.search.task import Pairs
-from nasp.strategies import Strategy
 from nasp.training.loop import run_epochs
 from nasp.training.optimization import Losses, descend
 from nasp.training.seeding import generator
@@ -29,12 +24,10 @@ from sif.fit import adagrad
 from sif.models.function_ranker import FunctionRanker
 from sif.models.members import FUNCTION
 from sif.models.rating import build_network
-from sif.nn.encoders import RatingGraph
-from sif.nn.operations import OPERATIONS
 from sif.nn.ranking_space import RankingBatch, RankingSpace
 from sif.nn.space import DECISION
 from sif.objectives import penalty
-from sif.options import ENCODERS, RANKING_OBJECTIVES, SearchOptions, TrainOptions
+from sif.options import RANKING_OBJECTIVES, SearchOptions, TrainOptions
 from sif.tasks.candidates import (
     Candidate,
     Selection,
@@ -42,7 +35,7 @@ from sif.tasks.candidates import (
     select,
     tune_closed_forms,
 )
-from sif.tasks.starts import in_turn
+from sif.tasks.interaction import InteractionTask
 from sif.zoo import BIASES, known_within, title_of, training_name
 
 NEGATIVES = 256  # of a batch, by default
@@ -51,7 +44,7 @@ VALID_SHARE = 4  # a validation batch has so many times fewer pairs, as all cand
 Scores = tuple[Tensor, Tensor, Tensor]
 
 
-class RankingTask(Task):
+class RankingTask(InteractionTask):
     """A search for an interaction function that ranks, or the training of one.
 
     Args:
@@ -69,8 +62,8 @@ class RankingTask(Task):
         NaspError: The objective is not one of rankings.
     """
 
-    name = RankingSpace.name
-    options: SearchOptions | TrainOptions
+    name, kind = RankingSpace.name, RankingSpace
+    data: RankingData
 
     def __init__(
         self,
@@ -81,7 +74,8 @@ class RankingTask(Task):
     ) -> None:
         check_known("objective of the task ranking:", options.objective, RANKING_OBJECTIVES)
         self.data, self.options = data, options
-        self.device, self.negatives = data.device, negatives or NEGATIVES
+        self.sizes, self.device = data.shape, data.device
+        self.negatives = negatives or NEGATIVES
         self.epochs = epochs or self._search.train_epochs
         self.closed_forms: dict[str, Any] | None = None
         self.tuning_seconds = 0.0
@@ -110,28 +104,9 @@ class RankingTask(Task):
     def metrics(self) -> tuple[Metric, ...]:
         return tuple(VALUES)
 
-    @property
-    def _search(self) -> SearchOptions:
-        assert isinstance(self.options, SearchOptions)
-        return self.options
-
     def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
-        graph = self._graph(self.options.encoders, self.data)
-        return RankingSpace(self.data.shape, self.options, generator, graph)
-
-    def _graph(self, encoders: Iterable[str], data: RankingData) -> RatingGraph | None:
-        """Return the graph of the data's training pairs, if an encoder needs it."""
-        if not any(ENCODERS[name].needs_graph for name in encoders):
-            return None
-        return self.graph if data is self.data else data.graph()
-
-    @cached_property
-    def graph(self) -> RatingGraph:
-        """The graph of the training pairs."""
-        return self.data.graph()
-
-    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return adagrad([{"params": weights}], self.options)
+        graph = self._graph(self.options.encoders)
+        return RankingSpace(self.sizes, self.options, generator, graph)
 
     def loss(self, outputs: Scores, batch: RankingBatch) -> Tensor:
         positive, negative, looked_up = outputs
@@ -156,29 +131,6 @@ class RankingTask(Task):
     def validate(self, space: SearchSpace, relaxation: Relaxation) -> Metrics:
         assert isinstance(space, RankingSpace)
         return validated(FunctionRanker.of(space, self.data.train, relaxation), self.data)
-
-    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
-        return generator(seed, "search", restart)
-
-    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
-        """Start each restart at another single operation, and at other encoders."""
-        (decision,) = strategy.space.decisions
-        simple = decision.operations[: len(OPERATIONS)]
-        (function,) = in_turn(simple, restart, 1, generator(seed, "order"))
-        encoders = in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
-        strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
-
-    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
-        template = self.space(generator, dense=False)
-        return template.decisions, sum(p.numel() for p in template.architecture())
-
-    def genotype(self, trial: Trial, seed: int) -> Genotype:
-        """Return a proposal's genotype; its MLPs are drawn anew, or offsets from a fixed start."""
-        start = generator(seed, "mlps", 0 if trial.offsets else trial.number)
-        space = RankingSpace(self.data.shape, self.options, start)
-        if trial.offsets:
-            space.move(trial.offsets)
-        return space.genotype(trial.choices)
 
     def known(self) -> dict[str, Genotype]:
         """Return the known models of `--known` that have encoders, those of the search."""

@@ -1,21 +1,19 @@
 """The task of rating prediction by an interaction function."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import Diverged, check_known
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
-from nasp.samplers import Trial
-from nasp.search import SearchResult, Task, TrainingResult
+from nasp.search import SearchResult, TrainingResult
 from nasp.search.task import Pairs
 from nasp.strategies import Strategy
 from nasp.training.loop import PhaseResult
@@ -23,24 +21,22 @@ from nasp.training.seeding import generator
 from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict, validated
-from sif.fit import adagrad, train_alone
+from sif.fit import train_alone
 from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
-from sif.nn.encoders import RatingGraph
-from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.objectives import rating_loss
 from sif.options import (
-    ENCODERS,
     OBJECTIVES,
     SearchOptions,
     SpaceOptions,
     TrainOptions,
+    search_values,
     space_options,
 )
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
-from sif.tasks.starts import in_turn
+from sif.tasks.interaction import InteractionTask
 from sif.zoo import BIASES, known_within, training_name
 
 Way = Callable[..., tuple[nn.Module, PhaseResult]]
@@ -49,7 +45,7 @@ SAMPLED = 2
 NEAR = 1.01  # largest RMSE of the second one, relative to the first
 
 
-class RatingTask(Task):
+class RatingTask(InteractionTask):
     """A search for an interaction function, or the training of one.
 
     Args:
@@ -61,7 +57,7 @@ class RatingTask(Task):
     """
 
     name = InteractionSpace.name
-    options: SearchOptions | TrainOptions
+    data: SearchData
 
     def __init__(
         self,
@@ -72,39 +68,22 @@ class RatingTask(Task):
     ) -> None:
         check_known("objective of the task rating:", options.objective, OBJECTIVES)
         self.data, self.options, self.functions = data, options, functions
-        self.device = data.train.ratings.device
+        self.sizes, self.device = data.encoder.sizes, data.train.ratings.device
         self.epochs = epochs or self._search.train_epochs
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         return tuple(VALUES)
 
-    @property
-    def _search(self) -> SearchOptions:
-        assert isinstance(self.options, SearchOptions)
-        return self.options
-
     def space(self, generator: torch.Generator, dense: bool) -> InteractionSpace:
         return InteractionSpace(
-            self.data.encoder.sizes,
+            self.sizes,
             self.options,
             generator,
             self._graph(self.options.encoders),
             self.data.feature_matrix(),
             candidates=self.functions,
         )
-
-    def _graph(self, encoders: Iterable[str]) -> RatingGraph | None:
-        """Return the graph of the training ratings, if an encoder needs it."""
-        return self.graph if any(ENCODERS[name].needs_graph for name in encoders) else None
-
-    @cached_property
-    def graph(self) -> RatingGraph:
-        """The graph of the training ratings."""
-        return self.data.graph()
-
-    def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return adagrad([{"params": weights}], self.options)
 
     def loss(self, outputs: tuple[Tensor, Tensor], batch: RatingBatch) -> Tensor:
         return rating_loss(outputs, batch.ratings, self.options)
@@ -128,37 +107,9 @@ class RatingTask(Task):
         found = evaluate_predictions(predictions, valid, self.data.scale)
         return {f"valid/{name}": value for name, value in found.items()}
 
-    def restart_generator(self, seed: int, restart: int) -> torch.Generator:
-        return generator(seed, "search", restart)
-
-    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
-        """Start each restart at another single operation, and at other encoders.
-
-        In a one-path search, embeddings adapt to the path that runs, so the result of a single
-        search depends strongly on its start.
-        """
-        (decision,) = strategy.space.decisions
-        # Functions of a single operation come first.
-        simple = decision.operations[: len(OPERATIONS)]
-        (function,) = in_turn(simple, restart, 1, generator(seed, "order"))
-        encoders = in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
-        strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
-
     def warm_up_relaxation(self, strategy: Strategy, generator: torch.Generator) -> Relaxation:
         """Return the path of the operation at which the restart begins; see `choose_start`."""
         return strategy.weight_relaxation()
-
-    def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
-        template = self.space(generator, dense=False)
-        return template.decisions, sum(p.numel() for p in template.architecture())
-
-    def genotype(self, trial: Trial, seed: int) -> Genotype:
-        """Return a proposal's genotype; its MLPs are drawn anew, or offsets from a fixed start."""
-        start = generator(seed, "mlps", 0 if trial.offsets else trial.number)
-        space = InteractionSpace(self.data.encoder.sizes, self.options, start)
-        if trial.offsets:
-            space.move(trial.offsets)
-        return space.genotype(trial.choices)
 
     def known(self) -> dict[str, Genotype]:
         """Return the known models of `--known` whose encoders are among those of the search."""
@@ -180,7 +131,7 @@ class RatingTask(Task):
 
     def refinable(self, ranked: Sequence[tuple[Genotype, float]]) -> Sequence[Genotype]:
         """Return the best genotypes that can be sampled, if `sweeps` asks for samples."""
-        entities = len(self.data.encoder.sizes)
+        entities = len(self.sizes)
         able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
         if not (able and self.options.sweeps):
             return ()
@@ -237,7 +188,7 @@ class RatingTask(Task):
 
     def _model(self, trained: TrainingResult, valid_rmse: float) -> InteractionModel:
         genotype, data = trained.genotype, self.data
-        sizes, terms = data.encoder.sizes, genotype.choices[DECISION]
+        sizes, terms = self.sizes, genotype.choices[DECISION]
         network: InteractionSpace | PosteriorAverage | None = None
         if has_samples(trained.state):
             network = PosteriorAverage(terms, sizes, tuple(trained.state.values()))
@@ -248,7 +199,6 @@ class RatingTask(Task):
             )
             network.load_state_dict(trained.state)
             network.embeddings.fold_features()
-        names = [field.name for field in fields(SearchOptions) if hasattr(self.options, field.name)]
         return InteractionModel(
             genotype,
             None if network is None else network.to(self.device),
@@ -257,7 +207,7 @@ class RatingTask(Task):
             data.scale,
             data.biases.cpu(),
             data.rated,
-            {name: getattr(self.options, name) for name in names},
+            search_values(self.options),
             valid_rmse,
             sessions=data.sessions if has_samples(trained.state) else None,
             device=self.device,
