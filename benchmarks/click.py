@@ -23,7 +23,7 @@ from nasp.runs.context import RunContext
 from nasp.search import run_search
 from nasp.training.seeding import generator
 from sif.baselines import CLICK_BASELINES
-from sif.click_fit import fit
+from sif.click_fit import fit_clicks
 from sif.config import SearchConfig
 from sif.data.click_data import ClickData, Clicks
 from sif.evaluation.clicks import evaluate_clicks, temperature_of
@@ -65,7 +65,7 @@ def published(
         options = replace(config, **setting)
         random = generator(seed, name, number)
         model = CLICK_BASELINES[name](data.sizes, options, random)
-        outcome = fit(
+        outcome = fit_clicks(
             f"train {name} {number}",
             model,
             data,

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.genotype import Genotype
-from nasp.metric import LOSS, Metrics
+from nasp.metric import Metrics
 from nasp.runs.context import RunContext
 from nasp.training.averaging import MovingAverage
-from nasp.training.loop import PhaseResult, run_epochs
-from nasp.training.optimization import Adam, Losses, descend
+from nasp.training.loop import PhaseResult
+from nasp.training.optimization import Adam
 from sif.data.click_data import ClickData
 from sif.evaluation.clicks import AUC, evaluate_clicks
-from sif.fit import adagrad
+from sif.fit import adagrad, fit
 from sif.models.click import build_network, predict_logits
-from sif.nn.field_model import FieldModel
+from sif.nn.field_model import ClickBatch, FieldModel
 from sif.nn.fields import FieldSpace
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
@@ -58,11 +58,11 @@ def train_alone(
     """
     network = build_network(genotype, data.encoder, options, generator)
     network.to(data.train.labels.device)
-    outcome = fit(name, network, data, options, epochs=epochs, generator=generator, run=run)
+    outcome = fit_clicks(name, network, data, options, epochs=epochs, generator=generator, run=run)
     return network, outcome
 
 
-def fit(
+def fit_clicks(
     name: str,
     model: FieldModel,
     data: ClickData,
@@ -85,47 +85,28 @@ def fit(
         run: Checkpoint, progress and log.
     """
     weights = list(model.parameters())
-    optimizer = optimizer_of(weights, options)
     steps = -(-len(data.train) // options.batch_size)
-    every, judged = max(1, steps // AVERAGED), len(data.valid) > 0
+    every = max(1, steps // AVERAGED)
     average = MovingAverage(weights, max(every, options.averaging * steps), every)
 
-    def epoch(position: int) -> Metrics:
-        losses = Losses()
-        for batch in data.train.batches(options.batch_size, generator):
-            loss = rating_loss(model(batch), batch.labels, options)
-            descend(loss, weights, optimizer, options.gradient_clip)
-            model.constrain()
-            if options.averaging:
-                average.update()
-            losses.append(loss, len(batch.labels))
-        metrics = {LOSS.on("train").name: losses.mean()}
-        if judged:
-            with average.applied():
-                logits = predict_logits(model, data.valid.rows)
-            found = evaluate_clicks(logits, data.valid.labels)
-            metrics |= {f"valid/{name}": value for name, value in found.items()}
-        return metrics
+    def loss(batch: ClickBatch) -> tuple[Tensor, int]:
+        return rating_loss(model(batch), batch.labels, options), len(batch.labels)
 
-    def snapshot() -> dict[str, Tensor]:
-        with average.applied():
-            return {key: value.clone() for key, value in model.state_dict().items()}
+    def validate() -> Metrics:
+        found = evaluate_clicks(predict_logits(model, data.valid.rows), data.valid.labels)
+        return {f"valid/{name}": value for name, value in found.items()}
 
-    outcome = run_epochs(
+    return fit(
         name,
-        epoch,
+        model,
+        optimizer_of(weights, options),
+        lambda: data.train.batches(options.batch_size, generator),
+        loss,
+        options,
+        validate=validate if len(data.valid) else None,
+        monitor=AUC.on("valid"),
         epochs=epochs,
-        state={
-            "network": model,
-            "optimizer": optimizer,
-            "average": average,
-            "generator": generator,
-        },
-        monitor=AUC.on("valid") if judged else LOSS.on("train"),
-        answer="best" if judged else "last",
-        snapshot=snapshot,
+        generator=generator,
         run=run,
-        patience=options.patience if judged else None,
+        average=average if options.averaging else None,
     )
-    model.load_state_dict(outcome.best)
-    return outcome

@@ -1,22 +1,22 @@
-"""Stand-alone training of an interaction function, with new embeddings and a new head."""
+"""The stand-alone training of any model of a recommender: its epoch loop and its optimiser."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
-from nasp.core.genotype import Genotype
-from nasp.metric import Metrics
+from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
+from nasp.training.averaging import MovingAverage
 from nasp.training.loop import PhaseResult, run_epochs
 from nasp.training.optimization import Adagrad, Losses, descend
-from sif.data.search_data import SearchData
-from sif.evaluation.ratings import monitor_of, predict, validated
-from sif.models.rating import build_network
-from sif.nn.encoders import RatingGraph
+from sif.nn.field_model import FieldModel
 from sif.nn.rating_model import RatingModel
-from sif.nn.space import InteractionSpace
-from sif.objectives import rating_loss as loss_of
 from sif.options import TrainOptions
+
+Batch = TypeVar("Batch")
 
 
 def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.Optimizer:
@@ -28,94 +28,72 @@ def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.
     return Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
 
 
-def train_alone(
-    name: str,
-    genotype: Genotype,
-    data: SearchData,
-    graph: RatingGraph | None,
-    options: TrainOptions,
-    *,
-    epochs: int,
-    generator: torch.Generator,
-    run: RunContext,
-) -> tuple[InteractionSpace, PhaseResult]:
-    """Train a genotype's network until validation RMSE stops improving.
-
-    Without validation ratings, it is trained for all epochs.
-
-    Args:
-        name: The phase's name in the checkpoint.
-        genotype: The encoders, the functions and the MLPs, which stay as they are.
-        data: Training ratings, and validation ratings, which stop the training.
-        graph: The graph of the training ratings, if an encoder needs it.
-        options: The options.
-        epochs: Maximum number of epochs.
-        generator: Draws initial values and batches.
-        run: Checkpoint, progress and log.
-
-    Returns:
-        The network with the weights of its best epoch, and the outcome of the training.
-    """
-    features = data.feature_matrix()
-    network = build_network(genotype, data.encoder.sizes, options, generator, graph, features)
-    network.to(data.train.ratings.device)
-    groups = [{"params": network.weights()}]
-    outcome = fit(name, network, groups, data, options, epochs=epochs, generator=generator, run=run)
-    return network, outcome
-
-
 def fit(
     name: str,
-    model: RatingModel,
-    groups: list[dict[str, Any]],
-    data: SearchData,
+    model: RatingModel | FieldModel,
+    optimizer: torch.optim.Optimizer,
+    batches: Callable[[], Iterable[Batch]],
+    loss: Callable[[Batch], tuple[Tensor, int]],
     options: TrainOptions,
     *,
+    validate: Callable[[], Metrics] | None,
+    monitor: Metric,
     epochs: int,
     generator: torch.Generator,
     run: RunContext,
+    average: MovingAverage | None = None,
 ) -> PhaseResult:
-    """Train a model until validation RMSE stops improving, and keep its best epoch's weights.
-
-    Without validation ratings, it is trained for all epochs.
+    """Train a model until a validation metric stops improving, and keep its best epoch's weights.
 
     Args:
         name: The phase's name in the checkpoint.
-        model: The model, on the data's device.
-        groups: The optimiser's parameter groups; other parameters are not trained.
-        data: Training ratings, and validation ratings, which stop the training.
+        model: The model.
+        optimizer: Its optimiser; parameters that it does not have are not trained.
+        batches: Returns the batches of an epoch.
+        loss: Returns the mean loss of a batch, a scalar, and its number of examples.
         options: The options.
+        validate: Returns the metrics on validation data; None without any. The training then has
+            `epochs` epochs, and the last one is kept.
+        monitor: The metric of `validate` that selects the epoch.
         epochs: Maximum number of epochs.
         generator: Source of the random numbers of batches and model.
         run: Checkpoint, progress and log.
+        average: An average of the weights, which is evaluated and kept in their place.
     """
-    trained = [parameter for group in groups for parameter in group["params"]]
-    optimizer = adagrad(groups, options)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
 
     def epoch(position: int) -> Metrics:
         losses = Losses()
         model.train()
-        for batch in data.train.batches(options.batch_size, generator):
-            loss = loss_of(model(batch), batch.ratings, options)
-            descend(loss, trained, optimizer, options.gradient_clip)
+        for batch in batches():
+            mean, count = loss(batch)
+            descend(mean, weights, optimizer, options.gradient_clip)
             model.constrain()
-            losses.append(loss, len(batch.ratings))
+            if average is not None:
+                average.update()
+            losses.append(mean, count)
         model.eval()
-        return {
-            "train/loss": losses.mean(),
-            **validated(lambda: predict(model.predictor(), data.valid.rows), data),
-        }
+        metrics = {LOSS.on("train").name: losses.mean()}
+        if validate is not None:
+            with average.applied() if average is not None else nullcontext():
+                metrics |= validate()
+        return metrics
 
+    def snapshot() -> dict[str, Tensor]:
+        with average.applied() if average is not None else nullcontext():
+            return {key: value.clone() for key, value in model.state_dict().items()}
+
+    state = {"network": model, "optimizer": optimizer, "generator": generator}
     outcome = run_epochs(
         name,
         epoch,
         epochs=epochs,
-        state={"network": model, "optimizer": optimizer, "generator": generator},
-        monitor=monitor_of(data),
-        snapshot=lambda: {key: value.clone() for key, value in model.state_dict().items()},
+        state=state if average is None else {**state, "average": average},
+        monitor=LOSS.on("train") if validate is None else monitor,
+        snapshot=snapshot,
         run=run,
-        patience=options.patience if len(data.valid.ratings) else None,
-        answer="best" if len(data.valid.ratings) else "last",
+        answer="last" if validate is None else "best",
+        patience=None if validate is None else options.patience,
     )
     model.load_state_dict(outcome.best)
     return outcome

@@ -29,7 +29,7 @@ LAYERS = (
     {"sif.data", "sif.zoo"},
     {"sif.evaluation"},
     {"sif.posterior", "sif.closed_forms"},
-    {"sif.models", "sif.fit", "sif.click_fit", "sif.config", "sif.serving"},
+    {"sif.models", "sif.fit", "sif.click_fit", "sif.rating_fit", "sif.config", "sif.serving"},
     {"sif.tasks", "sif.baselines"},
     {"sif.reports", "sif.estimator"},
     {"sif.comparison", "sif.commands", "sif.testing"},
@@ -46,6 +46,7 @@ WITHIN = {
     "sif.models",
     "sif.fit",
     "sif.click_fit",
+    "sif.rating_fit",
     "sif.config",
     "sif.serving",
 }  # may import each other

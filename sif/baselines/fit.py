@@ -10,8 +10,8 @@ from nasp.training.loop import PhaseResult
 from sif.baselines import BASELINES
 from sif.baselines.base import Baseline
 from sif.data.search_data import SearchData
-from sif.fit import fit
 from sif.options import TrainOptions
+from sif.rating_fit import fit_ratings
 
 TOWER_DECAY = 0.01  # Adagrad's L2 weight for hidden layers, which the penalty does not cover
 
@@ -71,4 +71,6 @@ def fit_baseline(
             "weight_decay": TOWER_DECAY,
         },
     ]
-    return fit(name, model, groups, data, options, epochs=epochs, generator=generator, run=run)
+    return fit_ratings(
+        name, model, groups, data, options, epochs=epochs, generator=generator, run=run
+    )

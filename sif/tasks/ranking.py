@@ -11,16 +11,14 @@ from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.errors import check_known
-from nasp.metric import LOSS, Metric, Metrics
+from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search import TrainingResult
 from nasp.search.task import Pairs
-from nasp.training.loop import run_epochs
-from nasp.training.optimization import Losses, descend
 from nasp.training.seeding import generator
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import VALUES, evaluate_ranking
-from sif.fit import adagrad
+from sif.fit import fit
 from sif.models.function_ranker import FunctionRanker
 from sif.models.members import FUNCTION
 from sif.models.rating import build_network
@@ -171,34 +169,24 @@ class RankingTask(InteractionTask):
     ) -> TrainingResult:
         """Train a genotype's network; the last epoch counts if there are no validation pairs."""
         random, options = generator(seed, name), self.options
-        judged = bool(len(data.judged.items))
         network = self.network(genotype, data, random)
-        trained = network.weights()
-        optimizer = adagrad([{"params": trained}], options)
         size = batch_size(data, options)
-
-        def epoch(position: int) -> Metrics:
-            losses = Losses()
-            for batch in data.batches(size, self.negatives, random):
-                loss = self.loss(network(batch), batch)
-                descend(loss, trained, optimizer, options.gradient_clip)
-                network.constrain()
-                losses.append(loss, self.examples(batch))
-            metrics = {LOSS.on("train").name: losses.mean()}
-            if judged:
-                metrics |= validated(FunctionRanker.of(network, data.train), data)
-            return metrics
-
-        outcome = run_epochs(
+        outcome = fit(
             f"train {name}",
-            epoch,
+            network,
+            self.optimizer(network.weights()),
+            lambda: data.batches(size, self.negatives, random),
+            lambda batch: (self.loss(network(batch), batch), self.examples(batch)),
+            options,
+            validate=(
+                (lambda: validated(FunctionRanker.of(network, data.train), data))
+                if len(data.judged.items)
+                else None
+            ),
+            monitor=self.monitor,
             epochs=epochs,
-            state={"network": network, "optimizer": optimizer, "generator": random},
-            monitor=self.monitor if judged else LOSS.on("train"),
-            snapshot=lambda: {key: value.clone() for key, value in network.state_dict().items()},
+            generator=random,
             run=run,
-            answer="best" if judged else "last",
-            patience=options.patience if judged else None,
         )
         return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, outcome.best)
 

@@ -21,7 +21,6 @@ from nasp.training.seeding import generator
 from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict, validated
-from sif.fit import train_alone
 from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
 from sif.nn.space import DECISION, InteractionSpace, name_of
@@ -36,6 +35,7 @@ from sif.options import (
 )
 from sif.posterior.model import PosteriorAverage, has_samples
 from sif.posterior.sampling import can_be_sampled, sample_posterior
+from sif.rating_fit import train_alone
 from sif.tasks.interaction import InteractionTask
 from sif.zoo import BIASES, known_within, training_name
 

@@ -9,10 +9,11 @@ from nasp.runs.context import RunContext
 from nasp.training.loop import PhaseResult
 from sif.baselines.fit import train_baseline
 from sif.evaluation.ratings import evaluate_predictions, predict
-from sif.fit import adagrad, train_alone
+from sif.fit import adagrad
 from sif.nn.rating_model import RatingModel
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import TrainOptions
+from sif.rating_fit import train_alone
 from sif.testing import small_data
 
 

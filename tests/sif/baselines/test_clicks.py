@@ -10,7 +10,7 @@ from torch import Tensor
 from nasp.runs.context import RunContext
 from sif.baselines import CLICK_BASELINES
 from sif.baselines.clicks import DCNv2, DeepFM, FinalMLP
-from sif.click_fit import fit
+from sif.click_fit import fit_clicks
 from sif.data.click_data import ClickData, Clicks
 from sif.data.encode import Encoder
 from sif.options import TrainOptions
@@ -97,7 +97,9 @@ def test_a_model_learns_by_the_common_training(name: str) -> None:
         random = torch.Generator().manual_seed(1)
         model = CLICK_BASELINES[name](SIZES, OPTIONS, random)
         before = torch.get_rng_state()
-        outcome = fit(name, model, data, OPTIONS, epochs=12, generator=random, run=RunContext())
+        outcome = fit_clicks(
+            name, model, data, OPTIONS, epochs=12, generator=random, run=RunContext()
+        )
         assert torch.equal(before, torch.get_rng_state())
         states.append(model.state_dict())
     assert outcome.history[outcome.best_epoch]["valid/auc"] > 0.95
