@@ -1,7 +1,7 @@
 """Time of LightGCN's propagation by torch-sparse and by torch's compressed rows.
 
 Measured are forward and backward pass of a propagation through the graph of all ratings of a table,
-as in every batch of `lightgcn`; `--share 0.5` takes as many ratings as the default training split.
+as in every batch of `graph3`; `--share 0.5` takes as many ratings as the default training split.
 Both backends alternate, with their stored transposes already made. "Plain" is `matrix @ embeddings`
 with torch's compressed rows and torch's backward pass. The ratio is torch's median time divided by
 torch-sparse's, so torch-sparse is faster if it is above 1. The difference is the largest difference

@@ -12,7 +12,7 @@ from nasp.errors import NaspError
 from sif.data import Splits
 from sif.options import SpaceOptions
 
-ALGORITHMS = {"biased_mf": "SVD", "svdpp": "SVDpp"}
+ALGORITHMS = {"fm": "SVD", "svdpp": "SVDpp"}
 """The library's algorithms by the names of our baselines."""
 
 

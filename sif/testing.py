@@ -17,7 +17,7 @@ from nasp.runs.context import RunContext
 from nasp.training.optimization import descend
 from sif.baselines import Baseline
 from sif.baselines.fit import fit_baseline
-from sif.baselines.fixed import BiasedMF
+from sif.baselines.machines import FM
 from sif.data import Synthetic, synthetic
 from sif.data.search_data import SearchData
 from sif.fit import adagrad
@@ -344,7 +344,7 @@ class ObjectiveContract:
 
     def test_a_model_learns_by_it(self, objective: Any, ratings: Tensor) -> None:
         """The mean loss of a model falls on training data with these ratings."""
-        model, rows = make_baseline(BiasedMF, 2), small_data(2).train.rows[:, : len(ratings)]
+        model, rows = make_baseline(FM, 2), small_data(2).train.rows[:, : len(ratings)]
         truth, parameters = ratings.float(), list(model.parameters())
         optimizer = adagrad([{"params": parameters}], OPTIONS)
         losses = []

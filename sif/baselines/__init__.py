@@ -1,4 +1,4 @@
-"""The registries of baselines: fixed models that the found function is compared with."""
+"""The registries of baselines: fixed models that are no members of the search space."""
 
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,7 @@ if TYPE_CHECKING:
 
 BASELINES: "Registry[type[Baseline]]" = Registry(
     {
-        "mf": "sif.baselines.fixed:MF",
-        "biased_mf": "sif.baselines.fixed:BiasedMF",
-        "plus": "sif.baselines.fixed:Plus",
-        "max": "sif.baselines.fixed:Max",
-        "min": "sif.baselines.fixed:Min",
-        "concat": "sif.baselines.fixed:Concat",
+        "mf": "sif.baselines.products:MF",
         "convolution": "sif.baselines.multilinear:Convolution",
         "outer": "sif.baselines.multilinear:Outer",
         "convncf": "sif.baselines.convncf:ConvNCF",
@@ -24,8 +19,7 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
         "fm": "sif.baselines.machines:FM",
         "cml": "sif.baselines.metric_learning:CML",
         "svdpp": "sif.baselines.svdpp:SVDpp",
-        "lightgcn": "sif.baselines.lightgcn:LightGCN",
-        "cp": "sif.baselines.fixed:CP",
+        "cp": "sif.baselines.products:CP",
         "tucker": "sif.baselines.multilinear:Tucker",
         "hofm": "sif.baselines.machines:HOFM",
     }

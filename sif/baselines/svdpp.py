@@ -4,19 +4,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sif.baselines.base import product
-from sif.baselines.fixed import BiasedMF
+from sif.baselines.base import Baseline, product
 from sif.data.search_data import SearchData
 from sif.nn.graph import Propagation, distinct_pairs
 from sif.options import SpaceOptions
 
 
-class SVDpp(BiasedMF):
+class SVDpp(Baseline):
     """`μ + b_u + b_i + ⟨v, u + |N(u)|^-1/2 Σ_{j∈N(u)} y_j⟩` (Koren, 2008, eq. 15).
 
     N(u) are the items that the user rated in training, including the predicted one. Each batch
-    computes the sums of all users by one sparse product; see `LightGCN` for its cost.
+    computes the sums of all users by one sparse product, whose cost grows with the ratings.
     """
+
+    least = most = 2
+    biases = True
 
     def __init__(self, data: SearchData, options: SpaceOptions, generator: torch.Generator) -> None:
         super().__init__(data, options, generator)
@@ -44,7 +46,10 @@ class SVDpp(BiasedMF):
         implicit, squares = torch.split(sums, [self.embeddings.dim, 1], dim=1)
         norm = (squares * self.counts[rows[0], None].sqrt()).clamp(min=1e-12).sqrt()
         user, item = embeddings
-        rating = product(torch.stack([user + implicit, item]))
+        rating = self.interact(torch.stack([user + implicit, item]))
         padded = pad(norm, (0, looked_up.shape[-1] - 1))
         assert bias is not None  # the model always has biases
         return rating + bias, torch.cat([looked_up, padded[None]])
+
+    def interact(self, embeddings: Tensor) -> Tensor:
+        return product(embeddings)

@@ -11,12 +11,16 @@ from nasp.registry import class_and_options
 from nasp.search import STRATEGIES
 from sif.baselines import BASELINES
 from sif.config import RatingOptions
-from sif.options import SearchOptions
+from sif.options import KNOWN, SearchOptions
 
 Bounds = tuple[float, float]
 """Smallest and largest value of a hyper-parameter, which is drawn on a logarithmic scale."""
 OWN = "strategy."  # prefix of the names of a strategy's own options
-NAMES = (*BASELINES, *STRATEGIES, "general_mlp")
+SINGLE = ("plus", "max", "min", "concat")
+"""Functions of embeddings that are compared as they are; the product is `biased_mf`."""
+MEMBERS = (*(name for name in KNOWN if name != "biases"), *SINGLE)
+"""Members of the space that are compared beside what a search finds."""
+NAMES = (*MEMBERS, *BASELINES, *STRATEGIES, "general_mlp")
 """All methods except the global mean and the biases."""
 
 

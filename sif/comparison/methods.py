@@ -7,22 +7,25 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from nasp.core.genotype import Genotype
 from nasp.errors import Diverged
 from nasp.runs.context import RunContext
 from nasp.samplers.random import Random
 from nasp.search import STRATEGIES, run_search
+from nasp.search.pipeline import train
 from nasp.training.seeding import generator
 from sif.baselines import BASELINES
 from sif.baselines.fit import fit_baseline, train_baseline
 from sif.baselines.general import DECISIONS, GeneralMLP
-from sif.comparison.config import for_method
+from sif.comparison.config import MEMBERS, SINGLE, for_method
 from sif.data import biases as bias
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import predict
-from sif.nn.space import name_of
+from sif.nn.space import DECISION, InteractionSpace, name_of
 from sif.options import SearchOptions
 from sif.tasks.rating import RatingTask
+from sif.zoo import ZOO
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Fitted:
     found: str = ""
 
 
+GENOTYPES = ZOO | {
+    name: Genotype(InteractionSpace.name, {DECISION: (("id", name),)}) for name in SINGLE
+}
+"""The genotypes of `MEMBERS`."""
 Method = Callable[[SearchData, SearchOptions, int, RunContext], Fitted]
 """Trains a model on the data with a seed; the run's progress records the epochs."""
 
@@ -61,6 +68,15 @@ def _baseline(
         name, data, options, epochs=options.train_epochs, generator=generator(seed, name), run=run
     )
     return Fitted(lambda ratings: predict(model.rate, ratings.rows), model.size())
+
+
+def _member(
+    name: str, data: SearchData, options: SearchOptions, seed: int, run: RunContext
+) -> Fitted:
+    """Train a member of the space in the ways in which a search trains what it finds."""
+    task = _task(data, options)
+    model = task.model(train(task, name, GENOTYPES[name], seed, run))
+    return Fitted(model.rate, model.size())
 
 
 def _general(data: SearchData, options: SearchOptions, seed: int, run: RunContext) -> Fitted:
@@ -96,15 +112,19 @@ def _general(data: SearchData, options: SearchOptions, seed: int, run: RunContex
 def _search(
     strategy: str, data: SearchData, options: SearchOptions, seed: int, run: RunContext
 ) -> Fitted:
-    # The search alone is compared, with no other model that would compete.
-    alone = replace(for_method(strategy, options, {}), known=(), refit=False)
-    task = RatingTask(data, alone)
+    task = _task(data, for_method(strategy, options, {}))
     model = task.model(run_search(task, seed, run))
     return Fitted(model.rate, model.size(), name_of(model.genotype))
 
 
+def _task(data: SearchData, options: SearchOptions) -> RatingTask:
+    """Return the task of one method alone, with no other model that would compete."""
+    return RatingTask(data, replace(options, known=(), refit=False))
+
+
 TRIVIAL: dict[str, Method] = {"global mean": _mean, "biases": _biases}
-FIXED: dict[str, Method] = {name: partial(_baseline, name) for name in BASELINES}
+FIXED: dict[str, Method] = {name: partial(_member, name) for name in MEMBERS}
+FIXED |= {name: partial(_baseline, name) for name in BASELINES}
 SEARCHED: dict[str, Method] = {name: partial(_search, name) for name in STRATEGIES}
 SEARCHED["general_mlp"] = _general
 METHODS = TRIVIAL | FIXED | SEARCHED

@@ -24,7 +24,7 @@ from sif.data.search_data import SearchData
 from sif.evaluation.ratings import RMSE, evaluate_predictions
 
 DRAWN = 8  # largest number of lines in a panel
-MEASURE = 2  # version of the measurements; raised when the same options give other numbers
+MEASURE = 3  # version of the measurements; raised when the same options give other numbers
 COLUMNS: dict[str, tables.Column] = {
     "method": tables.method,
     "dim": lambda group, groups: str(group[0].settings.get("embedding_dim", "")),

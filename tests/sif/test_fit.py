@@ -35,7 +35,7 @@ def trained(kind: str, epochs: int, patience: int) -> tuple[RatingModel, PhaseRe
     options = replace(LONG, patience=patience)
     if kind == "baseline":
         return train_baseline(
-            "biased_mf", data, options, epochs=epochs, generator=generator, run=RunContext()
+            "fm", data, options, epochs=epochs, generator=generator, run=RunContext()
         )
     space = InteractionSpace(data.encoder.sizes, options, generator)
     genotype = space.genotype({DECISION: (("id", "multiply"),)})
