@@ -26,6 +26,7 @@ from sif.baselines import CLICK_BASELINES
 from sif.click_fit import fit_clicks
 from sif.config import SearchConfig
 from sif.data.click_data import ClickData, Clicks
+from sif.data.click_rates import TRIVIAL
 from sif.evaluation.clicks import evaluate_clicks, temperature_of
 from sif.models.click import predict_logits
 from sif.nn.field_model import FieldModel
@@ -37,7 +38,6 @@ SETTINGS: tuple[dict[str, float], ...] = (
     {"weight_decay": 0.01},
 )
 SEARCHES = {"search": "nasp", "random members": "random"}
-TRIVIAL = "trivial"
 
 
 def judged(logits: Tensor, valid: Clicks, of_test: Tensor, test: Clicks) -> dict[str, float]:
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--data", default="frappe-click")
     parser.add_argument("--data_dir", type=Path, default=None)
     parser.add_argument("--seeds", default="1")
-    every = [TRIVIAL, *CLICK_BASELINES, *SEARCHES]
+    every = ["trivial", *CLICK_BASELINES, *SEARCHES]
     parser.add_argument("--models", default=",".join(every), help="comma-separated")
     parser.add_argument("--settings", type=int, default=len(SETTINGS), help="of published models")
     options = parser.parse_args()
@@ -116,11 +116,13 @@ def main() -> None:
         test = Clicks.encode(splits.test, data.encoder)
         for name in options.models.split(","):
             start, found = time.perf_counter(), dict[str, dict[str, float]]()
-            if name == TRIVIAL:
+            if name == "trivial":
                 rates = ClickTask(data, config).rates
-                parts = [rates.logits(part.rows, data.sizes) for part in (data.valid, test)]
-                for model, logits in parts[0].items():
-                    found[model] = judged(logits, data.valid, parts[1][model], test)
+                for model in TRIVIAL:
+                    valid, of_test = (
+                        rates.logits(model, part.rows, data.sizes) for part in (data.valid, test)
+                    )
+                    found[model] = judged(valid, data.valid, of_test, test)
             elif name in SEARCHES:
                 found[name] = searched(SEARCHES[name], config, data, test, seed)
             else:

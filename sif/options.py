@@ -47,8 +47,12 @@ item. `graph1` to `graph3` sum the embeddings over as many steps of propagation 
 MOST_TOWERS = 4
 
 
-KNOWN = ("biases", "biased_mf", "svdpp_shared", "lightgcn")
-"""Names of known models, whose genotypes are in `sif.zoo`."""
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "rating": ("biases", "biased_mf", "svdpp_shared", "lightgcn"),
+    "ranking": ("biased_mf", "svdpp_shared", "lightgcn"),
+    "click": ("fm", "deepfm", "fm_cross"),
+}
+"""Names of each task's known models, whose genotypes are in `sif.zoo` and `sif.tasks.click`."""
 
 
 @dataclass
@@ -185,9 +189,11 @@ class SearchOptions(search.SearchOptions, TrainOptions):
         trials: Number of functions that a sampler tries. The default gives samplers the same time
             as nasp with default options, whose searches and trainings on MovieLens 100K take as
             long as 11 to 12 trials.
-        known: Known models, names in `sif.zoo.ZOO`, that are trained beside what is found, where
-            their encoders are among `encoders`. The best by validation is the answer. For clicks,
-            fm, deepfm and fm_cross are trained unless this is empty.
+        known: Known models that are trained beside what is found: biases, biased_mf, svdpp_shared
+            and lightgcn for ratings, the last three for rankings, fm, deepfm and fm_cross for
+            clicks; null takes all of the task's, and [] none. Those that are no members of the
+            searched space are left out, for example lightgcn without the encoder graph3. The best
+            by validation is the answer.
     """
 
     # The initial values of `A` are those of SIF.
@@ -198,14 +204,28 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     finalists: int = 3
     trials: int = 12
     train_epochs: int = 100
-    known: tuple[str, ...] = KNOWN
+    known: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         TrainOptions.__post_init__(self)
         search.SearchOptions.__post_init__(self)
         check_positive(self, "finalists")
-        for name in self.known:
-            check_known("model", name, KNOWN)
+        every = dict.fromkeys(name for names in KNOWN.values() for name in names)
+        for name in self.known or ():
+            check_known("known model", name, every)
+
+
+def known_names(options: TrainOptions, task: str) -> tuple[str, ...]:
+    """Return the names of the known models that a task trains; none in a training alone.
+
+    Raises:
+        NaspError: One is a model of another task.
+    """
+    if not isinstance(options, SearchOptions):
+        return ()
+    for name in options.known or ():
+        check_known(f"known model of the task {task}:", name, KNOWN[task])
+    return KNOWN[task] if options.known is None else options.known
 
 
 def search_values(options: TrainOptions) -> dict[str, Any]:

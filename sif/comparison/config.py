@@ -18,7 +18,7 @@ Bounds = tuple[float, float]
 OWN = "strategy."  # prefix of the names of a strategy's own options
 SINGLE = ("plus", "max", "min", "concat")
 """Functions of embeddings that are compared as they are; the product is `biased_mf`."""
-MEMBERS = (*(name for name in KNOWN if name != "biases"), *SINGLE)
+MEMBERS = (*(name for name in KNOWN["rating"] if name != "biases"), *SINGLE)
 """Members of the space that are compared beside what a search finds."""
 NAMES = (*MEMBERS, *BASELINES, *STRATEGIES, "general_mlp")
 """All methods except the global mean and the biases."""

@@ -1,6 +1,5 @@
 """Trivial models of clicks: the global rate, items' rates, and biases of all ids."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +10,8 @@ from torch.nn import functional
 from sif.data.click_data import ClickData, Clicks
 from sif.data.rating_tensors import offsets
 
+TRIVIAL = {"global_mean": "global mean", "popularity": "popularity", "biases": "biases"}
+"""The names of the models, and those for people."""
 DAMPINGS = (1.0, 10.0)
 SWEEPS = 6
 CHUNK = 1 << 16  # rows that are processed at once, few enough for the processor's cache
@@ -49,19 +50,20 @@ class ClickRates:
         tried = (fit_biases(train, sizes, mean, damping) for damping in DAMPINGS)
         return cls(mean, items.cpu(), min(tried, key=loss).cpu())
 
-    def logits(self, rows: Tensor, sizes: tuple[int, ...]) -> Mapping[str, Tensor]:
-        """Return each model's logits `(rows,)`, on the CPU, by name.
+    def logits(self, name: str, rows: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Return a model's logits `(rows,)`, on the CPU.
 
         Args:
+            name: A name in `TRIVIAL`.
             rows: Table rows, `(fields, rows)`.
             sizes: Number of table rows of each field.
         """
         rows = rows.cpu()
-        return {
-            "global_mean": torch.full((rows.shape[1],), self.mean),
-            "popularity": self.items[_items(rows, sizes)],
-            "biases": self.mean + _sum(self.biases, rows),
-        }
+        if name == "global_mean":
+            return torch.full((rows.shape[1],), self.mean)
+        if name == "popularity":
+            return self.items[_items(rows, sizes)]
+        return self.mean + _sum(self.biases, rows)
 
 
 def fit_biases(train: Clicks, sizes: tuple[int, ...], mean: float, damping: float) -> Tensor:

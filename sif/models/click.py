@@ -18,6 +18,7 @@ from nasp.files.schema import (
     integer,
     mapping,
     number,
+    one_of,
     optional,
     section,
     sequence,
@@ -28,13 +29,14 @@ from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows, field_sizes
-from sif.data.click_rates import ClickRates
+from sif.data.click_rates import TRIVIAL, ClickRates
 from sif.evaluation.clicks import evaluate_clicks
 from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.field_model import FieldModel
 from sif.nn.fields import PAIRS, TOWER, FieldSpace
 from sif.options import FieldOptions
 
+FUNCTION = "function"
 CHUNK = 1 << 13  # rows that are predicted at once, few because hidden layers are wide
 SCHEMA = section(
     {
@@ -58,13 +60,14 @@ SCHEMA = section(
                 "biases": tensor(torch.float32, (None,)),
             }
         ),
+        "answer": one_of(FUNCTION, *TRIVIAL),
         "temperature": number(above=0),
         "clicked": tensor(torch.int32, (2, None)),
         "fitted_with": mapping(anything),
         "valid_auc": optional(number()),
     },
 )
-KIND = ModelFormat("sif clicks", 1, content="model of clicks", noun="model", schema=SCHEMA)
+KIND = ModelFormat("sif clicks", 2, content="model of clicks", noun="model", schema=SCHEMA)
 
 
 def build_network(
@@ -119,7 +122,8 @@ class ClickModel:
         clicked: Positions of users and items of all known clicks: training, validation and, after
             evaluation, test clicks, int32 `(2, clicks)`.
         fitted_with: Options of the search and the training, by name.
-        valid_auc: Validation AUC; None if it is not known.
+        valid_auc: Validation AUC of the network; None if it is not known.
+        answer: What predicts: `FUNCTION` for the network, or the name of a trivial model.
         device: Device of the network.
     """
 
@@ -135,8 +139,10 @@ class ClickModel:
         fitted_with: Mapping[str, Any] | None = None,
         valid_auc: float | None = None,
         *,
+        answer: str = FUNCTION,
         device: torch.device | str = "cpu",
     ) -> None:
+        self.answer = answer
         self.genotype, self.network, self.options = genotype, network, options
         self.encoder, self.rates = encoder, rates
         self.temperature, self.clicked = temperature, clicked
@@ -231,8 +237,9 @@ class ClickModel:
 
         Returns:
             The metrics of `sif.evaluation.clicks.VALUES` by name; the same with `_popularity`,
-            `_biases` and `_global_mean` for the trivial models; and `unseen_rows`, how many rows
-            have an id that is not in the training data.
+            `_biases` and `_global_mean` for the trivial models, and with `_function` for the
+            network if a trivial model predicts; and `unseen_rows`, how many rows have an id that is
+            not in the training data.
 
         Raises:
             NaspError: A column is missing, all ids of a column are unknown, or all labels are
@@ -249,12 +256,23 @@ class ClickModel:
 
     def metrics(self, data: Clicks) -> Metrics:
         """Return the metrics of `evaluate` for encoded rows, without the number of unseen ids."""
-        logits = predict_logits(self.network, data.rows) / self.temperature
-        found = evaluate_clicks(logits, data.labels)
-        for model, others in self.rates.logits(data.rows, self.network.embeddings.sizes).items():
-            of_model = evaluate_clicks(others, data.labels.cpu())
+        labels = data.labels.cpu()
+        found = evaluate_clicks(self.logits(data.rows), labels)
+        for model in TRIVIAL if self.answer == FUNCTION else (*TRIVIAL, FUNCTION):
+            of_model = evaluate_clicks(self.logits(data.rows, model), labels)
             found |= {f"{name}_{model}": value for name, value in of_model.items()}
         return found
+
+    def logits(self, rows: Tensor, model: str | None = None) -> Tensor:
+        """Return logits `(rows,)`, on the CPU.
+
+        Args:
+            rows: Table rows, `(fields, rows)`.
+            model: `FUNCTION` or the name of a trivial model; None for that of the answer.
+        """
+        if (model or self.answer) == FUNCTION:
+            return predict_logits(self.network, rows.to(self.device)).cpu() / self.temperature
+        return self.rates.logits(model or self.answer, rows, field_sizes(self.encoder))
 
     def add_clicked(self, table: Table) -> None:
         """Add further rows, whose clicked items are not recommended to their users."""
@@ -275,6 +293,7 @@ class ClickModel:
             "network": self.network.state_dict(),
             "encoder": self.encoder.state_dict(),
             "rates": {"mean": rates.mean, "items": rates.items, "biases": rates.biases},
+            "answer": self.answer,
             "temperature": self.temperature,
             "clicked": self.clicked,
             "fitted_with": self.fitted_with,
@@ -313,12 +332,11 @@ class ClickModel:
             more = body["fitted_with"], body["valid_auc"]
             known = rates, body["temperature"], clicked
             fitted = genotype, network, options, encoder, *known, *more
-            return ClickModel(*fitted, device=device)
+            return ClickModel(*fitted, answer=body["answer"], device=device)
 
         return read_model(Path(path), KIND, build, device)
 
     def _logits(self, positions: np.ndarray) -> Tensor:
         """Return logits `(rows,)`, on the CPU, of positions of ids `(fields, rows)`."""
-        rows = field_rows(torch.tensor(positions), field_sizes(self.encoder))  # of a copy
-        logits = predict_logits(self.network, rows.to(self.device)).cpu()
-        return logits / self.temperature
+        # Of a copy, because positions are replaced in place.
+        return self.logits(field_rows(torch.tensor(positions), field_sizes(self.encoder)))

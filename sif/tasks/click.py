@@ -20,9 +20,9 @@ from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 from sif.click_fit import optimizer_of, train_alone
 from sif.data.click_data import ClickData
-from sif.data.click_rates import ClickRates
-from sif.evaluation.clicks import VALUES, evaluate_clicks, temperature_of
-from sif.models.click import ClickModel, build_network, check_genotype, predict_logits
+from sif.data.click_rates import TRIVIAL, ClickRates
+from sif.evaluation.clicks import VALUES, auc, evaluate_clicks, temperature_of
+from sif.models.click import FUNCTION, ClickModel, build_network, check_genotype, predict_logits
 from sif.nn.field_model import ClickBatch
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.nn.towers import NONE
@@ -32,14 +32,16 @@ from sif.options import (
     FieldOptions,
     SearchOptions,
     TrainOptions,
+    known_names,
     search_values,
     space_options,
 )
 
-KNOWN = {"fm": NONE, "deepfm": "hidden3", "fm_cross": "cross3"}
-"""The tower of known models, all of whose pairs have products; their heads are trained.
+TOWERS = {"fm": NONE, "deepfm": "hidden3", "fm_cross": "cross3"}
+"""The tower of each known model, all of whose pairs have products; their heads are trained.
 
-They are a factorisation machine, DeepFM, and a factorisation machine with DCN-V2's cross layers.
+The models are a factorisation machine, DeepFM, and a factorisation machine with the cross layers
+of DCN-V2.
 """
 
 
@@ -66,6 +68,7 @@ class ClickTask(Task):
             assert isinstance(options, SearchOptions)
             epochs = options.train_epochs
         self.epochs = epochs
+        self._known = known_names(options, "click")
 
     @property
     def metrics(self) -> Sequence[Metric]:
@@ -109,18 +112,16 @@ class ClickTask(Task):
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
         """Start each restart at another known model, with products of all kept pairs."""
-        tower = [*KNOWN.values()][restart % len(KNOWN)]
+        tower = [*TOWERS.values()][restart % len(TOWERS)]
         both = decisions(self.data.encoder.columns, self.options)
         strategy.start_from(known_model(both, tower, generator(seed, "pairs", restart)))
 
     def known(self) -> dict[str, Genotype]:
-        """Return the models in `KNOWN`, unless some pairs are left out, or `--known` is empty."""
+        """Return the known models of `--known`, unless some pairs are left out."""
         both = decisions(self.data.encoder.columns, self.options)
-        if both[0].keep < len(both[0].sources) or not getattr(self.options, "known", ()):
+        if both[0].keep < len(both[0].sources):
             return {}
-        return {
-            name: Genotype(self.name, known_model(both, tower)) for name, tower in KNOWN.items()
-        }
+        return {name: Genotype(self.name, known_model(both, TOWERS[name])) for name in self._known}
 
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         return decisions(self.data.encoder.columns, self.options), 0
@@ -135,7 +136,7 @@ class ClickTask(Task):
             Diverged: The training diverges.
         """
         check_genotype(genotype)
-        name = origin if origin in KNOWN else f"{name_of(genotype)} of {origin}"
+        name = origin if origin in TOWERS else f"{name_of(genotype)} of {origin}"
         try:
             return [self._trained(name, genotype, self.data, self.epochs, seed, run)]
         except Diverged as error:
@@ -143,11 +144,11 @@ class ClickTask(Task):
             raise Diverged(f"{name_of(genotype)} diverges: {error.reason}") from error
 
     def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
-        """Train the best function on training and validation rows.
+        """Train the best function on training and validation rows, if it is the answer.
 
         It has the number of epochs that validation chose.
         """
-        if not self.options.refit:
+        if not self.options.refit or self.answer(trained) != FUNCTION:
             return None
         name, epochs = f"{trained.name}, refitted", trained.epoch + 1
         return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
@@ -173,6 +174,16 @@ class ClickTask(Task):
         state = network.state_dict()
         return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)
 
+    def answer(self, trained: TrainingResult) -> str:
+        """Return what is best by validation AUC: `FUNCTION`, or the name of a trivial model."""
+        valid, sizes = self.data.valid, self.data.sizes
+        values = {
+            name: auc(self.rates.logits(name, valid.rows, sizes).double(), valid.labels.cpu())
+            for name in TRIVIAL
+        }
+        best = max(values, key=values.__getitem__)
+        return FUNCTION if trained.metrics[self.monitor.name] > values[best] else best
+
     def models(self, found: SearchResult) -> tuple[ClickModel, ClickModel | None]:
         """Return the models of a search's result and of its refit, if there is one.
 
@@ -181,10 +192,11 @@ class ClickTask(Task):
         assert found.trained is not None, "each found function is trained"
         network, valid = self._network(found.trained), self.data.valid
         temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
-        model = self._model(found.trained, network, temperature)
+        answer = self.answer(found.trained)
+        model = self._model(found.trained, network, temperature, answer)
         if (again := found.refitted) is None:
             return model, None
-        return model, self._model(again, self._network(again), temperature)
+        return model, self._model(again, self._network(again), temperature, answer)
 
     def _network(self, trained: TrainingResult) -> FieldSpace:
         options, encoder = space_options(self.options, FieldOptions), self.data.encoder
@@ -193,7 +205,7 @@ class ClickTask(Task):
         return network.to(self.device)
 
     def _model(
-        self, trained: TrainingResult, network: FieldSpace, temperature: float
+        self, trained: TrainingResult, network: FieldSpace, temperature: float, answer: str
     ) -> ClickModel:
         return ClickModel(
             trained.genotype,
@@ -205,6 +217,7 @@ class ClickTask(Task):
             self.data.clicked,
             search_values(self.options),
             trained.metrics.get(self.monitor.name),
+            answer=answer,
             device=self.device,
         )
 
@@ -212,7 +225,7 @@ class ClickTask(Task):
 def known_model(
     decisions: Sequence[Decision], tower: str, generator: torch.Generator | None = None
 ) -> Choices:
-    """Return the choices of products of pairs with a tower; with all pairs a model in `KNOWN`.
+    """Return the choices of products of pairs with a tower; with all pairs a known model.
 
     Args:
         decisions: The decisions `pairs` and `tower`.

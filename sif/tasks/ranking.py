@@ -25,7 +25,7 @@ from sif.models.rating import build_network
 from sif.nn.ranking_space import RankingBatch, RankingSpace
 from sif.nn.space import DECISION
 from sif.objectives import penalty
-from sif.options import RANKING_OBJECTIVES, SearchOptions, TrainOptions
+from sif.options import RANKING_OBJECTIVES, SearchOptions, TrainOptions, known_names
 from sif.tasks.candidates import (
     Candidate,
     Selection,
@@ -34,7 +34,7 @@ from sif.tasks.candidates import (
     tune_closed_forms,
 )
 from sif.tasks.interaction import InteractionTask
-from sif.zoo import BIASES, known_within, title_of, training_name
+from sif.zoo import known_within, title_of, training_name
 
 NEGATIVES = 256  # of a batch, by default
 MOST_STEPS = 64  # of an epoch; larger data have larger batches
@@ -75,6 +75,7 @@ class RankingTask(InteractionTask):
         self.sizes, self.device = data.shape, data.device
         self.negatives = negatives or NEGATIVES
         self.epochs = epochs or self._search.train_epochs
+        self._known = known_names(options, "ranking")
         self.closed_forms: dict[str, Any] | None = None
         self.tuning_seconds = 0.0
         self._selected: tuple[TrainingResult, Selection] | None = None
@@ -132,8 +133,7 @@ class RankingTask(InteractionTask):
 
     def known(self) -> dict[str, Genotype]:
         """Return the known models of `--known` that have encoders, those of the search."""
-        known = known_within(self._search.known, self._search.encoders)
-        return {name: genotype for name, genotype in known.items() if genotype != BIASES}
+        return known_within(self._known, self.options.encoders)
 
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext

@@ -30,6 +30,7 @@ from sif.options import (
     SearchOptions,
     SpaceOptions,
     TrainOptions,
+    known_names,
     search_values,
     space_options,
 )
@@ -70,6 +71,7 @@ class RatingTask(InteractionTask):
         self.data, self.options, self.functions = data, options, functions
         self.sizes, self.device = data.encoder.sizes, data.train.ratings.device
         self.epochs = epochs or self._search.train_epochs
+        self._known = known_names(options, "rating")
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -113,7 +115,7 @@ class RatingTask(InteractionTask):
 
     def known(self) -> dict[str, Genotype]:
         """Return the known models of `--known` whose encoders are among those of the search."""
-        return known_within(self._search.known, self._search.encoders)
+        return known_within(self._known, self.options.encoders)
 
     def train(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext

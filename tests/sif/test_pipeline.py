@@ -27,7 +27,7 @@ from sif.evaluation.ratings import evaluate_predictions
 from sif.models.rating import InteractionModel
 from sif.nn.operations import OPERATIONS
 from sif.nn.space import name_of
-from sif.options import KNOWN, SearchOptions, TrainOptions
+from sif.options import SearchOptions, TrainOptions
 from sif.tasks.rating import RatingTask
 from sif.zoo import ZOO, title_of
 
@@ -282,7 +282,7 @@ def test_a_genotype_is_trained_alone() -> None:
 
 def test_known_models_compete_and_the_answer_is_refitted() -> None:
     parts = planted()
-    options = replace(SMALL, elementwise=False, encoders=("id", "history"), known=KNOWN, sweeps=20)
+    options = replace(SMALL, elementwise=False, encoders=("id", "history"), known=None, sweeps=20)
     task = RatingTask(data_of(parts), options)
     found = run_search(task, 1, RunContext())
     assert {"biases", "biased_mf", "svdpp_shared"} & found.trainings.keys()
@@ -318,7 +318,7 @@ def test_where_ratings_are_noise_the_answer_is_a_trivial_model(tmp_path: Path) -
     frame = pd.DataFrame({"user": random.integers(60, size=900)})
     frame["item"], frame["rating"] = random.integers(40, size=900), random.normal(3, 1, 900)
     parts = split_ratings(frame.drop_duplicates(["user", "item"]), seed=0)
-    task = RatingTask(data_of(parts), replace(SMALL, known=KNOWN))
+    task = RatingTask(data_of(parts), replace(SMALL, known=None))
     found = run_search(task, 1, RunContext())
     assert title_of(found.genotype) == "biases"
     model = task.model(found)

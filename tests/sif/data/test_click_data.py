@@ -10,7 +10,7 @@ import torch
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.click_data import ClickData, Clicks, clicked_pairs
-from sif.data.click_rates import ClickRates, fit_biases
+from sif.data.click_rates import TRIVIAL, ClickRates, fit_biases
 
 TRAIN = pd.DataFrame(
     {
@@ -64,7 +64,7 @@ def test_rates_are_those_of_the_training_rows() -> None:
     assert rates.mean == pytest.approx(math.log(3 / 2))
     shares = rates.items.sigmoid()
     assert shares.tolist() == pytest.approx([3.6 / 4, 0.6 / 2, 0.6 / 2, 0.6])
-    logits = rates.logits(data.valid.rows, data.sizes)
+    logits = {name: rates.logits(name, data.valid.rows, data.sizes) for name in TRIVIAL}
     assert logits["global_mean"].tolist() == pytest.approx([rates.mean] * 2)
     assert torch.equal(logits["popularity"], rates.items[[2, 0]])
     a, third, x, first = (rates.biases[row] for row in (0, 6, 8, 4))

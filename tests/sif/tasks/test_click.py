@@ -63,7 +63,7 @@ def test_a_search_finds_what_biases_cannot_know() -> None:
     )
     found = run_search(one, 1, RunContext())
     assert found.metrics["valid/auc"] > 0.85  # 0.9 is the best possible
-    biases = one.rates.logits(one.data.valid.rows, one.data.sizes)["biases"]
+    biases = one.rates.logits("biases", one.data.valid.rows, one.data.sizes)
     assert evaluate_clicks(biases, one.data.valid.labels)["auc"] < 0.55
 
 
@@ -96,6 +96,32 @@ def test_known_models_compete_with_what_is_found() -> None:
     tried = {name_of(genotype) for genotype in known.values()}
     assert len(found.trainings) >= len(tried)
     assert task(300, known=()).known() == task(300, pairs=2).known() == {}
+    assert task(300, known=("fm",)).known() == {"fm": known["fm"]}
+    with pytest.raises(NaspError, match="known model of the task click: 'biased_mf'"):
+        task(300, known=("biased_mf",))
+
+
+def test_the_answer_is_a_trivial_model_where_no_function_is_better(tmp_path: Path) -> None:
+    frame = planted(600)
+    frame["rating"] = (frame["item"] < 10).astype(float)
+    data = ClickData.from_splits(frame[:300], frame[300:])
+    bad = {**SMALL, "learning_rate": 1e-6, "embedding_std": 1.0, "train_epochs": 1}
+    one = ClickTask(data, SearchOptions(**bad))  # type: ignore[arg-type]
+    choices = known_model(one.decisions(torch.Generator())[0], "none")
+    (trained,) = one.train("one", Genotype(FieldSpace.name, choices), 1, RunContext())
+    assert one.answer(trained) in ("popularity", "biases")
+    assert one.refit(trained, 1, RunContext()) is None, "the function is not the answer"
+    model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, trained))
+    values = model.metrics(data.valid)
+    assert values["auc"] == values[f"auc_{model.answer}"] == 1.0
+    assert values["auc_function"] == trained.metrics["valid/auc"]
+    assert sorted(model.recommend(0, 10, context={"hour": "late"}, exclude_seen=False)["item"]) == [
+        *range(10)
+    ]
+    model.save(tmp_path / "model.pt")
+    loaded = ClickModel.load(tmp_path / "model.pt")
+    assert loaded.answer == model.answer
+    assert np.array_equal(loaded.predict(frame), model.predict(frame))
 
 
 def test_averaged_weights_are_those_of_the_result() -> None:

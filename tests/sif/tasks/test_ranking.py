@@ -204,7 +204,7 @@ def test_judges_are_drawn_where_there_are_many_scores(monkeypatch: pytest.Monkey
 
 
 def test_known_models_compete_if_the_search_has_their_encoders() -> None:
-    task = RankingTask(encoded(), replace(SMALL, known=("biases", "svdpp_shared", "lightgcn")))
+    task = RankingTask(encoded(), replace(SMALL, known=("svdpp_shared", "lightgcn")))
     assert task.known() == {"svdpp_shared": ZOO["svdpp_shared"]}
     alone = RankingTask(encoded(), replace(SMALL, encoders=("id",)))
     (trained,) = alone.train("lightgcn", ZOO["lightgcn"], 1, RunContext())
