@@ -56,7 +56,7 @@ def train_alone(
     Returns:
         The network with the weights of its best epoch, and the outcome of the training.
     """
-    network = build_network(genotype, data.encoder, options, generator)
+    network = build_network(genotype, data.encoder, options, generator, data.feature_matrix())
     network.to(data.train.labels.device)
     outcome = fit_clicks(name, network, data, options, epochs=epochs, generator=generator, run=run)
     return network, outcome

@@ -155,9 +155,9 @@ def _ranking(data: TaskData, config: Config, epochs: int | None, device: torch.d
 
 def _click(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
     _check_no_samples(config)
-    data.check_no_sides("clicks")
     splits = data.splits
-    task = ClickTask(ClickData.from_splits(splits.train, splits.valid, device), config, epochs)
+    encoded = ClickData.from_splits(splits.train, splits.valid, device, data.sides)
+    task = ClickTask(encoded, config, epochs)
     return Job(task, lambda task, found: ClickReport(task, found, splits))
 
 

@@ -12,8 +12,12 @@ from torch import Tensor
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.batches import shuffled
+from sif.data.feature_tensors import table_features
+from sif.data.features import Features
 from sif.data.rating_tensors import offsets
+from sif.data.task_data import Sides
 from sif.nn.field_model import ClickBatch
+from sif.nn.graph import Propagation
 
 
 def field_sizes(encoder: Encoder) -> tuple[int, ...]:
@@ -89,12 +93,14 @@ class ClickData:
         valid: Rows that train and select architectures.
         clicked: Positions of the users and items of all clicks of both parts, int32 `(2, clicks)`,
             on the CPU.
+        features: Side features of the ids of each field; None for a field without a side table.
     """
 
     encoder: Encoder
     train: Clicks
     valid: Clicks
     clicked: Tensor
+    features: tuple[Features | None, ...]
 
     @classmethod
     def from_splits(
@@ -102,12 +108,23 @@ class ClickData:
         train: Table | pd.DataFrame,
         valid: Table | pd.DataFrame,
         device: torch.device | str = "cpu",
+        sides: Sides | None = None,
     ) -> Self:
         """Encode checked rows, whose values are 0 and 1, with the ids of the training rows.
 
+        Args:
+            train: Training rows.
+            valid: Validation rows.
+            device: Device of the tensors.
+            sides: What is known of users and items besides.
+
         Raises:
-            NaspError: A part has no click, or clicks only.
+            NaspError: A part has no click, or clicks only; there are bins of times, which models of
+                clicks do not use; or a side table has no id or no column that can be used.
         """
+        sides = sides or Sides()
+        if sides.time_bins:
+            raise NaspError("models of clicks do not use time_bins: leave them out")
         train, valid = Table.from_frame(train), Table.from_frame(valid)
         encoder = Encoder.fit(train)
         parts = (
@@ -117,12 +134,17 @@ class ClickData:
         for name, part in zip(("training", "validation"), parts, strict=True):
             check_labels(part.labels, name)
         clicked = torch.cat([clicked_pairs(encoder, part) for part in (train, valid)], dim=1)
-        return cls(encoder, *parts, clicked)
+        return cls(encoder, *parts, clicked, sides.features(encoder))
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Number of table rows of each field."""
         return field_sizes(self.encoder)
+
+    def feature_matrix(self) -> Propagation | None:
+        """Return the features of all table rows as a matrix; None if there are none."""
+        matrix = table_features(self.features, self.sizes)
+        return None if matrix is None else matrix.to(self.train.rows.device)
 
     def for_refit(self) -> Self:
         """Return the same data with all rows for training, and none for validation.

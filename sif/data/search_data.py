@@ -11,8 +11,9 @@ from torch import Tensor
 from nasp.errors import NaspError
 from sif.data import Encoder, Table
 from sif.data.biases import best_damping, biases
+from sif.data.feature_tensors import table_features
 from sif.data.features import Features
-from sif.data.rating_tensors import Ratings, Scale, offsets
+from sif.data.rating_tensors import Ratings, Scale
 from sif.data.sessions import Sessions
 from sif.data.task_data import Sides
 from sif.nn.encoders import RatingGraph
@@ -125,17 +126,8 @@ class SearchData:
 
     def feature_matrix(self) -> Propagation | None:
         """Return the features of all table rows as a matrix; None if there are none."""
-        parts, column = [], 0
-        for features, row in zip(self.features, offsets(self.encoder.sizes).tolist(), strict=True):
-            if features is not None:
-                rows, columns, values = map(torch.from_numpy, features.entries())
-                parts.append((rows + row, columns + column, values))
-                column += features.matrix.shape[1]
-        if not parts:
-            return None
-        rows, columns, values = (torch.cat(part) for part in zip(*parts, strict=True))
-        matrix = Propagation(rows, columns, values, (sum(self.encoder.sizes), column))
-        return matrix.to(self.train.rows.device)
+        matrix = table_features(self.features, self.encoder.sizes)
+        return None if matrix is None else matrix.to(self.train.rows.device)
 
     def encode(self, ratings: Table | pd.DataFrame) -> Ratings:
         """Encode further checked ratings, for example test ratings."""

@@ -89,21 +89,6 @@ class TaskData:
     negatives: int | None = None
     sides: Sides = Sides()
 
-    def check_no_sides(self, kind: str) -> None:
-        """Check that there are no side tables and no bins of times.
-
-        Args:
-            kind: What the model is of, for the message.
-
-        Raises:
-            NaspError: There are some, which models of this kind do not use yet.
-        """
-        if self.sides.time_bins or any(table is not None for table in self.sides.tables):
-            raise NaspError(
-                f"models of {kind} do not use user_features, item_features and time_bins yet: "
-                "leave them out"
-            )
-
 
 def find_task(train: Table) -> tuple[TaskName, str]:
     """Return the task that fits a training table, and the reason in words."""

@@ -34,6 +34,7 @@ from sif.evaluation.clicks import evaluate_clicks
 from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.field_model import FieldModel
 from sif.nn.fields import PAIRS, TOWER, FieldSpace
+from sif.nn.graph import Propagation
 from sif.options import FieldOptions
 
 FUNCTION = "function"
@@ -71,7 +72,11 @@ KIND = ModelFormat("sif clicks", 2, content="model of clicks", noun="model", sch
 
 
 def build_network(
-    genotype: Genotype, encoder: Encoder, options: FieldOptions, generator: torch.Generator
+    genotype: Genotype,
+    encoder: Encoder,
+    options: FieldOptions,
+    generator: torch.Generator,
+    features: Propagation | None = None,
 ) -> FieldSpace:
     """Make the network of a genotype, with new weights.
 
@@ -80,13 +85,14 @@ def build_network(
         encoder: Ids of the training rows.
         options: The options.
         generator: Draws the initial values, and the masks of dropout.
+        features: The features of all rows of the table; None if there are none.
 
     Raises:
         NaspError: The genotype is of another space, or of a table with other columns.
     """
     check_genotype(genotype)
     sizes = field_sizes(encoder)
-    return FieldSpace(encoder.columns, sizes, options, generator, genotype.choices)
+    return FieldSpace(encoder.columns, sizes, options, generator, genotype.choices, features)
 
 
 def check_genotype(genotype: Genotype) -> None:

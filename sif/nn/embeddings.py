@@ -41,6 +41,7 @@ class Embeddings(nn.Module):
         generator: Draws the initial values.
         features: The features of all rows, `(rows, features)`, whose products with weights of their
             own are added to the table; None for none.
+        feature_scale: The factor on what features add, which sets the speed of their training.
 
     Raises:
         NaspError: There are fewer than two entities, or the table does not fit into memory.
@@ -52,8 +53,10 @@ class Embeddings(nn.Module):
         options: SpaceOptions,
         generator: torch.Generator,
         features: Propagation | None = None,
+        feature_scale: float = FEATURE_SCALE,
     ) -> None:
         super().__init__()
+        self.feature_scale = feature_scale
         if len(sizes) < 2:
             raise NaspError(f"an interaction needs two entities or more, not {len(sizes)}")
         self.sizes, self.dim = sizes, options.embedding_dim
@@ -72,7 +75,7 @@ class Embeddings(nn.Module):
         if self.features is None:
             return self.table
         added: Tensor = self.features(self.weights)
-        return self.table + FEATURE_SCALE * added
+        return self.table + self.feature_scale * added
 
     @torch.no_grad()
     def fold_features(self) -> None:

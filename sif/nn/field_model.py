@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from nasp.core.relaxation import Relaxation
 from sif.nn.embeddings import Embeddings
+from sif.nn.graph import Propagation
 from sif.options import FieldOptions
+
+FEATURE_SCALE = 1.0  # Adam's steps for weights of features are as large as those for embeddings
 
 
 class ClickBatch(NamedTuple):
@@ -62,7 +65,10 @@ class FieldModel(nn.Module, ABC):
 
 
 def field_embeddings(
-    sizes: tuple[int, ...], options: FieldOptions, generator: torch.Generator
+    sizes: tuple[int, ...],
+    options: FieldOptions,
+    generator: torch.Generator,
+    features: Propagation | None = None,
 ) -> Embeddings:
     """Make the embedding table of all fields.
 
@@ -73,8 +79,9 @@ def field_embeddings(
         sizes: Number of rows of each field.
         options: Length, initial values, biases.
         generator: Draws the initial values.
+        features: The features of all rows; None if there are none.
     """
-    embeddings = Embeddings(sizes, options, generator)
+    embeddings = Embeddings(sizes, options, generator, features, FEATURE_SCALE)
     with torch.no_grad():
         embeddings.table[torch.tensor(sizes).cumsum(0) - 1] = 0.0
     return embeddings

@@ -14,6 +14,7 @@ from nasp.errors import NaspError
 from sif.nn import towers
 from sif.nn.embeddings import check_memory
 from sif.nn.field_model import ClickBatch, FieldModel, field_embeddings
+from sif.nn.graph import Propagation
 from sif.nn.operations import OPERATIONS
 from sif.nn.pairs import meet, width
 from sif.nn.towers import NONE, Dropout, Tower, TowerValues
@@ -41,6 +42,7 @@ class FieldSpace(SearchSpace, FieldModel):
         options: The options.
         generator: Draws all initial values, and the masks of dropout.
         choices: The choices of a stand-alone model; None for a search.
+        features: The features of all rows of the table; None if there are none.
 
     Raises:
         NaspError: There are fewer than two fields, `options.pairs` is larger than the number of
@@ -56,10 +58,11 @@ class FieldSpace(SearchSpace, FieldModel):
         options: FieldOptions,
         generator: torch.Generator,
         choices: Choices | None = None,
+        features: Propagation | None = None,
     ) -> None:
         super().__init__()
         self.options = options
-        self.embeddings = field_embeddings(sizes, options, generator)
+        self.embeddings = field_embeddings(sizes, options, generator, features)
         self.decisions = decisions(fields, options, choices)
         pairs, tower = self.decisions
         self._fields = list(combinations(range(len(fields)), 2))

@@ -81,7 +81,8 @@ class ClickTask(Task):
 
     def space(self, generator: torch.Generator, dense: bool) -> FieldSpace:
         columns = self.data.encoder.columns
-        return FieldSpace(columns, self.data.sizes, self.options, generator)
+        matrix = self.data.feature_matrix()
+        return FieldSpace(columns, self.data.sizes, self.options, generator, features=matrix)
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return optimizer_of(weights, self.options)
@@ -200,8 +201,11 @@ class ClickTask(Task):
 
     def _network(self, trained: TrainingResult) -> FieldSpace:
         options, encoder = space_options(self.options, FieldOptions), self.data.encoder
-        network = build_network(trained.genotype, encoder, options, torch.Generator())
+        network = build_network(
+            trained.genotype, encoder, options, torch.Generator(), self.data.feature_matrix()
+        )
         network.load_state_dict(trained.state)
+        network.embeddings.fold_features()
         return network.to(self.device)
 
     def _model(

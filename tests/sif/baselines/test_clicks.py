@@ -91,7 +91,7 @@ def test_a_model_learns_by_the_common_training(name: str) -> None:
         Clicks(rows[:, part].int(), labels[part], trained=first)
         for part, first in ((slice(0, 500), True), (slice(500, None), False))
     ]
-    data = ClickData(Encoder((), ()), *parts, torch.zeros(2, 0))
+    data = ClickData(Encoder((), ()), *parts, torch.zeros(2, 0), ())
     states = []
     for _ in range(2):
         random = torch.Generator().manual_seed(1)

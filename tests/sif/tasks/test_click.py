@@ -16,6 +16,8 @@ from nasp.search import SearchResult, Task, run_search
 from nasp.testing import TaskContract
 from sif import evaluate, recommend, search, train
 from sif.data.click_data import ClickData
+from sif.data.side_table import read_side_table
+from sif.data.task_data import Sides
 from sif.evaluation.clicks import evaluate_clicks
 from sif.models.click import ClickModel, predict_logits
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
@@ -122,6 +124,30 @@ def test_the_answer_is_a_trivial_model_where_no_function_is_better(tmp_path: Pat
     loaded = ClickModel.load(tmp_path / "model.pt")
     assert loaded.answer == model.answer
     assert np.array_equal(loaded.predict(frame), model.predict(frame))
+
+
+def test_side_features_help_where_items_have_few_rows(tmp_path: Path) -> None:
+    frame = planted(1200)
+    generator = np.random.default_rng(1)
+    frame["item"] = 20 * generator.integers(40, size=len(frame)) + frame["item"]
+    kinds = [("even", "odd")[item % 2] for item in range(800)]
+    pd.DataFrame({"item": range(800), "kind": kinds}).to_csv(tmp_path / "items.csv", index=False)
+    sides = Sides((None, read_side_table(tmp_path / "items.csv", "item")))
+    many = {**SMALL, "batch_size": 32, "train_epochs": 40}
+    found = []
+    for known in (None, sides):
+        data = ClickData.from_splits(frame[:600], frame[600:], sides=known)
+        one = ClickTask(data, SearchOptions(**many))  # type: ignore[arg-type]
+        choices = known_model(one.decisions(torch.Generator())[0], "none")
+        (trained,) = one.train("one", Genotype(FieldSpace.name, choices), 1, RunContext())
+        model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, trained))
+        assert model.network.embeddings.features is None, "they are a part of the table"
+        found.append(trained.metrics["valid/auc"])
+        logits = predict_logits(model.network, data.valid.rows)
+        assert evaluate_clicks(logits, data.valid.labels)["auc"] == pytest.approx(found[-1])
+    assert found[1] > found[0] + 0.1
+    with pytest.raises(NaspError, match="models of clicks do not use time_bins"):
+        ClickData.from_splits(frame[:600], frame[600:], sides=Sides(time_bins=3))
 
 
 def test_averaged_weights_are_those_of_the_result() -> None:
