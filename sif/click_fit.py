@@ -9,19 +9,16 @@ from torch import Tensor, nn
 from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
 from nasp.runs.context import RunContext
-from nasp.training.averaging import MovingAverage
 from nasp.training.loop import PhaseResult
 from nasp.training.optimization import Adam
 from sif.data.click_data import ClickData
 from sif.evaluation.clicks import AUC, evaluate_clicks
-from sif.fit import adagrad, fit
+from sif.fit import adagrad, fit, moving_average
 from sif.models.click import build_network, predict_logits
 from sif.nn.field_model import ClickBatch, FieldModel
 from sif.nn.fields import FieldSpace
 from sif.objectives import rating_loss
 from sif.options import TrainOptions
-
-AVERAGED = 100  # steps of an epoch whose weights are averaged, if it has so many
 
 
 def optimizer_of(weights: Iterable[nn.Parameter], options: TrainOptions) -> torch.optim.Optimizer:
@@ -86,8 +83,6 @@ def fit_clicks(
     """
     weights = list(model.parameters())
     steps = -(-len(data.train) // options.batch_size)
-    every = max(1, steps // AVERAGED)
-    average = MovingAverage(weights, max(every, options.averaging * steps), every)
 
     def loss(batch: ClickBatch) -> tuple[Tensor, int]:
         return rating_loss(model(batch), batch.labels, options), len(batch.labels)
@@ -108,5 +103,5 @@ def fit_clicks(
         epochs=epochs,
         generator=generator,
         run=run,
-        average=average if options.averaging else None,
+        average=moving_average(weights, steps, options),
     )

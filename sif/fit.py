@@ -1,11 +1,11 @@
 """The stand-alone training of any model of a recommender: its epoch loop and its optimiser."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasp.metric import LOSS, Metric, Metrics
 from nasp.runs.context import RunContext
@@ -16,6 +16,7 @@ from sif.nn.field_model import FieldModel
 from sif.nn.rating_model import RatingModel
 from sif.options import TrainOptions
 
+AVERAGED = 100  # steps of an epoch whose weights are averaged, if it has so many
 Batch = TypeVar("Batch")
 
 
@@ -26,6 +27,22 @@ def adagrad(groups: list[dict[str, Any]], options: TrainOptions) -> torch.optim.
     """
     on_cpu = all(p.device.type == "cpu" for group in groups for p in group["params"])
     return Adagrad(groups, lr=options.learning_rate, fused=on_cpu)
+
+
+def moving_average(
+    weights: Sequence[nn.Parameter], steps: int, options: TrainOptions
+) -> MovingAverage | None:
+    """Make the moving average of weights that the options ask for; None without one.
+
+    Args:
+        weights: The weights.
+        steps: Number of steps of an epoch; the weights of about `AVERAGED` of them are averaged.
+        options: The options.
+    """
+    every = max(1, steps // AVERAGED)
+    if not options.averaging:
+        return None
+    return MovingAverage(weights, max(every, options.averaging * steps), every)
 
 
 def fit(

@@ -153,8 +153,8 @@ class TrainOptions(FieldOptions):
         gradient_clip: Largest norm of the weights' gradient; null does not clip.
         objective: Training loss of the weights, to which the penalty is added: squared_error for
             ratings; sampled_softmax, bpr or weighted_logistic for rankings; logistic for clicks.
-        averaging: For clicks, a moving average of the weights over about so many epochs is
-            evaluated and kept; 0 keeps the weights themselves.
+        averaging: For rankings and clicks, a moving average of the weights over about so many
+            epochs is evaluated and kept; 0 keeps the weights themselves.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
         refit: Train the answer again, on training and validation ratings together.

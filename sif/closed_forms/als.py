@@ -28,10 +28,10 @@ class ALSOptions:
         std: Standard deviation of the initial item factors, times √dim.
     """
 
-    dim: int = 32
+    dim: int = 48
     unobserved_weight: float = 5.0
     weight_decay: float = 0.03
-    count_exponent: float = 1.0
+    count_exponent: float = 0.85
     sweeps: int = 10
     std: float = 0.1
 

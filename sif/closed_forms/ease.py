@@ -29,9 +29,9 @@ class EASEOptions:
         user_exponent: A user with n items has weight n^-user_exponent; 0 for equal weights.
     """
 
-    weight_decay: float = 300.0
-    dropout: float = 0.0
-    user_exponent: float = 0.0
+    weight_decay: float = 30.0
+    dropout: float = 0.7
+    user_exponent: float = 0.5
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -9,6 +9,8 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from nasp.samplers.tpe import silent_optuna
 from sif.closed_forms.base import Bound
 
+STARTUP = 4  # first trials, whose options are drawn evenly
+
 
 def start(options: object, bounds: Mapping[str, Bound]) -> dict[str, float]:
     """Return the options of the first trial: the defaults, by name."""
@@ -34,7 +36,9 @@ def next_options(
     known = {name: _distribution(bound) for name, bound in bounds.items()}
     with silent_optuna():
         study = optuna.create_study(
-            sampler=optuna.samplers.TPESampler(seed=1000 * seed + len(trials), multivariate=True),
+            sampler=optuna.samplers.TPESampler(
+                n_startup_trials=STARTUP, seed=1000 * seed + len(trials), multivariate=True
+            ),
             direction="maximize",
         )
         for trial in trials:

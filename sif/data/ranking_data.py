@@ -16,7 +16,7 @@ from sif.nn.ranking_space import RankingBatch
 from sif.user_items import UserItems
 
 JUDGED_SCORES = 1 << 26  # largest number of users × items of the users that judge each epoch
-PAIR_SCORES = 1 << 20  # largest number of pairs × negatives in a batch
+PAIR_SCORES = 1 << 22  # largest number of pairs × negatives in a batch
 JUDGES_SEED = 0
 
 

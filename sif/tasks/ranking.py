@@ -18,7 +18,7 @@ from nasp.search.task import Pairs
 from nasp.training.seeding import generator
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import VALUES, evaluate_ranking
-from sif.fit import fit
+from sif.fit import fit, moving_average
 from sif.models.function_ranker import FunctionRanker
 from sif.models.members import FUNCTION
 from sif.models.rating import build_network
@@ -170,11 +170,11 @@ class RankingTask(InteractionTask):
         """Train a genotype's network; the last epoch counts if there are no validation pairs."""
         random, options = generator(seed, name), self.options
         network = self.network(genotype, data, random)
-        size = batch_size(data, options)
+        weights, size = network.weights(), batch_size(data, options)
         outcome = fit(
             f"train {name}",
             network,
-            self.optimizer(network.weights()),
+            self.optimizer(weights),
             lambda: data.batches(size, self.negatives, random),
             lambda batch: (self.loss(network(batch), batch), self.examples(batch)),
             options,
@@ -187,6 +187,7 @@ class RankingTask(InteractionTask):
             epochs=epochs,
             generator=random,
             run=run,
+            average=moving_average(weights, -(-len(data.train.items) // size), options),
         )
         return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, outcome.best)
 

@@ -62,11 +62,11 @@ def test_popularity_counts_users() -> None:
     "options", [{}, {"dropout": 0.3}, {"user_exponent": 0.5}, {"weight_decay": 0.1, "dropout": 0.7}]
 )
 def test_ease_is_a_ridge_regression_of_each_item_on_the_others(options: dict[str, float]) -> None:
-    options = {"weight_decay": 2.0, **options}
+    options = {"weight_decay": 2.0, "dropout": 0.0, "user_exponent": 0.0, **options}
     pairs = random_pairs(20, 7)
     x = dense(pairs)
-    weight = x.sum(1).clamp(min=1) ** -options.get("user_exponent", 0.0)
-    rate = options.get("dropout", 0.0)
+    weight = x.sum(1).clamp(min=1) ** -options["user_exponent"]
+    rate = options["dropout"]
     gram = x.T @ (x * weight[:, None])
     penalty = options["weight_decay"] + rate / (1 - rate) * gram.diagonal()
     expected = torch.zeros(7, 7).double()

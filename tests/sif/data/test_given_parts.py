@@ -77,3 +77,7 @@ def test_the_cards_of_given_splits_are_read() -> None:
     assert [(cards[n].valid, cards[n].test) for n in ("gowalla", "douban", "frappe-click")] == [
         *((None, "test.txt"), (None, "test.csv"), ("valid.libfm", "test.libfm"))
     ]
+
+
+def test_rankings_take_fewer_pairs_for_validation(data_dir: Path) -> None:
+    assert sizes(load(data_dir, test="test.csv", task="ranking")[0]) == [67, 13, 20]

@@ -166,6 +166,22 @@ def test_a_search_ranks_better_than_popularity(objective: str) -> None:
     assert found.metrics["valid/ndcg_10"] > trivial["ndcg_10"] + 0.1
 
 
+def test_averaged_weights_are_those_of_the_result() -> None:
+    data, results = encoded(), []
+    genotype = Genotype("sif", {"interaction": (("id", "multiply"),)})
+    for averaging in (0.0, 2.0):
+        task = RankingTask(data, replace(SMALL, averaging=averaging))
+        (trained,) = task.train("it", genotype, 1, RunContext())
+        found = evaluate_ranking(
+            task.ranker(trained, data).scorer(data.train), data.train, data.valid
+        )
+        assert found["ndcg_10"] == trained.metrics["valid/ndcg_10"]
+        results.append(trained.history[0])
+    plain, averaged = results
+    assert plain["train/loss"] == averaged["train/loss"]
+    assert plain["valid/ndcg_10"] != averaged["valid/ndcg_10"]
+
+
 def test_a_refit_has_all_pairs_and_the_chosen_number_of_epochs() -> None:
     data = encoded()
     task = RankingTask(data, SMALL)
