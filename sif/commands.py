@@ -147,10 +147,9 @@ def _rating(data: TaskData, config: Config, epochs: int | None, device: torch.de
 def _ranking(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:
     _check_no_samples(config)
     splits = data.splits
-    encoded = RankingData.from_splits(splits.train, splits.valid, device)
+    encoded = RankingData.from_splits(splits.train, splits.valid, device, data.sides)
     task = RankingTask(encoded, config, epochs, data.negatives)
-    titles = data.sides.item_titles(encoded.encoder)
-    return Job(task, lambda task, found: RankingReport(task, found, splits, titles))
+    return Job(task, lambda task, found: RankingReport(task, found, splits))
 
 
 def _click(data: TaskData, config: Config, epochs: int | None, device: torch.device) -> Job:

@@ -71,33 +71,52 @@ class ClosedForm(Ranker):
 
     Attributes:
         bounds: The options that are tuned.
+        feature_bounds: Those that are tuned if there are features of items.
         most_items: Largest catalogue for which a search tries it; None if its time and memory grow
             in proportion to the pairs.
     """
 
     bounds: ClassVar[Mapping[str, Bound]] = {}
+    feature_bounds: ClassVar[Mapping[str, Bound]] = {}
     most_items: ClassVar[int | None] = None
 
     @classmethod
-    def fit(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> Self:
+    def fit(
+        cls,
+        pairs: UserItems,
+        options: Any,
+        generator: torch.Generator,
+        item_features: sparse.csr_array | None = None,
+    ) -> Self:
         """Fit a model.
 
         Args:
             pairs: The training pairs.
             options: An instance of `Options`.
             generator: Draws initial values, for models that need some.
+            item_features: Side features of the items, `(items, features)`, for models that use
+                them.
 
         Raises:
             NaspError: There is no pair, or the catalogue is too large for the model.
         """
         if not len(pairs.items):
             raise NaspError("there are no training pairs: give some, or lower --positive_from")
+        if item_features is not None and cls.feature_bounds:
+            return cls(options, cls.solve_with_features(pairs, item_features, options))
         return cls(options, cls.solve(pairs, options, generator))
 
     @classmethod
     @abstractmethod
     def solve(cls, pairs: UserItems, options: Any, generator: torch.Generator) -> dict[str, Tensor]:
         """Compute the tensors of the model; see `fit`."""
+
+    @classmethod
+    def solve_with_features(
+        cls, pairs: UserItems, item_features: sparse.csr_array, options: Any
+    ) -> dict[str, Tensor]:
+        """Compute the tensors of a model with `feature_bounds`, which uses features of items."""
+        raise NotImplementedError(f"{cls.__name__} has feature_bounds")
 
 
 def matrix_of(pairs: UserItems, values: Tensor | None = None) -> sparse.csr_array:

@@ -58,6 +58,25 @@ def find_ids(values: Any, known: pd.Index, place: str) -> np.ndarray:
     return found
 
 
+def joined_ids(known: pd.Index, values: pd.Series, place: str) -> pd.Index:
+    """Return known ids and the ids of a column, sorted, each once, of the type of the known ones.
+
+    Args:
+        known: The distinct ids of a column, integers or texts.
+        values: Further ids, none of them missing; texts that are no integers are left out if the
+            known ids are integers.
+        place: Name of the values, for messages.
+    """
+    ids = pd.Index(whole_numbers(plain_ids(values[find_ids(values, known, place) < 0], place)))
+    if _is_integer(known) and not _is_integer(ids):
+        plain = pc.match_substring_regex(pa.array(ids, pa.string()), PLAIN).to_pylist()
+        numbers = [int(text) for text, is_plain in zip(ids, plain, strict=True) if is_plain]
+        ids = pd.Index([n for n in numbers if -(2**63) <= n < 2**63], dtype=np.int64)
+    elif not _is_integer(known):
+        ids = as_texts(ids)
+    return known.union(ids)
+
+
 def report_unknown_ids(
     positions: np.ndarray, values: Any, known: pd.Index, place: str, *, strict: bool = True
 ) -> None:

@@ -5,13 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from nasp.errors import NaspError
 from sif.data.encode import Encoder
+from sif.data.feature_tensors import table_features
+from sif.data.features import Features
 from sif.data.ids import align_id_types
 from sif.data.store import Table
+from sif.data.task_data import Sides
 from sif.nn.encoders import RatingGraph
+from sif.nn.graph import Propagation
 from sif.nn.ranking_space import RankingBatch
 from sif.user_items import UserItems
 
@@ -31,6 +36,7 @@ class RankingData:
         judged: The validation pairs that judge each epoch: all of them, or those of some users if
             there are many users and items.
         device: Device of batches and graph.
+        features: Side features of users and of items; None without a side table.
     """
 
     encoder: Encoder
@@ -38,15 +44,33 @@ class RankingData:
     valid: UserItems
     judged: UserItems
     device: torch.device
+    features: tuple[Features | None, ...] = (None, None)
 
     @classmethod
-    def from_splits(cls, train: Table, valid: Table, device: torch.device | str = "cpu") -> Self:
+    def from_splits(
+        cls,
+        train: Table,
+        valid: Table,
+        device: torch.device | str = "cpu",
+        sides: Sides | None = None,
+    ) -> Self:
         """Encode checked pairs.
 
+        The users and items of side tables are known, too, even if they have no pairs.
+
+        Args:
+            train: Training pairs.
+            valid: Validation pairs.
+            device: Device of batches and graph.
+            sides: The side tables.
+
         Raises:
-            NaspError: There are further entities than users and items, or no validation pair is
-                new.
+            NaspError: There are further entities than users and items, no validation pair is new,
+                there are bins of times, or a side table cannot be used.
         """
+        sides = sides or Sides()
+        if sides.time_bins:
+            raise NaspError("rankings do not use time_bins: leave them out")
         if len(train.columns) > 2:
             raise NaspError(
                 f"the task ranking is for users and items, and there is {train.columns[2]!r}: "
@@ -56,6 +80,7 @@ class RankingData:
         ids = (Encoder.fit(part).ids[entity] for entity in (0, 1) for part in (train, valid))
         users, more_users, items, more_items = ids
         encoder = Encoder(train.columns, (users.union(more_users), items.union(more_items)))
+        encoder = sides.with_ids(encoder)
         known, to_find = encode_pairs(train, encoder), encode_pairs(valid, encoder)
         to_find = to_find.without(known)
         if not len(to_find.items):
@@ -66,6 +91,7 @@ class RankingData:
             to_find,
             some_users(to_find, JUDGED_SCORES // len(encoder.ids[1])),
             torch.device(device),
+            sides.features(encoder),
         )
 
     @property
@@ -81,6 +107,21 @@ class RankingData:
         """Return the same data with all pairs for training, and none for validation."""
         none = self.valid.without(self.valid)
         return replace(self, train=self.known(), valid=none, judged=none)
+
+    def feature_matrix(self) -> Propagation | None:
+        """Return the features of all users and items as a matrix; None if there are none."""
+        matrix = table_features(self.features, self.shape)
+        return None if matrix is None else matrix.to(self.device)
+
+    def item_features(self) -> sparse.csr_array | None:
+        """Return the features of the items, `(items, features)`; None if there are none."""
+        items = self.features[1]
+        return None if items is None else items.matrix
+
+    def item_titles(self) -> list[str] | None:
+        """Return the title of each item, empty if it has none; None without titles."""
+        items = self.features[1]
+        return None if items is None or items.titles is None else list(items.titles)
 
     def graph(self) -> RatingGraph:
         """Return the graph of the users and items of the training pairs."""
@@ -99,7 +140,8 @@ class RankingData:
         """Yield shuffled batches of pairs and their negatives.
 
         Negatives are drawn evenly from all items, without repetition. An item that a user has is no
-        negative for this user.
+        negative for this user; with features of items, items without pairs are none for anybody, so
+        that their scores are those of their features.
 
         Args:
             size: Number of pairs in a batch; the last batch of a pass may be smaller.
@@ -113,17 +155,20 @@ class RankingData:
         known = self.known() if valid else self.train
         users, items = pairs.users(), pairs.items
         (many_users, many_items), left = self.shape, steps or -(-len(items) // size)
-        count = max(1, min(negatives, many_items, PAIR_SCORES // size))
+        drawable = torch.arange(many_items)
+        if self.features[1] is not None:
+            drawable = self.train.popularity().nonzero()[:, 0]
+        count = max(1, min(negatives, len(drawable), PAIR_SCORES // size))
         while left > 0:
             order = torch.randperm(len(items), generator=generator)[: left * size]
             for part in torch.split(order, size):
-                drawn = torch.randperm(many_items, generator=generator)[:count]
+                drawn = drawable[torch.randperm(len(drawable), generator=generator)[:count]]
                 rows = torch.stack([users[part], items[part] + many_users])
                 yield RankingBatch(
                     rows.to(self.device),
                     (drawn + many_users).to(self.device),
                     _has(known, users[part], drawn).to(self.device),
-                    many_items,
+                    len(drawable),
                     rated=not valid,
                 )
             left -= -(-len(order) // size)

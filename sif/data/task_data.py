@@ -9,6 +9,7 @@ import numpy as np
 from nasp.errors import NaspError
 from sif.data.encode import Encoder
 from sif.data.features import Features
+from sif.data.ids import joined_ids
 from sif.data.side_table import SideTable
 from sif.data.split import Splits
 from sif.data.store import BLOCK, Spool, Table
@@ -48,19 +49,15 @@ class Sides:
             for name, ids in zip(encoder.columns, encoder.ids, strict=True)
         )
 
-    def item_titles(self, encoder: Encoder) -> list[str] | None:
-        """Return the title of each item, for rankings, which use no features; None without titles.
-
-        Raises:
-            NaspError: There are features of users or bins of times, which rankings do not use.
-        """
-        if self.time_bins or self.tables[0] is not None:
-            raise NaspError(
-                "rankings do not use user_features and time_bins: leave them out; item_features "
-                "give titles"
-            )
-        _, item = self.features(encoder)
-        return None if item is None or item.titles is None else list(item.titles)
+    def with_ids(self, encoder: Encoder) -> Encoder:
+        """Return the encoder with the ids of the side tables added, which may have no rows."""
+        ids = (
+            known
+            if table is None
+            else joined_ids(known, table.frame[table.id_column], table.source)
+            for known, table in zip(encoder.ids, self.tables, strict=True)
+        )
+        return replace(encoder, ids=tuple(ids))
 
     def bins(self, train: Table) -> TimeBins | None:
         """Return the bins of times, fitted on training rows; None if there are none.

@@ -27,11 +27,13 @@ from nasp.runs.model_file import ModelFormat, read_model, write_model
 from sif.closed_forms.base import matrix_of
 from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.evaluation.ranking import BLOCK, NDCG, Scorer, evaluate_ranking
+from sif.models.feature_popularity import STATE, FeaturePopularity
 from sif.models.members import MEMBER, Member, joined
 from sif.models.parts import checked_ids, checked_place
 from sif.user_items import UserItems
 
 POPULARITY = "popularity"
+BASES = ("items", POPULARITY, "features")  # what users are ranked by
 SCHEMA = section(
     {
         "name": text,
@@ -41,13 +43,14 @@ SCHEMA = section(
         "pairs": tensor(torch.int32, (2, None)),
         "later": tensor(torch.int32, (2, None)),
         "titles": optional(sequence(text)),
+        "cold": optional(STATE),
         "fitted_with": mapping(anything),
         "valid_ndcg_10": optional(number()),
     }
 )
 KIND = ModelFormat(
     "sif ranking",
-    1,
+    2,
     content="model of rankings",
     noun="model",
     schema=SCHEMA,
@@ -64,6 +67,7 @@ class RankingModel:
         pairs: The pairs that the rankers were fitted to.
         later: Further pairs, whose items are not recommended to their users: those of the test.
         titles: The title of each item, empty if it is not known; None if the data have none.
+        cold: Scores users who have features and no pairs; None without features of users.
         genotype: The genotype of the function, if one is a member.
         fitted_with: Options of the search and the training, by name.
         valid_ndcg_10: Validation NDCG@10 by which the model was chosen; None if it is not known.
@@ -80,12 +84,13 @@ class RankingModel:
         genotype: Genotype | None = None,
         fitted_with: Mapping[str, Any] | None = None,
         valid_ndcg_10: float | None = None,
+        cold: FeaturePopularity | None = None,
     ) -> None:
         self.name, self.members, self.encoder = name, tuple(members), encoder
         self.pairs, self.later = pairs, pairs.without(pairs) if later is None else later
         self.titles = None if titles is None else tuple(titles)
         self.genotype, self.fitted_with = genotype, dict(fitted_with or {})
-        self.valid_ndcg_10 = valid_ndcg_10
+        self.valid_ndcg_10, self.cold = valid_ndcg_10, cold
 
     # Use.
 
@@ -94,7 +99,8 @@ class RankingModel:
     ) -> pd.DataFrame:
         """Return the best items for one, many or all users.
 
-        A user without pairs gets the most popular items.
+        A user without pairs gets the items that are most popular among users with the same
+        features, if the model knows the user's, or else among all.
 
         Args:
             users: The id of a user, a list of ids, or None for all users of the model.
@@ -103,8 +109,8 @@ class RankingModel:
 
         Returns:
             Columns: that of the users' ids, `rank` from 1, that of the items' ids, `title` if the
-            data have titles, `score`, and `cold`, whether the user has no pairs. Scores of
-            different users cannot be compared.
+            data have titles, `score`, and `based_on`: the user's `items`, or, for a user without
+            any, `features` or `popularity`. Scores of different users cannot be compared.
 
         Raises:
             NaspError: `n` is below 1, or a value cannot be an id.
@@ -119,14 +125,15 @@ class RankingModel:
             positions = find_ids(given, known, user_column)
         found, at = self._best(torch.from_numpy(positions), n, exclude_seen)
         found.insert(0, user_column, given.to_numpy()[at])
-        found["cold"] = self._cold(torch.from_numpy(positions)).numpy()[at]
+        bases = np.array(BASES, object)[self._bases(torch.from_numpy(positions)).numpy()]
+        found["based_on"] = bases[at]
         return found
 
     def predict(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the score of each row's item for its user, float64 `(rows,)`.
 
         Scores of different users cannot be compared. An item that the model does not know has the
-        lowest score of all items; a user without pairs is scored by popularity.
+        lowest score of all items; see `recommend` for users without pairs.
 
         Args:
             frame: A table with the columns of users and items; others are ignored.
@@ -215,8 +222,8 @@ class RankingModel:
     def evaluate(self, table: Table, *, trivial: bool = True) -> Metrics:
         """Evaluate the model on pairs that it was not fitted to.
 
-        The whole catalogue is ranked without the user's known items. Users without known pairs are
-        ranked by popularity; a pair with an unknown item counts as not found.
+        The whole catalogue is ranked without the user's known items. See `recommend` for users
+        without known pairs; a pair with an unknown item counts as not found.
 
         Args:
             table: Checked pairs with the columns of the model.
@@ -231,10 +238,11 @@ class RankingModel:
             NaspError: No user or no item is known, or all pairs are known.
         """
         lists = self.encode(table)
-        cold = lists.shape[0] - self.pairs.shape[0]
-        seen = _with_rows(self.pairs, cold)
+        seen = _with_rows(self.pairs, lists.shape[0] - self.pairs.shape[0])
+        cold = int(((lists.counts() > 0) & (seen.counts() == 0)).sum())
         items = table.ids[1].take(np.unique(table.code(1)))
-        unseen = int((find_ids(items, self.encoder.ids[1], self.encoder.columns[1]) < 0).sum())
+        at = find_ids(items, self.encoder.ids[1], self.encoder.columns[1])
+        unseen = int((~np.isin(at, self.pairs.items.numpy())).sum())
         metrics = evaluate_ranking(self.scorer(), seen, lists)
         metrics |= {"cold_users": float(cold), "unseen_items": float(unseen)}
         if trivial:
@@ -275,13 +283,18 @@ class RankingModel:
     def scorer(self) -> Scorer:
         """Return the scorer of users by position; those after the last one have no pairs."""
         own = joined([member.ranker.scorer(self.pairs) for member in self.members], self.members)
-        popularity = self.popularity()
+        scorers = (
+            [own, self.popularity()]
+            if self.cold is None
+            else [own, self.popularity(), self.cold.score]
+        )
 
         def score(users: Tensor) -> Tensor:
-            cold = self._cold(users)
-            scores = popularity(users).clone()
-            if not cold.all():
-                scores[~cold] = own(users[~cold])
+            bases = self._bases(users)
+            scores = torch.empty(len(users), self.pairs.catalogue)
+            for basis, scorer in enumerate(scorers):
+                if (there := bases == basis).any():
+                    scores[there] = scorer(users[there])
             return scores
 
         return score
@@ -291,11 +304,18 @@ class RankingModel:
         counts = self.pairs.popularity().float()
         return lambda users: counts.expand(len(users), -1)
 
-    def _cold(self, users: Tensor) -> Tensor:
-        """Return which users have no pairs; -1 or a number after the last user is unknown."""
-        counts = torch.cat([self.pairs.counts(), torch.zeros(1, dtype=torch.int64)])
-        known = (users >= 0) & (users < len(counts) - 1)
-        return counts[torch.where(known, users, len(counts) - 1)] == 0
+    def _bases(self, users: Tensor) -> Tensor:
+        """Return what each user is ranked by, a position in `BASES`.
+
+        Users are given by position; -1 or a number after the last user is unknown.
+        """
+        known = (users >= 0) & (users < self.pairs.shape[0])
+        at = torch.where(known, users, 0)
+        bases = torch.full(users.shape, BASES.index(POPULARITY))
+        if self.cold is not None:
+            bases[known & self.cold.has(at)] = BASES.index("features")
+        bases[known & (self.pairs.counts()[at] > 0)] = BASES.index("items")
+        return bases
 
     def _best(self, users: Tensor, n: int, exclude_seen: bool) -> tuple[pd.DataFrame, np.ndarray]:
         """Return the table of the best items of users, and the place of each row's user."""
@@ -364,6 +384,7 @@ class RankingModel:
             "pairs": _as_rows(self.pairs),
             "later": _as_rows(self.later),
             "titles": None if self.titles is None else list(self.titles),
+            "cold": None if self.cold is None else self.cold.state(),
             "fitted_with": self.fitted_with,
             "valid_ndcg_10": self.valid_ndcg_10,
         }
@@ -398,6 +419,7 @@ class RankingModel:
                 None if genotype is None else Genotype.from_json(genotype, str(path)),
                 body["fitted_with"],
                 body["valid_ndcg_10"],
+                None if body["cold"] is None else FeaturePopularity.from_state(body["cold"], shape),
             )
             model.check(path)
             return model

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nasp.core.relaxation import Relaxation
 from sif.nn.all_pairs import score_all
+from sif.nn.encoders import EncodedTables
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS
 
@@ -19,7 +20,7 @@ class RankingBatch(NamedTuple):
         rows: Table rows of the users and items of the positives, int64 `(2, pairs)`.
         negatives: Table rows of items, int64 `(negatives,)`.
         known: Where a negative is an item that the user has, bool `(pairs, negatives)`.
-        catalogue: Number of all items.
+        catalogue: Number of all items that may be negatives.
         rated: Whether the positives are training pairs, which are the edges of the graph.
     """
 
@@ -52,10 +53,12 @@ class RankingSpace(InteractionSpace):
             embeddings of the positives with biases as last column,
             `(2, pairs, embedding_dim + biases)`.
         """
-        looked_up = self.embeddings.look_up(batch.rows)
+        full = self.embeddings.full()
+        looked_up = full.index_select(0, batch.rows.flatten()).view(*batch.rows.shape, -1)
         embeddings, bias = self.embeddings.parts(looked_up)
-        others = self.embeddings.table.index_select(0, batch.negatives)
-        (decision,), tables, pairs = self.decisions, self.encode(), batch.rows.shape[1]
+        others = full.index_select(0, batch.negatives)
+        (decision,), pairs = self.decisions, batch.rows.shape[1]
+        tables = EncodedTables(full[:, : self.embeddings.dim], self.graph, self.stored)
 
         @cache
         def parts(edge: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,7 +127,7 @@ class RankingSpace(InteractionSpace):
     @torch.no_grad()
     def item_biases(self) -> Tensor:
         """Return the bias of each item, `(items,)`; zero without biases."""
-        table, (users, _) = self.embeddings.table, self.embeddings.sizes
+        table, (users, _) = self.embeddings.full(), self.embeddings.sizes
         if table.shape[1] == self.embeddings.dim:
             return table.new_zeros(len(table) - users)
         return table[users:, -1].clone()

@@ -15,6 +15,7 @@ from nasp.search import SearchResult
 from sif.closed_forms import CLOSED_FORMS
 from sif.data import Splits
 from sif.evaluation.ranking import NDCG, VALUES
+from sif.models.feature_popularity import FeaturePopularity
 from sif.models.members import FUNCTION, Member
 from sif.models.ranking import RankingModel
 from sif.options import search_values
@@ -45,7 +46,6 @@ class RankingReport(RecommenderReport):
         task: The task, with training and validation pairs.
         found: The result of the search or training.
         splits: All pairs. Only the report uses test pairs.
-        titles: The title of each item of the task's encoder; None if the data have none.
 
     Attributes:
         answer: Name of the best ranker.
@@ -58,12 +58,12 @@ class RankingReport(RecommenderReport):
         task: RankingTask,
         found: SearchResult,
         splits: Splits,
-        titles: Sequence[str] | None = None,
     ) -> None:
         assert found.trained is not None, "each found function is trained"
         self.found, self.train, data = found, splits.train, task.data
         self.genotype = found.trained.genotype
         chosen = task.selection(found.trained)
+        of_users = data.features[0]
 
         def model(team: Team, *, refit: bool = False) -> RankingModel:
             members = []
@@ -77,12 +77,14 @@ class RankingReport(RecommenderReport):
                     ranker = task.ranker(found.refitted, data.for_refit())
                 members.append(Member(one.kind, ranker, float(weight)))
             has_function = any(member.kind == FUNCTION for member in members)
+            pairs = data.known() if refit else data.train
             return RankingModel(
                 team.title,
                 members,
                 data.encoder,
-                data.known() if refit else data.train,
-                titles=titles,
+                pairs,
+                titles=data.item_titles(),
+                cold=None if of_users is None else FeaturePopularity.fit(pairs, of_users.matrix),
                 genotype=self.genotype if has_function else None,
                 fitted_with=search_values(task.options),
                 valid_ndcg_10=team.valid[NDCG.name],
@@ -134,9 +136,10 @@ class RankingReport(RecommenderReport):
         console.print(final)
         console.print(f"the answer is {self.answer}, the best by {NDCG.on('valid').title}")
         if cold := int(self.metrics["test/cold_users"]):
-            console.print(f"{cold} test users have no pair in training: ranked by popularity")
+            basis = "popularity among users with their features, or among all"
+            console.print(f"{cold} test users have no pair in training: ranked by {basis}")
         if unseen := int(self.metrics["test/unseen_items"]):
-            console.print(f"{unseen} test items have no pair in training: never found")
+            console.print(f"{unseen} test items have no pair in training")
 
     def _columns(self) -> list[str]:
         titles = {metric.name: metric.title for metric in VALUES}

@@ -132,15 +132,19 @@ def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[s
     items = data.train.catalogue
     with run.progress.phase("closed forms", total=len(models) * trials) as phase:
         for name, model in models.items():
+            bounds = dict(model.bounds)
+            if data.features[1] is not None:
+                bounds |= model.feature_bounds
             if model.most_items is not None and items > model.most_items:
                 _leave_out(run, name, f"{items:,} items are more than {model.most_items:,}")
                 continue
             done: Trials = _known(run, name, trials)
-            first = start(model.Options(), model.bounds)
+            first = start(model.Options(), bounds)
             try:
                 while len(done) < trials:
-                    options = next_options(model.bounds, done, first, TUNING_SEED)
-                    value = _value(fit(model, data.train, model.Options(**options)), data)
+                    options = next_options(bounds, done, first, TUNING_SEED)
+                    ranker = fit(model, data, data.train, model.Options(**options))
+                    value = _value(ranker, data)
                     done.append({"options": options, "value": value})
                     run.checkpoint.put(_phase(name), {"trials": list(done)})
                     phase.advance({f"valid/{NDCG.name}": value})
@@ -158,15 +162,16 @@ def closed_form_candidates(best: Mapping[str, Any], data: RankingData) -> list[C
 
     def candidate(name: str, options: Any) -> Candidate:
         model = CLOSED_FORMS[name]
-        ranker = fit(model, data.train, options)
-        return Candidate(name, name, ranker, lambda: fit(model, data.known(), options))
+        ranker = fit(model, data, data.train, options)
+        return Candidate(name, name, ranker, lambda: fit(model, data, data.known(), options))
 
     return [candidate(name, options) for name, options in best.items()]
 
 
-def fit(model: type[ClosedForm], pairs: UserItems, options: Any) -> ClosedForm:
-    """Fit a closed form; its initial values are always the same."""
-    return model.fit(pairs, options, torch.Generator().manual_seed(TUNING_SEED))
+def fit(model: type[ClosedForm], data: RankingData, pairs: UserItems, options: Any) -> ClosedForm:
+    """Fit a closed form to some pairs of the data; its initial values are always the same."""
+    generator = torch.Generator().manual_seed(TUNING_SEED)
+    return model.fit(pairs, options, generator, data.item_features())
 
 
 def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, int]:

@@ -105,7 +105,8 @@ class RankingTask(InteractionTask):
 
     def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
         graph = self._graph(self.options.encoders)
-        return RankingSpace(self.sizes, self.options, generator, graph)
+        features = self.data.feature_matrix()
+        return RankingSpace(self.sizes, self.options, generator, graph, features)
 
     def loss(self, outputs: Scores, batch: RankingBatch) -> Tensor:
         positive, negative, looked_up = outputs
@@ -194,12 +195,21 @@ class RankingTask(InteractionTask):
     def network(
         self, genotype: Genotype, data: RankingData, generator: torch.Generator
     ) -> RankingSpace:
-        """Make the network of a genotype with new weights, on the task's device."""
+        """Make the network of a genotype with new weights, on the task's device.
+
+        With features, the embeddings of users and items without pairs are 0 and stay so: their
+        encodings are what their features add.
+        """
         graph = self._graph((encoder for encoder, _ in genotype.choices.get(DECISION, ())), data)
+        features = data.feature_matrix()
         network = build_network(
-            genotype, data.shape, self.options, generator, graph, kind=RankingSpace
+            genotype, data.shape, self.options, generator, graph, features, kind=RankingSpace
         )
         assert isinstance(network, RankingSpace)
+        if features is not None:
+            counts = torch.cat([data.train.counts(), data.train.popularity()])
+            with torch.no_grad():
+                network.embeddings.table[counts == 0] = 0.0
         return network.to(self.device)
 
     def ranker(self, trained: TrainingResult, data: RankingData) -> FunctionRanker:

@@ -6,6 +6,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from nasp.errors import NaspError
@@ -125,6 +126,22 @@ def test_als_sweeps_lower_its_loss_and_its_weight_is_relative_to_the_pairs() -> 
     losses = [loss(sweeps) for sweeps in (1, 2, 4, 16)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0] - 0.1
+
+
+def test_features_of_items_are_further_rows_of_ease() -> None:
+    pairs, random = random_pairs(20, 7), torch.Generator().manual_seed(0)
+    features = torch.randint(2, (7, 3), generator=random).float()
+    model = CLOSED_FORMS["ease"]
+    options = model.Options(weight_decay=2.0, dropout=0.3, user_exponent=0.5, feature_weight=4.0)
+    found = model.fit(pairs, options, torch.Generator(), csr_array(features.numpy()))
+    x = dense(pairs)
+    rows = torch.cat([x * x.sum(1, keepdim=True).clamp(min=1) ** -0.25, 2 * features.T.double()])
+    penalty = 2.0 + 0.3 / 0.7 * rows[:20].square().sum(0)
+    inverse = torch.linalg.inv(rows.T @ rows + penalty.diag())
+    expected = torch.eye(7) - inverse / inverse.diagonal()
+    torch.testing.assert_close(found.tensors["weights"].double(), expected, atol=1e-5, rtol=1e-4)
+    plain = model.fit(pairs, options, torch.Generator())
+    assert not torch.allclose(found.tensors["weights"], plain.tensors["weights"], atol=1e-3)
 
 
 @pytest.mark.parametrize("options", [{"neighbours": 3}, {"shrinkage": 0.0}, {"user_exponent": 1.0}])

@@ -9,6 +9,7 @@ import pytest
 from nasp.errors import NaspError
 from sif import evaluate, recommend, search, train
 from sif.closed_forms import CLOSED_FORMS
+from sif.models.ranking import RankingModel
 from tests.sif.tasks.test_ranking import tastes
 
 QUICK = (
@@ -62,7 +63,7 @@ def test_recommendations_of_all_users_have_titles(used: Path) -> None:
     path = used / "top.csv"
     recommend.main(["--model", str(used / "run"), "--n", "3", "--output", str(path)])
     found = pd.read_csv(path)
-    assert list(found) == ["user", "rank", "item", "title", "score", "cold"]
+    assert list(found) == ["user", "rank", "item", "title", "score", "based_on"]
     assert len(found) == 3 * 60
     assert (found["title"] == "The " + found["item"].astype(str) + "th").all()
     with pytest.raises(NaspError, match="context is for models of ratings"):
@@ -76,6 +77,21 @@ def test_a_model_is_evaluated_on_later_pairs(
     shown = capsys.readouterr().out
     assert "test/ndcg_10 " in shown
     assert "test/ndcg_10_popularity " in shown
+
+
+def test_a_user_without_pairs_is_answered_from_features(used: Path) -> None:
+    """User 60, who has no pairs, is of the users who like odd items."""
+    users, run = used / "users.csv", used / "sides"
+    pd.DataFrame({"user": range(61), "sex": [*["f", "m"] * 30, "m"]}).to_csv(users, index=False)
+    words = ["--data", str(used / "train.csv"), "--task", "ranking", "--genotype", "svdpp_shared"]
+    sides = ["--user_features", str(users), "--item_features", str(used / "items.csv")]
+    quick = ["--epochs", "2", "--closed_form_trials", "1", "--embedding_dim", "4"]
+    train.main([*words, *sides, *quick, "--tracking", "none", "--quiet", "--output", str(run)])
+    model = RankingModel.load(run / "model.pt")
+    found = model.recommend([60, 0, 99], 5)
+    assert found["based_on"].tolist() == ["features"] * 5 + ["items"] * 5 + ["popularity"] * 5
+    assert (found["item"][:5] % 2 == 1).all()
+    assert found["title"][0].startswith("The ")
 
 
 def test_a_genotype_is_trained_alone(used: Path) -> None:
@@ -95,9 +111,7 @@ def test_a_genotype_is_trained_alone(used: Path) -> None:
 
 def test_mistakes_are_named(used: Path) -> None:
     data = ["--data", str(used / "train.csv"), "--task", "ranking"]
-    users = used / "users.csv"
-    pd.DataFrame({"user": range(60), "sex": ["f", "m"] * 30}).to_csv(users, index=False)
     with pytest.raises(NaspError, match="objective of the task ranking"):
         search.main([*data, *QUICK, "--objective", "squared_error"])
-    with pytest.raises(NaspError, match="rankings do not use user_features and time_bins"):
-        search.main([*data, *QUICK, "--user_features", str(users)])
+    with pytest.raises(NaspError, match="column of times"):
+        search.main([*data, *QUICK, "--time_bins", "3"])

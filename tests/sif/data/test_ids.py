@@ -14,6 +14,7 @@ import pytest
 from nasp.errors import NaspError
 from sif.data import Table, align_id_types, check_frame, find_ids, read_table, report_unknown_ids
 from sif.data.id_numbering import IdNumbering
+from sif.data.ids import joined_ids
 
 LATE = pd.Timestamp("2020-01-01")
 UUIDS = [uuid.UUID(int=i) for i in range(3)]
@@ -128,3 +129,18 @@ def test_types_that_change_from_block_to_block() -> None:
         vocabulary.append(pd.Series(block))
     ids, codes = vocabulary.finish()
     assert ids[codes].tolist() == ["7", "8", "8", "9", "x", "7"]
+
+
+@pytest.mark.parametrize(
+    ("known", "values", "expected"),
+    [
+        ([3, 7], ["7", "1", "x", "012"], [1, 3, 7]),
+        ([3, 7], [7.0, 1.0], [1, 3, 7]),
+        (["3", "b"], [7, 3], ["3", "7", "b"]),
+        (["a", "b"], ["c", "a"], ["a", "b", "c"]),
+    ],
+)
+def test_further_ids_have_the_type_of_the_known_ones(
+    known: list[Any], values: list[Any], expected: list[Any]
+) -> None:
+    assert joined_ids(pd.Index(known), pd.Series(values), "users").tolist() == expected

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
@@ -17,6 +18,7 @@ from sif.closed_forms import CLOSED_FORMS
 from sif.data import Encoder, Table
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import evaluate_ranking
+from sif.models.feature_popularity import DAMPING, FeaturePopularity
 from sif.models.file import load_model
 from sif.models.function_ranker import FunctionRanker
 from sif.models.members import FUNCTION, Member
@@ -81,7 +83,7 @@ def test_best_items_of_one_user() -> None:
     assert found["title"].iloc[0] == "b"
     assert found["rank"].tolist() == [1, 2]
     assert found["score"].is_monotonic_decreasing
-    assert not found["cold"].any()
+    assert (found["based_on"] == "items").all()
 
 
 def test_seen_items_are_left_out_unless_asked_for() -> None:
@@ -115,11 +117,44 @@ def test_scores_of_pairs_are_those_of_lists(monkeypatch: pytest.MonkeyPatch) -> 
 def test_cold_users_get_popular_items_and_a_flag() -> None:
     model = fitted("ease")
     found = model.recommend(["u5", "nobody", "u0"], 2)
-    assert found["cold"].tolist() == [True] * 4 + [False] * 2
+    assert found["based_on"].tolist() == ["popularity"] * 4 + ["items"] * 2
     assert found["user"].tolist() == ["u5", "u5", "nobody", "nobody", "u0", "u0"]
     for name in ("u5", "nobody"):
         assert found.loc[found["user"] == name, "item"].iloc[0] == 10  # with three users
         assert found.loc[found["user"] == name, "score"].tolist() == [3.0, 2.0]
+
+
+def test_cold_users_with_features_get_what_such_users_have(tmp_path: Path) -> None:
+    """Users 0 and 1, with the items 10 and 20, have feature 0; users 2 and 3 have feature 1."""
+    model = fitted("ease")
+    of_users = np.array([[3, 0], [3, 0], [0, 3], [0, 3], [0, 0], [0, 3]], np.float32)
+    model.cold = FeaturePopularity.fit(model.pairs, sparse.csr_array(of_users))
+    model.save(tmp_path / "model.pt")
+    for one in (model, RankingModel.load(tmp_path / "model.pt")):
+        found = one.recommend(["u5", "nobody", "u2"], 2)
+        bases = ["features"] * 2 + ["popularity"] * 2 + ["items"] * 2
+        assert found["based_on"].tolist() == bases
+        assert set(found["item"][:2]) == {40, 50}
+        assert found["item"].tolist()[2] == 10
+    metrics = model.evaluate(table([("u5", 40), ("nobody", 10)]))
+    assert metrics["cold_users"] == 2.0
+    firsts = [model.evaluate(table([("u5", item)]))["mrr"] for item in (40, 50)]
+    assert sorted(firsts) == [0.5, 1.0]  # both are equally good
+    with pytest.raises(ValueError, match="features score 5 items of 4"):
+        FeaturePopularity.from_state(model.cold.state(), (6, 4))
+
+
+def test_features_score_by_ridge_regression() -> None:
+    pairs, random = pairs_of(PAIRS), torch.Generator().manual_seed(0)
+    features = torch.randint(2, (6, 3), generator=random).float()
+    cold = FeaturePopularity.fit(pairs, sparse.csr_array(features.numpy()))
+    rows, known = torch.zeros(6, 5), features[:5]
+    rows[pairs.users(), pairs.items] = 1.0
+    mean = rows[:5].mean(0)
+    weights = torch.linalg.solve(
+        known.T @ known + DAMPING * torch.eye(3), known.T @ (rows[:5] - mean)
+    )
+    torch.testing.assert_close(cold.score(torch.arange(6)), mean + features @ weights)
 
 
 def test_lists_of_many_users_are_those_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +264,7 @@ def test_unknown_users_may_have_ids_of_another_type() -> None:
     model = RankingModel("popularity", model.members, encoder, model.pairs)
     metrics = model.evaluate(table([("u2", 10), ("2", 20), ("2", 10)]))
     assert metrics["cold_users"] == 1.0
-    assert model.recommend(["2", "x"], 1)["cold"].tolist() == [False, True]
+    assert model.recommend(["2", "x"], 1)["based_on"].tolist() == ["items", "popularity"]
 
 
 def test_a_function_of_several_terms_adds_them() -> None:

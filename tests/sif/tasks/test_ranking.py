@@ -1,6 +1,7 @@
 """Searches for functions that rank: batches, scores, determinism, and what they find."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,8 @@ from sif.closed_forms import CLOSED_FORMS
 from sif.data import Splits, Table, split_ratings
 from sif.data import ranking_data as ranking_module
 from sif.data.ranking_data import RankingData
+from sif.data.side_table import read_side_table
+from sif.data.task_data import Sides
 from sif.evaluation.ranking import evaluate_ranking
 from sif.models.function_ranker import FunctionRanker
 from sif.nn.ranking_space import RankingBatch
@@ -243,3 +246,45 @@ def test_a_batch_has_no_more_negatives_than_memory(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ranking_module, "PAIR_SCORES", 100)
     batch: RankingBatch = next(iter(encoded().batches(20, 30, torch.Generator())))
     assert len(batch.negatives) == 5
+
+
+@pytest.fixture
+def with_sides(tmp_path: Path) -> RankingData:
+    """The tastes of `tastes`, which are a feature; item 40 and user 60 have no pairs."""
+    for role, count in (("user", 61), ("item", 41)):
+        taste = [("even", "odd")[n % 2] for n in range(count)]
+        frame = pd.DataFrame({role: range(count), "taste": taste})
+        frame.to_csv(tmp_path / f"{role}.csv", index=False)
+    users, items = (read_side_table(tmp_path / f"{role}.csv", role) for role in ("user", "item"))
+    parts = tastes()
+    return RankingData.from_splits(parts.train, parts.valid, sides=Sides((users, items)))
+
+
+def test_users_and_items_of_side_tables_are_known(with_sides: RankingData) -> None:
+    assert with_sides.shape == (61, 41)
+    assert int(with_sides.train.counts()[60]) == int(with_sides.train.popularity()[40]) == 0
+    matrix = with_sides.feature_matrix()
+    assert matrix is not None
+    assert matrix.shape == (61 + 41, 2 + 2)
+    (batch,) = with_sides.batches(400, 100, torch.Generator())
+    assert 61 + 40 not in batch.negatives.tolist()
+    assert batch.catalogue == len(batch.negatives) == 40
+
+
+@pytest.mark.parametrize("encoder", ["id", "history"])
+def test_features_tell_what_users_and_items_without_pairs_are(
+    with_sides: RankingData, encoder: str
+) -> None:
+    task = RankingTask(with_sides, replace(SMALL, train_epochs=15, weight_decay=0.01))
+    genotype = Genotype("sif", {"interaction": ((encoder, "multiply"),)})
+    (trained,) = task.train("it", genotype, 1, RunContext())
+    scores = task.ranker(trained, with_sides).scorer(with_sides.train)(torch.arange(61))
+    even, odd = scores[60, 0::2].mean(), scores[60, 1::2].mean()
+    assert even > odd
+    assert scores[0::2, 40].mean() > scores[1::2, 40].mean()
+
+
+def test_bins_of_times_are_refused() -> None:
+    parts = tastes()
+    with pytest.raises(NaspError, match="rankings do not use time_bins"):
+        RankingData.from_splits(parts.train, parts.valid, sides=Sides(time_bins=3))
