@@ -46,6 +46,18 @@ RANKING = {
     "train_epochs": 20,
     "patience": 3,
 }
+MANY_PAIRS = 400_000
+FOR_MANY_PAIRS = {
+    "epochs": 4,
+    "warm_up": 1,
+    "restarts": 1,
+    "finalists": 1,
+    "known": ("svdpp_shared",),
+    "train_epochs": 10,
+    "patience": 2,
+    "closed_form_trials": 4,
+}
+"""Defaults of rankings of more than `MANY_PAIRS` pairs, whose epochs take half a minute or more."""
 CLICKS = {
     "embedding_dim": 64,
     "weight_decay": 0.003,
@@ -331,9 +343,7 @@ class DataOptions(RatingOptions):
             rows: Number of training rows.
             say: Called with what the number of rows changes.
         """
-        suitable = dict(self.defaults_of(task))
-        if task == "rating":
-            suitable |= _for_many_ratings(rows, "encoders" in self.given, say)
+        suitable = self.defaults_of(task, rows, say)
         defaults = {field.name: field.default for field in fields(self)}
         others = {
             name: value
@@ -342,9 +352,24 @@ class DataOptions(RatingOptions):
         }
         return replace(self, **others)
 
-    def defaults_of(self, task: TaskName) -> Mapping[str, Any]:
-        """Return the task's own defaults, by name."""
-        return TASK_DEFAULTS[task]
+    def defaults_of(self, task: TaskName, rows: int, say: Say) -> Mapping[str, Any]:
+        """Return the task's own defaults for so many training rows, by name."""
+        suitable = dict(TASK_DEFAULTS[task])
+        if task == "rating":
+            suitable |= _for_many_ratings(rows)
+        if task == "ranking" and rows > MANY_PAIRS:
+            suitable |= FOR_MANY_PAIRS
+            say(
+                f"fewer epochs and trials, because there are more than {MANY_PAIRS:,} training "
+                "pairs; --train_epochs and --closed_form_trials give more"
+            )
+        if task != "click" and rows > FEW_EDGES and "encoders" not in self.given:
+            suitable["encoders"] = ("id", "history")
+            say(
+                f"no graphs, because there are more than {FEW_EDGES:,} training rows; --encoders "
+                "adds them"
+            )
+        return suitable
 
     def task_data(self, seed: int, say: Say = say_on_stderr) -> TaskData:
         """Read, check and split the ratings; see `load`.
@@ -364,18 +389,10 @@ class DataOptions(RatingOptions):
         return self.load(self.data, seed, say, valid=valid, test=test)
 
 
-def _for_many_ratings(rows: int, encoders_given: bool, say: Say) -> dict[str, Any]:
+def _for_many_ratings(rows: int) -> dict[str, Any]:
     """Return the options that suit this number of training ratings."""
-    suitable: dict[str, Any] = {}
-    if (size := 1 << (rows // STEPS).bit_length()) > TrainOptions.batch_size:
-        suitable["batch_size"] = size
-    if rows > FEW_EDGES and not encoders_given:
-        suitable["encoders"] = ("id", "history")
-        say(
-            f"no graphs, because there are more than {FEW_EDGES:,} training ratings; --encoders "
-            "adds them"
-        )
-    return suitable
+    size = 1 << (rows // STEPS).bit_length()
+    return {"batch_size": size} if size > TrainOptions.batch_size else {}
 
 
 @dataclass
@@ -404,9 +421,9 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
         check_positive(self, "epochs")
         check_at_most(self, MANY, "epochs")
 
-    def defaults_of(self, task: TaskName) -> Mapping[str, Any]:
+    def defaults_of(self, task: TaskName, rows: int, say: Say) -> Mapping[str, Any]:
         """Return the task's own defaults; the epochs are those of a training in a search."""
-        defaults = super().defaults_of(task)
+        defaults = super().defaults_of(task, rows, say)
         return {**defaults, "epochs": defaults.get("train_epochs", self.epochs)}
 
 

@@ -51,7 +51,7 @@ class ItemNeighbours(ClosedForm):
         "shrinkage": Bound(0.1, 1000.0, log=True),
         "user_exponent": SHARE,
     }
-    most_items = 100_000  # a fit takes two minutes, in proportion to the square of their number
+    most_items = 30_000  # a fit takes a minute, in proportion to the square of their number
 
     def __init__(self, options: NeighboursOptions, tensors: Mapping[str, Tensor]) -> None:
         super().__init__(options, tensors)

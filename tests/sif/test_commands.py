@@ -499,6 +499,12 @@ def test_a_tasks_own_defaults_stand_where_no_value_was_given(
     assert given.for_task("ranking", 100).patience == 7
     # A training alone has the epochs of a training in a search, not those of the search.
     monkeypatch.setitem(config.TASK_DEFAULTS, "click", {"epochs": 4, "train_epochs": 12})
+    said.clear()
+    large = SearchConfig(restarts=5).for_task("ranking", 5_000_000, said.append)
+    assert large.closed_form_trials < SearchConfig().for_task("ranking", 100).closed_form_trials
+    assert large.encoders == ("id", "history")
+    assert large.restarts == 5
+    assert [line.split(",")[0] for line in said] == ["fewer epochs and trials", "no graphs"]
     assert SearchConfig().for_task("click", 100).epochs == 4
     assert config.TrainConfig().for_task("click", 100).epochs == 12
     assert config.TrainConfig(epochs=7).for_task("click", 100).epochs == 7
