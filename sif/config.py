@@ -48,12 +48,12 @@ RANKING = {
 }
 MANY_PAIRS = 400_000
 FOR_MANY_PAIRS = {
-    "epochs": 4,
+    "epochs": 3,
     "warm_up": 1,
     "restarts": 1,
     "finalists": 1,
     "known": ("svdpp_shared",),
-    "train_epochs": 10,
+    "train_epochs": 8,
     "patience": 2,
     "closed_form_trials": 4,
 }
