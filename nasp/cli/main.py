@@ -268,11 +268,12 @@ TABLE = (
         "compare sif",
         "sif.compare",
         "sif.comparison.config:CompareConfig",
-        "sif.comparison.rating_comparison:compare",
-        "Compare methods, searched and fixed ones, on tables of ratings.",
+        "sif.comparison.run:compare",
+        "Compare methods, searched and fixed ones, on tables of ratings or of pairs to rank.",
         (
             "--config compare --executor processes:2",
             "--data ratings.csv --methods nasp,biased_mf",
+            "--data pairs.csv --task ranking --methods search,ease,svdpp_shared",
         ),
     ),
 )

@@ -10,6 +10,7 @@ from nasp.experiment.compare_options import CompareOptions
 from nasp.registry import class_and_options
 from nasp.search import STRATEGIES
 from sif.baselines import BASELINES
+from sif.closed_forms import CLOSED_FORMS
 from sif.config import RatingOptions
 from sif.options import KNOWN, SearchOptions
 
@@ -21,7 +22,10 @@ SINGLE = ("plus", "max", "min", "concat")
 MEMBERS = (*(name for name in KNOWN["rating"] if name != "biases"), *SINGLE)
 """Members of the space that are compared beside what a search finds."""
 NAMES = (*MEMBERS, *BASELINES, *STRATEGIES, "general_mlp")
-"""All methods except the global mean and the biases."""
+"""All methods of ratings except the global mean and the biases."""
+WHOLE = "search"
+RANKERS = (*CLOSED_FORMS, *KNOWN["ranking"], WHOLE)
+"""Methods of rankings besides the strategies."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,15 @@ class CompareConfig(CompareOptions, RatingOptions):
     """All options of `python -m sif.compare`.
 
     Attributes:
-        methods: Methods to compare; all if empty. The global mean and the biases are always
-            included. Methods that do not support the number of entities of a data set are left out.
-        embedding_dims: Lengths of an embedding.
+        methods: Methods to compare; all of the task if empty. For ratings, the global mean and the
+            biases are always included, and methods that do not support the number of entities of a
+            data set are left out. For rankings, popularity is always included, and `search` is the
+            whole of `sif.search`.
+        embedding_dims: Lengths of an embedding; for rankings, search.embedding_dim is the only one.
         seeds: Number of splits, with seeds from `seed` on; all methods use the same splits.
-        tuning_trials: Number of tuning trials for each method, data set and embedding_dim.
-        tune: Bounds of the hyper-parameters.
+        tuning_trials: Number of tuning trials for each method of ratings, data set and
+            embedding_dim; for rankings, search.closed_form_trials is that of closed forms.
+        tune: Bounds of the hyper-parameters of ratings.
         search: Options of all methods that are neither compared nor tuned.
     """
 
@@ -131,7 +138,7 @@ class CompareConfig(CompareOptions, RatingOptions):
         check_not_negative(self, "tuning_trials")
 
     def known_methods(self) -> Collection[str]:
-        return NAMES
+        return dict.fromkeys((*NAMES, *RANKERS))
 
     def listed(self) -> Collection[str]:
         return ("data", "embedding_dims", "methods")

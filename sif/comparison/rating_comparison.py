@@ -10,7 +10,7 @@ from typing import Any
 from nasp.data.fetch import say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment import comparison_table as tables
-from nasp.experiment.comparison import Comparison, run_comparison
+from nasp.experiment.comparison import Comparison
 from nasp.experiment.comparison_table import Row
 from nasp.experiment.measurement import Measurement
 from nasp.runs import plots
@@ -216,12 +216,3 @@ class RatingComparison(Comparison):
         panels[0].set_ylim(low - 0.1 * (high - low), high + 0.3 * (high - low))
         figure.suptitle(f"{groups[0][0].label}: the split of seed {seed}", fontsize="medium")
         plots.save(figure, path)
-
-
-def compare(config: CompareConfig) -> None:
-    """Compare methods of rating prediction, and report.
-
-    Raises:
-        NaspError: A mistake in the options or the data.
-    """
-    run_comparison(RatingComparison(config))

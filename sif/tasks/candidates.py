@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,9 @@ def select(candidates: Sequence[Candidate], data: RankingData) -> Selection:
     return Selection(by_name, teams)
 
 
-def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[str, Any]:
+def tune_closed_forms(
+    data: RankingData, trials: int, run: RunContext, names: Iterable[str] = CLOSED_FORMS
+) -> dict[str, Any]:
     """Tune the options of each closed form by validation NDCG@10.
 
     Trials are kept in the checkpoint, so a resumed run repeats none.
@@ -123,12 +125,14 @@ def tune_closed_forms(data: RankingData, trials: int, run: RunContext) -> dict[s
         trials: Number of trials of each closed form; with 0, popularity is the only one.
         run: Checkpoint and progress. `run.failed` gets the closed forms that are too large for the
             data, and why.
+        names: The closed forms to tune.
 
     Returns:
-        The best options of each closed form, by its name.
+        The best options of each closed form, by its name; those of popularity, which has none, too.
     """
     best = {POPULARITY: CLOSED_FORMS[POPULARITY].Options()}
-    models = {name: model for name, model in CLOSED_FORMS.items() if model.bounds and trials}
+    tried = {name: CLOSED_FORMS[name] for name in names}
+    models = {name: model for name, model in tried.items() if model.bounds and trials}
     items = data.train.catalogue
     with run.progress.phase("closed forms", total=len(models) * trials) as phase:
         for name, model in models.items():
