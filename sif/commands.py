@@ -20,15 +20,24 @@ from nasp.runs.progress import Progress
 from nasp.runs.tracking import DataSet
 from nasp.search import SearchResult, Task
 from nasp.training.device import resolve_device
-from sif.config import EvalConfig, RecommendConfig, SearchConfig, TrainConfig, say_nothing
+from sif.config import (
+    EvalConfig,
+    RecommendConfig,
+    SearchConfig,
+    SideOptions,
+    TrainConfig,
+    say_nothing,
+)
 from sif.data import TaskData, TaskName
 from sif.data.card import find_rating_card
 from sif.data.click_data import ClickData
 from sif.data.ranking_data import RankingData
 from sif.data.search_data import SearchData
+from sif.data.side_table import read_side_table
 from sif.data.task_data import as_clicks
 from sif.models.click import ClickModel
-from sif.models.file import load_model
+from sif.models.cold import ROLES
+from sif.models.file import Model, load_model
 from sif.models.ranking import RankingModel
 from sif.models.rating import InteractionModel
 from sif.reports.click import ClickReport
@@ -73,7 +82,7 @@ def evaluate(config: EvalConfig) -> Metrics:
     """
     if not config.data:
         raise NaspError("data is missing: give ratings to evaluate on, --data test.csv for example")
-    model = load_model(config.model_file, resolve_device(config.device))
+    model = _with_features(load_model(config.model_file, resolve_device(config.device)), config)
     pairs = isinstance(model, RankingModel)
     if isinstance(model, InteractionModel):
         transform = config.rating_transform or model.scale.transform
@@ -90,14 +99,14 @@ def recommend(config: RecommendConfig) -> None:
     Raises:
         NaspError: The model is damaged, or has no such user.
     """
-    model = load_model(config.model_file, resolve_device(config.device))
+    model = _with_features(load_model(config.model_file, resolve_device(config.device)), config)
     users = list(model.encoder.ids[0]) if config.users == ("all",) else config.users
     if isinstance(model, RankingModel):
         if config.context:
             raise NaspError("context is for models of ratings, and this one ranks: leave it out")
         _write(model.recommend(users, config.n, exclude_seen=config.exclude_seen), users, config)
         return
-    tables = []
+    tables, cold = [], set(map(str, model.cold[0]))
     with Progress(quiet=len(users) < MANY_USERS).phase("users", total=len(users)) as phase:
         for user in users:
             found = model.recommend(
@@ -105,9 +114,22 @@ def recommend(config: RecommendConfig) -> None:
             )
             found.insert(0, model.encoder.columns[0], user)
             found.insert(1, "rank", range(1, len(found) + 1))
+            if config.user_features is not None:
+                found["cold"] = str(user) in cold
             tables.append(found)
             phase.advance({})
     _write(pd.concat(tables, ignore_index=True), users, config)
+
+
+def _with_features(model: Model, config: SideOptions) -> Model:
+    """Return a model that knows the users and items of the given side tables, too."""
+    paths = zip(ROLES, (config.user_features, config.item_features), strict=True)
+    tables = [None if path is None else read_side_table(path, role) for role, path in paths]
+    if all(table is None for table in tables):
+        return model
+    if isinstance(model, RankingModel):
+        raise NaspError("models of rankings use no features: leave out --user_features and so on")
+    return model.with_features(*tables)
 
 
 def _write(table: pd.DataFrame, users: Sequence[Any], config: RecommendConfig) -> None:

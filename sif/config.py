@@ -428,7 +428,21 @@ class TrainConfig(RunOptions, TrainOptions, DataOptions):
 
 
 @dataclass
-class EvalConfig(EvaluationOptions, TableOptions):
+class SideOptions:
+    """Options of side tables for a trained model.
+
+    Attributes:
+        user_features: A table with the columns that training had, whose users the model is to know,
+            too: those without ratings are predicted by their features.
+        item_features: The same for items.
+    """
+
+    user_features: Path | None = None
+    item_features: Path | None = None
+
+
+@dataclass
+class EvalConfig(EvaluationOptions, SideOptions, TableOptions):
     """All options of `python -m sif.evaluate`.
 
     Attributes:
@@ -440,7 +454,7 @@ class EvalConfig(EvaluationOptions, TableOptions):
 
 
 @dataclass
-class RecommendConfig(ModelOptions):
+class RecommendConfig(ModelOptions, SideOptions):
     """All options of `python -m sif.recommend`.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Properties of users or items as features: categories, lists, years, and bins of numbers."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ SAMPLE = 8  # values that must look like dates before the whole column is read a
 INDICATOR, DIFFERENT = "0 and 1", "all different"
 
 Kind = Literal["category", "list", "indicators", "year", "number"]
+KINDS = get_args(Kind)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,24 @@ def report_unknown_ids(
     )
 
 
+def new_ids(values: pd.Series, known: pd.Index, place: str) -> pd.Index:
+    """Return ids that are not known, with the type of the known ones.
+
+    Raises:
+        NaspError: The known ids are integers, and one of these is not.
+    """
+    ids: pd.Index = pd.Index(whole_numbers(plain_ids(values, place), place))
+    if not _is_integer(known):
+        return as_texts(ids)
+    if _is_integer(ids):
+        return ids
+    wrong = ~ids.astype("str").str.match(PLAIN.replace(r"\z", r"\Z"))
+    if wrong.any():
+        raise NaspError(f"{place}: {_shown(ids[wrong][0])} is no whole number, as known ids are")
+    numbers: pd.Index = pd.Index(ids.astype(np.int64))
+    return numbers
+
+
 def align_id_types(*tables: Table) -> tuple[Table, ...]:
     """Convert the ids of a column to texts in all tables if they are texts in any of them."""
     columns = list(zip(*(table.ids for table in tables), strict=True))

@@ -1,6 +1,6 @@
 """`Sessions`: the periods in which each user has ratings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -51,6 +51,15 @@ class Sessions:
         found = np.searchsorted(self.keys, keys)
         there = self.keys[np.minimum(found, len(self) - 1)] == keys
         return np.where(there & (users >= 0), found, len(self))
+
+    def moved(self, places: np.ndarray) -> Self:
+        """Return the same sessions with other positions of the users, in the same order.
+
+        Args:
+            places: The new position of each user, rising, `(users,)`.
+        """
+        users, codes = np.divmod(self.keys, len(self.bins))
+        return replace(self, keys=places[users].astype(np.int64) * len(self.bins) + codes)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sessions as what `torch.load(weights_only=True)` accepts."""

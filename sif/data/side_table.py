@@ -59,15 +59,30 @@ def read_side_table(path: Path, role: str) -> SideTable:
         raise NaspError(f"{path} holds no {role}s; it needs a row for each")
     if any(layout.names != names for layout in layouts):
         raise NaspError(f"{path}: its parts have different columns; write them alike")
-    frame = pd.concat(blocks)
-    found = usual_columns(role, names) if layouts[0].header else []
+    return side_table(pd.concat(blocks), role, str(path), header=layouts[0].header)
+
+
+def side_table(frame: pd.DataFrame, role: str, source: str, *, header: bool = True) -> SideTable:
+    """Check a table of the properties of users or items.
+
+    Args:
+        frame: The table.
+        role: See `read_side_table`.
+        source: Its name, for messages.
+        header: Whether the names of the columns are the table's own.
+
+    Raises:
+        NaspError: An id is missing, appears twice or is of a type that is no id.
+    """
+    names = [str(name) for name in frame.columns]
+    found = usual_columns(role, names) if header else []
     ids = frame[found[0] if found else names[0]]
     if (missing := ids.isna()).any():
-        raise NaspError(f"{place(str(path), ids, missing)}: no id; fill it in, or remove the row")
-    named = plain_ids(ids, f"{path}, column {ids.name}")
+        raise NaspError(f"{place(source, ids, missing)}: no id; fill it in, or remove the row")
+    named = plain_ids(ids, f"{source}, column {ids.name}")
     if (repeated := named.duplicated()).any():
         raise NaspError(
-            f"{place(str(path), ids, repeated)}: {shown(ids, repeated)!r} has a row before; give "
+            f"{place(source, ids, repeated)}: {shown(ids, repeated)!r} has a row before; give "
             f"one row for each {role}"
         )
-    return SideTable(str(path), str(ids.name), frame, layouts[0].header)
+    return SideTable(source, str(ids.name), frame, header)

@@ -31,6 +31,16 @@ from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows, field_sizes
 from sif.data.click_rates import TRIVIAL, ClickRates
 from sif.evaluation.clicks import evaluate_clicks
+from sif.models.cold import (
+    NO_ONE,
+    SIDES_RULE,
+    Newcomers,
+    SideFrame,
+    Sides,
+    checked_sides,
+    extended,
+    report_cold,
+)
 from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.field_model import FieldModel
 from sif.nn.fields import PAIRS, TOWER, FieldSpace
@@ -62,6 +72,7 @@ SCHEMA = section(
             }
         ),
         "answer": one_of(FUNCTION, *TRIVIAL),
+        "sides": SIDES_RULE,
         "temperature": number(above=0),
         "clicked": tensor(torch.int32, (2, None)),
         "fitted_with": mapping(anything),
@@ -130,6 +141,8 @@ class ClickModel:
         fitted_with: Options of the search and the training, by name.
         valid_auc: Validation AUC of the network; None if it is not known.
         answer: What predicts: `FUNCTION` for the network, or the name of a trivial model.
+        sides: What the features of each field's ids add to the network's parameters.
+        cold: Ids of users and of items that the model knows by their features alone.
         device: Device of the network.
     """
 
@@ -146,22 +159,69 @@ class ClickModel:
         valid_auc: float | None = None,
         *,
         answer: str = FUNCTION,
+        sides: Sides | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.answer = answer
+        self.answer, self.cold = answer, NO_ONE
+        self.sides = sides or (None,) * len(encoder.sizes)
         self.genotype, self.network, self.options = genotype, network, options
         self.encoder, self.rates = encoder, rates
         self.temperature, self.clicked = temperature, clicked
         self.fitted_with, self.valid_auc = dict(fitted_with or {}), valid_auc
         self.device = torch.device(device)
 
-    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+    def with_features(
+        self, user_features: SideFrame | None = None, item_features: SideFrame | None = None
+    ) -> "ClickModel":
+        """Return a model that knows further users and items; see `sif.models.cold.extended`.
+
+        Their parameters are what their features add to the mean over the training rows.
+        """
+        return extended(self, user_features, item_features)
+
+    def with_newcomers(self, more: Newcomers) -> "ClickModel":
+        """Return a model that knows more ids of a field; the trivial models do not know them."""
+        encoder, sizes = more.encoder(self.encoder), field_sizes(self.encoder)
+        state, (parameters,) = self.network.state_dict(), more.parameters
+        state["embeddings.table"] = more.join_part(state["embeddings.table"], sizes, parameters)
+        network = build_network(self.genotype, encoder, self.options, torch.Generator())
+        network.load_state_dict(state)
+        rates, clicked = self.rates, self.clicked.clone()
+        biases, items = (values.unsqueeze(1) for values in (rates.biases, rates.items))
+        if more.entity == 1:
+            items = more.join(items, items[-1:].expand(len(more.new), 1))
+        clicked[more.entity] = more.places(clicked[more.entity])
+        return ClickModel(
+            self.genotype,
+            network.to(self.device),
+            self.options,
+            encoder,
+            ClickRates(rates.mean, items.squeeze(1), more.join_part(biases, sizes).squeeze(1)),
+            self.temperature,
+            clicked,
+            self.fitted_with,
+            self.valid_auc,
+            answer=self.answer,
+            sides=self.sides,
+            device=self.device,
+        )
+
+    def predict(
+        self,
+        frame: pd.DataFrame,
+        *,
+        user_features: SideFrame | None = None,
+        item_features: SideFrame | None = None,
+    ) -> np.ndarray:
         """Predict the probability of a click for each row of a table.
 
-        Ids that are not in the training data have the embedding zero.
+        Ids that are not in the training data have the embedding zero, unless their features are
+        given. A warning counts both.
 
         Args:
             frame: A table with the entity columns; others are ignored.
+            user_features: Features of users that are not in the training data, see `with_features`.
+            item_features: The same for items.
 
         Returns:
             Float64 `(rows,)`.
@@ -169,8 +229,12 @@ class ClickModel:
         Raises:
             NaspError: A column or an id is missing.
         """
+        if user_features is not None or item_features is not None:
+            return self.with_features(user_features, item_features).predict(frame)
         positions = []
-        for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
+        for field, (name, ids) in enumerate(
+            zip(self.encoder.columns, self.encoder.ids, strict=True)
+        ):
             if name not in frame:
                 raise NaspError(
                     f"no column {name!r}: the model needs {', '.join(self.encoder.columns)}"
@@ -180,6 +244,7 @@ class ClickModel:
                 raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
             found = find_ids(frame[name], ids, name)
             report_unknown_ids(found, frame[name], ids, name, strict=False)
+            report_cold(self, field, found)
             positions.append(found)
         probabilities: np.ndarray = self._logits(np.stack(positions)).double().sigmoid().numpy()
         return probabilities
@@ -301,6 +366,7 @@ class ClickModel:
             "rates": {"mean": rates.mean, "items": rates.items, "biases": rates.biases},
             "answer": self.answer,
             "temperature": self.temperature,
+            "sides": [None if side is None else side.state_dict() for side in self.sides],
             "clicked": self.clicked,
             "fitted_with": self.fitted_with,
             "valid_auc": self.valid_auc,
@@ -338,7 +404,9 @@ class ClickModel:
             more = body["fitted_with"], body["valid_auc"]
             known = rates, body["temperature"], clicked
             fitted = genotype, network, options, encoder, *known, *more
-            return ClickModel(*fitted, answer=body["answer"], device=device)
+            table = network.embeddings.table
+            sides = checked_sides(body["sides"], lambda field: [table], sizes, path)
+            return ClickModel(*fitted, answer=body["answer"], sides=sides, device=device)
 
         return read_model(Path(path), KIND, build, device)
 

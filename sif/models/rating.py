@@ -34,6 +34,17 @@ from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
 from sif.data.sessions import Sessions
 from sif.evaluation.ratings import evaluate_predictions, predict
+from sif.models.cold import (
+    NO_ONE,
+    SIDES_RULE,
+    Newcomers,
+    SideFrame,
+    Sides,
+    checked_sides,
+    extended,
+    report_cold,
+    shares_of,
+)
 from sif.models.parts import SPACE_RULES, checked_ids, checked_place
 from sif.nn.encoders import RatingGraph
 from sif.nn.graph import Propagation
@@ -68,6 +79,7 @@ SCHEMA = section(
         "transform": one_of("none", "log"),
         "fitted_with": mapping(anything),
         "valid_rmse": optional(number()),
+        "sides": SIDES_RULE,
         "sessions": optional(
             section(
                 {
@@ -81,7 +93,7 @@ SCHEMA = section(
 )
 KIND = ModelFormat(
     "sif interaction function",
-    4,
+    5,
     content="interaction function",
     noun="model",
     schema=SCHEMA,
@@ -151,6 +163,8 @@ class InteractionModel:
         rated: Positions of users and items of all known ratings: training, validation and, after
             evaluation, test ratings, int32 `(2, ratings)`.
         fitted_with: Options of the search and the training, by name.
+        sides: What the features of each entity's ids add to the network's parameters.
+        cold: Ids of users and of items that the model knows by their features alone.
         sessions: The periods in which each user has ratings, if the network uses them.
         device: Device of the network.
         valid_rmse: Validation RMSE, see `sif.evaluation.ratings`; None if it is not known.
@@ -168,34 +182,114 @@ class InteractionModel:
         fitted_with: Mapping[str, Any] | None = None,
         valid_rmse: float | None = None,
         *,
+        sides: Sides | None = None,
         sessions: Sessions | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
+        self.sides = sides or (None,) * len(encoder.sizes)
+        self.cold = NO_ONE
         self.genotype, self.network, self.options = genotype, network, options
         self.encoder, self.scale, self.sessions = encoder, scale, sessions
         self.biases, self.rated, self.device = biases, rated, torch.device(device)
         self.fitted_with, self.valid_rmse = dict(fitted_with or {}), valid_rmse
 
+    def with_features(
+        self, user_features: SideFrame | None = None, item_features: SideFrame | None = None
+    ) -> "InteractionModel":
+        """Return a model that knows further users and items; see `sif.models.cold.extended`.
+
+        Their parameters are those of an id without ratings: what their features add to the mean of
+        the parameters over the training ratings.
+        """
+        return extended(self, user_features, item_features)
+
+    def with_newcomers(self, more: Newcomers) -> "InteractionModel":
+        """Return a model that knows more ids of an entity."""
+        encoder, sizes = more.encoder(self.encoder), self.encoder.sizes
+        network: InteractionSpace | PosteriorAverage
+        terms = self.genotype.choices[DECISION]
+        if isinstance(self.network, PosteriorAverage):
+            samples = self.network.samples()
+            own = self.network.places_of(more.entity)
+            for number, parameters in zip(own, more.parameters, strict=True):
+                samples[number] = more.join(samples[number], parameters)
+            network = PosteriorAverage(terms, encoder.sizes, samples)
+        else:
+            assert self.network is not None, "without a network there are no weights of features"
+            (parameters,) = more.parameters
+            state = self.network.state_dict()
+            table = state["embeddings.table"]
+            state["embeddings.table"] = more.join_part(table, sizes, parameters)
+            network = build_network(self.genotype, encoder.sizes, self.options, torch.Generator())
+            network.load_state_dict(state)
+            # New ids have no edges in the graph, so what edges add is the mean over ratings.
+            first, count = sum(sizes[: more.entity]), sizes[more.entity]
+            shares, dim = shares_of(self.rated[more.entity], count), network.embeddings.dim
+            network.stored = {}
+            for name, encoded in self.network.encoded().items():
+                own = (encoded - table[:, :dim])[first : first + count].cpu()
+                new = parameters[:, :dim] + shares @ own
+                network.stored[name] = more.join_part(encoded, sizes, new)
+        rated, sessions = self.rated.clone(), self.sessions
+        rated[more.entity] = more.places(rated[more.entity])
+        if sessions is not None and more.entity == 0:
+            sessions = sessions.moved(more.places(torch.arange(sizes[0])).numpy())
+        return InteractionModel(
+            self.genotype,
+            network.to(self.device),
+            self.options,
+            encoder,
+            self.scale,
+            more.join_part(self.biases.unsqueeze(1), sizes).squeeze(1),
+            rated,
+            self.fitted_with,
+            self.valid_rmse,
+            sides=self.sides,
+            sessions=sessions,
+            device=self.device,
+        )
+
     @overload
     def predict(
-        self, frame: pd.DataFrame, *, clip: bool = ..., return_std: Literal[False] = ...
+        self,
+        frame: pd.DataFrame,
+        *,
+        user_features: SideFrame | None = ...,
+        item_features: SideFrame | None = ...,
+        clip: bool = ...,
+        return_std: Literal[False] = ...,
     ) -> np.ndarray: ...
 
     @overload
     def predict(
-        self, frame: pd.DataFrame, *, clip: bool = ..., return_std: Literal[True]
+        self,
+        frame: pd.DataFrame,
+        *,
+        user_features: SideFrame | None = ...,
+        item_features: SideFrame | None = ...,
+        clip: bool = ...,
+        return_std: Literal[True],
     ) -> tuple[np.ndarray, np.ndarray]: ...
 
     def predict(
-        self, frame: pd.DataFrame, *, clip: bool = True, return_std: bool = False
+        self,
+        frame: pd.DataFrame,
+        *,
+        user_features: SideFrame | None = None,
+        item_features: SideFrame | None = None,
+        clip: bool = True,
+        return_std: bool = False,
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predict ratings of a table with the entity columns, in the units of the original ratings.
 
         A rating with an id that is not in the training data is predicted by the mean of the
-        training ratings plus the biases of its known ids.
+        training ratings plus the biases of its known ids, unless its features are given. A warning
+        counts both.
 
         Args:
             frame: A table with the entity columns; others are ignored.
+            user_features: Features of users that are not in the training data, see `with_features`.
+            item_features: The same for items.
             clip: Whether to clip predictions to the range of the training ratings.
             return_std: Whether to return the standard deviation of each prediction, too.
 
@@ -208,13 +302,22 @@ class InteractionModel:
             NaspError: A column or an id is missing, or all ids of a column are unknown; or
                 `return_std` is asked of a model with one set of weights.
         """
+        if user_features is not None or item_features is not None:
+            model = self.with_features(user_features, item_features)
+            return (
+                model.predict(frame, clip=clip, return_std=True)
+                if return_std
+                else model.predict(frame, clip=clip)
+            )
         network = self.network
         if return_std and not isinstance(network, PosteriorAverage):
             raise NaspError(
                 "the model has one set of weights, which have no deviation: search with sweeps"
             )
         positions = []
-        for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
+        for entity, (name, ids) in enumerate(
+            zip(self.encoder.columns, self.encoder.ids, strict=True)
+        ):
             if name not in frame:
                 raise NaspError(
                     f"no column {name!r}: the model rates {', '.join(self.encoder.columns)}"
@@ -224,6 +327,7 @@ class InteractionModel:
                 raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
             found = find_ids(frame[name], ids, name)
             report_unknown_ids(found, frame[name], ids, name)
+            report_cold(self, entity, found)
             positions.append(found)
         places = torch.from_numpy(np.stack(positions, axis=1))
         sessions = self._sessions_of(frame, positions[0])
@@ -362,6 +466,7 @@ class InteractionModel:
             "biases": self.biases,
             "rated": self.rated,
             "fitted_with": self.fitted_with,
+            "sides": [None if side is None else side.state_dict() for side in self.sides],
             "valid_rmse": self.valid_rmse,
             "sessions": None if self.sessions is None else self.sessions.state_dict(),
         }
@@ -403,7 +508,8 @@ class InteractionModel:
             scale = Scale(mean, std, lowest, highest, body["transform"])
             more = _with_tuples(body["fitted_with"]), body["valid_rmse"]
             fitted = genotype, network, options, encoder, scale, biases, rated, *more
-            return InteractionModel(*fitted, sessions=sessions, device=device)
+            sides = checked_sides(body["sides"], lambda n: _tables(network, n), sizes, path)
+            return InteractionModel(*fitted, sides=sides, sessions=sessions, device=device)
 
         return read_model(Path(path), KIND, build, device)
 
@@ -453,6 +559,14 @@ class InteractionModel:
                 f"{ids[0]!s} for example"
             )
         return position
+
+
+def _tables(network: InteractionSpace | PosteriorAverage | None, entity: int) -> list[Tensor]:
+    """Return the tables whose rows are those of an entity's ids, `(..., rows, width)`."""
+    if isinstance(network, PosteriorAverage):
+        samples = network.samples()
+        return [samples[number] for number in network.places_of(entity)]
+    return [] if network is None else [network.embeddings.table]
 
 
 def _with_tuples(options: Mapping[str, Any]) -> dict[str, Any]:

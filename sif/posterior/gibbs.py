@@ -5,7 +5,7 @@ entities, the encodings of one entity have independent normal posteriors, which 
 (Salakhutdinov and Mnih, ICML 2008: Bayesian probabilistic matrix factorisation).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,9 +138,12 @@ class Sample:
     Attributes:
         blocks: Rows of each block, `(rows + 1, embedding_dim + 1)`; the last row is the mean of
             the prior, for ids that are not known.
+        features: The weights of side features, `(features, embedding_dim + 1)`, by the position of
+            the block whose rows they explain.
     """
 
     blocks: tuple[Tensor, ...]
+    features: Mapping[int, Tensor]
 
 
 class GibbsSampler:
@@ -194,7 +197,9 @@ class GibbsSampler:
 
     def sample(self) -> Sample:
         """Return the current parameters."""
-        return Sample(tuple(torch.cat([b.values, b.mean.unsqueeze(0)]) for b in self._blocks))
+        blocks = tuple(torch.cat([b.values, b.mean.unsqueeze(0)]) for b in self._blocks)
+        kept = {n: None if b.side is None else b.side.kept() for n, b in enumerate(self._blocks)}
+        return Sample(blocks, {n: weights for n, weights in kept.items() if weights is not None})
 
     def _draw(self, position: int, block: Block) -> float:
         """Draw a block's rows, given all others; return the sum of the squared residuals."""

@@ -12,6 +12,7 @@ from sif.posterior.gibbs import Interaction
 
 TOGETHER = 1 << 24  # numbers that are looked up at once, to bound the memory
 BLOCK = "samples_{}"
+FEATURES = "features_{}"
 
 
 class PosteriorAverage(nn.Module):
@@ -24,13 +25,19 @@ class PosteriorAverage(nn.Module):
             first: `(samples, ids + 1, embedding_dim + 1)`. The last column is a bias, and the last
             row stands for ids that are not known. With sessions, there is one more tensor for each
             term, whose rows are added to the user's.
+        features: Samples of the weights of side features, `(samples, features, embedding_dim + 1)`,
+            by the position of the tensor whose rows they explain. Predictions do not use them.
 
     Attributes:
         has_sessions: Whether there are sessions.
     """
 
     def __init__(
-        self, terms: Sequence[tuple[str, str]], sizes: Sequence[int], samples: Sequence[Tensor]
+        self,
+        terms: Sequence[tuple[str, str]],
+        sizes: Sequence[int],
+        samples: Sequence[Tensor],
+        features: Mapping[int, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self._interaction = interaction_of(terms, len(sizes))
@@ -38,6 +45,8 @@ class PosteriorAverage(nn.Module):
         self.has_sessions = len(samples) > len(terms) * len(sizes)
         for number, values in enumerate(samples):
             self.register_buffer(BLOCK.format(number), values)
+        for number, weights in (features or {}).items():
+            self.register_buffer(FEATURES.format(number), weights)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean and the standard deviation over samples of standardised predictions.
@@ -50,7 +59,7 @@ class PosteriorAverage(nn.Module):
             Two tensors `(ratings,)`. The deviation is that of the prediction; a rating has noise
             besides.
         """
-        samples, entities = tuple(self.buffers()), len(self._offsets)
+        samples, entities = self.samples(), len(self._offsets)
         firsts = zip(rows[:entities], self._offsets, strict=True)
         positions = [part - first for part, first in firsts]
         if self.has_sessions:
@@ -68,6 +77,14 @@ class PosteriorAverage(nn.Module):
         mean = total / count
         deviation = (squares / count - mean.square()).clamp_(min=0).sqrt()
         return mean.float().to(rows.device), deviation.float().to(rows.device)
+
+    def samples(self) -> list[Tensor]:
+        """Return the samples of each term's encoding of each entity."""
+        return parts_of(dict(self.named_buffers()))[0]
+
+    def places_of(self, entity: int) -> range:
+        """Return the positions of an entity's tensors among `samples`, one for each term."""
+        return range(entity, len(self.samples()), len(self._offsets) + self.has_sessions)
 
     def predictor(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Return `forward`, as models of one set of weights do with theirs."""
@@ -96,6 +113,14 @@ class PosteriorAverage(nn.Module):
 def has_samples(state: Mapping[str, Tensor]) -> bool:
     """Whether a state is that of a `PosteriorAverage`."""
     return BLOCK.format(0) in state
+
+
+def parts_of(state: Mapping[str, Tensor]) -> tuple[list[Tensor], dict[int, Tensor]]:
+    """Return the samples, and those of the weights of features, in a `PosteriorAverage`'s state."""
+    samples = [values for name, values in state.items() if name.startswith(BLOCK.format(""))]
+    prefix = FEATURES.format("")
+    named = ((name, values) for name, values in state.items() if name.startswith(prefix))
+    return samples, {int(name.removeprefix(prefix)): values for name, values in named}
 
 
 def is_multilinear(function: "Function | int") -> bool:

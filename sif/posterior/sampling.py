@@ -18,7 +18,13 @@ from sif.nn.operations import functions
 from sif.nn.space import DECISION
 from sif.options import TrainOptions
 from sif.posterior.gibbs import Block, GibbsSampler, Sample, predict
-from sif.posterior.model import PosteriorAverage, has_product, interaction_of, is_multilinear
+from sif.posterior.model import (
+    PosteriorAverage,
+    has_product,
+    interaction_of,
+    is_multilinear,
+    parts_of,
+)
 from sif.posterior.side_information import Entries, SideInformation
 
 SWEEPS = 10  # sweeps in an epoch of progress
@@ -160,7 +166,8 @@ class Chain:
         kept = self._samples[: max(1, sweeps - self.warm_up)]
         blocks: Sequence[tuple[Tensor, ...]] = [sample.blocks for sample in kept]
         samples = [torch.stack(parts) for parts in zip(*blocks, strict=True)]
-        return PosteriorAverage(self._terms, self._sizes, samples)
+        features = {n: torch.stack([s.features[n] for s in kept]) for n in kept[0].features}
+        return PosteriorAverage(self._terms, self._sizes, samples, features)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the sampler and all samples, for the checkpoint."""
@@ -174,8 +181,11 @@ class Chain:
         """Restore a state."""
         self.sampler.load_state_dict(state["sampler"])
         self._total.copy_(state["total"])
-        blocks = zip(*state["samples"].values(), strict=True)
-        self._samples = [Sample(tuple(parts)) for parts in blocks]
+        samples, features = parts_of(state["samples"])
+        self._samples = [
+            Sample(blocks, {n: weights[number] for n, weights in features.items()})
+            for number, blocks in enumerate(zip(*samples, strict=True))
+        ]
 
 
 def _block_rows(ratings: Ratings, sizes: Sequence[int]) -> Tensor:
@@ -198,5 +208,5 @@ def _side(
         groups.append(Entries(row, column, edges.value[mine], sizes[1 - entity]))
     if (features := data.features[entity]) is not None:
         row, column, value = map(torch.from_numpy, features.entries())
-        groups.append(Entries(row, column, value, features.matrix.shape[1]))
+        groups.append(Entries(row, column, value, features.matrix.shape[1], kept=True))
     return SideInformation(groups, sizes[entity], width) if groups else None

@@ -22,12 +22,14 @@ class Entries(NamedTuple):
         column: The feature of each entry, int64 `(entries,)`. No pair occurs twice.
         value: The entries, `(entries,)`.
         columns: Number of features.
+        kept: Whether samples keep the weights of these features, for ids that come later.
     """
 
     row: Tensor
     column: Tensor
     value: Tensor
     columns: int
+    kept: bool = False
 
 
 class SideInformation:
@@ -58,6 +60,7 @@ class SideInformation:
         self._transposed = Propagation(column, row, value, (features, rows))
         self._squares = torch.zeros(features).index_add_(0, column, value.square())  # of Fᵀ F
         self._counts = torch.tensor(counts)
+        self._kept = [group.kept for group in groups]
         self.weights = torch.zeros(features, width)
         self.precision = torch.ones(len(groups))
 
@@ -73,6 +76,12 @@ class SideInformation:
         """Return `F B`, `(ids, width)`."""
         mean: Tensor = self._features(self.weights)
         return mean
+
+    def kept(self) -> Tensor | None:
+        """Return the weights of the groups that samples keep, `(features, width)`, if any."""
+        parts = torch.split(self.weights, self._counts.tolist())
+        kept = [part for part, keep in zip(parts, self._kept, strict=True) if keep]
+        return torch.cat(kept) if kept else None
 
     def links(self) -> Tensor:
         """Return `√λ B`, whose rows have the covariance of the encodings, `(features, width)`."""

@@ -23,6 +23,7 @@ from sif.data.click_data import ClickData
 from sif.data.click_rates import TRIVIAL, ClickRates
 from sif.evaluation.clicks import VALUES, auc, evaluate_clicks, temperature_of
 from sif.models.click import FUNCTION, ClickModel, build_network, check_genotype, predict_logits
+from sif.models.cold import Sides, weights_of
 from sif.nn.field_model import ClickBatch
 from sif.nn.fields import PAIRS, TOWER, FieldSpace, decisions
 from sif.nn.towers import NONE
@@ -191,25 +192,33 @@ class ClickTask(Task):
         Both are calibrated on validation rows, by the predictions of the first.
         """
         assert found.trained is not None, "each found function is trained"
-        network, valid = self._network(found.trained), self.data.valid
+        (network, sides), valid = self._network(found.trained), self.data.valid
         temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
         answer = self.answer(found.trained)
-        model = self._model(found.trained, network, temperature, answer)
+        model = self._model(found.trained, network, sides, temperature, answer)
         if (again := found.refitted) is None:
             return model, None
-        return model, self._model(again, self._network(again), temperature, answer)
+        return model, self._model(again, *self._network(again), temperature, answer)
 
-    def _network(self, trained: TrainingResult) -> FieldSpace:
+    def _network(self, trained: TrainingResult) -> tuple[FieldSpace, Sides]:
+        """Return a trained network, and what features add to its parameters."""
         options, encoder = space_options(self.options, FieldOptions), self.data.encoder
         network = build_network(
             trained.genotype, encoder, options, torch.Generator(), self.data.feature_matrix()
         )
         network.load_state_dict(trained.state)
-        network.embeddings.fold_features()
-        return network.to(self.device)
+        data, embeddings = self.data, network.embeddings
+        sides = weights_of(embeddings, data.features, encoder.sizes, data.train.rows)
+        embeddings.fold_features()
+        return network.to(self.device), sides
 
     def _model(
-        self, trained: TrainingResult, network: FieldSpace, temperature: float, answer: str
+        self,
+        trained: TrainingResult,
+        network: FieldSpace,
+        sides: Sides,
+        temperature: float,
+        answer: str,
     ) -> ClickModel:
         return ClickModel(
             trained.genotype,
@@ -222,6 +231,7 @@ class ClickTask(Task):
             search_values(self.options),
             trained.metrics.get(self.monitor.name),
             answer=answer,
+            sides=sides,
             device=self.device,
         )
 

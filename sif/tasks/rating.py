@@ -1,6 +1,6 @@
 """The task of rating prediction by an interaction function."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from nasp.training.seeding import generator
 from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import VALUES, evaluate_predictions, predict, validated
+from sif.models.cold import FeatureWeights, Sides, shares_of, weights_of
 from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
 from sif.nn.space import DECISION, InteractionSpace, name_of
@@ -34,7 +35,7 @@ from sif.options import (
     search_values,
     space_options,
 )
-from sif.posterior.model import PosteriorAverage, has_samples
+from sif.posterior.model import PosteriorAverage, has_samples, parts_of
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.rating_fit import train_alone
 from sif.tasks.interaction import InteractionTask
@@ -192,14 +193,18 @@ class RatingTask(InteractionTask):
         genotype, data = trained.genotype, self.data
         sizes, terms = self.sizes, genotype.choices[DECISION]
         network: InteractionSpace | PosteriorAverage | None = None
+        sides: Sides = (None,) * len(sizes)
         if has_samples(trained.state):
-            network = PosteriorAverage(terms, sizes, tuple(trained.state.values()))
+            samples, weights = parts_of(trained.state)
+            network = average = PosteriorAverage(terms, sizes, samples)
+            sides = self._sampled_sides(average, weights)
         elif terms:
             graph = self._graph(encoder for encoder, _ in terms)
             network = build_network(
                 genotype, sizes, self.options, torch.Generator(), graph, data.feature_matrix()
             )
             network.load_state_dict(trained.state)
+            sides = weights_of(network.embeddings, data.features, sizes, data.train.rows)
             network.embeddings.fold_features()
         return InteractionModel(
             genotype,
@@ -211,6 +216,25 @@ class RatingTask(InteractionTask):
             data.rated,
             search_values(self.options),
             valid_rmse,
+            sides=sides,
             sessions=data.sessions if has_samples(trained.state) else None,
             device=self.device,
         )
+
+    def _sampled_sides(self, average: PosteriorAverage, weights: Mapping[int, Tensor]) -> Sides:
+        """Return the sampled weights of each entity's features.
+
+        The parameters of an id without features are the mean over training ratings of those of
+        known ids, without what their features add: with `history`, this has what histories add.
+        """
+        samples, found = average.samples(), list[FeatureWeights | None]()
+        for entity, features in enumerate(self.data.features):
+            if features is None:
+                found.append(None)
+                continue
+            own, size = average.places_of(entity), self.sizes[entity]
+            shares = shares_of(self.data.train.rows[entity] - sum(self.sizes[:entity]), size)
+            mean = torch.from_numpy(shares.numpy() @ features.matrix)
+            base = [shares @ samples[n][:, :-1] - mean @ weights[n] for n in own]
+            found.append(FeatureWeights(features.columns, base, [weights[n] for n in own]))
+        return tuple(found)
