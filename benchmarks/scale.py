@@ -1,11 +1,13 @@
-"""Time and memory of a search by the number of ratings, 1 to 100 million.
+"""Time and memory of a search by the number of ratings or of pairs to rank, 1 to 100 million.
 
 For each number, random ratings of distinct pairs are written chunk by chunk to a parquet or csv
 file. Then `python -m sif.search` runs on it in a separate process, with one thread, one restart, a
 few epochs of search, one epoch of stand-alone training, and batches of 8192. The numbers of users
-and items are constant, so only the number of ratings grows.
+and items are constant, so only the number of ratings grows. With `--task ranking` each rating is a
+positive, and neither closed forms nor a refit are measured.
 
     python benchmarks/scale.py --ratings 1e6 1e7 1e8
+    python benchmarks/scale.py --task ranking --ratings 1e6 1e7
 """
 
 import argparse
@@ -32,6 +34,16 @@ OPTIONS = [
     *("--restarts", "1", "--finalists", "1", "--warm_up", "0", "--batch_size", "8192"),
     *("--train_epochs", "1", "--tracking", "none", "--device", "cpu"),
 ]
+OF_TASK = {
+    "rating": ["--task", "rating"],
+    "ranking": [
+        *("--task", "ranking", "--embedding_dim", "16", "--encoders", "id", "--known", "[]"),
+        *("--closed_form_trials", "0", "--refit", "false"),
+    ],
+}
+QUALITY = {"rating": "rmse", "ranking": "ndcg_10"}
+RIVAL = {"rating": "biases", "ranking": "popularity"}
+TITLES = {"rating": "test RMSE (biases)", "ranking": "test NDCG@10 (popularity)"}
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, float]
 
@@ -62,18 +74,18 @@ def make(path: Path, ratings: int, seed: int) -> None:
             file.write_table(part)
 
 
-def measure(ratings: int, epochs: int, kind: str, folder: Path) -> Row:
+def measure(ratings: int, epochs: int, kind: str, folder: Path, task: str) -> Row:
     """Measure one row of the table, and remove all files of the run."""
     table, output = folder / f"ratings.{kind}", folder / "run"
     make(table, ratings, seed=1)
     size = table.stat().st_size
     command = [sys.executable, "-m", "sif.search", "--data", str(table), "--output", str(output)]
-    command += [*OPTIONS, "--epochs", str(epochs)]
+    command += [*OPTIONS, *OF_TASK[task], "--epochs", str(epochs)]
     # XDG_CACHE_HOME is the folder for files of the columns of a large table.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder)}
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     result = json.loads((output / "result.json").read_text())
-    seconds = result["seconds"]
+    seconds, quality = result["seconds"], f"test/{QUALITY[task]}"
     return {
         "ratings": ratings,
         "file": size / 1e6,
@@ -82,22 +94,22 @@ def measure(ratings: int, epochs: int, kind: str, folder: Path) -> Row:
         "epoch": seconds["search"] / epochs,
         "total": seconds["total"],
         "memory": result["peak_memory_mb"],
-        "rmse": result["metrics"]["test/rmse"],
-        "biases": result["metrics"]["test/rmse_biases"],
+        "quality": result["metrics"][quality],
+        "rival": result["metrics"][f"{quality}_{RIVAL[task]}"],
     }
 
 
-def markdown(rows: list[Row], kind: str) -> str:
+def markdown(rows: list[Row], kind: str, task: str) -> str:
     lines = [
         f"| ratings | {kind}, MB | read and split, s | prepare, s | search epoch, s "
-        "| whole job, s | peak memory, MB | test RMSE (biases) |",
+        f"| whole job, s | peak memory, MB | {TITLES[task]} |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         lines.append(
             f"| {row['ratings']:.0e} | {row['file']:.0f} | {row['read']:.1f} "
             f"| {row['prepare']:.1f} | {row['epoch']:.1f} | {row['total']:.0f} "
-            f"| {row['memory']:.0f} | {row['rmse']:.3f} ({row['biases']:.3f}) |"
+            f"| {row['memory']:.0f} | {row['quality']:.3f} ({row['rival']:.3f}) |"
         )
     return "\n".join(lines) + "\n"
 
@@ -128,6 +140,7 @@ def draw(rows: list[Row], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ratings", type=float, nargs="+", default=[1e6, 1e7])
+    parser.add_argument("--task", choices=list(OF_TASK), default="rating")
     parser.add_argument("--epochs", type=int, default=2, help="of the search")
     parser.add_argument("--format", choices=["parquet", "csv"], default="parquet")
     parser.add_argument("--folder", type=Path, help="for temporary files, a few GB")
@@ -136,12 +149,16 @@ def main() -> None:
     rows = []
     for count in map(int, arguments.ratings):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            rows.append(measure(count, arguments.epochs, arguments.format, Path(folder)))
-        print(markdown(rows[-1:], arguments.format).splitlines()[-1], file=sys.stderr, flush=True)
-    print(markdown(rows, arguments.format))
+            rows.append(
+                measure(count, arguments.epochs, arguments.format, Path(folder), arguments.task)
+            )
+        table = markdown(rows, arguments.format, arguments.task)
+        print(table.splitlines()[-1], file=sys.stderr, flush=True)
+    print(table)
     if arguments.save:
-        write_text(RESULTS / "scale.md", markdown(rows, arguments.format))
-        draw(rows, RESULTS / "scale.png")
+        name = "scale" if arguments.task == "rating" else f"scale-{arguments.task}"
+        write_text(RESULTS / f"{name}.md", table)
+        draw(rows, RESULTS / f"{name}.png")
 
 
 if __name__ == "__main__":
