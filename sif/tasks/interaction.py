@@ -33,12 +33,15 @@ class InteractionTask(Task):
     Attributes:
         data: Training and validation data.
         kind: Class of the space.
+        starts: The functions at which searches start, one after the other; None for the single
+            operations in a random order.
         sizes: Number of users, items, ...
     """
 
     options: SearchOptions | TrainOptions
     data: GraphData
     kind: ClassVar[type[InteractionSpace]] = InteractionSpace
+    starts: ClassVar[tuple[str, ...] | None] = None
     sizes: tuple[int, ...]
 
     @property
@@ -64,15 +67,18 @@ class InteractionTask(Task):
         return generator(seed, "search", restart)
 
     def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
-        """Start each restart at another single operation, and at other encoders.
+        """Start each restart at another function, and at other encoders.
 
         In a one-path search, embeddings adapt to the path that runs, so the result of a single
         search depends strongly on its start.
         """
         (decision,) = strategy.space.decisions
-        # Functions of a single operation come first.
-        simple = decision.operations[: len(OPERATIONS)]
-        (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
+        if self.starts is None:
+            # Functions of a single operation come first.
+            simple = decision.operations[: len(OPERATIONS)]
+            (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
+        else:
+            function = self.starts[restart % len(self.starts)]
         encoders = _in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
         strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
 

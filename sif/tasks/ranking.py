@@ -61,6 +61,9 @@ class RankingTask(InteractionTask):
     """
 
     name, kind = RankingSpace.name, RankingSpace
+    # A sum of parts of the user and of the item ranks for all users alike, and a short search does
+    # not leave it.
+    starts = ("multiply", "max", "min")
     data: RankingData
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -149,6 +150,16 @@ def test_a_training_pair_is_not_in_its_own_history() -> None:
 def facts(found: Any) -> tuple[Any, ...]:
     state = {name: value.tolist() for name, value in found.trained.state.items()}
     return found.genotype, found.metrics["valid/ndcg_10"], state
+
+
+def test_searches_start_where_users_have_lists_of_their_own() -> None:
+    task, found = RankingTask(encoded(), SMALL), []
+    space = task.space(torch.Generator().manual_seed(0), dense=False)
+    recorder: Any = SimpleNamespace(space=space, start_from=found.append)
+    for restart in range(4):
+        task.choose_start(recorder, restart, 1)
+    functions = [choices["interaction"][0][1] for choices in found]
+    assert functions == ["multiply", "max", "min", "multiply"]
 
 
 @pytest.mark.parametrize("strategy", ["nasp", "random"])
