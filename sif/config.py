@@ -53,9 +53,9 @@ FOR_MANY_PAIRS = {
     "restarts": 1,
     "finalists": 1,
     "known": ("svdpp_shared",),
-    "train_epochs": 8,
+    "train_epochs": 14,
     "patience": 2,
-    "closed_form_trials": 4,
+    "closed_form_trials": 6,
 }
 """Defaults of rankings of more than `MANY_PAIRS` pairs, whose epochs take half a minute or more."""
 CLICKS = {

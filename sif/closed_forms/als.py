@@ -28,8 +28,8 @@ class ALSOptions:
         std: Standard deviation of the initial item factors, times √dim.
     """
 
-    dim: int = 48
-    unobserved_weight: float = 5.0
+    dim: int = 64
+    unobserved_weight: float = 8.0
     weight_decay: float = 0.03
     count_exponent: float = 0.85
     sweeps: int = 10
