@@ -127,7 +127,7 @@ def test_cold_users_get_popular_items_and_a_flag() -> None:
 def test_cold_users_with_features_get_what_such_users_have(tmp_path: Path) -> None:
     """Users 0 and 1, with the items 10 and 20, have feature 0; users 2 and 3 have feature 1."""
     model = fitted("ease")
-    of_users = np.array([[3, 0], [3, 0], [0, 3], [0, 3], [0, 0], [0, 3]], np.float32)
+    of_users = np.array([[30, 0], [30, 0], [0, 30], [0, 30], [0, 0], [0, 30]], np.float32)
     model.cold = FeaturePopularity.fit(model.pairs, sparse.csr_array(of_users))
     model.save(tmp_path / "model.pt")
     for one in (model, RankingModel.load(tmp_path / "model.pt")):
