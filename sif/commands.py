@@ -22,6 +22,7 @@ from nasp.search import SearchResult, Task
 from nasp.training.device import resolve_device
 from sif.config import (
     EvalConfig,
+    ExportConfig,
     RecommendConfig,
     SearchConfig,
     SideOptions,
@@ -37,6 +38,7 @@ from sif.data.side_table import read_side_table
 from sif.data.task_data import as_clicks
 from sif.models.click import ClickModel
 from sif.models.cold import ROLES
+from sif.models.export import embeddings_table
 from sif.models.file import Model, load_model
 from sif.models.ranking import RankingModel
 from sif.models.rating import InteractionModel
@@ -137,10 +139,27 @@ def _write(table: pd.DataFrame, users: Sequence[Any], config: RecommendConfig) -
     if config.output is None:
         print(table.to_string(index=False))
         return
-    parquet = config.output.suffix == ".parquet"
-    write = table.to_parquet if parquet else table.to_csv
-    write_atomic(config.output, lambda file: write(file, index=False))
+    _write_table(table, config.output)
     print(f"{config.output}: {len(table):,} items for {len(users):,} users")
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    write = table.to_parquet if path.suffix == ".parquet" else table.to_csv
+    write_atomic(path, lambda file: write(file, index=False))
+
+
+def export(config: ExportConfig) -> None:
+    """Write the embeddings of a model.
+
+    Raises:
+        NaspError: The model is damaged, or has no embeddings.
+    """
+    table = embeddings_table(load_model(config.model_file, resolve_device(config.device)))
+    _write_table(table, config.output)
+    counts = ", ".join(
+        f"{n:,} of {name}" for name, n in table["entity"].value_counts(sort=False).items()
+    )
+    print(f"{config.output}: embeddings of {table.shape[1] - 2} numbers: {counts}")
 
 
 @dataclass(frozen=True)

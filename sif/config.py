@@ -478,6 +478,31 @@ class RecommendConfig(ModelOptions, SideOptions):
             raise NaspError("users is empty: name ids, --users 7,12 for example, or --users all")
         check_positive(self, "n")
         if self.output is not None:
-            check_known("suffix of output:", self.output.suffix, (".csv", ".parquet"))
-            if not self.output.parent.is_dir():
-                raise NaspError(f"{self.output}: there is no folder {self.output.parent}: make it")
+            check_table_file(self.output)
+
+
+@dataclass
+class ExportConfig(ModelOptions):
+    """All options of `python -m sif.export`.
+
+    Attributes:
+        output: The file to write, .csv or .parquet.
+        device: auto, cpu, cuda, cuda:1 or mps.
+    """
+
+    output: Path = Path("embeddings.parquet")
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        check_table_file(self.output)
+
+
+def check_table_file(path: Path) -> None:
+    """Check the name of a table that a command is to write.
+
+    Raises:
+        NaspError: Its suffix is not known, or its folder does not exist.
+    """
+    check_known("suffix of output:", path.suffix, (".csv", ".parquet"))
+    if not path.parent.is_dir():
+        raise NaspError(f"{path}: there is no folder {path.parent}: make it")

@@ -38,7 +38,7 @@ LAYERS = (
         *("nasp.__main__", "nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval", "nasp.cnn_export"),
         *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval", "nasp.rnn_export"),
         *("nasp.cnn_compare", "nasp.rnn_compare"),
-        *("sif.search", "sif.train", "sif.evaluate", "sif.recommend", "sif.compare"),
+        *("sif.search", "sif.train", "sif.evaluate", "sif.recommend", "sif.compare", "sif.export"),
     },
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -32,6 +32,7 @@ FIRST = (
 GROUPS = {
     "data": (
         *("DataOptions", "TextOptions", "TableOptions", "RatingOptions", "Reading", "Synthetic"),
+        "SideOptions",
         *("model", "genotype", "data", "data_dir", "map_unknown"),
     ),
     "recommendation": ("users", "n", "context", "exclude_seen"),
@@ -230,6 +231,14 @@ TABLE = (
             "--model runs/trained --output language.onnx",
             "--model runs/trained --output language.pt2",
         ),
+    ),
+    Command(
+        "export sif",
+        "sif.export",
+        "sif.config:ExportConfig",
+        "sif.commands:export",
+        "Export the embeddings of users, items and other entities as a table.",
+        ("--model runs/found --output embeddings.parquet",),
     ),
     Command(
         "recommend sif",

@@ -27,7 +27,7 @@ from nasp.files.schema import (
 )
 from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
-from sif.data import Encoder, Table, find_ids, report_unknown_ids
+from sif.data import Encoder, Table, find_ids
 from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows, field_sizes
 from sif.data.click_rates import TRIVIAL, ClickRates
 from sif.evaluation.clicks import evaluate_clicks
@@ -41,7 +41,13 @@ from sif.models.cold import (
     extended,
     report_cold,
 )
-from sif.models.parts import SPACE_RULES, checked_ids, checked_place
+from sif.models.parts import (
+    SPACE_RULES,
+    checked_ids,
+    checked_place,
+    frame_positions,
+    report_unknown,
+)
 from sif.nn.field_model import FieldModel
 from sif.nn.fields import PAIRS, TOWER, FieldSpace
 from sif.nn.graph import Propagation
@@ -231,21 +237,8 @@ class ClickModel:
         """
         if user_features is not None or item_features is not None:
             return self.with_features(user_features, item_features).predict(frame)
-        positions = []
-        for field, (name, ids) in enumerate(
-            zip(self.encoder.columns, self.encoder.ids, strict=True)
-        ):
-            if name not in frame:
-                raise NaspError(
-                    f"no column {name!r}: the model needs {', '.join(self.encoder.columns)}"
-                )
-            missing = frame[name].isna().to_numpy()
-            if missing.any():
-                raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
-            found = find_ids(frame[name], ids, name)
-            report_unknown_ids(found, frame[name], ids, name, strict=False)
-            report_cold(self, field, found)
-            positions.append(found)
+        positions = frame_positions(self.encoder, frame, strict=False)
+        report_cold(self, positions)
         probabilities: np.ndarray = self._logits(np.stack(positions)).double().sigmoid().numpy()
         return probabilities
 
@@ -316,11 +309,7 @@ class ClickModel:
             NaspError: A column is missing, all ids of a column are unknown, or all labels are
                 equal.
         """
-        places = self.encoder.positions(table)
-        for name, ids, found in zip(self.encoder.columns, self.encoder.ids, places, strict=True):
-            field = table.columns.index(name)
-            given = table.ids[field].take(table.code(field))
-            report_unknown_ids(found, given, ids, f"column {name}")
+        report_unknown(self.encoder, table)
         data = Clicks.encode(table, self.encoder)
         check_labels(data.labels, "given")
         return {**self.metrics(data), "unseen_rows": float(data.unseen)}

@@ -231,20 +231,19 @@ def extended(model: Model, users: SideFrame | None, items: SideFrame | None) -> 
     return model
 
 
-def report_cold(model: Extensible, entity: int, positions: np.ndarray) -> None:
-    """Warn if some ids are predicted by their features alone.
+def report_cold(model: Extensible, positions: Sequence[np.ndarray]) -> None:
+    """Warn if some users or items are predicted by their features alone.
 
     Args:
         model: The model.
-        entity: Position of the entity.
-        positions: Positions of ids in the model, -1 for unknown ones, `(rows,)`.
+        positions: Positions of ids in the model, `(rows,)` for each entity.
     """
-    if entity < len(ROLES) and len(model.cold[entity]):
-        own = model.encoder.ids[entity].get_indexer(model.cold[entity])
-        if count := int(np.isin(positions, own).sum()):
+    for entity, new in enumerate(model.cold):
+        found, encoder = positions[entity], model.encoder
+        if count := int(np.isin(found, encoder.ids[entity].get_indexer(new)).sum()):
             warnings.warn(
-                f"{model.encoder.columns[entity]}: {count} of {len(positions)} ids have no rows in "
-                "training and are predicted by their features",
+                f"{encoder.columns[entity]}: {count} of {len(found)} ids have no rows in training "
+                "and are predicted by their features",
                 stacklevel=3,
             )
 

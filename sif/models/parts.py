@@ -4,8 +4,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from nasp.errors import NaspError
 from nasp.files.schema import Rule, flag, integer, number, one_of, sequence, text
+from sif.data import Encoder, Table, find_ids, report_unknown_ids
 
 LARGE = integer(-(2**63))
 SPACE_RULES: dict[str, Rule] = {
@@ -28,6 +32,44 @@ def checked_ids(value: Any, name: str) -> None:
     )
     if any(a >= b for a, b in pairwise(value)):
         raise NaspError(f"{name} must be sorted, each id once")
+
+
+def report_unknown(encoder: Encoder, table: Table) -> None:
+    """Warn if some ids of a table are unknown; see `sif.data.report_unknown_ids`.
+
+    Raises:
+        NaspError: A column is missing, or all ids of a column are unknown.
+    """
+    places = encoder.positions(table)
+    for name, ids, found in zip(encoder.columns, encoder.ids, places, strict=True):
+        entity = table.columns.index(name)
+        given = table.ids[entity].take(table.code(entity))
+        report_unknown_ids(found, given, ids, f"column {name}")
+
+
+def frame_positions(
+    encoder: Encoder, frame: pd.DataFrame, *, strict: bool = True
+) -> list[np.ndarray]:
+    """Return the positions of a frame's ids, -1 for an unknown one, `(rows,)` for each entity.
+
+    Args:
+        encoder: The known ids.
+        frame: A table with the entity columns.
+        strict: Whether it is an error that all ids of a column are unknown.
+
+    Raises:
+        NaspError: A column or an id is missing, or all ids of a column are unknown.
+    """
+    positions = []
+    for name, ids in zip(encoder.columns, encoder.ids, strict=True):
+        if name not in frame:
+            raise NaspError(f"no column {name!r}: the model needs {', '.join(encoder.columns)}")
+        if (missing := frame[name].isna().to_numpy()).any():
+            raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
+        found = find_ids(frame[name], ids, name)
+        report_unknown_ids(found, frame[name], ids, name, strict=strict)
+        positions.append(found)
+    return positions
 
 
 def checked_place(path: Path | str) -> Path:

@@ -29,7 +29,7 @@ from sif.data import Encoder, Table, find_ids, report_unknown_ids
 from sif.evaluation.ranking import BLOCK, NDCG, Scorer, evaluate_ranking
 from sif.models.feature_popularity import STATE, FeaturePopularity
 from sif.models.members import MEMBER, Member, joined
-from sif.models.parts import checked_ids, checked_place
+from sif.models.parts import checked_ids, checked_place, frame_positions
 from sif.user_items import UserItems
 
 POPULARITY = "popularity"
@@ -141,16 +141,7 @@ class RankingModel:
         Raises:
             NaspError: A column or an id is missing, or all ids of a column are unknown.
         """
-        places = []
-        for name, ids in zip(self.encoder.columns, self.encoder.ids, strict=True):
-            if name not in frame:
-                columns = " and ".join(self.encoder.columns)
-                raise NaspError(f"no column {name!r}: the model ranks by {columns}")
-            if (missing := frame[name].isna().to_numpy()).any():
-                raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
-            found = find_ids(frame[name], ids, name)
-            report_unknown_ids(found, frame[name], ids, name)
-            places.append(torch.from_numpy(found))
+        places = [torch.from_numpy(p) for p in frame_positions(self.encoder, frame)]
         users, at = torch.unique(places[0], return_inverse=True)
         order, score = at.argsort(stable=True), self.scorer()
         values = torch.empty(len(at), dtype=torch.float64)

@@ -28,7 +28,7 @@ from nasp.files.schema import (
 )
 from nasp.metric import Metrics
 from nasp.runs.model_file import ModelFormat, load_state, read_model, write_model
-from sif.data import Encoder, Table, find_ids, report_unknown_ids
+from sif.data import Encoder, Table, find_ids
 from sif.data.biases import predict_from_biases
 from sif.data.rating_tensors import Ratings, Scale, known_biases, table_rows
 from sif.data.search_data import rated_pairs
@@ -45,7 +45,13 @@ from sif.models.cold import (
     report_cold,
     shares_of,
 )
-from sif.models.parts import SPACE_RULES, checked_ids, checked_place
+from sif.models.parts import (
+    SPACE_RULES,
+    checked_ids,
+    checked_place,
+    frame_positions,
+    report_unknown,
+)
 from sif.nn.encoders import RatingGraph
 from sif.nn.graph import Propagation
 from sif.nn.operations import functions
@@ -314,21 +320,8 @@ class InteractionModel:
             raise NaspError(
                 "the model has one set of weights, which have no deviation: search with sweeps"
             )
-        positions = []
-        for entity, (name, ids) in enumerate(
-            zip(self.encoder.columns, self.encoder.ids, strict=True)
-        ):
-            if name not in frame:
-                raise NaspError(
-                    f"no column {name!r}: the model rates {', '.join(self.encoder.columns)}"
-                )
-            missing = frame[name].isna().to_numpy()
-            if missing.any():
-                raise NaspError(f"row {int(missing.argmax())} has no {name}: give all ids")
-            found = find_ids(frame[name], ids, name)
-            report_unknown_ids(found, frame[name], ids, name)
-            report_cold(self, entity, found)
-            positions.append(found)
+        positions = frame_positions(self.encoder, frame)
+        report_cold(self, positions)
         places = torch.from_numpy(np.stack(positions, axis=1))
         sessions = self._sessions_of(frame, positions[0])
         ratings = self.scale.as_read(self._rate(places, sessions), clip)
@@ -429,11 +422,7 @@ class InteractionModel:
         Raises:
             NaspError: A column is missing, or all ids of a column are unknown.
         """
-        places = self.encoder.positions(ratings)
-        for name, ids, found in zip(self.encoder.columns, self.encoder.ids, places, strict=True):
-            entity = ratings.columns.index(name)
-            given = ratings.ids[entity].take(ratings.code(entity))
-            report_unknown_ids(found, given, ids, f"column {name}")
+        report_unknown(self.encoder, ratings)
         data = self.encode(ratings)
         biases = predict_from_biases(self.biases.to(self.device), data)
         mean = Ratings.encode(ratings, self.encoder, self.scale, device=self.device)

@@ -90,14 +90,6 @@ class RankingSpace(InteractionSpace):
             positive, negative = positive + bias, negative + of_user + others[:, -1]
         return positive, negative, looked_up
 
-    def transformed(self, entity: int, encodings: Tensor) -> Tensor:
-        """Apply an entity's element-wise MLP, if there is one, to encodings `(rows, dim)`."""
-        if self.transform is None:
-            return encodings
-        both = encodings.new_zeros(2, encodings.numel())
-        both[entity] = encodings.flatten()
-        return self.transform(both)[entity].view_as(encodings)  # type: ignore[no-any-return]
-
     @torch.no_grad()
     def terms(
         self, relaxation: Relaxation | None = None

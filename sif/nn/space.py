@@ -143,6 +143,24 @@ class InteractionSpace(SearchSpace, RatingModel):
         tables = self.encode()
         return {name: tables[name] for name in self.encoders if ENCODERS[name].needs_graph}
 
+    def transformed(self, entity: int, encodings: Tensor) -> Tensor:
+        """Apply an entity's element-wise MLP, if there is one, to encodings `(rows, dim)`."""
+        if self.transform is None:
+            return encodings
+        all_entities = encodings.new_zeros(len(self.embeddings.sizes), encodings.numel())
+        all_entities[entity] = encodings.flatten()
+        return self.transform(all_entities)[entity].view_as(encodings)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def encodings(self) -> list[Tensor]:
+        """Return what functions get of each entity's ids, `(ids, encoders · dim)` for each."""
+        tables, sizes = self.encode(), list(self.embeddings.sizes)
+        parts = [torch.split(tables[name], sizes) for name in self.encoders]
+        return [
+            torch.cat([self.transformed(entity, part[entity]) for part in parts], dim=1)
+            for entity in range(len(sizes))
+        ]
+
     def predictor(
         self, relaxation: Relaxation | None = None
     ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:

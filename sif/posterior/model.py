@@ -86,6 +86,14 @@ class PosteriorAverage(nn.Module):
         """Return the positions of an entity's tensors among `samples`, one for each term."""
         return range(entity, len(self.samples()), len(self._offsets) + self.has_sessions)
 
+    def encodings(self) -> list[Tensor]:
+        """Return the mean over samples of each entity's encodings, `(ids, terms · dim)`."""
+        samples = self.samples()
+        return [
+            torch.cat([samples[n][:, :-1, :-1].mean(0) for n in self.places_of(entity)], dim=1)
+            for entity in range(len(self._offsets))
+        ]
+
     def predictor(self) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Return `forward`, as models of one set of weights do with theirs."""
         return self
