@@ -278,7 +278,7 @@ TABLE = (
         "sif.compare",
         "sif.comparison.config:CompareConfig",
         "sif.comparison.run:compare",
-        "Compare methods, searched and fixed ones, on tables of ratings or of pairs to rank.",
+        "Compare methods, searched and fixed ones, of predicting and of ranking.",
         (
             "--config compare --executor processes:2",
             "--data ratings.csv --methods nasp,biased_mf",
