@@ -282,7 +282,8 @@ TABLE = (
         (
             "--config compare --executor processes:2",
             "--data ratings.csv --methods nasp,biased_mf",
-            "--data pairs.csv --task ranking --methods search,ease,svdpp_shared",
+            "--data pairs.csv --task ranking --methods search,ease",
+            "--data clicks.csv --task click --methods search,deepfm",
         ),
     ),
 )
