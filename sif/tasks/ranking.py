@@ -39,6 +39,9 @@ from sif.zoo import known_within, title_of, training_name
 NEGATIVES = 256  # of a batch, by default
 MOST_STEPS = 64  # of an epoch; larger data have larger batches
 VALID_SHARE = 4  # a validation batch has so many times fewer pairs, as all candidates score it
+# The functions that are searched. `plus` and `concat` are sums of parts of the user and of the item,
+# which rank for all users alike, as biases do.
+PERSONAL = ("multiply", "max", "min")
 Scores = tuple[Tensor, Tensor, Tensor]
 
 
@@ -61,9 +64,7 @@ class RankingTask(InteractionTask):
     """
 
     name, kind = RankingSpace.name, RankingSpace
-    # A sum of parts of the user and of the item ranks for all users alike, and a short search does
-    # not leave it.
-    starts = ("multiply", "max", "min")
+    starts = PERSONAL
     data: RankingData
 
     def __init__(
@@ -109,7 +110,9 @@ class RankingTask(InteractionTask):
     def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
         graph = self._graph(self.options.encoders)
         features = self.data.feature_matrix()
-        return RankingSpace(self.sizes, self.options, generator, graph, features)
+        return RankingSpace(
+            self.sizes, self.options, generator, graph, features, candidates=PERSONAL
+        )
 
     def loss(self, outputs: Scores, batch: RankingBatch) -> Tensor:
         positive, negative, looked_up = outputs
