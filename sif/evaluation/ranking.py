@@ -69,8 +69,14 @@ def rank(score: Scorer, seen: UserItems, relevant: UserItems) -> Ranking:
     generator = torch.Generator().manual_seed(TIES_SEED)
     order = torch.randperm(seen.catalogue, generator=generator).to(users.device)
     size = max(1, BLOCK // max(1, seen.catalogue))
-    blocks = [_rank_block(score, seen, relevant, part, order) for part in torch.split(users, size)]
-    top, hits, first = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    # Small tensors that stay between large ones that are freed would fragment the memory.
+    top = users.new_empty(len(users), min(LONGEST, len(order)))
+    hits = torch.empty_like(top, dtype=torch.bool)
+    first = torch.empty(len(users), dtype=torch.float64, device=users.device)
+    for start in range(0, len(users), size):
+        part = slice(start, start + size)
+        found = _rank_block(score, seen, relevant, users[part], order)
+        top[part], hits[part], first[part] = found
     return Ranking(top, hits, first, relevant.counts()[users], seen.catalogue)
 
 

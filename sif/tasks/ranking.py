@@ -39,8 +39,8 @@ from sif.zoo import known_within, title_of, training_name
 NEGATIVES = 256  # of a batch, by default
 MOST_STEPS = 64  # of an epoch; larger data have larger batches
 VALID_SHARE = 4  # a validation batch has so many times fewer pairs, as all candidates score it
-# The functions that are searched. `plus` and `concat` are sums of parts of the user and of the item,
-# which rank for all users alike, as biases do.
+# The functions that are searched. `plus` and `concat` add a part of the user and one of the item,
+# so they rank for all users alike, as biases do.
 PERSONAL = ("multiply", "max", "min")
 Scores = tuple[Tensor, Tensor, Tensor]
 
