@@ -4,10 +4,12 @@ For each number, random ratings of distinct pairs are written chunk by chunk to 
 file. Then `python -m sif.search` runs on it in a separate process, with one thread, one restart, a
 few epochs of search, one epoch of stand-alone training, and batches of 8192. The numbers of users
 and items are constant, so only the number of ratings grows. With `--task ranking` each rating is a
-positive, and neither closed forms nor a refit are measured.
+positive, and neither closed forms nor a refit are measured. With `--task click` a rating above the
+middle is a click, and neither known models nor a refit are measured.
 
     python benchmarks/scale.py --ratings 1e6 1e7 1e8
     python benchmarks/scale.py --task ranking --ratings 1e6 1e7
+    python benchmarks/scale.py --task click --ratings 1e6 1e7 --epochs 1
 """
 
 import argparse
@@ -40,16 +42,25 @@ OF_TASK = {
         *("--task", "ranking", "--embedding_dim", "16", "--encoders", "id", "--known", "[]"),
         *("--closed_form_trials", "0", "--refit", "false"),
     ],
+    "click": [
+        *("--task", "click", "--embedding_dim", "8", "--hidden_units", "16", "--known", "[]"),
+        *("--refit", "false"),
+    ],
 }
-QUALITY = {"rating": "rmse", "ranking": "ndcg_10"}
-RIVAL = {"rating": "biases", "ranking": "popularity"}
-TITLES = {"rating": "test RMSE (biases)", "ranking": "test NDCG@10 (popularity)"}
+QUALITY = {"rating": "rmse", "ranking": "ndcg_10", "click": "auc"}
+RIVAL = {"rating": "biases", "ranking": "popularity", "click": "biases"}
+TITLES = {
+    "rating": "test RMSE (biases)",
+    "ranking": "test NDCG@10 (popularity)",
+    "click": "test AUC (biases)",
+}
+MIDDLE = 3.5
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, float]
 
 
-def chunks(ratings: int, seed: int) -> Iterator[pa.Table]:
-    """Yield ratings of distinct pairs, made by a product of embeddings with noise."""
+def chunks(ratings: int, seed: int, task: str) -> Iterator[pa.Table]:
+    """Yield ratings, or clicks, of distinct pairs, made by a product of embeddings with noise."""
     random = np.random.default_rng(seed)
     users, items = (random.uniform(-1, 1, (count, DIM)) for count in (USERS, ITEMS))
     pairs = USERS * ITEMS
@@ -60,12 +71,14 @@ def chunks(ratings: int, seed: int) -> Iterator[pa.Table]:
         pair = np.arange(start, min(start + CHUNK, ratings)) * step % pairs
         user, item = np.divmod(pair, ITEMS)
         noise = NOISE * random.standard_normal(len(pair))
-        rating = 3.5 + (users[user] * items[item]).sum(1) + noise
+        rating = MIDDLE + (users[user] * items[item]).sum(1) + noise
+        if task == "click":
+            rating = rating > MIDDLE
         yield pa.table({"user": user, "item": item, "rating": rating.astype(np.float32)})
 
 
-def make(path: Path, ratings: int, seed: int) -> None:
-    parts = chunks(ratings, seed)
+def make(path: Path, ratings: int, seed: int, task: str) -> None:
+    parts = chunks(ratings, seed, task)
     first = next(parts)
     writer = arrow_csv.CSVWriter if path.suffix == ".csv" else parquet.ParquetWriter
     with writer(path, first.schema) as file:
@@ -77,7 +90,7 @@ def make(path: Path, ratings: int, seed: int) -> None:
 def measure(ratings: int, epochs: int, kind: str, folder: Path, task: str) -> Row:
     """Measure one row of the table, and remove all files of the run."""
     table, output = folder / f"ratings.{kind}", folder / "run"
-    make(table, ratings, seed=1)
+    make(table, ratings, 1, task)
     size = table.stat().st_size
     command = [sys.executable, "-m", "sif.search", "--data", str(table), "--output", str(output)]
     command += [*OPTIONS, *OF_TASK[task], "--epochs", str(epochs)]

@@ -28,13 +28,11 @@ BASELINES: "Registry[type[Baseline]]" = Registry(
 
 CLICK_BASELINES: "Registry[type[ClickBaseline]]" = Registry(
     {
-        "fm": "sif.baselines.clicks:FM",
-        "deepfm": "sif.baselines.clicks:DeepFM",
         "dcnv2": "sif.baselines.clicks:DCNv2",
         "finalmlp": "sif.baselines.clicks:FinalMLP",
     }
 )
-"""Models of clicks; each is made of `(sizes, options, generator)`."""
+"""Models of clicks, no members of the space; each is made of `(sizes, options, generator)`."""
 
 
 def baselines_of(entities: int) -> list[str]:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.relaxation import Relaxation
-from sif.baselines.machines import pair_products
 from sif.nn.field_model import FieldModel, field_embeddings
 from sif.nn.towers import CrossLayers, Dropout, HiddenLayers, layer
 from sif.options import FieldOptions
@@ -59,29 +58,6 @@ class ClickBaseline(FieldModel):
         embeddings, bias = self.embeddings.parts(looked_up)
         logits = self.interact(embeddings, self.dropout if trained else None)
         return (logits if bias is None else logits + bias), looked_up
-
-
-class FM(ClickBaseline):
-    """Factorisation machine, `Σ_{i<j} ⟨e_i, e_j⟩` (Rendle, 2010, eq. 1)."""
-
-    def build(self, inputs: int, generator: torch.Generator) -> None:
-        """Make nothing: there are only embeddings."""
-
-    def interact(self, embeddings: Tensor, dropout: Dropout | None) -> Tensor:
-        return pair_products(embeddings)
-
-
-class DeepFM(FM):
-    """A factorisation machine plus hidden layers (Guo et al., IJCAI 2017, eq. 1)."""
-
-    def build(self, inputs: int, generator: torch.Generator) -> None:
-        self.deep = HiddenLayers(inputs, DEPTH, self.options, generator)
-        self.head = layer(self.options.hidden_units, 1, generator)
-
-    def interact(self, embeddings: Tensor, dropout: Dropout | None) -> Tensor:
-        hidden = run(self.deep, joined(embeddings), dropout)
-        logits: Tensor = self.head(hidden).squeeze(1)
-        return super().interact(embeddings, dropout) + logits
 
 
 class DCNv2(ClickBaseline):

@@ -9,7 +9,7 @@ from nasp.errors import NaspError, check_known
 from nasp.experiment.compare_options import CompareOptions
 from nasp.registry import class_and_options
 from nasp.search import STRATEGIES
-from sif.baselines import BASELINES
+from sif.baselines import BASELINES, CLICK_BASELINES
 from sif.closed_forms import CLOSED_FORMS
 from sif.config import RatingOptions
 from sif.options import KNOWN, SearchOptions
@@ -26,6 +26,8 @@ NAMES = (*MEMBERS, *BASELINES, *STRATEGIES, "general_mlp")
 WHOLE = "search"
 RANKERS = (*CLOSED_FORMS, *KNOWN["ranking"], WHOLE)
 """Methods of rankings besides the strategies."""
+CLICKS = ("global_mean", "biases", *KNOWN["click"], *CLICK_BASELINES)
+"""Further methods of clicks."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class CompareConfig(CompareOptions, RatingOptions):
         check_not_negative(self, "tuning_trials")
 
     def known_methods(self) -> Collection[str]:
-        return dict.fromkeys((*NAMES, *RANKERS))
+        return dict.fromkeys((*NAMES, *RANKERS, *CLICKS))
 
     def listed(self) -> Collection[str]:
         return ("data", "embedding_dims", "methods")

@@ -1,13 +1,19 @@
 """The command `compare`, given its options."""
 
-from nasp.errors import NaspError
 from nasp.experiment.comparison import run_comparison
+from sif.comparison.click_comparison import ClickComparison
 from sif.comparison.config import CompareConfig
 from sif.comparison.ranking_comparison import RankingComparison
 from sif.comparison.rating_comparison import RatingComparison
+from sif.comparison.task_comparison import TaskComparison
+from sif.data import TaskName
 from sif.data.card import find_rating_card
 
-COMPARISONS = {"rating": RatingComparison, "ranking": RankingComparison}
+COMPARISONS: dict[TaskName, type[RatingComparison | TaskComparison]] = {
+    "rating": RatingComparison,
+    "ranking": RankingComparison,
+    "click": ClickComparison,
+}
 
 
 def compare(config: CompareConfig) -> None:
@@ -19,7 +25,4 @@ def compare(config: CompareConfig) -> None:
     first = config.data[0]
     card = find_rating_card(first, config.data_dir)
     task = config.task or (card.task if card is not None else None)
-    task = task or config.load(first, config.seed).task
-    if task not in COMPARISONS:
-        raise NaspError(f"there is no comparison for the task {task}: give rating or ranking")
-    run_comparison(COMPARISONS[task](config))
+    run_comparison(COMPARISONS[task or config.load(first, config.seed).task](config))
