@@ -26,7 +26,6 @@ from nasp.errors import Diverged
 from nasp.runs.context import RunContext
 from nasp.search import SearchResult
 from nasp.search.executors import open_executor
-from nasp.training.seeding import generator
 from sif.config import SearchConfig
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
@@ -108,7 +107,7 @@ def measure(split: Split, encoder: str, function: str, training: str) -> tuple[s
     except Diverged:
         return "nan", "nan", "", "", f"{time.perf_counter() - start:.2f}"
     seconds = time.perf_counter() - start
-    model = split.task.model(SearchResult(genotype, trained.metrics, {}, {}, trained))
+    model = split.task.model(SearchResult(genotype, trained.metrics, {}, {}, [trained]))
     predictions = model.rate(split.test)
     test = evaluate_predictions(predictions, split.test, split.task.data.scale)["rmse"]
     valid = trained.metrics[split.task.monitor.name]

@@ -45,6 +45,7 @@ RANKING = {
     "finalists": 2,
     "train_epochs": 20,
     "patience": 3,
+    "average": 4,
 }
 MANY_PAIRS = 400_000
 FOR_MANY_PAIRS = {

@@ -157,6 +157,8 @@ class TrainOptions(FieldOptions):
             epochs is evaluated and kept; 0 keeps the weights themselves.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. 0 draws none.
+        average: Largest number of models whose predictions are averaged, if validation is better by
+            it; 1 for a single model. For clicks there is no average.
         refit: Train the answer again, on training and validation ratings together.
         closed_form_trials: Number of trials of the options of each ranking in closed form, which
             competes with the function in the task ranking; 0 leaves out all but popularity.
@@ -170,13 +172,14 @@ class TrainOptions(FieldOptions):
     objective: str = "squared_error"
     averaging: float = 0.0
     sweeps: int = 200
+    average: int = 1
     refit: bool = True
     closed_form_trials: int = 10
 
     def __post_init__(self) -> None:
         FieldOptions.__post_init__(self)
         check_one_of(self, "objective", [*OBJECTIVES, *RANKING_OBJECTIVES])
-        check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip")
+        check_positive(self, "learning_rate", "batch_size", "patience", "gradient_clip", "average")
         check_not_negative(self, "averaging", "sweeps", "closed_form_trials")
         check_at_most(self, MANY, "sweeps")
 

@@ -16,7 +16,7 @@ from nasp.search.executors import Executor, open_executor
 from nasp.search.task import Task, TrainingResult
 from nasp.search.trials import (
     TrialContext,
-    best_trial,
+    best_trials,
     check_some_completed,
     execute_trials,
     refine_trial,
@@ -39,21 +39,26 @@ class SearchResult:
         searches: Metrics of each epoch of the searches on shared weights, by their names. The
             search that found the architecture comes first.
         trainings: Metrics of each epoch of the stand-alone trainings, by their names, best first.
-        trained: The best stand-alone training; None if there was none.
-        refitted: Its repetition on training and validation data together; None if there was none.
+        best: The best stand-alone trainings, best first, as many as the task keeps.
+        refitted: Repetitions of those of the answer, on training and validation data together.
     """
 
     genotype: Genotype
     metrics: Metrics
     searches: Mapping[str, Sequence[Metrics]]
     trainings: Mapping[str, Sequence[Metrics]]
-    trained: TrainingResult | None = None
-    refitted: TrainingResult | None = None
+    best: Sequence[TrainingResult] = ()
+    refitted: Sequence[TrainingResult] = ()
+
+    @property
+    def trained(self) -> TrainingResult | None:
+        """The best stand-alone training; None if there was none."""
+        return self.best[0] if self.best else None
 
     @property
     def seconds(self) -> dict[str, float]:
         """Wall time of the searches, of the trainings and of the refit, if there were any."""
-        refit = {} if self.refitted is None else {self.refitted.name: self.refitted.history}
+        refit = {one.name: one.history for one in self.refitted}
         parts = {"search": self.searches, "train": self.trainings, "refit": refit}
         return {name: total_seconds(part.values()) for name, part in parts.items() if part}
 
@@ -87,9 +92,9 @@ def train(task: Task, origin: str, genotype: Genotype, seed: int, run: RunContex
         run.failed["refinement"] = error.reason
     monitor = task.monitor
     trained.sort(key=lambda one: monitor.as_loss(one.metrics.get(monitor.name, 0.0)))
-    best = trained[0]
     trainings = {one.name: one.history for one in trained}
-    found = SearchResult(genotype, best.metrics, {}, trainings, best)
+    best = trained[: task.kept]
+    found = SearchResult(genotype, best[0].metrics, {}, trainings, best)
     return _refitted(task, found, seed, run)
 
 
@@ -106,7 +111,7 @@ def _by_searches(
             for position, metrics in enumerate(history):
                 log(metrics, position)
     ranked = sorted((s for s in searches if s.state == "complete"), key=lambda s: s.score)
-    best, trained, trainings = ranked[0], None, dict[str, Sequence[Metrics]]()
+    best, trained, trainings = ranked[0], list[TrainingResult](), dict[str, Sequence[Metrics]]()
     if options.finalists:
         finalists = [
             Trial(number, kind="finalist", genotype=search.genotype, origin=search.name)
@@ -114,7 +119,7 @@ def _by_searches(
         ]
         rivals = _known(task, [finalist.genotype for finalist in finalists])
         together = [*finalists, *rivals]
-        ended = execute_trials(together, train_trial, executor, run, len(together))
+        ended = execute_trials(together, train_trial, executor, run, len(together), task.kept)
         best, trained, trainings = _best(task, ended, executor, run)
     first = best.origin or best.name
     ranked.sort(key=lambda search: search.name != first)
@@ -184,9 +189,11 @@ def _by_trials(
         executor,
         run,
         limits=task.limits,
+        keep=task.kept,
     )
     if rivals := _known(task, [trial.genotype for trial, _ in ended]):
-        ended += execute_trials(rivals, train_trial, executor, run, len(ended) + len(rivals))
+        among = len(ended) + len(rivals)
+        ended += execute_trials(rivals, train_trial, executor, run, among, task.kept)
     best, trained, trainings = _best(task, ended, executor, run)
     assert best.genotype is not None  # a complete trial has one
     return SearchResult(best.genotype, best.metrics, {}, trainings, trained)
@@ -197,10 +204,10 @@ def _best(
     ended: Sequence[tuple[Trial, Any]],
     executor: Executor[TrialContext],
     run: RunContext,
-) -> tuple[Trial, TrainingResult, dict[str, Sequence[Metrics]]]:
-    """Refine the best trials, and return the best of all, its training, and all histories.
+) -> tuple[Trial, list[TrainingResult], dict[str, Sequence[Metrics]]]:
+    """Refine the best trials; return the best of all, the best trainings, and all histories.
 
-    The histories are those of all trials, best first.
+    Trainings and histories are sorted, best first; histories are those of all trials.
     """
     check_some_completed([trial for trial, _ in ended])
     ranked = _distinct(
@@ -217,26 +224,29 @@ def _best(
         for number, trial in enumerate(trial for trial in ranked if trial.genotype in refinable)
     ]
     if refinements:
-        more = execute_trials(refinements, refine_trial, executor, run, 1 + len(refinements))
+        among = 1 + len(refinements)
+        more = execute_trials(refinements, refine_trial, executor, run, among, task.kept)
         ended = [*ended, *more]
     trials = [trial for trial, _ in ended]
-    best, trained = best_trial(ended)
-    if trained is None:  # the trial was on file: its job reads the network from the checkpoint
-        job = refine_trial if best.kind == "refinement" else train_trial
-        executor.submit(best.name, job, replace(best, state="running"))
-        ((_, result),) = executor.results()
-        _, trained = result.value()
+    best = best_trials(ended, task.kept)
+    trained = {trial.name: result for trial, result in best}
+    for trial, result in best:
+        if result is None:  # the trial was on file: its job reads the network from the checkpoint
+            job = refine_trial if trial.kind == "refinement" else train_trial
+            executor.submit(trial.name, job, replace(trial, state="running"))
+    for name, ended_job in executor.results():
+        _, trained[name] = ended_job.value()
     histories = [item for trial in trials for item in trial.histories.items()]
     histories.sort(key=lambda item: _best_value(task.monitor, item[1]))
-    return best, trained, dict(histories)
+    return best[0][0], list(trained.values()), dict(histories)
 
 
 def _refitted(task: Task, found: SearchResult, seed: int, run: RunContext) -> SearchResult:
     """Add the training on training and validation data, if the task has one."""
-    if found.trained is None:
+    if not found.best:
         return found
     try:
-        refitted = task.refit(found.trained, seed, replace(run, log=lambda metrics, step: None))
+        refitted = task.refit(found.best, seed, replace(run, log=lambda metrics, step: None))
     except Diverged as error:
         run.failed["refit"] = error.reason
         return found

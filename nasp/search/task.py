@@ -166,6 +166,11 @@ class Task(ABC):
 
     # Architectures that are trained alone.
 
+    @property
+    def kept(self) -> int:
+        """Number of trainings, the best ones, that a search's result holds."""
+        return 1
+
     def known(self) -> Mapping[str, Genotype]:
         """Return known architectures by name, which are trained beside those that are found."""
         return {}
@@ -213,16 +218,18 @@ class Task(ABC):
         """Train an architecture in further ways, which cost too much for all; see `train`."""
         raise NotImplementedError
 
-    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
-        """Train the best architecture on training and validation data together.
+    def refit(
+        self, best: Sequence[TrainingResult], seed: int, run: RunContext
+    ) -> Sequence[TrainingResult]:
+        """Train the answer on training and validation data together.
 
         Args:
-            trained: Its training on training data alone, by which validation chose the way to train
-                and the number of epochs.
+            best: The best trainings on training data alone, best first, `kept` of them at most. By
+                them validation chose the way to train and the number of epochs.
             seed: See `train`.
             run: See `train`.
 
         Returns:
-            The training; None if the task has none.
+            The trainings: one, or those of an average; none if the task has no refit.
         """
-        return None
+        return ()

@@ -38,7 +38,12 @@ Job = Callable[[TrialContext, Trial], tuple[Trial, Any]]
 
 
 def execute_trials(
-    trials: Sequence[Trial], job: Job, executor: Executor[TrialContext], run: RunContext, among: int
+    trials: Sequence[Trial],
+    job: Job,
+    executor: Executor[TrialContext],
+    run: RunContext,
+    among: int,
+    keep: int = 1,
 ) -> list[tuple[Trial, Any]]:
     """Execute the trials that are not on file. A failed trial is recorded, and the others continue.
 
@@ -48,10 +53,11 @@ def execute_trials(
         executor: Runs the jobs.
         run: Its store gets each trial that ends.
         among: Total number of trials of this kind. If it is 1, a failure raises its error.
+        keep: Number of trials, the best ones, whose extra results are kept.
 
     Returns:
         The ended trials in the same order, each with the extra result of its job. Only the best
-        trial has an extra result, unless it was on file; the others have None.
+        trials have one, unless they were on file; the others have None.
 
     Raises:
         Diverged: The only trial of its kind diverged.
@@ -75,18 +81,19 @@ def execute_trials(
             if name not in run.failed:
                 run.failed[name] = reason
                 warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
-    return _with_the_best_alone([ended[trial.name] for trial in trials])
+    return _with_the_best_alone([ended[trial.name] for trial in trials], keep)
 
 
-def best_trial(ended: Sequence[tuple[Trial, Any]]) -> tuple[Trial, Any]:
-    """Return the trial with the smallest score and its extra result; the first one on a tie."""
-    return min(ended, key=lambda one: one[0].score)
+def best_trials(ended: Sequence[tuple[Trial, Any]], count: int) -> list[tuple[Trial, Any]]:
+    """Return the complete trials with the smallest scores and their extra results, best first."""
+    complete = [one for one in ended if one[0].state == "complete"]
+    return sorted(complete, key=lambda one: one[0].score)[:count]
 
 
-def _with_the_best_alone(ended: Sequence[tuple[Trial, Any]]) -> list[tuple[Trial, Any]]:
-    """Drop all extra results but that of the best trial, because all networks need much memory."""
-    best, extra = best_trial(ended)
-    return [(trial, extra if trial is best else None) for trial, _ in ended]
+def _with_the_best_alone(ended: Sequence[tuple[Trial, Any]], keep: int) -> list[tuple[Trial, Any]]:
+    """Drop all extra results but those of the best trials, because networks need much memory."""
+    best = {trial.name for trial, _ in best_trials(ended, keep)}
+    return [(trial, extra if trial.name in best else None) for trial, extra in ended]
 
 
 def _ended(trial: Trial, result: JobResult) -> tuple[Trial, Any]:
@@ -110,6 +117,7 @@ def run_trials(
     executor: Executor[TrialContext],
     run: RunContext,
     limits: Sequence[Limit] = (),
+    keep: int = 1,
 ) -> list[tuple[Trial, Any]]:
     """Ask a sampler for trials, execute them, and tell it their scores.
 
@@ -124,6 +132,7 @@ def run_trials(
         executor: Runs the jobs.
         run: See `execute_trials`. The metrics of each trial are logged; the step is its number.
         limits: Limits that each trial keeps.
+        keep: See `execute_trials`.
 
     Returns:
         See `execute_trials`.
@@ -135,11 +144,11 @@ def run_trials(
     while len(ended) < count:
         size = min(at_once if sampler.learns else count, count - len(ended))
         asked = ask_within(limits, sampler, size)
-        batch = execute_trials(asked, job, executor, run, count)
+        batch = execute_trials(asked, job, executor, run, count, keep)
         for trial, _ in batch:
             sampler.tell(trial)
             run.log(trial.metrics, trial.number)
-        ended = _with_the_best_alone([*ended, *batch])
+        ended = _with_the_best_alone([*ended, *batch], keep)
     check_some_completed([trial for trial, _ in ended])
     return ended
 

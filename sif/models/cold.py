@@ -163,6 +163,17 @@ def weights_of(
     return tuple(found)
 
 
+def joined_sides(parts: Sequence[Sides]) -> Sides:
+    """Return the weights of all tables of several networks, in their order."""
+    found = list[FeatureWeights | None]()
+    for each in zip(*parts, strict=True):
+        known = [one for one in each if one is not None]
+        base = [table for one in known for table in one.base]
+        weights = [table for one in known for table in one.weights]
+        found.append(FeatureWeights(known[0].columns, base, weights) if known else None)
+    return tuple(found)
+
+
 def checked_sides(
     states: Sequence[Any],
     tables: Callable[[int], Sequence[Tensor]],

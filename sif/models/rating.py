@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -57,6 +57,7 @@ from sif.nn.graph import Propagation
 from sif.nn.operations import functions
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SpaceOptions
+from sif.posterior.average import NetworkAverage, Single
 from sif.posterior.model import PosteriorAverage, has_samples, is_multilinear
 
 
@@ -75,8 +76,16 @@ SCHEMA = section(
     {
         "genotype": text,
         "options": section(SPACE_RULES),
-        "network": mapping(tensor(torch.float32)),
-        "encoded": mapping(tensor(torch.float32, (None, None))),
+        "members": sequence(
+            section(
+                {
+                    "genotype": text,
+                    "weight": number(above=0),
+                    "network": mapping(tensor(torch.float32)),
+                    "encoded": mapping(tensor(torch.float32, (None, None))),
+                }
+            )
+        ),
         "encoder": section({"columns": sequence(text), "ids": sequence(checked_ids)}),
         "scale": _scale,
         "biases": tensor(torch.float32, (None,)),
@@ -99,7 +108,7 @@ SCHEMA = section(
 )
 KIND = ModelFormat(
     "sif interaction function",
-    5,
+    6,
     content="interaction function",
     noun="model",
     schema=SCHEMA,
@@ -160,8 +169,9 @@ class InteractionModel:
 
     Attributes:
         genotype: The found genotype.
-        network: The trained network of the genotype, or the average over samples of its weights;
-            None for a genotype without terms, which predicts by `biases` alone.
+        network: The trained network of the genotype, the average over samples of its weights, or
+            the average over several networks; None for a genotype without terms, which predicts by
+            `biases` alone.
         options: Options of the space.
         encoder: Ids of the training split.
         scale: Scale of the training split.
@@ -179,7 +189,7 @@ class InteractionModel:
     def __init__(
         self,
         genotype: Genotype,
-        network: InteractionSpace | PosteriorAverage | None,
+        network: Single | NetworkAverage | None,
         options: SpaceOptions,
         encoder: Encoder,
         scale: Scale,
@@ -212,30 +222,24 @@ class InteractionModel:
     def with_newcomers(self, more: Newcomers) -> "InteractionModel":
         """Return a model that knows more ids of an entity."""
         encoder, sizes = more.encoder(self.encoder), self.encoder.sizes
-        network: InteractionSpace | PosteriorAverage
-        terms = self.genotype.choices[DECISION]
-        if isinstance(self.network, PosteriorAverage):
-            samples = self.network.samples()
-            own = self.network.places_of(more.entity)
-            for number, parameters in zip(own, more.parameters, strict=True):
-                samples[number] = more.join(samples[number], parameters)
-            network = PosteriorAverage(terms, encoder.sizes, samples)
+        shares = shares_of(self.rated[more.entity], sizes[more.entity])
+        parameters = iter(more.parameters)
+
+        def extended_network(genotype: Genotype, known: Single) -> Single:
+            tables = _tables(known, more.entity)
+            new = [next(parameters) for _ in tables]
+            return _with_newcomers(known, genotype, self.options, more, sizes, encoder, new, shares)
+
+        if isinstance(self.network, NetworkAverage):
+            members = self.network.members()
+            network: Single | NetworkAverage = NetworkAverage(
+                self.network.genotypes,
+                [extended_network(genotype, known) for genotype, known, _ in members],
+                self.network.weights,
+            )
         else:
             assert self.network is not None, "without a network there are no weights of features"
-            (parameters,) = more.parameters
-            state = self.network.state_dict()
-            table = state["embeddings.table"]
-            state["embeddings.table"] = more.join_part(table, sizes, parameters)
-            network = build_network(self.genotype, encoder.sizes, self.options, torch.Generator())
-            network.load_state_dict(state)
-            # New ids have no edges in the graph, so what edges add is the mean over ratings.
-            first, count = sum(sizes[: more.entity]), sizes[more.entity]
-            shares, dim = shares_of(self.rated[more.entity], count), network.embeddings.dim
-            network.stored = {}
-            for name, encoded in self.network.encoded().items():
-                own = (encoded - table[:, :dim])[first : first + count].cpu()
-                new = parameters[:, :dim] + shares @ own
-                network.stored[name] = more.join_part(encoded, sizes, new)
+            network = extended_network(self.genotype, self.network)
         rated, sessions = self.rated.clone(), self.sessions
         rated[more.entity] = more.places(rated[more.entity])
         if sessions is not None and more.entity == 0:
@@ -301,8 +305,8 @@ class InteractionModel:
 
         Returns:
             Float64 `(ratings,)`; with `return_std` two of them. The deviation is that over the
-            samples of the posterior, NaN with an id that is not in the training data. A rating has
-            noise besides.
+            samples of the posterior and the models of an average, NaN with an id that is not in the
+            training data. A rating has noise besides.
 
         Raises:
             NaspError: A column or an id is missing, or all ids of a column are unknown; or
@@ -316,7 +320,7 @@ class InteractionModel:
                 else model.predict(frame, clip=clip)
             )
         network = self.network
-        if return_std and not isinstance(network, PosteriorAverage):
+        if return_std and not isinstance(network, PosteriorAverage | NetworkAverage):
             raise NaspError(
                 "the model has one set of weights, which have no deviation: search with sweeps"
             )
@@ -330,7 +334,8 @@ class InteractionModel:
         known = (places >= 0).all(dim=1)
         deviations = torch.full((len(places),), math.nan)
         rows = self._rows(places, sessions)
-        deviations[known] = predict(lambda part: network(part)[::-1], rows).cpu()
+        both = network.predictor()
+        deviations[known] = predict(lambda part: both(part)[::-1], rows).cpu()
         return ratings, self.scale.deviation_as_read(deviations, ratings)
 
     def encode(self, ratings: Table) -> Ratings:
@@ -446,8 +451,15 @@ class InteractionModel:
         body = {
             "genotype": self.genotype.to_json(),
             "options": {**asdict(self.options), "encoders": list(self.options.encoders)},
-            "network": {} if self.network is None else self.network.state_dict(),
-            "encoded": self.network.encoded() if isinstance(self.network, InteractionSpace) else {},
+            "members": [
+                {
+                    "genotype": genotype.to_json(),
+                    "weight": float(weight),
+                    "network": network.state_dict(),
+                    "encoded": network.encoded() if isinstance(network, InteractionSpace) else {},
+                }
+                for genotype, network, weight in self._members()
+            ],
             "encoder": self.encoder.state_dict(),
             "scale": [self.scale.mean, self.scale.std],
             "range": [self.scale.lowest, self.scale.highest],
@@ -476,16 +488,15 @@ class InteractionModel:
             if len(encoder.columns) != len(sizes) or len(set(encoder.columns)) < len(sizes):
                 raise NaspError(f"{path}: the model has not one name for each column of ids")
             options = SpaceOptions(**_with_tuples(body["options"]))
-            network: InteractionSpace | PosteriorAverage | None = None
             sessions = body["sessions"] and Sessions.from_state_dict(body["sessions"])
-            if has_samples(body["network"]):
-                network = averaged_network(
-                    genotype, sizes, options, body["network"], path, sessions
-                )
+            members = [_member(one, sizes, options, path, sessions) for one in body["members"]]
+            network: Single | NetworkAverage | None = None
+            if len(members) > 1:
+                network = NetworkAverage(*zip(*members, strict=True))
+            elif members:
+                ((genotype, network, _),) = members
             elif genotype.choices.get(DECISION) != ():
-                network = build_network(genotype, sizes, options, torch.Generator())
-                load_state(network, body["network"], path)
-                network.stored = _encoded(body["encoded"], network, path)
+                raise NaspError(f"{path}: the model has no network")
             if network is not None:
                 network.to(device)
             biases, rated = body["biases"].cpu(), body["rated"].cpu()
@@ -501,6 +512,12 @@ class InteractionModel:
             return InteractionModel(*fitted, sides=sides, sessions=sessions, device=device)
 
         return read_model(Path(path), KIND, build, device)
+
+    def _members(self) -> list[tuple[Genotype, Single, float]]:
+        """Return the genotype, the network and the weight of each network."""
+        if isinstance(self.network, NetworkAverage):
+            return self.network.members()
+        return [] if self.network is None else [(self.genotype, self.network, 1.0)]
 
     def _rate(self, positions: Tensor, sessions: Tensor | None = None) -> Tensor:
         """Return standardised predictions `(ratings,)`, on the CPU, for `(ratings, entities)`."""
@@ -550,17 +567,78 @@ class InteractionModel:
         return position
 
 
-def _tables(network: InteractionSpace | PosteriorAverage | None, entity: int) -> list[Tensor]:
+def _tables(network: Single | NetworkAverage | None, entity: int) -> list[Tensor]:
     """Return the tables whose rows are those of an entity's ids, `(..., rows, width)`."""
+    if isinstance(network, NetworkAverage):
+        return [table for _, one, _ in network.members() for table in _tables(one, entity)]
     if isinstance(network, PosteriorAverage):
         samples = network.samples()
         return [samples[number] for number in network.places_of(entity)]
     return [] if network is None else [network.embeddings.table]
 
 
+def _with_newcomers(
+    known: Single,
+    genotype: Genotype,
+    options: SpaceOptions,
+    more: Newcomers,
+    sizes: tuple[int, ...],
+    encoder: Encoder,
+    new: Sequence[Tensor],
+    shares: Tensor,
+) -> Single:
+    """Return a network for more ids.
+
+    Args:
+        known: The network.
+        genotype: Its genotype.
+        options: Its options.
+        more: The new ids.
+        sizes: The numbers of known ids of each entity.
+        encoder: All ids.
+        new: Parameters of the new ids, `(..., new, width)`, for each of the network's tables.
+        shares: The share of ratings of each known id of the entity, `(ids,)`.
+    """
+    if isinstance(known, PosteriorAverage):
+        samples = known.samples()
+        for number, parameters in zip(known.places_of(more.entity), new, strict=True):
+            samples[number] = more.join(samples[number], parameters)
+        return PosteriorAverage(genotype.choices[DECISION], encoder.sizes, samples)
+    (parameters,) = new
+    state = known.state_dict()
+    table = state["embeddings.table"]
+    state["embeddings.table"] = more.join_part(table, sizes, parameters)
+    network = build_network(genotype, encoder.sizes, options, torch.Generator())
+    network.load_state_dict(state)
+    # New ids have no edges in the graph, so what edges add is the mean over ratings.
+    first, count, dim = sum(sizes[: more.entity]), sizes[more.entity], network.embeddings.dim
+    for name, encoded in known.encoded().items():
+        own = (encoded - table[:, :dim])[first : first + count].cpu()
+        network.stored[name] = more.join_part(encoded, sizes, parameters[:, :dim] + shares @ own)
+    return network
+
+
 def _with_tuples(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options from a file, which holds lists in place of tuples."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+
+
+def _member(
+    state: Mapping[str, Any],
+    sizes: tuple[int, ...],
+    options: SpaceOptions,
+    path: Path | str,
+    sessions: Sessions | None,
+) -> tuple[Genotype, Single, float]:
+    """Return the genotype, the network and the weight of a network in a file."""
+    genotype = Genotype.from_json(state["genotype"], str(path))
+    if has_samples(state["network"]):
+        samples = averaged_network(genotype, sizes, options, state["network"], path, sessions)
+        return genotype, samples, state["weight"]
+    network = build_network(genotype, sizes, options, torch.Generator())
+    load_state(network, state["network"], path)
+    network.stored = _encoded(state["encoded"], network, path)
+    return genotype, network, state["weight"]
 
 
 def averaged_network(

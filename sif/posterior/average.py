@@ -1,6 +1,6 @@
 """The average of the predictions of several networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from nasp.core.genotype import Genotype
 from sif.nn.space import InteractionSpace
 from sif.posterior.model import PosteriorAverage
 
+NETWORKS = "networks"
 Single = InteractionSpace | PosteriorAverage
 """A network with one set of weights, or samples of all weights of a multilinear function."""
 
@@ -49,14 +50,15 @@ class NetworkAverage(nn.Module):
             mean = torch.zeros(rows.shape[1], dtype=torch.float64)
             squares = torch.zeros_like(mean)
             for (_, network, weight), each in zip(self.members(), rates, strict=True):
-                share, samples = weight / sum(self.weights), isinstance(network, PosteriorAverage)
-                # Networks of one set of weights know no sessions, whose row is the last one.
-                found, deviation = each(rows if samples else rows[: len(network.embeddings.sizes)])
+                share = weight / sum(self.weights)
+                if isinstance(network, PosteriorAverage):
+                    found, spread = each(rows)
+                    squares += share * spread.double().cpu().square()
+                else:  # it knows no sessions, whose row is the last one
+                    found, _ = each(rows[: len(network.embeddings.sizes)])
                 found = found.detach().double().cpu()
                 mean += share * found
                 squares += share * found.square()
-                if samples:
-                    squares += share * deviation.double().cpu().square()
             deviation = (squares - mean.square()).clamp_(min=0).sqrt()
             return mean.float().to(rows.device), deviation.float().to(rows.device)
 
@@ -65,3 +67,19 @@ class NetworkAverage(nn.Module):
     def size(self) -> int:
         """Number of parameters of all members."""
         return sum(network.size() for _, network, _ in self.members())
+
+
+def is_average(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state is that of a `NetworkAverage`."""
+    return any(key.startswith(f"{NETWORKS}.") for key in state)
+
+
+def states_of(state: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Return the state of each network of a `NetworkAverage`, or a network's own state."""
+    if not is_average(state):
+        return [dict(state)]
+    found: dict[str, dict[str, Tensor]] = {}
+    for key, values in state.items():
+        _, number, name = key.split(".", 2)
+        found.setdefault(number, {})[name] = values
+    return list(found.values())

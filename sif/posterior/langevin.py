@@ -68,7 +68,14 @@ def sample_langevin(
         The average, and the epochs of the training up to its best, and of the sampling.
     """
     network, trained = train_alone(
-        f"{name}: start", genotype, data, graph, options, epochs=epochs, generator=generator, run=run
+        f"{name}: start",
+        genotype,
+        data,
+        graph,
+        options,
+        epochs=epochs,
+        generator=generator,
+        run=run,
     )
     chain = Chain(network, data, options, generator)
 

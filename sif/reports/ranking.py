@@ -73,8 +73,8 @@ class RankingReport(RecommenderReport):
                 if refit and one.refit is not None:
                     ranker = one.refit()
                 elif refit:
-                    assert found.refitted is not None, "a function of the answer is refitted"
-                    ranker = task.ranker(found.refitted, data.for_refit())
+                    (refitted,) = found.refitted  # a function of the answer is refitted
+                    ranker = task.ranker(refitted, data.for_refit())
                 members.append(Member(one.kind, ranker, float(weight)))
             has_function = any(member.kind == FUNCTION for member in members)
             pairs = data.known() if refit else data.train

@@ -23,7 +23,6 @@ from sif.models.rating import InteractionModel
 from sif.nn.space import DECISION, InteractionSpace
 from sif.reports.base import RecommenderReport
 from sif.tasks.rating import RatingTask
-from sif.zoo import title_of
 
 DRAWN = 8  # weights in a plot
 NEGLIGIBLE = 0.002  # smallest relative gain of RMSE that is reported as a gain
@@ -58,7 +57,7 @@ class RatingReport(RecommenderReport):
         judged, refitted = task.model(found), task.refitted_model(found)
         self.model = refitted or judged
         self.genotype = self.model.genotype
-        self.operation = title_of(self.genotype)
+        self.operation = task.title(found)
         self.rows, self.metrics = self._evaluated(task, judged, splits)
         if refitted is not None:
             test = refitted.encode(splits.test)

@@ -1,7 +1,6 @@
 """Rankings that compete with what was searched: closed forms, tuned, and averages of the best."""
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,11 @@ from sif.data.ranking_data import RankingData, some_users
 from sif.evaluation.ranking import NDCG, Scorer, evaluate_ranking
 from sif.models.members import FUNCTION
 from sif.models.ranking import POPULARITY
+from sif.tasks.averages import best_weights
 from sif.user_items import UserItems
 
 TUNING_SEED = 0
-MEMBERS = 4  # candidates, the best ones, that an average may have
-ROUNDS = 6  # most additions to an average
-FIRST = 2  # weight of the best candidate when others are added, with weight 1 each time
-GAIN = 0.002  # smallest relative gain of an addition; smaller ones are often chance
+GAIN = 0.002  # smallest relative gain of an addition to an average
 AVERAGED_SCORES = 1 << 25  # largest number of scores of a candidate that averages are judged by
 
 AVERAGE = "average"
@@ -92,8 +89,14 @@ class Selection:
         return FUNCTION in kinds
 
 
-def select(candidates: Sequence[Candidate], data: RankingData) -> Selection:
-    """Rank candidates and their average by NDCG@10 on the validation pairs that judge epochs."""
+def select(candidates: Sequence[Candidate], data: RankingData, members: int) -> Selection:
+    """Rank candidates and their average by NDCG@10 on the validation pairs that judge epochs.
+
+    Args:
+        candidates: The candidates.
+        data: The pairs.
+        members: Number of candidates, the best ones, that an average may have.
+    """
 
     def judged(name: str, score: Scorer, weights: Mapping[str, int]) -> Team:
         return Team(name, weights, evaluate_ranking(score, data.train, data.judged))
@@ -106,7 +109,7 @@ def select(candidates: Sequence[Candidate], data: RankingData) -> Selection:
     teams = [judged(name, score, {name: 1}) for name, score in scorers.items()]
     teams.sort(key=order)
     personal = [by_name[team.name] for team in teams if team.name != POPULARITY]
-    weights = average_of(personal, data) if personal else {}
+    weights = average_of(personal[:members], data) if personal[:members] else {}
     if len(weights) > 1:
         score = average([scorers[name] for name in weights], list(weights.values()))
         teams = sorted([*teams, judged(AVERAGE, score, weights)], key=order)
@@ -179,14 +182,12 @@ def fit(model: type[ClosedForm], data: RankingData, pairs: UserItems, options: A
 
 
 def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, int]:
-    """Return the weights of the average that is best on validation pairs, by name.
+    """Return the weights of the average with the best NDCG@10 on validation pairs, by name.
 
-    Candidates are added to the best one while an addition raises NDCG@10 by `GAIN`; a candidate may
-    be added several times (Caruana et al., ICML 2004). Scores are standardised for each user. The
-    result has one entry if no average is better than its best member.
+    Scores are standardised for each user. See `best_weights`.
 
     Args:
-        candidates: Candidates, best first.
+        candidates: The candidates.
         data: The pairs.
     """
     judged = some_users(data.judged, AVERAGED_SCORES // data.train.catalogue)
@@ -194,26 +195,16 @@ def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, 
     row = torch.full(judged.counts().shape, -1)
     row[users] = torch.arange(len(users))
     scores = {}
-    for one in candidates[:MEMBERS]:
+    for one in candidates:
         score = one.ranker.scorer(data.train)
         blocks = torch.split(users, max(1, (1 << 22) // data.train.catalogue))
         scores[one.name] = torch.cat([standardised(score(block)) for block in blocks])
 
-    def value(total: torch.Tensor) -> float:
-        found = evaluate_ranking(lambda asked: total[row[asked]], data.train, judged)
+    def value(mean: torch.Tensor) -> float:
+        found = evaluate_ranking(lambda asked: mean[row[asked]], data.train, judged)
         return found[NDCG.name]
 
-    values = {name: value(scores[name]) for name in scores}
-    first = max(values, key=values.__getitem__)
-    weights, total, best = Counter({first: FIRST}), FIRST * scores[first], values[first]
-    for _ in range(ROUNDS):
-        tried = {name: value(total + scores[name]) for name in scores}
-        name = max(tried, key=tried.__getitem__)
-        if tried[name] <= (1 + GAIN) * best:
-            break
-        weights[name] += 1
-        total, best = total + scores[name], tried[name]
-    return dict(weights)
+    return best_weights(scores, value, GAIN)
 
 
 def _value(ranker: Ranker, data: RankingData) -> float:

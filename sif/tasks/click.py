@@ -145,15 +145,18 @@ class ClickTask(Task):
             run.failed[name] = error.reason
             raise Diverged(f"{name_of(genotype)} diverges: {error.reason}") from error
 
-    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+    def refit(
+        self, best: Sequence[TrainingResult], seed: int, run: RunContext
+    ) -> Sequence[TrainingResult]:
         """Train the best function on training and validation rows, if it is the answer.
 
         It has the number of epochs that validation chose.
         """
+        trained = best[0]
         if not self.options.refit or self.answer(trained) != FUNCTION:
-            return None
+            return ()
         name, epochs = f"{trained.name}, refitted", trained.epoch + 1
-        return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
+        return [self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)]
 
     def _trained(
         self,
@@ -196,8 +199,9 @@ class ClickTask(Task):
         temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
         answer = self.answer(found.trained)
         model = self._model(found.trained, network, sides, temperature, answer)
-        if (again := found.refitted) is None:
+        if not found.refitted:
             return model, None
+        (again,) = found.refitted
         return model, self._model(again, *self._network(again), temperature, answer)
 
     def _network(self, trained: TrainingResult) -> tuple[FieldSpace, Sides]:

@@ -1,6 +1,7 @@
 """The task of ranking items for users by an interaction function."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,7 +101,7 @@ class RankingTask(InteractionTask):
                 title_of(trained.genotype), FUNCTION, self.ranker(trained, self.data)
             )
             known = closed_form_candidates(self.closed_forms, self.data)
-            self._selected = trained, select([*known, function], self.data)
+            self._selected = trained, select([*known, function], self.data, self.options.average)
         return self._selected[1]
 
     @property
@@ -155,15 +156,18 @@ class RankingTask(InteractionTask):
         silent = replace(run, log=lambda metrics, step: None)
         return [self._trained(name, genotype, self.data, self.epochs, seed, silent)]
 
-    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
+    def refit(
+        self, best: Sequence[TrainingResult], seed: int, run: RunContext
+    ) -> Sequence[TrainingResult]:
         """Train the best function on training and validation pairs, if the answer has it.
 
         It has the number of epochs that validation chose.
         """
+        trained = best[0]
         if not self.options.refit or not self.selection(trained).uses_function:
-            return None
+            return ()
         name, epochs = f"{trained.name}, refitted", trained.epoch + 1
-        return self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)
+        return [self._trained(name, trained.genotype, self.data.for_refit(), epochs, seed, run)]
 
     def _trained(
         self,

@@ -20,8 +20,8 @@ from nasp.training.loop import PhaseResult
 from nasp.training.seeding import generator
 from sif.data.biases import predict_from_biases
 from sif.data.search_data import SearchData
-from sif.evaluation.ratings import VALUES, evaluate_predictions, predict, validated
-from sif.models.cold import FeatureWeights, Sides, shares_of, weights_of
+from sif.evaluation.ratings import RMSE, VALUES, evaluate_predictions, predict, validated
+from sif.models.cold import FeatureWeights, Sides, joined_sides, shares_of, weights_of
 from sif.models.rating import InteractionModel, build_network
 from sif.nn.embeddings import RatingBatch
 from sif.nn.space import DECISION, InteractionSpace, name_of
@@ -35,16 +35,20 @@ from sif.options import (
     search_values,
     space_options,
 )
+from sif.posterior.average import NetworkAverage, Single, is_average, states_of
+from sif.posterior.langevin import epochs_of, sample_langevin
 from sif.posterior.model import PosteriorAverage, has_samples, parts_of
 from sif.posterior.sampling import can_be_sampled, sample_posterior
 from sif.rating_fit import train_alone
+from sif.tasks.averages import best_weights
 from sif.tasks.interaction import InteractionTask
-from sif.zoo import BIASES, known_within, training_name
+from sif.zoo import BIASES, known_within, title_of, training_name
 
 Way = Callable[..., tuple[nn.Module, PhaseResult]]
 # Sampling takes the time of several trainings, so few functions are sampled.
 SAMPLED = 2
 NEAR = 1.01  # largest RMSE of the second one, relative to the first
+GAIN = 0.0005  # smallest relative gain of an addition to an average
 
 
 class RatingTask(InteractionTask):
@@ -72,6 +76,7 @@ class RatingTask(InteractionTask):
         self.data, self.options, self.functions = data, options, functions
         self.sizes, self.device = data.encoder.sizes, data.train.ratings.device
         self.epochs = epochs or self._search.train_epochs
+        self._weights: tuple[tuple[str, ...], dict[str, int]] | None = None
         self._known = known_names(options, "rating")
 
     @property
@@ -133,42 +138,96 @@ class RatingTask(InteractionTask):
         return [self._fit(name, partial(train_alone, epochs=self.epochs), genotype, seed, run)]
 
     def refinable(self, ranked: Sequence[tuple[Genotype, float]]) -> Sequence[Genotype]:
-        """Return the best genotypes that can be sampled, if `sweeps` asks for samples."""
+        """Return what is sampled, if `sweeps` asks for samples.
+
+        These are the best genotypes for `sample_posterior`, and the best of all.
+        """
         entities = len(self.sizes)
         able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
-        if not (able and self.options.sweeps):
+        if not self.options.sweeps:
             return ()
-        return [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
+        first = [g for g, _ in ranked[:1] if not can_be_sampled(g, entities) and g != BIASES]
+        return first + [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
 
     def refine(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext
     ) -> list[TrainingResult]:
         """Draw samples from the posterior of a genotype."""
         name = f"{training_name(origin, genotype)}, posterior"
-        return [self._fit(name, sample_posterior, genotype, seed, run)]
+        way: Way = sample_posterior
+        if not can_be_sampled(genotype, len(self.sizes)):
+            way = partial(sample_langevin, epochs=self.epochs)
+        return [self._fit(name, way, genotype, seed, run)]
 
-    def refit(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult | None:
-        """Train the best function on all ratings but those of the test, with as many epochs."""
+    @property
+    def kept(self) -> int:
+        return self.options.average
+
+    def members(self, best: Sequence[TrainingResult]) -> list[tuple[TrainingResult, int]]:
+        """Return the trainings whose average is best by validation, and the weight of each.
+
+        Args:
+            best: The trainings that an average may have, best first.
+        """
+        if best[0].genotype == BIASES:
+            return [(best[0], 1)]
+        best = [one for one in best if one.genotype != BIASES]
+        if len(best) == 1:
+            return [(best[0], 1)]
+        key = tuple(one.name for one in best)
+        if self._weights is None or self._weights[0] != key:
+            data = self.data
+            found = {one.name: self._model([(one, 1)]).rate(data.valid) for one in best}
+
+            def value(mean: Tensor) -> float:
+                return -evaluate_predictions(mean, data.valid, data.scale)[RMSE.name]
+
+            self._weights = key, best_weights(found, value, GAIN)
+        weights = self._weights[1]
+        return [(one, weights[one.name]) for one in best if one.name in weights]
+
+    def refit(
+        self, best: Sequence[TrainingResult], seed: int, run: RunContext
+    ) -> Sequence[TrainingResult]:
+        """Train the best on all ratings but those of the test, with as many epochs."""
         if not self.options.refit:
-            return None
-        name, genotype = f"{trained.name}, refitted", trained.genotype
+            return ()
         self.whole = RatingTask(self.data.whole(), self.options, self.epochs)
+        return [self._refitted(one, seed, run) for one, _ in self.members(best)]
+
+    def _refitted(self, trained: TrainingResult, seed: int, run: RunContext) -> TrainingResult:
+        name, genotype = f"{trained.name}, refitted", trained.genotype
         if genotype == BIASES:
             return TrainingResult(name, genotype, [], 0, {})
-        fit = sample_posterior if has_samples(trained.state) else train_alone
-        way: Way = partial(fit, epochs=trained.epoch + 1)
+        way: Way
+        if has_samples(trained.state):
+            way = partial(sample_posterior, epochs=trained.epoch + 1)
+        elif is_average(trained.state):
+            epochs, samples = epochs_of(trained.history[: trained.epoch + 1])
+            way = partial(sample_langevin, epochs=epochs, samples=samples)
+        else:
+            way = partial(train_alone, epochs=trained.epoch + 1)
         return self.whole._fit(name, way, genotype, seed, run)
 
     def model(self, found: SearchResult) -> InteractionModel:
-        """Return the model of a search's result, with its trained network."""
-        assert found.trained is not None, "each found function is trained"
-        return self._model(found.trained, found.trained.metrics[self.monitor.name])
+        """Return the model of a search's result, with its trained network or networks."""
+        return self._model(self.members(found.best))
 
     def refitted_model(self, found: SearchResult) -> InteractionModel | None:
         """Return the model that was trained on validation ratings, too, if there is one."""
-        if found.refitted is None:
+        if not found.refitted:
             return None
-        return self.whole._model(found.refitted, found.metrics[self.monitor.name])
+        weights = [weight for _, weight in self.members(found.best)]
+        model = self.whole._model(list(zip(found.refitted, weights, strict=True)))
+        model.valid_rmse = found.metrics[self.monitor.name]
+        return model
+
+    def title(self, found: SearchResult) -> str:
+        """Return the name of the answer; that of an average names its members and weights."""
+        members = self.members(found.best)
+        if len(members) == 1:
+            return title_of(members[0][0].genotype)
+        return "average of " + ", ".join(f"{weight} {one.name}" for one, weight in members)
 
     def _fit(
         self, name: str, way: Way, genotype: Genotype, seed: int, run: RunContext
@@ -189,25 +248,19 @@ class RatingTask(InteractionTask):
         state = network.state_dict()
         return TrainingResult(name, genotype, outcome.history, outcome.best_epoch, state)
 
-    def _model(self, trained: TrainingResult, valid_rmse: float) -> InteractionModel:
-        genotype, data = trained.genotype, self.data
-        sizes, terms = self.sizes, genotype.choices[DECISION]
-        network: InteractionSpace | PosteriorAverage | None = None
-        sides: Sides = (None,) * len(sizes)
-        if has_samples(trained.state):
-            samples, weights = parts_of(trained.state)
-            network = average = PosteriorAverage(terms, sizes, samples)
-            sides = self._sampled_sides(average, weights)
-        elif terms:
-            graph = self._graph(encoder for encoder, _ in terms)
-            network = build_network(
-                genotype, sizes, self.options, torch.Generator(), graph, data.feature_matrix()
-            )
-            network.load_state_dict(trained.state)
-            sides = weights_of(network.embeddings, data.features, sizes, data.train.rows)
-            network.embeddings.fold_features()
+    def _model(self, members: Sequence[tuple[TrainingResult, int]]) -> InteractionModel:
+        """Return the model of a training, or of a weighted average of several."""
+        trained, data = members[0][0], self.data
+        parts = [part for one, weight in members for part in self._parts(one, weight)]
+        network: Single | NetworkAverage | None = None
+        if len(parts) > 1:
+            genotypes, networks, weights, _ = zip(*parts, strict=True)
+            network = NetworkAverage(genotypes, networks, weights)
+        elif parts:
+            network = parts[0][1]
+        sampled = any(isinstance(part, PosteriorAverage) for _, part, _, _ in parts)
         return InteractionModel(
-            genotype,
+            trained.genotype,
             None if network is None else network.to(self.device),
             space_options(self.options, SpaceOptions),
             data.encoder,
@@ -215,11 +268,39 @@ class RatingTask(InteractionTask):
             data.biases.cpu(),
             data.rated,
             search_values(self.options),
-            valid_rmse,
-            sides=sides,
-            sessions=data.sessions if has_samples(trained.state) else None,
+            trained.history[trained.epoch].get(self.monitor.name) if trained.history else None,
+            sides=joined_sides([sides for *_, sides in parts]) if parts else None,
+            sessions=data.sessions if sampled else None,
             device=self.device,
         )
+
+    def _parts(
+        self, trained: TrainingResult, weight: float
+    ) -> Sequence[tuple[Genotype, Single, float, Sides]]:
+        """Return the genotype, the network, the weight and the features of each network.
+
+        A training has one network, or several samples of it, or none.
+        """
+        genotype, data = trained.genotype, self.data
+        sizes, terms = self.sizes, genotype.choices[DECISION]
+        if not terms:
+            return []
+        if has_samples(trained.state):
+            samples, weights = parts_of(trained.state)
+            average = PosteriorAverage(terms, sizes, samples)
+            return [(genotype, average, weight, self._sampled_sides(average, weights))]
+        graph = self._graph(encoder for encoder, _ in terms)
+        features, parts = data.feature_matrix(), []
+        states = states_of(trained.state)
+        for state in states:
+            network = build_network(
+                genotype, sizes, self.options, torch.Generator(), graph, features
+            )
+            network.load_state_dict(state)
+            sides = weights_of(network.embeddings, data.features, sizes, data.train.rows)
+            network.embeddings.fold_features()
+            parts.append((genotype, network, weight / len(states), sides))
+        return parts
 
     def _sampled_sides(self, average: PosteriorAverage, weights: Mapping[int, Tensor]) -> Sides:
         """Return the sampled weights of each entity's features.

@@ -289,10 +289,10 @@ def test_known_models_compete_and_the_answer_is_refitted() -> None:
     assert "lightgcn" not in found.trainings, "its encoder is not among those of the search"
     assert found.trained is not None
     assert found.trained.name == next(iter(found.trainings))
-    assert found.refitted is not None
-    assert found.refitted.name == f"{found.trained.name}, refitted"
-    assert all("valid/rmse" not in epoch for epoch in found.refitted.history)
-    assert len(found.refitted.history) == len(found.trainings[found.trained.name])
+    (refitted,) = found.refitted
+    assert refitted.name == f"{found.trained.name}, refitted"
+    assert all("valid/rmse" not in epoch for epoch in refitted.history)
+    assert len(refitted.history) == len(found.trainings[found.trained.name])
     model = task.refitted_model(found)
     assert model is not None
     assert model.rated.shape[1] == len(parts.train) + len(parts.valid)
@@ -308,9 +308,9 @@ def test_a_refitted_training_has_as_many_epochs_as_validation_chose() -> None:
     )
     found = run_search(task, 1, RunContext())
     assert found.trained is not None
-    assert found.refitted is not None
-    assert len(found.trained.history) > found.trained.epoch + 1 == len(found.refitted.history)
-    assert found.refitted.epoch == found.trained.epoch
+    (refitted,) = found.refitted
+    assert len(found.trained.history) > found.trained.epoch + 1 == len(refitted.history)
+    assert refitted.epoch == found.trained.epoch
 
 
 def test_where_ratings_are_noise_the_answer_is_a_trivial_model(tmp_path: Path) -> None:

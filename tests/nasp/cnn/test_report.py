@@ -100,7 +100,7 @@ TRAINED = TrainingResult("trial 2", DARTS_V2, history(1), 0, {})
     [
         (SearchResult(DARTS_V2, METRICS, {"search": history(1)}, {}), "0.8125 on shared weights"),
         (
-            SearchResult(DARTS_V2, METRICS, {}, {"trial 2": history(1)}, TRAINED),
+            SearchResult(DARTS_V2, METRICS, {}, {"trial 2": history(1)}, [TRAINED]),
             "0.8125, trained alone",
         ),
     ],

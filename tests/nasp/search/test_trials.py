@@ -16,7 +16,7 @@ from nasp.samplers import Trial
 from nasp.samplers.random import Random
 from nasp.search import TrainingResult
 from nasp.search.executors import open_executor
-from nasp.search.trials import TrialContext, best_trial, execute_trials, run_trials, train_trial
+from nasp.search.trials import TrialContext, best_trials, execute_trials, run_trials, train_trial
 from nasp.testing import ToyCNN, ToyOptions, ToyTask
 
 OPTIONS = ToyOptions(strategy="random", trials=4)
@@ -70,7 +70,7 @@ def test_the_extra_of_the_best_alone_is_kept() -> None:
     asked = Random(task.decisions(torch.Generator())[0], torch.Generator()).ask(3)
     with open_executor("serial", TrialContext(task, 7, run)) as opened:
         ended = execute_trials(asked, train_trial, opened, run, 3)
-    best, trained = best_trial(ended)
+    ((best, trained),) = best_trials(ended, 1)
     assert best.score == min(trial.score for trial, _ in ended)
     assert isinstance(trained, TrainingResult)
     assert trained.metrics["valid/loss"] == best.score

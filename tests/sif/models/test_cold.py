@@ -148,7 +148,7 @@ def click_model(frame: pd.DataFrame) -> ClickModel:
         FieldSpace.name, known_model(task.decisions(torch.Generator())[0], "hidden1")
     )
     (trained,) = task.train("one", genotype, 1, RunContext())
-    return task.models(SearchResult(genotype, trained.metrics, {}, {}, trained))[0]
+    return task.models(SearchResult(genotype, trained.metrics, {}, {}, [trained]))[0]
 
 
 def test_features_predict_clicks_of_new_users_and_items(

@@ -250,7 +250,13 @@ def test_what_no_training_writes_is_refused_by_name(
     body = torch.load(path, weights_only=True)
     del body["digest"]
     users, items = body["encoder"]["ids"]
-    table = body["network"]["embeddings.table"]
+    (member,) = body["members"]
+    network = member["network"]
+    table = network["embeddings.table"]
+
+    def members(**changes: object) -> dict[str, object]:
+        return {"members": [{**member, **changes}]}
+
     for change, message in (
         ({"version": True}, "version True"),
         ({"scale": [3.0, 0.0]}, r"scale\[1\] must be a finite number above 0, not 0.0"),
@@ -263,11 +269,15 @@ def test_what_no_training_writes_is_refused_by_name(
         ({"rated": body["rated"].long()}, "rated must be of torch.int32"),
         ({"biases": body["biases"][1:]}, "biases for"),
         ({"biases": body["biases"] / 0}, "biases holds a number that is not finite"),
-        ({"network": {**body["network"], "embeddings.table": table[1:]}}, "must have the shape"),
-        ({"network": {**body["network"], "embeddings.table": table.double()}}, "torch.float32"),
+        (members(network={**network, "embeddings.table": table[1:]}), "must have the shape"),
+        (members(network={**network, "embeddings.table": table.double()}), "torch.float32"),
         ({"options": {**body["options"], "penalty": "none"}}, "options.penalty must be one of"),
         ({"options": {}}, "options.embedding_dim is missing"),
         ({"genotype": "{}"}, "not a genotype"),
+        (members(genotype="{}"), "not a genotype"),
+        (members(weight=0.0), "weight must be a finite number above 0"),
+        (members(encoded={"id": table}), "one table of encodings"),
+        ({"members": []}, "the model has no network"),
     ):
         torch.save(with_digest({**body, **change}), path)
         with pytest.raises(NaspError, match=message) as error:

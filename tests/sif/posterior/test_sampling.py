@@ -159,7 +159,7 @@ def test_a_sampled_model_is_saved_and_read_and_knows_its_uncertainty(tmp_path: P
     task = RatingTask(data, OPTIONS, epochs=2)
     (posterior,) = task.refine("file", PRODUCT, 1, RunContext())
     assert posterior.name in found.trainings
-    model = task.model(replace(found, trained=posterior))
+    model = task.model(replace(found, best=[posterior]))
     frame = pd.DataFrame({"user": data.encoder.ids[0][[0, 1]], "item": data.encoder.ids[1][[2, 0]]})
     mean, deviation = model.predict(frame, return_std=True)
     assert (deviation > 0).all()

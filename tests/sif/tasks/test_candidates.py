@@ -102,9 +102,9 @@ def test_an_average_joins_what_is_good_for_different_users() -> None:
     assert average_of(halves, data) == {"odd": 2, "even": 1}
     assert average_of(halves[:1], data) == {"even": 2}
     known = closed_form_candidates(tune_closed_forms(data, 0, RunContext()), data)
-    chosen = select([*known, *halves], data)
+    chosen = select([*known, *halves], data, 4)
     assert [team.name for team in chosen.teams] == ["average", "odd", "even", "popularity"]
     assert chosen.teams[0].title == "average of 2 odd, 1 even"
     assert chosen.teams[0].valid["ndcg_10"] == pytest.approx(1.0)
     assert chosen.uses_function
-    assert not select(known, data).uses_function
+    assert not select(known, data, 4).uses_function

@@ -112,8 +112,8 @@ def test_the_answer_is_a_trivial_model_where_no_function_is_better(tmp_path: Pat
     choices = known_model(one.decisions(torch.Generator())[0], "none")
     (trained,) = one.train("one", Genotype(FieldSpace.name, choices), 1, RunContext())
     assert one.answer(trained) in ("popularity", "biases")
-    assert one.refit(trained, 1, RunContext()) is None, "the function is not the answer"
-    model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, trained))
+    assert not one.refit([trained], 1, RunContext()), "the function is not the answer"
+    model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, [trained]))
     values = model.metrics(data.valid)
     assert values["auc"] == values[f"auc_{model.answer}"] == 1.0
     assert values["auc_function"] == trained.metrics["valid/auc"]
@@ -140,7 +140,7 @@ def test_side_features_help_where_items_have_few_rows(tmp_path: Path) -> None:
         one = ClickTask(data, SearchOptions(**many))  # type: ignore[arg-type]
         choices = known_model(one.decisions(torch.Generator())[0], "none")
         (trained,) = one.train("one", Genotype(FieldSpace.name, choices), 1, RunContext())
-        model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, trained))
+        model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, [trained]))
         assert model.network.embeddings.features is None, "they are a part of the table"
         found.append(trained.metrics["valid/auc"])
         logits = predict_logits(model.network, data.valid.rows)
@@ -157,7 +157,7 @@ def test_averaged_weights_are_those_of_the_result() -> None:
     results = []
     for one in (plain, averaged):
         (result,) = one.train("one", genotype, 1, RunContext())
-        model, again = one.models(SearchResult(genotype, result.metrics, {}, {}, result))
+        model, again = one.models(SearchResult(genotype, result.metrics, {}, {}, [result]))
         assert again is None
         values = evaluate_clicks(
             predict_logits(model.network, one.data.valid.rows), one.data.valid.labels
@@ -173,19 +173,18 @@ def test_a_refit_has_all_rows_and_the_epochs_that_validation_chose() -> None:
     one = task(900, train_epochs=3)
     genotype = Genotype(FieldSpace.name, known_model(one.decisions(torch.Generator())[0], "none"))
     (trained,) = one.train("one", genotype, 1, RunContext())
-    refitted = one.refit(trained, 1, RunContext())
-    assert refitted is not None
+    (refitted,) = one.refit([trained], 1, RunContext())
     assert len(refitted.history) == trained.epoch + 1
     assert refitted.epoch == trained.epoch
     whole = one.data.for_refit()
     assert (len(whole.train), len(whole.valid)) == (900, 0)
-    result = SearchResult(genotype, trained.metrics, {}, {}, trained, refitted)
+    result = SearchResult(genotype, trained.metrics, {}, {}, [trained], [refitted])
     model, again = one.models(result)
     assert again is not None
     assert again.temperature == model.temperature
     assert again.valid_auc is None
     assert not torch.equal(again.network.embeddings.table, model.network.embeddings.table)
-    assert task(refit=False).refit(trained, 1, RunContext()) is None
+    assert not task(refit=False).refit([trained], 1, RunContext())
 
 
 def test_only_objectives_of_clicks_are_accepted() -> None:

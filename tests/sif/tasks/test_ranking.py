@@ -201,8 +201,7 @@ def test_a_refit_has_all_pairs_and_the_chosen_number_of_epochs() -> None:
     task = RankingTask(data, SMALL)
     genotype = Genotype("sif", {"interaction": (("history", "multiply"),)})
     (trained,) = task.train("it", genotype, 1, RunContext())
-    again = task.refit(trained, 1, RunContext())
-    assert again is not None
+    (again,) = task.refit([trained], 1, RunContext())
     assert len(again.history) == trained.epoch + 1
     assert again.epoch == trained.epoch
     test = torch.arange(60)
