@@ -64,6 +64,17 @@ class NetworkAverage(nn.Module):
 
         return rate
 
+    def encodings(self) -> list[Tensor]:
+        """Return the encodings of each entity's ids, `(ids, width)`.
+
+        They are the mean over samples, or those of the first of several models.
+        """
+        of_first = [n for g, n, _ in self.members() if g == self.genotypes[0]]
+        if any(isinstance(network, PosteriorAverage) for network in of_first):
+            of_first = of_first[:1]
+        parts = zip(*(network.encodings() for network in of_first), strict=True)
+        return [torch.stack(part).mean(0) for part in parts]
+
     def size(self) -> int:
         """Number of parameters of all members."""
         return sum(network.size() for _, network, _ in self.members())

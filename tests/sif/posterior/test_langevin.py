@@ -64,6 +64,8 @@ def test_the_prediction_is_the_mean_over_the_samples() -> None:
     each = torch.stack([predict(n.predictor(), rows) for _, n, _ in average.members()])
     best = min(history[training + WARM_UP :], key=lambda metrics: metrics["valid/rmse"])
     assert len(each) == best[SAMPLES]
+    tables = [torch.cat(network.encodings()) for _, network, _ in average.members()]
+    torch.testing.assert_close(torch.cat(average.encodings()), torch.stack(tables).mean(0))
     mean, deviation = average.predictor()(rows)
     torch.testing.assert_close(mean, each.mean(0))
     torch.testing.assert_close(deviation, each.std(0, correction=0), atol=1e-4, rtol=1e-3)
