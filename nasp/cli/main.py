@@ -237,7 +237,7 @@ TABLE = (
         "sif.export",
         "sif.config:ExportConfig",
         "sif.commands:export",
-        "Export the embeddings of users, items and other entities as a table.",
+        "Export the embeddings of users, items and contexts.",
         ("--model runs/found --output embeddings.parquet",),
     ),
     Command(
@@ -278,7 +278,7 @@ TABLE = (
         "sif.compare",
         "sif.comparison.config:CompareConfig",
         "sif.comparison.run:compare",
-        "Compare methods, searched and fixed ones, of predicting and of ranking.",
+        "Compare methods, searched and fixed ones, for any task.",
         (
             "--config compare --executor processes:2",
             "--data ratings.csv --methods nasp,biased_mf",
