@@ -100,7 +100,8 @@ def sample_langevin(
         patience=PATIENCE if len(data.valid.ratings) else None,
         answer="best" if len(data.valid.ratings) else "last",
     )
-    start = trained.history[: trained.best_epoch + 1]
+    # All epochs of a trial have the same metrics.
+    start = [{SAMPLES: 0.0, **metrics} for metrics in trained.history[: trained.best_epoch + 1]]
     average = chain.average(genotype, int(outcome.history[outcome.best_epoch][SAMPLES]))
     both = PhaseResult([*start, *outcome.history], len(start) + outcome.best_epoch)
     return average, both
@@ -108,7 +109,7 @@ def sample_langevin(
 
 def epochs_of(history: list[Metrics]) -> tuple[int, int]:
     """Return the numbers of epochs of training and of sampling in a history."""
-    sampling = sum(SAMPLES in metrics for metrics in history)
+    sampling = sum(metrics.get(SAMPLES, 0.0) > 0 for metrics in history)
     return len(history) - sampling, sampling
 
 
