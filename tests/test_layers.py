@@ -28,8 +28,16 @@ LAYERS = (
     {"sif.nn", "sif.objectives"},
     {"sif.data", "sif.zoo"},
     {"sif.evaluation"},
-    {"sif.posterior", "sif.closed_forms"},
-    {"sif.models", "sif.fit", "sif.click_fit", "sif.rating_fit", "sif.config", "sif.serving"},
+    {"sif.closed_forms"},
+    {
+        "sif.models",
+        "sif.posterior",
+        "sif.fit",
+        "sif.click_fit",
+        "sif.rating_fit",
+        "sif.config",
+        "sif.serving",
+    },
     {"sif.tasks", "sif.baselines"},
     {"sif.reports", "sif.estimator"},
     {"sif.comparison", "sif.commands", "sif.testing"},
@@ -44,6 +52,7 @@ LAYERS = (
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 WITHIN = {
     "sif.models",
+    "sif.posterior",
     "sif.fit",
     "sif.click_fit",
     "sif.rating_fit",
