@@ -1,0 +1,132 @@
+"""Regret of searches in SIF-Bench: the tables of `sif_bench.py` in place of trainings.
+
+The regret of an answer is its test RMSE minus the smallest one of all members. Each search chooses
+among the members that it trains by validation RMSE. A sampler trains as many as `--trainings`
+says; a search on shared weights trains what its restarts found. `random` at equal cost trains as
+many members as the processor time of the search on shared weights pays for.
+
+    python benchmarks/sif_regret.py
+"""
+
+import argparse
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import torch
+from sif_bench import MEMBERS, SEARCHES, Row, read
+
+from nasp.core.decision import Decision
+from nasp.samplers import SAMPLERS
+from sif.nn.space import DECISION
+from sif.options import ENCODERS
+
+RESULTS = Path(__file__).with_name("results")
+Member = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The members of the space on one split of a data set.
+
+    Attributes:
+        valid: Validation RMSE of each member, by encoder and function.
+        test: Test RMSE.
+        seconds: Processor time of its training.
+        biases: Test RMSE of the biases.
+    """
+
+    valid: Mapping[Member, float]
+    test: Mapping[Member, float]
+    seconds: Mapping[Member, float]
+    biases: float
+
+    def regret(self, tried: Sequence[Member]) -> float:
+        """Return the regret of the best of some members by validation."""
+        best = min(tried, key=self.valid.__getitem__)
+        return self.test[best] - min(self.test.values())
+
+    def decision(self) -> Decision:
+        """Return the decision whose candidates are the members."""
+        encoders = [name for name in ENCODERS if any(e == name for e, _ in self.valid)]
+        functions = list(dict.fromkeys(function for _, function in self.valid))
+        cost = (1.0,) * len(functions)
+        return Decision(DECISION, tuple(encoders), tuple(functions), cost, keep=1)
+
+    def sampled(self, sampler: str, count: int, seed: int) -> list[Member]:
+        """Return the members that a sampler tries."""
+        random = torch.Generator().manual_seed(seed)
+        chosen = SAMPLERS[sampler]((self.decision(),), random)
+        tried = list[Member]()
+        for _ in range(count):
+            (trial,) = chosen.ask()
+            (member,) = trial.choices[DECISION]
+            tried.append(member)
+            chosen.tell(trial.completed(self.valid[member]))
+        return tried
+
+
+def benches(table: Mapping[Row, Row]) -> dict[tuple[str, str], Bench]:
+    """Return the members by data set and seed."""
+    found = {}
+    for split in dict.fromkeys(key[:2] for key in table):
+        rows = {
+            (encoder, function): values
+            for (*of, encoder, function, training), values in table.items()
+            if tuple(of) == split and training == "map"
+        }
+        biases = float(rows.pop(("", "biases"))[1])
+        valid, test, seconds = (
+            {member: float(values[n]) for member, values in rows.items()} for n in (0, 1, 4)
+        )
+        found[split[0], split[1]] = Bench(valid, test, seconds, biases)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=Path, default=RESULTS / "sif_bench.csv")
+    parser.add_argument("--searches", type=Path, default=RESULTS / "sif_searches.csv")
+    parser.add_argument("--samplers", nargs="+", default=["random", "tpe", "evolution"])
+    parser.add_argument("--trainings", type=int, nargs="+", default=[3, 6, 12])
+    parser.add_argument("--repeats", type=int, default=100, help="seeds of each sampler")
+    arguments = parser.parse_args()
+    found = benches(read(arguments.members, MEMBERS))
+    searches = read(arguments.searches, SEARCHES)
+    names = list(dict.fromkeys(name for name, _ in found))
+    rows: dict[str, dict[str, list[float]]] = {}
+
+    def add(row: str, name: str, regret: float) -> None:
+        rows.setdefault(row, {}).setdefault(name, []).append(regret)
+
+    for (name, seed), bench in found.items():
+        add("biases", name, bench.biases - min(bench.test.values()))
+        for sampler, count in product(arguments.samplers, arguments.trainings):
+            for repeat in range(arguments.repeats):
+                tried = bench.sampled(sampler, count, repeat)
+                add(f"{sampler}, {count} trainings", name, bench.regret(tried))
+        for strategy in dict.fromkeys(key[2] for key in searches):
+            runs = [v for k, v in searches.items() if k[:3] == (name, seed, strategy)]
+            if not runs:
+                continue
+            answers = [(encoder, function) for encoder, function, *_ in runs]
+            add(strategy, name, bench.regret(answers))
+            cost = sum(float(run[3]) for run in runs)
+            cost += sum(bench.seconds[answer] for answer in set(answers))
+            affordable = round(cost / statistics.mean(bench.seconds.values()))
+            for label, count in (("trainings", len(answers)), ("time", affordable)):
+                for repeat in range(arguments.repeats):
+                    tried = bench.sampled("random", max(1, count), repeat)
+                    add(f"random, the {label} of {strategy}", name, bench.regret(tried))
+    print("| search | " + " | ".join(names) + " |\n|---" + "|---" * len(names) + "|")
+    for row, by_name in rows.items():
+        cells = [
+            f"{statistics.mean(by_name[name]):.4f}" if name in by_name else "" for name in names
+        ]
+        print(f"| {row} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
