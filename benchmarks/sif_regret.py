@@ -9,6 +9,7 @@ many members as the processor time of the search on shared weights pays for.
 """
 
 import argparse
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,10 +80,15 @@ def benches(table: Mapping[Row, Row]) -> dict[tuple[str, str], Bench]:
         }
         biases = float(rows.pop(("", "biases"))[1])
         valid, test, seconds = (
-            {member: float(values[n]) for member, values in rows.items()} for n in (0, 1, 4)
+            {member: _number(values[n]) for member, values in rows.items()} for n in (0, 1, 4)
         )
         found[split[0], split[1]] = Bench(valid, test, seconds, biases)
     return found
+
+
+def _number(text: str) -> float:
+    """Return a number of a table; infinity for `nan`, which a training that diverges leaves."""
+    return math.inf if text == "nan" else float(text)
 
 
 def main() -> None:

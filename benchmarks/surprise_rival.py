@@ -43,7 +43,7 @@ def train_library(
     """Train the library's model, with the number of epochs selected by validation.
 
     Args:
-        name: `biased_mf` or `svdpp`.
+        name: `fm`, which the library calls SVD, or `svdpp`.
         splits: Ratings of users and items.
         options: Our options, converted to the library's units; None uses the library's defaults.
         dim: Number of factors.

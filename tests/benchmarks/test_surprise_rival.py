@@ -40,8 +40,8 @@ def test_ours_is_as_good_as_the_library(name: str) -> None:
 
 def test_unknown_models_and_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = {"options": OPTIONS, "dim": 2, "epochs": (1,), "seed": 0}
-    with pytest.raises(NaspError, match="no 'fm'; it has biased_mf, svdpp"):
-        train_library("fm", splits(), **arguments)  # type: ignore[arg-type]
+    with pytest.raises(NaspError, match="no 'mf'; it has fm, svdpp"):
+        train_library("mf", splits(), **arguments)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "surprise", None)
     with pytest.raises(NaspError, match=r"pip install .scikit-surprise"):
         train_library("svdpp", splits(), **arguments)  # type: ignore[arg-type]
