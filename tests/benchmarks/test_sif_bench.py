@@ -36,7 +36,7 @@ def test_a_table_is_written_and_read(scripts: Any, tmp_path: Path) -> None:
 
 
 def test_regret_is_that_of_the_best_by_validation(scripts: Any) -> None:
-    bench, regret = scripts
+    _, regret = scripts
     rows = [
         ("", "biases", "0.95", "0.96"),
         ("id", "max", "0.90", "0.93"),
