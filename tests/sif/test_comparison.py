@@ -99,10 +99,10 @@ def test_a_group_whose_worker_is_killed_is_measured_again_or_fails_alone(
         cells = compare(tmp_path / "run", executor="processes:1", methods=methods)
     assert killing.killed == 3
     measured = [Path(path).name for path in killing.renamed]
-    assert measured == ["synthetic biased_mf embedding_dim=2 seed=2.json"]
-    assert "mf 2" not in cells  # no cell of it is written
+    assert measured == ["synthetic mf embedding_dim=2 seed=2.json"]
+    assert "biased_mf 2" not in cells  # no cell of it is written
     assert not list((tmp_path / "run").rglob(".*.tmp"))
-    assert "| mf | 2 | 1 of 2 |" in (tmp_path / "run" / "table.md").read_text()
+    assert "| biased_mf | 2 | 1 of 2 |" in (tmp_path / "run" / "table.md").read_text()
     resumed = compare(tmp_path / "run", methods=methods, resume="true")
     assert [resumed[f"mf {seed}"] for seed in (1, 2)] == [done[1][f"mf {seed}"] for seed in (1, 2)]
     whole = compare(tmp_path / "whole", methods="biased_mf")

@@ -82,7 +82,6 @@ def test_mistakes_are_named(pairs: Path, tmp_path: Path) -> None:
         (["--methods", "biases"], "method"),
         (["--methods", "mf"], "method of the task ranking: 'mf'"),
         (["--embedding_dims", "4"], "embedding_dims is for the task rating"),
-        (["--task", "click", "--negatives", "1"], "no comparison for the task click"),
     ):
         with pytest.raises(NaspError, match=message):
             main([*words, *more])

@@ -50,7 +50,7 @@ def click_model() -> ClickModel:
     task = ClickTask(data, SearchOptions(embedding_dim=DIM, objective="logistic", train_epochs=1))
     genotype = Genotype(FieldSpace.name, known_model(task.decisions(torch.Generator())[0], "none"))
     (result,) = task.train("one", genotype, 1, RunContext())
-    model, _ = task.models(SearchResult(genotype, result.metrics, {}, {}, result))
+    model, _ = task.models(SearchResult(genotype, result.metrics, {}, {}, [result]))
     model.answer = "function"
     return model
 
