@@ -157,7 +157,7 @@ class TrainOptions(FieldOptions):
             epochs is evaluated and kept; 0 keeps the weights themselves.
         sweeps: Number of draws from the posterior of a function that is linear in each encoding,
             such as a product; the predictions of most of them are averaged. Another function has a
-            draw for each ten, if it is the best. 0 draws none.
+            draw for each ten, if it is better by far. 0 draws none.
         average: Largest number of models whose predictions are averaged, if validation is better by
             it; 1 for a single model. For clicks there is no average.
         refit: Train the answer again, on training and validation ratings together.

@@ -140,14 +140,18 @@ class RatingTask(InteractionTask):
     def refinable(self, ranked: Sequence[tuple[Genotype, float]]) -> Sequence[Genotype]:
         """Return what is sampled, if `sweeps` asks for samples.
 
-        These are the best genotypes for `sample_posterior`, and the best of all.
+        These are the best genotypes for `sample_posterior`, and the best of all if they are not
+        near it: `sample_langevin` gains less.
         """
         entities = len(self.sizes)
         able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
         if not self.options.sweeps:
             return ()
-        first = [g for g, _ in ranked[:1] if not can_be_sampled(g, entities) and g != BIASES]
-        return first + [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
+        best, lowest = ranked[0]
+        sampled = [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
+        if best == BIASES or (able and able[0][1] <= NEAR * lowest):
+            return sampled
+        return [best, *sampled]
 
     def refine(
         self, origin: str, genotype: Genotype, seed: int, run: RunContext

@@ -344,6 +344,7 @@ def test_only_functions_near_the_best_are_sampled() -> None:
     task = RatingTask(data_of(planted()), replace(SMALL, elementwise=False, sweeps=20))
     one, two, graph = ZOO["biased_mf"], ZOO["svdpp_shared"], ZOO["lightgcn"]
     assert task.refinable([(graph, 0.9), (one, 1.0), (two, 1.005)]) == [graph, one, two]
+    assert task.refinable([(graph, 1.0), (one, 1.005)]) == [one]
     assert task.refinable([(one, 1.0), (graph, 1.001)]) == [one]
     assert task.refinable([(one, 1.0), (two, 1.02)]) == [one]
     assert not task.refinable([(ZOO["biases"], 1.0)])
