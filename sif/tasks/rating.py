@@ -231,7 +231,7 @@ class RatingTask(InteractionTask):
         members = self.members(found.best)
         if len(members) == 1:
             return title_of(members[0][0].genotype)
-        return "average of " + ", ".join(f"{weight} {one.name}" for one, weight in members)
+        return "average of " + " and ".join(f"{weight} × ({one.name})" for one, weight in members)
 
     def _fit(
         self, name: str, way: Way, genotype: Genotype, seed: int, run: RunContext

@@ -160,8 +160,9 @@ def test_the_average_of_the_best_is_the_answer_where_validation_is_better(tmp_pa
     frame = data.source[1].frame() if data.source else pd.DataFrame()
     again = InteractionModel.load(tmp_path / "model.pt")
     assert (again.predict(frame) == model.predict(frame)).all()
-    names = [f"{weight} {one.name}" for one, weight in members]
-    assert task.title(found).endswith(", ".join(names)) or len(members) == 1
+    assert len(members) > 1
+    names = [f"{weight} × ({one.name})" for one, weight in members]
+    assert task.title(found) == "average of " + " and ".join(names)
 
 
 def test_weights_are_those_of_the_best_mean() -> None:
