@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,6 +26,7 @@ from sif.posterior.langevin import (
     epochs_of,
     sample_langevin,
 )
+from sif.tasks import rating
 from sif.tasks.averages import best_weights
 from sif.tasks.rating import RatingTask
 from sif.testing import small_data
@@ -137,32 +139,46 @@ def test_a_function_that_is_not_multilinear_is_sampled_saved_and_refitted(tmp_pa
         assert again.size() == model.size()
 
 
-def test_the_average_of_the_best_is_the_answer_where_validation_is_better(tmp_path: Path) -> None:
+def test_an_average_of_models_predicts_their_weighted_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = small_data(2)
     task = RatingTask(data, replace(OPTIONS, average=3), epochs=3)
     assert task.kept == 3
-    functions = (("id", "multiply"), ("history", "multiply"), ("id", "max"))
-    terms = [Genotype("sif", {DECISION: (one,)}) for one in functions]
-    trained = [task.train("it", genotype, 1, RunContext())[0] for genotype in terms]
-    trained.append(task.refine("it", terms[0], 1, RunContext())[0])
-    trained.sort(key=lambda one: one.metrics["valid/rmse"])
-    best = trained[:3]
+    product = Genotype("sif", {DECISION: (("id", "multiply"),)})
+    best = [
+        *task.refine("a", product, 1, RunContext()),
+        *task.train("b", FUNCTION, 1, RunContext()),
+    ]
+    best += task.train("c", Genotype("sif", {DECISION: (("history", "max"),)}), 1, RunContext())
+    asked = []
+
+    def weights_of(predictions: dict[str, torch.Tensor], value: Any, gain: float) -> dict[str, int]:
+        asked.append([value(found) for found in predictions.values()])
+        return {best[0].name: 2, best[2].name: 1}
+
+    monkeypatch.setattr(rating, "best_weights", weights_of)
     members = task.members(best)
+    assert [(one.name, weight) for one, weight in members] == [
+        (best[0].name, 2),
+        (best[2].name, 1),
+    ]
+    assert asked[0] == pytest.approx([-one.metrics["valid/rmse"] for one in best], rel=1e-5)
     refitted = task.refit(best, 1, RunContext())
     assert [one.name for one in refitted] == [f"{one.name}, refitted" for one, _ in members]
-    found = SearchResult(best[0].genotype, best[0].metrics, {}, {}, best, refitted)
-    model = task.model(found)
-    rates = [task._model([(one, 1)]).rate(data.valid) for one, _ in members]
-    weights = torch.tensor([float(weight) for _, weight in members])
-    expected = (torch.stack(rates) * weights[:, None]).sum(0) / weights.sum()
-    torch.testing.assert_close(model.rate(data.valid), expected)
-    model.save(tmp_path / "model.pt")
-    frame = data.source[1].frame() if data.source else pd.DataFrame()
-    again = InteractionModel.load(tmp_path / "model.pt")
-    assert (again.predict(frame) == model.predict(frame)).all()
-    assert len(members) > 1
-    names = [f"{weight} × ({one.name})" for one, weight in members]
-    assert task.title(found) == "average of " + " and ".join(names)
+    found = SearchResult(product, best[0].metrics, {}, {}, best, refitted)
+    assert task.title(found) == f"average of 2 × ({best[0].name}) and 1 × ({best[2].name})"
+    model, again = task.model(found), task.refitted_model(found)
+    each = [task._model([(one, 1)]).rate(data.valid) for one, _ in members]
+    torch.testing.assert_close(model.rate(data.valid), (2 * each[0] + each[1]) / 3)
+    frame = pd.DataFrame({"user": data.encoder.ids[0][[0, 1]], "item": data.encoder.ids[1][[2, 0]]})
+    for one in (model, again):
+        assert one is not None
+        one.save(tmp_path / "model.pt")
+        assert (
+            InteractionModel.load(tmp_path / "model.pt").predict(frame) == one.predict(frame)
+        ).all()
+    assert len(asked) == 1, "weights are chosen once"
 
 
 def test_weights_are_those_of_the_best_mean() -> None:
