@@ -15,16 +15,16 @@ from torch import Tensor
 from nasp.core.genotype import Genotype
 from nasp.metric import LOSS, Metrics
 from nasp.runs.context import RunContext
-from nasp.training.loop import PhaseResult, run_epochs
+from nasp.training.loop import PhaseResult
 from nasp.training.optimization import Losses
 from sif.data.search_data import SearchData
-from sif.evaluation.ratings import monitor_of, predict, validated
+from sif.evaluation.ratings import predict, validated
 from sif.nn.encoders import RatingGraph
 from sif.nn.space import InteractionSpace
 from sif.objectives import squared_error
 from sif.options import TrainOptions
 from sif.posterior.average import NetworkAverage
-from sif.posterior.sampling import PATIENCE, SWEEPS
+from sif.posterior.sampling import SWEEPS, run_chain
 from sif.rating_fit import train_alone
 
 # The noise is that of a posterior to the power of 1 / TEMPERATURE. On MovieLens 100K, `multiply` of
@@ -87,18 +87,15 @@ def sample_langevin(
             **validated(chain.valid_mean, data),
         }
 
-    outcome = run_epochs(
+    outcome = run_chain(
         name,
+        chain,
         epoch,
+        data,
         epochs=samples or -(-options.sweeps // SWEEPS),
-        state={"chain": chain, "generator": generator},
-        monitor=monitor_of(data),
-        snapshot=dict,
-        run=run,
-        keep=("chain",),
         first=WARM_UP,
-        patience=PATIENCE if len(data.valid.ratings) else None,
-        answer="best" if len(data.valid.ratings) else "last",
+        generator=generator,
+        run=run,
     )
     # All epochs of a trial have the same metrics.
     start = [{SAMPLES: 0.0, **metrics} for metrics in trained.history[: trained.best_epoch + 1]]

@@ -1,6 +1,6 @@
 """Sampling of the posterior of a genotype, in place of a training of one set of weights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from nasp.core.genotype import Genotype
 from nasp.metric import Metrics
 from nasp.runs.context import RunContext
-from nasp.training.loop import PhaseResult, run_epochs
+from nasp.training.loop import PhaseResult, Stateful, run_epochs
 from sif.data.rating_tensors import Ratings
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import monitor_of, validated
@@ -82,20 +82,58 @@ def sample_posterior(
         chain.advance(position * SWEEPS, min(SWEEPS, options.sweeps - position * SWEEPS))
         return {"train/loss": 1 / chain.sampler.precision, **validated(chain.valid_mean, data)}
 
-    outcome = run_epochs(
+    outcome = run_chain(
+        name,
+        chain,
+        epoch,
+        data,
+        epochs=epochs or -(-options.sweeps // SWEEPS),
+        first=chain.warm_up // SWEEPS,
+        generator=generator,
+        run=run,
+    )
+    return chain.average(SWEEPS * (outcome.best_epoch + 1)), outcome
+
+
+def run_chain(
+    name: str,
+    chain: Stateful,
+    epoch: Callable[[int], Metrics],
+    data: SearchData,
+    *,
+    epochs: int,
+    first: int,
+    generator: torch.Generator,
+    run: RunContext,
+) -> PhaseResult:
+    """Run the epochs of a chain until validation RMSE of the average stops improving.
+
+    Without validation ratings it runs all epochs. What the chain has drawn stays in the checkpoint.
+
+    Args:
+        name: The phase's name in the checkpoint.
+        chain: What an epoch changes, besides the generator.
+        epoch: Runs the epoch at a position, and returns its metrics.
+        data: The data.
+        epochs: Maximum number of epochs.
+        first: The first epoch that can be selected.
+        generator: Source of all draws.
+        run: Checkpoint, progress and log.
+    """
+    judged = len(data.valid.ratings) > 0
+    return run_epochs(
         name,
         epoch,
-        epochs=epochs or -(-options.sweeps // SWEEPS),
+        epochs=epochs,
         state={"chain": chain, "generator": generator},
         monitor=monitor_of(data),
         snapshot=dict,
         run=run,
         keep=("chain",),
-        first=chain.warm_up // SWEEPS,
-        patience=PATIENCE if len(data.valid.ratings) else None,
-        answer="best" if len(data.valid.ratings) else "last",
+        first=first,
+        patience=PATIENCE if judged else None,
+        answer="best" if judged else "last",
     )
-    return chain.average(SWEEPS * (outcome.best_epoch + 1)), outcome
 
 
 class Chain:

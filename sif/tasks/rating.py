@@ -47,7 +47,7 @@ from sif.zoo import BIASES, known_within, title_of, training_name
 Way = Callable[..., tuple[nn.Module, PhaseResult]]
 # Sampling takes the time of several trainings, so few functions are sampled.
 SAMPLED = 2
-NEAR = 1.01  # largest RMSE of the second one, relative to the first
+NEAR = 1.01  # an RMSE up to so many times another one is near it
 GAIN = 0.0005  # smallest relative gain of an addition to an average
 
 
@@ -143,10 +143,10 @@ class RatingTask(InteractionTask):
         These are the best genotypes for `sample_posterior`, and the best of all if they are not
         near it: `sample_langevin` gains less.
         """
-        entities = len(self.sizes)
-        able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
         if not self.options.sweeps:
             return ()
+        entities = len(self.sizes)
+        able = [(g, rmse) for g, rmse in ranked if can_be_sampled(g, entities)]
         best, lowest = ranked[0]
         sampled = [g for g, rmse in able[:SAMPLED] if rmse <= NEAR * able[0][1]]
         if best == BIASES or (able and able[0][1] <= NEAR * lowest):
@@ -236,7 +236,7 @@ class RatingTask(InteractionTask):
     def _fit(
         self, name: str, way: Way, genotype: Genotype, seed: int, run: RunContext
     ) -> TrainingResult:
-        """Train a genotype in one of two ways: `train_alone` or `sample_posterior`."""
+        """Train a genotype by `train_alone`, or sample it by one of the two samplers."""
         try:
             network, outcome = way(
                 f"train {name}",
@@ -272,7 +272,7 @@ class RatingTask(InteractionTask):
             data.biases.cpu(),
             data.rated,
             search_values(self.options),
-            trained.history[trained.epoch].get(self.monitor.name) if trained.history else None,
+            trained.metrics.get(self.monitor.name) if trained.history else None,
             sides=joined_sides([sides for *_, sides in parts]) if parts else None,
             sessions=data.sessions if sampled else None,
             device=self.device,
