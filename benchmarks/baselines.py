@@ -86,7 +86,10 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", help="all that fit if left out")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    options = TrainOptions(embedding_dim=arguments.embedding_dim)
+    # The other library penalises an id once for each of its ratings.
+    options = TrainOptions(
+        embedding_dim=arguments.embedding_dim, penalty="squared", weight_decay=0.05
+    )
     table = load_ratings(arguments.data, columns=parse_columns(arguments.columns))
     splits = {seed: split_ratings(table, seed=seed) for seed in arguments.seeds}
     among = len(table.columns)

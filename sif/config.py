@@ -36,6 +36,7 @@ RANKING = {
     "encoders": ("id", "history", "graph1", "graph2"),
     "elementwise": False,
     "objective": "sampled_softmax",
+    "penalty": "squared",
     "weight_decay": 0.06,
     "averaging": 2.0,
     "batch_size": 1024,
@@ -61,6 +62,7 @@ FOR_MANY_PAIRS = {
 """Defaults of rankings of more than `MANY_PAIRS` pairs, whose epochs take half a minute or more."""
 CLICKS = {
     "embedding_dim": 64,
+    "penalty": "squared",
     "weight_decay": 0.003,
     "optimizer": "adam",
     "learning_rate": 0.01,

@@ -55,23 +55,46 @@ def logistic(logits: Tensor, labels: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, labels)
 
 
-def rating_loss(outputs: tuple[Tensor, Tensor], ratings: Tensor, options: TrainOptions) -> Tensor:
+def rating_loss(
+    outputs: tuple[Tensor, Tensor],
+    ratings: Tensor,
+    options: TrainOptions,
+    inverse_counts: Tensor | None = None,
+) -> Tensor:
     """Return the objective plus the penalty on embeddings (SIF, eq. 5), a scalar.
 
     Args:
         outputs: Predictions `(ratings,)` and their embeddings, `(entities, ratings, any)`.
         ratings: Standardised ratings, `(ratings,)`.
         options: Objective, and kind and weight of the penalty.
+        inverse_counts: See `penalty`.
     """
     predictions, looked_up = outputs
     mean = OBJECTIVES[options.objective](predictions, ratings)
-    total: Tensor = torch.add(mean, penalty(looked_up, options), alpha=options.weight_decay)
+    total: Tensor = torch.add(
+        mean, penalty(looked_up, options, inverse_counts), alpha=options.weight_decay
+    )
     return total
 
 
-def penalty(looked_up: Tensor, options: SpaceOptions) -> Tensor:
-    """Return the penalty on embeddings without its weight, a scalar; see `SpaceOptions.penalty`."""
+def penalty(
+    looked_up: Tensor, options: SpaceOptions, inverse_counts: Tensor | None = None
+) -> Tensor:
+    """Return the penalty on embeddings without its weight, a scalar; see `SpaceOptions.penalty`.
+
+    Args:
+        looked_up: The embeddings, `(entities or more, ratings, any)`.
+        options: The kind of penalty.
+        inverse_counts: 1 / the number of ratings of each id, `(entities, ratings)`, for `per_id`.
+            Embeddings beyond those of the entities, of what users rated, have that of the user.
+    """
     if options.penalty == "norm":
         norms: Tensor = torch.linalg.vector_norm(looked_up, dim=(1, 2))
         return norms.sum()
-    return looked_up.square().sum() / looked_up.shape[1]
+    squares = looked_up.square()
+    if options.penalty == "squared":
+        return squares.sum() / looked_up.shape[1]
+    assert inverse_counts is not None, "the penalty per_id needs the number of ratings of each id"
+    more = len(looked_up) - len(inverse_counts)
+    weights = torch.cat([inverse_counts, inverse_counts[:1].expand(more, -1)])
+    return (squares.sum(2) * weights).sum() / looked_up.shape[1]

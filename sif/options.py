@@ -69,10 +69,12 @@ class SpaceOptions:
         terms: Number of functions, of different encoders, whose sum is the rating.
         elementwise: Whether element-wise MLPs transform encodings before a function, as in the
             paper.
-        penalty: `squared` is the mean over the batch of the squared norm of a rating's embeddings
-            and biases. `norm`, as in the paper, is the sum of the Frobenius norms, not squared, of
-            the batch's embedding matrices.
-        weight_decay: Weight of the penalty, in units of squared standardised ratings.
+        penalty: `per_id`, for ratings, is the squared norm of each id's embedding and bias, once
+            for all of its ratings: a Gaussian prior, as strong for an id of few ratings as for one
+            of many. `squared` has it once for each rating. `norm`, as in the paper, is the sum of
+            the Frobenius norms, not squared, of the batch's embedding matrices.
+        weight_decay: Weight of the penalty: of a squared norm against the squared error of a
+            standardised rating.
     """
 
     embedding_dim: int = 8
@@ -81,8 +83,8 @@ class SpaceOptions:
     encoders: tuple[str, ...] = tuple(ENCODERS)
     terms: int = 1
     elementwise: bool = False
-    penalty: Literal["squared", "norm"] = "squared"
-    weight_decay: float = 0.05
+    penalty: Literal["per_id", "squared", "norm"] = "per_id"
+    weight_decay: float = 5.0
 
     @property
     def network_size(self) -> str:

@@ -86,7 +86,8 @@ def fit_ratings(
     """
 
     def loss(batch: RatingBatch) -> tuple[Tensor, int]:
-        return rating_loss(model(batch), batch.ratings, options), len(batch.ratings)
+        outputs, counts = model(batch), batch.inverse_counts
+        return rating_loss(outputs, batch.ratings, options, counts), len(batch.ratings)
 
     def validate() -> Metrics:
         return validated(lambda: predict(model.predictor(), data.valid.rows), data)

@@ -41,7 +41,7 @@ class Ranges:
     """
 
     learning_rate: Bounds | None = (0.01, 0.5)
-    weight_decay: Bounds | None = (1e-3, 1.0)
+    weight_decay: Bounds | None = (0.5, 50.0)
     strategies: dict[str, dict[str, Bounds]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -142,8 +143,14 @@ class Ratings:
         self, size: int, generator: torch.Generator, steps: int | None = None
     ) -> Iterator[RatingBatch]:
         """Yield shuffled batches; see `sif.data.batches.shuffled`."""
-        for batch in shuffled(self.rows, self.ratings, size, generator, steps):
-            yield RatingBatch(*batch, self.rated)
+        for rows, ratings in shuffled(self.rows, self.ratings, size, generator, steps):
+            counts = self.inverse_counts.index_select(0, rows.flatten()).view(rows.shape)
+            yield RatingBatch(rows, ratings, self.rated, counts)
+
+    @cached_property
+    def inverse_counts(self) -> Tensor:
+        """1 / the number of ratings of each table row, up to the last row that has any."""
+        return torch.bincount(self.rows.flatten()).float().reciprocal()
 
 
 def offsets(sizes: tuple[int, ...]) -> Tensor:

@@ -19,7 +19,7 @@ SPACE_RULES: dict[str, Rule] = {
     "encoders": sequence(text),
     "terms": integer(1, 1 << 10),
     "elementwise": flag,
-    "penalty": one_of("squared", "norm"),
+    "penalty": one_of("per_id", "squared", "norm"),
     "weight_decay": number(),
 }
 """The rules for `sif.options.SpaceOptions`."""

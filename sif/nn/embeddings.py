@@ -18,11 +18,14 @@ class RatingBatch(NamedTuple):
         rows: Table rows, integers, `(entities, ratings)`.
         ratings: Standardised ratings, `(ratings,)`.
         rated: Whether they are training ratings, which are the edges of the graph of ratings.
+        inverse_counts: 1 / the number of ratings of each id, `(entities, ratings)`, for the penalty
+            `per_id`.
     """
 
     rows: Tensor
     ratings: Tensor
     rated: bool = False
+    inverse_counts: Tensor | None = None
 
 
 # Weights of features change the embeddings of many ids at once. With Adagrad, whose steps do not
@@ -90,6 +93,17 @@ class Embeddings(nn.Module):
         # index_select, because its backward pass is several times faster on a CPU than embedding's.
         looked_up = self.full().index_select(0, rows.flatten())
         return looked_up.view(*rows.shape, self.table.shape[1])
+
+    def own(self, rows: Tensor, looked_up: Tensor) -> Tensor:
+        """Return the rows of the table without what features add, which the penalty leaves free.
+
+        Args:
+            rows: The rows, `(entities, ratings)`.
+            looked_up: What `look_up` returned for them.
+        """
+        if self.features is None:
+            return looked_up
+        return self.table.index_select(0, rows.flatten()).view_as(looked_up)
 
     def parts(self, looked_up: Tensor) -> tuple[Tensor, Tensor | None]:
         """Split rows into embeddings `(entities, ratings, dim)` and summed biases `(ratings,)`."""

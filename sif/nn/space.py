@@ -185,8 +185,8 @@ class InteractionSpace(SearchSpace, RatingModel):
             rated: Whether the ratings are those of the graph, see `EncodedTables.look_up`.
 
         Returns:
-            Predictions `(ratings,)`, and the embeddings with biases as last column,
-            `(entities, ratings, embedding_dim + biases)`.
+            Predictions `(ratings,)`, and the embeddings with biases as last column, without what
+            features add, `(entities, ratings, embedding_dim + biases)`.
         """
         looked_up = self.embeddings.look_up(rows)
         embeddings, bias = self.embeddings.parts(looked_up)
@@ -222,7 +222,7 @@ class InteractionSpace(SearchSpace, RatingModel):
 
         grouped = None if self._grouped is None else probe
         rating = (relaxation or self._path).mix(DECISION, run, grouped)
-        return (rating if bias is None else rating + bias), looked_up
+        return (rating if bias is None else rating + bias), self.embeddings.own(rows, looked_up)
 
     def forward(
         self, batch: RatingBatch, relaxation: Relaxation | None = None

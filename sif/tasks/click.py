@@ -63,6 +63,7 @@ class ClickTask(Task):
         self, data: ClickData, options: SearchOptions | TrainOptions, epochs: int | None = None
     ) -> None:
         check_known("objective of the task click:", options.objective, OBJECTIVES)
+        check_known("penalty of the task click:", options.penalty, ("squared", "norm"))
         self.data, self.options = data, options
         self.device = data.train.labels.device
         if epochs is None:

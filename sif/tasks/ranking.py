@@ -76,6 +76,7 @@ class RankingTask(InteractionTask):
         negatives: int | None = None,
     ) -> None:
         check_known("objective of the task ranking:", options.objective, RANKING_OBJECTIVES)
+        check_known("penalty of the task ranking:", options.penalty, ("squared", "norm"))
         self.data, self.options = data, options
         self.sizes, self.device = data.shape, data.device
         self.negatives = negatives or NEGATIVES

@@ -94,7 +94,7 @@ class RatingTask(InteractionTask):
         )
 
     def loss(self, outputs: tuple[Tensor, Tensor], batch: RatingBatch) -> Tensor:
-        return rating_loss(outputs, batch.ratings, self.options)
+        return rating_loss(outputs, batch.ratings, self.options, batch.inverse_counts)
 
     def examples(self, batch: RatingBatch) -> int:
         return len(batch.ratings)

@@ -14,7 +14,7 @@ from sif.data.search_data import SearchData
 from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.options import TrainOptions
 
-OPTIONS = TrainOptions(embedding_dim=2, batch_size=64)
+OPTIONS = TrainOptions(embedding_dim=2, batch_size=64, penalty="squared", weight_decay=0.05)
 
 
 def splits() -> Splits:

@@ -29,7 +29,6 @@ from nasp.search.one_shot import loss_of
 from nasp.testing.tasks import at_a_point
 from sif import InteractionModel, InteractionSearch
 from sif.data import Synthetic, synthetic
-from sif.nn.embeddings import RatingBatch
 from sif.nn.operations import OPERATIONS, functions
 from sif.nn.space import InteractionSpace, name_of
 from sif.options import SpaceOptions
@@ -76,7 +75,7 @@ def test_the_gradient_is_exact_where_candidates_are_evaluated_together(
     use(name)
     task = rating_task(entities)
     space, batch, projection = at_a_point(task)
-    space, batch = space.double(), RatingBatch(batch.rows, batch.ratings.double())
+    space, batch = space.double(), batch._replace(ratings=batch.ratings.double())
     projection = {name: a.double() for name, a in projection.items()}
     gradients = []
     for make in (Relaxation.one_path, Relaxation.dense):

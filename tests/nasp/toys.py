@@ -18,7 +18,11 @@ class ToyCF(InteractionSpace, ToySpace):
 
     def __init__(self, generator: torch.Generator) -> None:
         options = TrainOptions(
-            embedding_dim=3, embedding_std=1.0, encoders=("id",), elementwise=True
+            embedding_dim=3,
+            embedding_std=1.0,
+            encoders=("id",),
+            elementwise=True,
+            penalty="squared",
         )
         super().__init__((7, 6, 4), options, generator)
 

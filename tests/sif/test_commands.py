@@ -392,7 +392,7 @@ def test_another_configuration_is_not_resumed(table: Path, tmp_path: Path) -> No
     run = ["--data", str(table), "--output", str(tmp_path / "run"), *FAST, "--quiet"]
     search.main(run)
     before = (tmp_path / "run" / "result.json").read_bytes()
-    with pytest.raises(NaspError, match=r"weight_decay was 0\.05, now 0\.5"):
+    with pytest.raises(NaspError, match=r"weight_decay was 5\.0, now 0\.5"):
         search.main([*run, "--resume", "--weight_decay", "0.5"])
     with pytest.raises(NaspError, match="holds a run"):
         search.main(run)

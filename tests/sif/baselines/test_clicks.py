@@ -22,6 +22,7 @@ OPTIONS = TrainOptions(
     objective="logistic",
     optimizer="adam",
     learning_rate=0.02,
+    penalty="squared",
     weight_decay=1e-3,
     batch_size=64,
     dropout=0.5,

@@ -130,3 +130,13 @@ def test_no_validation_rating_of_known_ids_is_told_with_its_cause() -> None:
     frame["user"] = frame["user"] % 5
     with pytest.raises(NaspError, match=r"20 of 20 have a price .* whose values do not repeat"):
         SearchData.from_splits(frame[:20], frame[20:])
+
+
+def test_batches_know_how_many_ratings_each_id_has() -> None:
+    """A sum over an epoch of what is weighted by them has each id once."""
+    train, _, _, _ = prepared()
+    ids = torch.zeros(int(train.rows.max()) + 1)
+    for batch in train.batches(3, torch.Generator().manual_seed(0)):
+        assert batch.inverse_counts is not None
+        ids.index_add_(0, batch.rows.flatten(), batch.inverse_counts.flatten())
+    assert ids[train.rows.flatten()].tolist() == pytest.approx([1.0] * train.rows.numel())

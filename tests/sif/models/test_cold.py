@@ -35,7 +35,8 @@ from sif.zoo import ZOO
 USERS, ITEMS = 60, 30
 OPTIONS = SearchOptions(embedding_dim=3, batch_size=64, refit=False)
 CLICKS: dict[str, Any] = {"objective": "logistic", "optimizer": "adam", "learning_rate": 0.02}
-CLICKS |= {"embedding_dim": 4, "batch_size": 32, "weight_decay": 0.001, "train_epochs": 30}
+CLICKS |= {"embedding_dim": 4, "batch_size": 32, "penalty": "squared"}
+CLICKS |= {"weight_decay": 0.001, "train_epochs": 30}
 
 
 def properties(ids: range) -> pd.DataFrame:

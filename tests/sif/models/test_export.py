@@ -47,7 +47,10 @@ def click_model() -> ClickModel:
     frame = ratings().assign(mood=np.arange(200) % 3)
     frame["rating"] = (frame["rating"] > frame["rating"].median()).astype(float)
     data = ClickData.from_splits(frame[:150], frame[150:])
-    task = ClickTask(data, SearchOptions(embedding_dim=DIM, objective="logistic", train_epochs=1))
+    task = ClickTask(
+        data,
+        SearchOptions(embedding_dim=DIM, objective="logistic", penalty="squared", train_epochs=1),
+    )
     genotype = Genotype(FieldSpace.name, known_model(task.decisions(torch.Generator())[0], "none"))
     (result,) = task.train("one", genotype, 1, RunContext())
     model, _ = task.models(SearchResult(genotype, result.metrics, {}, {}, [result]))

@@ -66,6 +66,7 @@ def trained() -> RankingModel:
         encoders=("id", "history"),
         elementwise=False,
         objective="bpr",
+        penalty="squared",
         closed_form_trials=0,
         train_epochs=2,
     )

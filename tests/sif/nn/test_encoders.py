@@ -17,7 +17,11 @@ from sif.options import ENCODERS, TrainOptions
 USERS, ITEMS, CONTEXTS = 4, 3, 2
 PAIRS = torch.tensor([[0, 0, 1, 2, 2, 2, 0], [0, 1, 1, 0, 1, 2, 1]])  # user 3 rated nothing
 OPTIONS = TrainOptions(
-    embedding_dim=3, encoders=tuple(ENCODERS), elementwise=False, embedding_std=0.5
+    embedding_dim=3,
+    encoders=tuple(ENCODERS),
+    elementwise=False,
+    embedding_std=0.5,
+    penalty="squared",
 )
 
 

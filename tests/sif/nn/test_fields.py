@@ -26,7 +26,9 @@ DIM = 3
 
 def made(choices: Choices | None = None, **options: object) -> FieldSpace:
     """A space in double precision, with random weights everywhere."""
-    given = TrainOptions(embedding_dim=DIM, hidden_units=7, objective="logistic", **options)  # type: ignore[arg-type]
+    given = TrainOptions(
+        embedding_dim=DIM, hidden_units=7, objective="logistic", penalty="squared", **options
+    )  # type: ignore[arg-type]
     space = FieldSpace(FIELDS, SIZES, given, torch.Generator().manual_seed(0), choices).double()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

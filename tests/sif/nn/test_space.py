@@ -20,7 +20,7 @@ SIZES = (5, 4, 3)
 
 def made(**options: object) -> InteractionSpace:
     generator = torch.Generator().manual_seed(0)
-    options = {"encoders": ("id",), "elementwise": True, **options}
+    options = {"encoders": ("id",), "elementwise": True, "penalty": "squared", **options}
     return InteractionSpace(SIZES, TrainOptions(embedding_dim=3, **options), generator)  # type: ignore[arg-type]
 
 

@@ -27,7 +27,8 @@ from sif.tasks.click import ClickTask, known_model, name_of
 SHORT: dict[str, Any] = {"epochs": 2, "warm_up": 1, "restarts": 2, "finalists": 1}
 SHORT |= {"train_epochs": 2}
 SMALL = {"embedding_dim": 4, "hidden_units": 8, "batch_size": 256, "objective": "logistic"}
-SMALL |= {"optimizer": "adam", "learning_rate": 0.02, "weight_decay": 0.001}
+SMALL |= {"optimizer": "adam", "learning_rate": 0.02, "penalty": "squared"}
+SMALL |= {"weight_decay": 0.001}
 
 
 def planted(rows: int, seed: int = 0) -> pd.DataFrame:

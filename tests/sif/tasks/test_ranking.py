@@ -32,6 +32,7 @@ SMALL = SearchOptions(
     elementwise=False,
     objective="sampled_softmax",
     learning_rate=0.2,
+    penalty="squared",
     weight_decay=0.001,
     batch_size=32,
     epochs=3,
