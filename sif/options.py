@@ -161,7 +161,7 @@ class TrainOptions(FieldOptions):
             such as a product; the predictions of most of them are averaged. Another function has a
             draw for each ten, if it is better by far. 0 draws none.
         average: Largest number of models whose predictions are averaged, if validation is better by
-            it; 1 for a single model. For clicks there is no average.
+            it; 1 for a single model, the only choice for clicks.
         refit: Train the answer again, on training and validation ratings together.
         closed_form_trials: Number of trials of the options of each ranking in closed form, which
             competes with the function in the task ranking; 0 leaves out all but popularity.

@@ -11,7 +11,7 @@ from sif.nn.graph import Propagation
 from sif.posterior.hyperprior import draw_normal, draw_precision
 
 STEPS = 100  # largest number of steps of conjugate gradients
-TOLERANCE = 1e-3  # relative size of the residual at which they stop
+TOLERANCE = 1e-2  # relative size of the residual at which they stop
 
 
 class Entries(NamedTuple):

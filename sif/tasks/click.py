@@ -11,7 +11,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
-from nasp.errors import Diverged, check_known
+from nasp.errors import Diverged, NaspError, check_known
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search import SearchResult, Task, TrainingResult
@@ -64,6 +64,10 @@ class ClickTask(Task):
     ) -> None:
         check_known("objective of the task click:", options.objective, OBJECTIVES)
         check_known("penalty of the task click:", options.penalty, ("squared", "norm"))
+        if options.average > 1:
+            raise NaspError(
+                f"average is {options.average}; clicks have no average of models: leave it out"
+            )
         self.data, self.options = data, options
         self.device = data.train.labels.device
         if epochs is None:

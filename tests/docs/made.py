@@ -28,7 +28,9 @@ def image_task(space: str) -> ImageTask:
     images = torch.randint(256, (24, 3, 8, 8), generator=generator).to(torch.uint8)
     data = LabelledImages(images, torch.arange(24) % 3)
     halves = data[torch.arange(16)], data[torch.arange(16, 24)]
-    options = CNNOptions(channels=4, layers=3, batch_size=8, space=space, **SHORT)
+    options = CNNOptions(
+        channels=4, layers=3, batch_size=8, space=space, **{**SHORT, "restarts": 1}
+    )
     return ImageTask(ImagesInMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
 
 

@@ -35,7 +35,7 @@ class TestImageTask(TaskContract):
         images = torch.randint(256, (24, 3, 8, 8), generator=generator).to(torch.uint8)
         data = LabelledImages(images, torch.arange(24) % 3)
         halves = data[torch.arange(16)], data[torch.arange(16, 24)]
-        options = CNNOptions(channels=4, layers=3, batch_size=8, **SHORT)
+        options = CNNOptions(channels=4, layers=3, batch_size=8, **{**SHORT, "restarts": 1})
         return ImageTask(ImagesInMemory(*halves, None, ("a", "b", "c"), 8, 2), options)
 
 
@@ -53,7 +53,7 @@ class TestRatingTask(TaskContract):
     @pytest.fixture
     def task(self) -> Task:
         parts = split_ratings(synthetic(Synthetic(users=40, items=30, ratings=900), seed=0), seed=0)
-        options = RatingOptions(embedding_dim=2, batch_size=64, **SHORT)
+        options = RatingOptions(embedding_dim=2, batch_size=64, sweeps=20, **SHORT)
         return RatingTask(SearchData.from_splits(parts.train, parts.valid), options)
 
 

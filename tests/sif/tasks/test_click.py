@@ -54,6 +54,13 @@ def task(rows: int = 900, **options: object) -> ClickTask:
     return ClickTask(data, given)
 
 
+def test_what_clicks_have_not_is_refused() -> None:
+    with pytest.raises(NaspError, match="average is 3; clicks have no average"):
+        task(average=3)
+    with pytest.raises(NaspError, match="penalty of the task click: 'per_id'"):
+        task(penalty="per_id")
+
+
 class TestClickTask(TaskContract):
     @pytest.fixture
     def task(self) -> Task:
