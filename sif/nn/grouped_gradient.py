@@ -1,6 +1,6 @@
 """The probe of interaction functions, which evaluates many candidates in few large products."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -36,25 +36,47 @@ class GroupedProbe:
 
         Args:
             gradient: Gradient of the loss with respect to the ratings, `(ratings,)`.
-            probes: The candidates to evaluate, `(0, k)`, and the factor on each; None for all with
-                factor one.
-            embeddings: Embeddings of each entity, `(ratings, embedding_dim)`.
-            heads: Heads of the candidates, `(candidates, longest width)`.
+            probes: The candidates to evaluate, `(encoder, k)`, and the factor on each; None for all,
+                with factor one.
+            embeddings: Embeddings of each entity by each encoder,
+                `(encoders, ratings, embedding_dim)`.
+            heads: Heads of the candidates, `(encoders, candidates, longest width)`.
 
         Returns:
-            `(1, candidates)`, zero for candidates that are not evaluated.
+            `(encoders, candidates)`, zero for candidates that are not evaluated.
         """
         if probes is None:
-            return self._all.products(gradient, embeddings, heads).unsqueeze(0)
-        asked = sorted(k for _, k in probes)
+            return self._all.products(gradient, embeddings, heads)
+        entries = [
+            self._some(
+                gradient,
+                {k: x for (e, k), x in probes.items() if e == edge},
+                [encoded[edge : edge + 1] for encoded in embeddings],
+                heads[edge : edge + 1],
+            )
+            for edge in range(len(heads))
+        ]
+        return torch.cat(entries)
+
+    def _some(
+        self,
+        gradient: Tensor,
+        probes: Mapping[int, float],
+        embeddings: Sequence[Tensor],
+        heads: Tensor,
+    ) -> Tensor:
+        """Return the inner products of one encoder with some candidates, `(1, candidates)`."""
+        entries = gradient.new_zeros(1, len(self._candidates))
+        if not probes:
+            return entries
+        asked = sorted(probes)
         groups = _Groups(
             [self._candidates[k] for k in asked], lambda f: (len(f.parts), f.operation)
         )
         positions = torch.tensor(asked, device=heads.device)
-        found = groups.products(gradient, embeddings, heads.index_select(0, positions))
-        found *= found.new_tensor([probes[0, k] for k in asked])
-        entries = found.new_zeros(len(self._candidates))
-        return entries.index_copy_(0, positions, found).unsqueeze(0)
+        found = groups.products(gradient, embeddings, heads.index_select(1, positions))
+        found *= found.new_tensor([probes[k] for k in asked])
+        return entries.index_copy_(1, positions, found)
 
 
 class _Groups:
@@ -86,18 +108,20 @@ class _Groups:
         self._places = torch.tensor([place[f.operation, f.parts] for f in functions])
 
     def products(self, gradient: Tensor, embeddings: Sequence[Tensor], heads: Tensor) -> Tensor:
-        """Return the inner products, `(functions,)`, given a row of `heads` for each function."""
+        """Return the inner products, `(encoders, functions)`, with a head for each."""
         known = dict[Function, Tensor]()
 
         def value(part: int | Function) -> Tensor:
             return embeddings[part] if isinstance(part, int) else part(embeddings, known)
 
-        sums = heads.new_zeros(self._total, heads.shape[1])
+        sums = heads.new_zeros(self._total, len(heads), heads.shape[2])
         start = 0
         for tuples, operations in self._groups:
             columns = [torch.stack([*map(value, c)]) for c in zip(*tuples, strict=True)]
             for operation in operations:
-                met = gradient.matmul(OPERATIONS[operation](columns))  # (tuples, width)
-                sums[start : start + len(tuples), : met.shape[1]] = met
+                # (tuples, encoders, width)
+                met = gradient.matmul(OPERATIONS[operation](columns))
+                sums[start : start + len(tuples), :, : met.shape[2]] = met
                 start += len(tuples)
-        return (sums.index_select(0, self._places.to(heads.device)) * heads).sum(1)
+        own = sums.index_select(0, self._places.to(heads.device))
+        return (own.transpose(0, 1) * heads).sum(2)

@@ -117,8 +117,7 @@ class InteractionSpace(SearchSpace, RatingModel):
         for edge, k in list(self._row) if terms else [(edge, 0) for edge in range(keep)]:
             path[edge, k] = 1.0
         self._path = Relaxation.one_path({DECISION: path})
-        many = terms is None and len(candidates) > len(OPERATIONS)
-        self._grouped = GroupedProbe(self.functions) if many else None
+        self._grouped = GroupedProbe(self.functions) if terms is None else None
 
     def architecture(self) -> Iterator[nn.Parameter]:
         return iter(()) if self.transform is None else self.transform.parameters()
@@ -208,17 +207,12 @@ class InteractionSpace(SearchSpace, RatingModel):
             return met.mv(flat.narrow(0, self._row[edge, candidate] * longest, met.shape[1]))
 
         def probe(gradient: Tensor, probes: Probes | None) -> Tensor:
-            """Evaluate the functions of one encoder after the other."""
+            """Evaluate each function of the encodings of all encoders at once."""
             assert self._grouped is not None
-            heads = self.heads.view(len(decision.sources), -1, longest)
-            entries = []
-            for edge in range(len(decision.sources)):
-                asked = probes and {(0, k): x for (e, k), x in probes.items() if e == edge}
-                if asked is not None and not asked:
-                    entries.append(gradient.new_zeros(1, len(self.functions)))
-                else:
-                    entries.append(self._grouped(gradient, asked, parts(edge), heads[edge]))
-            return torch.cat(entries)
+            edges = range(len(decision.sources))
+            stacked = [torch.stack(of) for of in zip(*map(parts, edges), strict=True)]
+            heads = self.heads.view(len(edges), -1, longest)
+            return self._grouped(gradient, probes, stacked, heads)
 
         grouped = None if self._grouped is None else probe
         rating = (relaxation or self._path).mix(DECISION, run, grouped)
