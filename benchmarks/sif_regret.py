@@ -3,7 +3,8 @@
 The regret of an answer is its test RMSE minus the smallest one of all members. Each search chooses
 among the members that it trains by validation RMSE. A sampler trains as many as `--trainings`
 says; a search on shared weights trains what its restarts found. `random` at equal cost trains as
-many members as the processor time of the search on shared weights pays for.
+many members as the processor time of the search on shared weights pays for. A second table has the
+difference of the two answers, on the same splits, with its deviation over the seeds of the splits.
 
     python benchmarks/sif_regret.py
 """
@@ -36,18 +37,26 @@ class Bench:
         valid: Validation RMSE of each member, by encoder and function.
         test: Test RMSE.
         seconds: Processor time of its training.
-        biases: Test RMSE of the biases.
+        biases: Validation and test RMSE of the biases.
     """
 
     valid: Mapping[Member, float]
     test: Mapping[Member, float]
     seconds: Mapping[Member, float]
-    biases: float
+    biases: tuple[float, float]
 
-    def regret(self, tried: Sequence[Member]) -> float:
-        """Return the regret of the best of some members by validation."""
+    def answer(self, tried: Sequence[Member]) -> tuple[float, float]:
+        """Return validation and test RMSE of the best of some members by validation."""
         best = min(tried, key=self.valid.__getitem__)
-        return self.test[best] - min(self.test.values())
+        return self.valid[best], self.test[best]
+
+    def answers(self, sampler: str, count: int, repeats: int) -> list[tuple[float, float]]:
+        """Return the answers of a sampler with several seeds."""
+        return [self.answer(self.sampled(sampler, count, seed)) for seed in range(repeats)]
+
+    def regret(self, answer: tuple[float, float]) -> float:
+        """Return the regret of an answer's validation and test RMSE."""
+        return answer[1] - min(self.test.values())
 
     def decision(self) -> Decision:
         """Return the decision whose candidates are the members."""
@@ -78,17 +87,47 @@ def benches(table: Mapping[Row, Row]) -> dict[tuple[str, str], Bench]:
             for (*of, encoder, function, training), values in table.items()
             if tuple(of) == split and training == "map"
         }
-        biases = float(rows.pop(("", "biases"))[1])
+        trivial = rows.pop(("", "biases"))
         valid, test, seconds = (
             {member: _number(values[n]) for member, values in rows.items()} for n in (0, 1, 4)
         )
-        found[split[0], split[1]] = Bench(valid, test, seconds, biases)
+        found[split[0], split[1]] = Bench(
+            valid, test, seconds, (float(trivial[0]), float(trivial[1]))
+        )
     return found
 
 
 def _number(text: str) -> float:
     """Return a number of a table; infinity for `nan`, which a training that diverges leaves."""
     return math.inf if text == "nan" else float(text)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a table, each with a value for each seed or repeat.
+
+    Attributes:
+        rows: The values by row and data set.
+    """
+
+    rows: dict[str, dict[str, list[float]]]
+
+    def add(self, row: str, name: str, value: float) -> None:
+        self.rows.setdefault(row, {}).setdefault(name, []).append(value)
+
+    def table(self, title: str, names: Sequence[str], form: str, spread: bool = False) -> str:
+        """Return the table of means in Markdown, with the deviation over seeds if asked for."""
+        lines = [f"| {title} | " + " | ".join(names) + " |", "|---" + "|---" * len(names) + "|"]
+        for row, by_name in self.rows.items():
+            cells = []
+            for name in names:
+                values = by_name.get(name, [])
+                cell = form.format(statistics.mean(values)) if values else ""
+                if spread and len(values) > 1:
+                    cell += f" ± {statistics.stdev(values):.4f}"
+                cells.append(cell)
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
+        return "\n".join(lines)
 
 
 def main() -> None:
@@ -102,36 +141,34 @@ def main() -> None:
     found = benches(read(arguments.members, MEMBERS))
     searches = read(arguments.searches, SEARCHES)
     names = list(dict.fromkeys(name for name, _ in found))
-    rows: dict[str, dict[str, list[float]]] = {}
-
-    def add(row: str, name: str, regret: float) -> None:
-        rows.setdefault(row, {}).setdefault(name, []).append(regret)
+    regrets, pairs = Cells({}), Cells({})
 
     for (name, seed), bench in found.items():
-        add("biases", name, bench.biases - min(bench.test.values()))
+        regrets.add("biases", name, bench.regret(bench.biases))
         for sampler, count in product(arguments.samplers, arguments.trainings):
-            for repeat in range(arguments.repeats):
-                tried = bench.sampled(sampler, count, repeat)
-                add(f"{sampler}, {count} trainings", name, bench.regret(tried))
+            for drawn in bench.answers(sampler, count, arguments.repeats):
+                regrets.add(f"{sampler}, {count} trainings", name, bench.regret(drawn))
         for strategy in dict.fromkeys(key[2] for key in searches):
             runs = [v for k, v in searches.items() if k[:3] == (name, seed, strategy)]
             if not runs:
                 continue
-            answers = [(encoder, function) for encoder, function, *_ in runs]
-            add(strategy, name, bench.regret(answers))
+            members = [(encoder, function) for encoder, function, *_ in runs]
+            answer = bench.answer(members)
+            regrets.add(strategy, name, bench.regret(answer))
+            # As in `sif.search`, where the biases compete.
+            regrets.add(f"{strategy}, biases", name, bench.regret(min(answer, bench.biases)))
             cost = sum(float(run[3]) for run in runs)
-            cost += sum(bench.seconds[answer] for answer in set(answers))
+            cost += sum(bench.seconds[member] for member in set(members))
             affordable = round(cost / statistics.mean(bench.seconds.values()))
-            for label, count in (("trainings", len(answers)), ("time", affordable)):
-                for repeat in range(arguments.repeats):
-                    tried = bench.sampled("random", max(1, count), repeat)
-                    add(f"random, the {label} of {strategy}", name, bench.regret(tried))
-    print("| search | " + " | ".join(names) + " |\n|---" + "|---" * len(names) + "|")
-    for row, by_name in rows.items():
-        cells = [
-            f"{statistics.mean(by_name[name]):.4f}" if name in by_name else "" for name in names
-        ]
-        print(f"| {row} | " + " | ".join(cells) + " |")
+            for label, count in (("trainings", len(members)), ("time", affordable)):
+                rivals = bench.answers("random", max(1, count), arguments.repeats)
+                for rival in rivals:
+                    regrets.add(f"random, the {label} of {strategy}", name, bench.regret(rival))
+                for part, values in enumerate(zip(*rivals, strict=True)):
+                    row = f"{strategy} − random, its {label}, {('validation', 'test')[part]}"
+                    pairs.add(row, name, answer[part] - statistics.mean(values))
+    print(regrets.table("regret: test RMSE", names, "{:.4f}"))
+    print("\n" + pairs.table("difference of RMSE", names, "{:+.4f}", spread=True))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ class GroupedProbe:
 
         Args:
             gradient: Gradient of the loss with respect to the ratings, `(ratings,)`.
-            probes: The candidates to evaluate, `(encoder, k)`, and the factor on each; None for all,
-                with factor one.
+            probes: The candidates to evaluate, `(encoder, k)`, and the factor on each; None for
+                all, with factor one.
             embeddings: Embeddings of each entity by each encoder,
                 `(encoders, ratings, embedding_dim)`.
             heads: Heads of the candidates, `(encoders, candidates, longest width)`.

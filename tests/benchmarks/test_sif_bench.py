@@ -50,9 +50,11 @@ def test_regret_is_that_of_the_best_by_validation(scripts: Any) -> None:
     }
     table["data", "1", "id", "max", "posterior"] = ("0.1", "0.1", "1", "2", "1.0")
     (of,) = regret.benches(table).values()
-    assert of.regret([("id", "max"), ("id", "min")]) == pytest.approx(0.93 - 0.85)
-    assert of.regret(list(of.valid)) == 0.0
-    assert of.biases == 0.96
+    answer = of.answer([("id", "max"), ("id", "min")])
+    assert answer == (0.90, 0.93)
+    assert of.regret(answer) == pytest.approx(0.93 - 0.85)
+    assert of.regret(of.answer(list(of.valid))) == 0.0
+    assert of.biases == (0.95, 0.96)
     everything = of.sampled("exhaustive", 4, seed=1)
     assert sorted(everything) == sorted(of.valid)
     assert of.sampled("random", 3, seed=1) == of.sampled("random", 3, seed=1)
