@@ -20,6 +20,10 @@ from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SearchOptions, TrainOptions
 
 
+MEETINGS = ("multiply", "max", "min")
+"""Functions in which users and items meet: a sum of embeddings adds nothing to biases."""
+
+
 class GraphData(Protocol):
     """Training data of users and items."""
 
@@ -33,15 +37,12 @@ class InteractionTask(Task):
     Attributes:
         data: Training and validation data.
         kind: Class of the space.
-        starts: The functions at which searches start, one after the other; None for the single
-            operations in a random order.
         sizes: Number of users, items, ...
     """
 
     options: SearchOptions | TrainOptions
     data: GraphData
     kind: ClassVar[type[InteractionSpace]] = InteractionSpace
-    starts: ClassVar[tuple[str, ...] | None] = None
     sizes: tuple[int, ...]
 
     @property
@@ -70,15 +71,17 @@ class InteractionTask(Task):
         """Start each restart at another function, and at other encoders.
 
         In a one-path search, embeddings adapt to the path that runs, so the result of a single
-        search depends strongly on its start.
+        search depends strongly on its start. With biases, these are the functions in `MEETINGS`, in
+        their order; without, the single operations in a random order.
         """
         (decision,) = strategy.space.decisions
-        if self.starts is None:
+        meetings = [name for name in MEETINGS if name in decision.operations]
+        if self.options.biases and meetings:
+            function = meetings[restart % len(meetings)]
+        else:
             # Functions of a single operation come first.
             simple = decision.operations[: len(OPERATIONS)]
             (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
-        else:
-            function = self.starts[restart % len(self.starts)]
         encoders = _in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
         strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
 

@@ -34,15 +34,12 @@ from sif.tasks.candidates import (
     select,
     tune_closed_forms,
 )
-from sif.tasks.interaction import InteractionTask
+from sif.tasks.interaction import MEETINGS, InteractionTask
 from sif.zoo import known_within, title_of, training_name
 
 NEGATIVES = 256  # of a batch, by default
 MOST_STEPS = 64  # of an epoch; larger data have larger batches
 VALID_SHARE = 4  # a validation batch has so many times fewer pairs, as all candidates score it
-# The functions that are searched. `plus` and `concat` add a part of the user and one of the item,
-# so they rank for all users alike, as biases do.
-PERSONAL = ("multiply", "max", "min")
 Scores = tuple[Tensor, Tensor, Tensor]
 
 
@@ -65,7 +62,6 @@ class RankingTask(InteractionTask):
     """
 
     name, kind = RankingSpace.name, RankingSpace
-    starts = PERSONAL
     data: RankingData
 
     def __init__(
@@ -112,8 +108,9 @@ class RankingTask(InteractionTask):
     def space(self, generator: torch.Generator, dense: bool) -> RankingSpace:
         graph = self._graph(self.options.encoders)
         features = self.data.feature_matrix()
+        # A sum of a part of the user and one of the item ranks for all users alike.
         return RankingSpace(
-            self.sizes, self.options, generator, graph, features, candidates=PERSONAL
+            self.sizes, self.options, generator, graph, features, candidates=MEETINGS
         )
 
     def loss(self, outputs: Scores, batch: RankingBatch) -> Tensor:
