@@ -19,7 +19,6 @@ from sif.nn.operations import OPERATIONS
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SearchOptions, TrainOptions
 
-
 MEETINGS = ("multiply", "max", "min")
 """Functions in which users and items meet: a sum of embeddings adds nothing to biases."""
 
