@@ -32,6 +32,7 @@ from sif.tasks.rating import RatingTask
 from sif.zoo import ZOO, title_of
 
 PAPER: dict[str, Any] = {"encoders": ("id",), "elementwise": True, "sweeps": 0}
+PAPER |= {"penalty": "squared", "weight_decay": 0.05}
 SMALL = SearchOptions(
     embedding_dim=2, epochs=4, warm_up=1, restarts=2, trials=3, train_epochs=4, known=(), **PAPER
 )
