@@ -2,9 +2,10 @@
 
 The regret of an answer is its test RMSE minus the smallest one of all members. Each search chooses
 among the members that it trains by validation RMSE. A sampler trains as many as `--trainings`
-says; a search on shared weights trains what its restarts found. `random` at equal cost trains as
-many members as the processor time of the search on shared weights pays for. A second table has the
-difference of the two answers, on the same splits, with its deviation over the seeds of the splits.
+says; a search on shared weights trains the best of what its restarts found. `random` at equal cost
+trains as many members as the processor time of the search on shared weights pays for. A second
+table has the difference of the two answers, on the same splits, with its deviation over the seeds
+of the splits.
 
     python benchmarks/sif_regret.py
 """
@@ -23,8 +24,9 @@ from sif_bench import MEMBERS, SEARCHES, Row, read
 from nasp.core.decision import Decision
 from nasp.samplers import SAMPLERS
 from sif.nn.space import DECISION
-from sif.options import ENCODERS
+from sif.options import ENCODERS, SearchOptions
 
+FINALISTS = SearchOptions().finalists
 RESULTS = Path(__file__).with_name("results")
 Member = tuple[str, str]
 
@@ -152,13 +154,14 @@ def main() -> None:
             runs = [v for k, v in searches.items() if k[:3] == (name, seed, strategy)]
             if not runs:
                 continue
-            members = [(encoder, function) for encoder, function, *_ in runs]
+            runs.sort(key=lambda run: float(run[2]))
+            members = list(dict.fromkeys((run[0], run[1]) for run in runs))[:FINALISTS]
             answer = bench.answer(members)
             regrets.add(strategy, name, bench.regret(answer))
             # As in `sif.search`, where the biases compete.
             regrets.add(f"{strategy}, biases", name, bench.regret(min(answer, bench.biases)))
             cost = sum(float(run[3]) for run in runs)
-            cost += sum(bench.seconds[member] for member in set(members))
+            cost += sum(bench.seconds[member] for member in members)
             affordable = round(cost / statistics.mean(bench.seconds.values()))
             for label, count in (("trainings", len(members)), ("time", affordable)):
                 rivals = bench.answers("random", max(1, count), arguments.repeats)

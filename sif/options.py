@@ -207,7 +207,7 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     epochs: int = 20
     warm_up: int = 2
     restarts: int = 3
-    finalists: int = 3
+    finalists: int = 2
     trials: int = 12
     train_epochs: int = 100
     known: tuple[str, ...] | None = None

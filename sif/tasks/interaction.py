@@ -15,12 +15,12 @@ from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 from sif.fit import adagrad
 from sif.nn.encoders import RatingGraph
-from sif.nn.operations import OPERATIONS
+from sif.nn.operations import OPERATIONS, entity_names
 from sif.nn.space import DECISION, InteractionSpace
 from sif.options import ENCODERS, SearchOptions, TrainOptions
 
 MEETINGS = ("multiply", "max", "min")
-"""Functions in which users and items meet: a sum of embeddings adds nothing to biases."""
+"""Operations in which users and items meet: a sum of embeddings adds nothing to biases."""
 
 
 class GraphData(Protocol):
@@ -70,12 +70,12 @@ class InteractionTask(Task):
         """Start each restart at another function, and at other encoders.
 
         In a one-path search, embeddings adapt to the path that runs, so the result of a single
-        search depends strongly on its start. With biases, these are the functions in `MEETINGS`, in
-        their order; without, the single operations in a random order.
+        search depends strongly on its start. With biases, the user meets the others by the operations in
+        `MEETINGS`, in their order; without, it starts at the single operations in a random order.
         """
         (decision,) = strategy.space.decisions
-        meetings = [name for name in MEETINGS if name in decision.operations]
-        if self.options.biases and meetings:
+        meetings = self._meetings(decision.operations) if self.options.biases else []
+        if meetings:
             function = meetings[restart % len(meetings)]
         else:
             # Functions of a single operation come first.
@@ -83,6 +83,16 @@ class InteractionTask(Task):
             (function,) = _in_turn(simple, restart, 1, generator(seed, "order"))
         encoders = _in_turn(decision.sources, restart, decision.keep, generator(seed, "encoders"))
         strategy.start_from({DECISION: tuple((encoder, function) for encoder in encoders)})
+
+    def _meetings(self, candidates: Sequence[str]) -> list[str]:
+        """Return those of some functions in which the user meets all others by one operation.
+
+        With contexts it meets their sum with the item: a product of three small embeddings has
+        almost no gradient.
+        """
+        user, *others = entity_names(len(self.sizes))
+        rest = f"(plus({','.join(others)}),{user})" if len(others) > 1 else ""
+        return [name for name in (operation + rest for operation in MEETINGS) if name in candidates]
 
     def decisions(self, generator: torch.Generator) -> tuple[tuple[Decision, ...], int]:
         template = self.space(generator, dense=False)
