@@ -70,8 +70,9 @@ class InteractionTask(Task):
         """Start each restart at another function, and at other encoders.
 
         In a one-path search, embeddings adapt to the path that runs, so the result of a single
-        search depends strongly on its start. With biases, the user meets the others by the operations in
-        `MEETINGS`, in their order; without, it starts at the single operations in a random order.
+        search depends strongly on its start. With biases, the user meets the others there by the
+        operations in `MEETINGS`, in their order; without, these are the single operations in a
+        random order.
         """
         (decision,) = strategy.space.decisions
         meetings = self._meetings(decision.operations) if self.options.biases else []
