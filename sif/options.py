@@ -194,7 +194,7 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     Attributes:
         trials: Number of functions that a sampler tries. The default gives samplers the same time
             as nasp with default options, whose searches and trainings on MovieLens 100K take as
-            long as 11 to 12 trials.
+            long as 8 trials.
         known: Known models that are trained beside what is found: biases, biased_mf, svdpp_shared
             and lightgcn for ratings, the last three for rankings, fm, deepfm and fm_cross for
             clicks; null takes all of the task's, and [] none. Those that are no members of the
@@ -208,7 +208,7 @@ class SearchOptions(search.SearchOptions, TrainOptions):
     warm_up: int = 2
     restarts: int = 3
     finalists: int = 2
-    trials: int = 12
+    trials: int = 8
     train_epochs: int = 100
     known: tuple[str, ...] | None = None
 
