@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,28 @@ def test_offsets_are_deviations_from_one_start() -> None:
     apart = mlps.amax(0) - mlps.amin(0)
     assert apart.min() > 0
     assert apart.max() <= 2 * RANGE + 1e-6
+
+
+@pytest.mark.parametrize("contexts", [0, 1, 2])
+def test_searches_start_where_the_user_meets_all_others(contexts: int) -> None:
+    frame = synthetic(Synthetic(users=40, items=30, ratings=900), seed=0)
+    for n in range(contexts):
+        frame.insert(2 + n, f"when{n}", [row % (3 + n) for row in range(len(frame))])
+    data = data_of(split_ratings(frame, seed=0))
+
+    def starts(biases: bool, functions: tuple[str, ...] | None = None) -> list[str]:
+        task = RatingTask(data, replace(SMALL, biases=biases), functions=functions)
+        found: list[Any] = []
+        space = task.space(torch.Generator().manual_seed(0), dense=False)
+        recorder: Any = SimpleNamespace(space=space, start_from=found.append)
+        for restart in range(4):
+            task.choose_start(recorder, restart, 1)
+        return [choices["interaction"][0][1] for choices in found]
+
+    rest = ("", "(plus(item,context),user)", "(plus(item,context1,context2),user)")[contexts]
+    assert starts(True) == [name + rest for name in ("multiply", "max", "min", "multiply")]
+    assert len(set(starts(False)) & set(OPERATIONS)) == 4, "the single operations"
+    assert starts(True, ("plus",)) == ["plus"] * 4
 
 
 def test_three_entities_are_searched_by_the_same_code() -> None:
