@@ -41,8 +41,9 @@ def digest(value: Any) -> str:
             add("bytes", value)
         elif isinstance(value, Tensor):
             add("tensor", f"{value.dtype}{tuple(value.shape)}".encode())
-            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            add("data", flat.numpy().data)
+            # An empty tensor may have strides that no view allows.
+            flat = value.detach().cpu().contiguous().reshape(-1)
+            add("data", flat.view(torch.uint8).numpy().data if len(flat) else b"")
         elif isinstance(value, list | tuple):
             add("sequence", str(len(value)).encode())
             for part in value:

@@ -32,12 +32,15 @@ from sif.data.click_data import Clicks, check_labels, clicked_pairs, field_rows,
 from sif.data.click_rates import TRIVIAL, ClickRates
 from sif.evaluation.clicks import evaluate_clicks
 from sif.models.cold import (
+    COLD_RULE,
     NO_ONE,
     SIDES_RULE,
     Newcomers,
     SideFrame,
     Sides,
+    checked_cold,
     checked_sides,
+    cold_state,
     extended,
     report_cold,
 )
@@ -84,6 +87,7 @@ SCHEMA = section(
         "fitted_with": mapping(anything),
         "valid_auc": optional(number()),
     },
+    {"cold": COLD_RULE},
 )
 KIND = ModelFormat("sif clicks", 2, content="model of clicks", noun="model", schema=SCHEMA)
 
@@ -359,6 +363,7 @@ class ClickModel:
             "clicked": self.clicked,
             "fitted_with": self.fitted_with,
             "valid_auc": self.valid_auc,
+            "cold": cold_state(self),
         }
         write_model(path, KIND, body)
 
@@ -395,7 +400,9 @@ class ClickModel:
             fitted = genotype, network, options, encoder, *known, *more
             table = network.embeddings.table
             sides = checked_sides(body["sides"], lambda field: [table], sizes, path)
-            return ClickModel(*fitted, answer=body["answer"], sides=sides, device=device)
+            model = ClickModel(*fitted, answer=body["answer"], sides=sides, device=device)
+            model.cold = checked_cold(body.get("cold"), encoder, path)
+            return model
 
         return read_model(Path(path), KIND, build, device)
 

@@ -46,6 +46,8 @@ SIDES_RULE: Rule = sequence(
     )
 )
 """The rule for the state of `FeatureWeights`, or None, of each entity."""
+COLD_RULE: Rule = sequence(tensor(torch.int64, (None,)), 2)
+"""The rule for what `cold_state` returns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +217,30 @@ class Extensible(Protocol):
 
     def with_newcomers(self, more: "Newcomers") -> Self:
         """Return a model that knows more ids of an entity."""
+
+
+def cold_state(model: Extensible) -> list[Tensor]:
+    """Return the positions of the ids in `model.cold`, int64, for the model's file."""
+    ids = zip(model.encoder.ids, model.cold, strict=False)
+    return [torch.from_numpy(known.get_indexer(new)).long() for known, new in ids]
+
+
+def checked_cold(
+    state: Sequence[Tensor] | None, encoder: Encoder, path: Path | str
+) -> tuple[pd.Index, pd.Index]:
+    """Return the ids of a state of `cold_state`; no ones, if the file has none.
+
+    Raises:
+        NaspError: A position is that of no id.
+    """
+    if state is None:
+        return NO_ONE
+    found = []
+    for ids, at in zip(encoder.ids, state, strict=False):
+        if not ((at >= 0) & (at < len(ids))).all():
+            raise NaspError(f"{path}: an id that is known by its features alone is no id")
+        found.append(ids[at.cpu().numpy()])
+    return found[0], found[1]
 
 
 Model = TypeVar("Model", bound=Extensible)

@@ -35,12 +35,15 @@ from sif.data.search_data import rated_pairs
 from sif.data.sessions import Sessions
 from sif.evaluation.ratings import evaluate_predictions, predict
 from sif.models.cold import (
+    COLD_RULE,
     NO_ONE,
     SIDES_RULE,
     Newcomers,
     SideFrame,
     Sides,
+    checked_cold,
     checked_sides,
+    cold_state,
     extended,
     report_cold,
     shares_of,
@@ -105,6 +108,7 @@ SCHEMA = section(
             )
         ),
     },
+    {"cold": COLD_RULE},
 )
 KIND = ModelFormat(
     "sif interaction function",
@@ -470,6 +474,7 @@ class InteractionModel:
             "sides": [None if side is None else side.state_dict() for side in self.sides],
             "valid_rmse": self.valid_rmse,
             "sessions": None if self.sessions is None else self.sessions.state_dict(),
+            "cold": cold_state(self),
         }
         write_model(path, KIND, body)
 
@@ -509,7 +514,9 @@ class InteractionModel:
             more = _with_tuples(body["fitted_with"]), body["valid_rmse"]
             fitted = genotype, network, options, encoder, scale, biases, rated, *more
             sides = checked_sides(body["sides"], lambda n: _tables(network, n), sizes, path)
-            return InteractionModel(*fitted, sides=sides, sessions=sessions, device=device)
+            model = InteractionModel(*fitted, sides=sides, sessions=sessions, device=device)
+            model.cold = checked_cold(body.get("cold"), encoder, path)
+            return model
 
         return read_model(Path(path), KIND, build, device)
 

@@ -8,6 +8,13 @@ import torch
 from nasp.files.digest import digest, digest_matches, with_digest
 
 
+def test_an_empty_tensor_has_one_digest() -> None:
+    """One that is made of an array of numpy may have the stride 0."""
+    empty = torch.zeros(0, dtype=torch.int64)
+    assert digest(torch.empty_strided((0,), (0,), dtype=torch.int64)) == digest(empty)
+    assert digest(empty.float()) != digest(empty)
+
+
 def test_it_does_not_depend_on_order_strides_or_lists() -> None:
     a = torch.arange(6.0).view(2, 3)
     body = {"a": a, "b": [1, 2.5, "x", None, True]}

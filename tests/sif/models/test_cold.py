@@ -120,7 +120,9 @@ def test_features_predict_ratings_of_new_users_and_items(
     features = {"user_features": side("user"), "item_features": side("item")}
     with pytest.warns(UserWarning, match="are predicted by their features"):
         assert np.array_equal(again.predict(cold, **features), found)
-    assert extended.predict(cold) == pytest.approx(found)
+    with pytest.warns(UserWarning, match="are predicted by their features"):
+        assert extended.predict(cold) == pytest.approx(found)
+    assert [list(ids) for ids in extended.cold] == [list(ids) for ids in more.cold]
 
 
 def test_a_new_id_is_the_mean_and_what_its_features_add(rating_model: Way) -> None:
@@ -225,6 +227,7 @@ def test_damaged_weights_are_refused(rating_model: Way, tmp_path: Path) -> None:
         lambda b: b["sides"][0]["base"].clear(),
         lambda b: b["sides"][0]["columns"].pop(),
         lambda b: b["sides"].pop(),
+        lambda b: b.update(cold=[torch.tensor([1]), torch.tensor([9999])]),
     ):
         body = torch.load(path, weights_only=True)
         damage(body)
