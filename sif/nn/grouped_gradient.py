@@ -1,6 +1,6 @@
 """The probe of interaction functions, which evaluates many candidates in few large products."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,54 +29,35 @@ class GroupedProbe:
         self,
         gradient: Tensor,
         probes: Probes | None,
-        embeddings: Sequence[Tensor],
+        parts: Callable[[int], Sequence[Tensor]],
         heads: Tensor,
     ) -> Tensor:
-        """Return the inner products of a gradient with all candidates `head_k · f_k(embeddings)`.
+        """Return the inner products of a gradient with all candidates `head_k · f_k(encodings)`.
 
         Args:
             gradient: Gradient of the loss with respect to the ratings, `(ratings,)`.
             probes: The candidates to evaluate, `(encoder, k)`, and the factor on each; None for
                 all, with factor one.
-            embeddings: Embeddings of each entity by each encoder,
-                `(encoders, ratings, embedding_dim)`.
+            parts: Returns the encodings of each entity by an encoder, `(ratings, embedding_dim)`;
+                called only for encoders that are evaluated.
             heads: Heads of the candidates, `(encoders, candidates, longest width)`.
 
         Returns:
             `(encoders, candidates)`, zero for candidates that are not evaluated.
         """
         if probes is None:
-            return self._all.products(gradient, embeddings, heads)
-        entries = [
-            self._some(
-                gradient,
-                {k: x for (e, k), x in probes.items() if e == edge},
-                [encoded[edge : edge + 1] for encoded in embeddings],
-                heads[edge : edge + 1],
+            stacked = [torch.stack(of) for of in zip(*map(parts, range(len(heads))), strict=True)]
+            return self._all.products(gradient, stacked, heads)
+        entries = gradient.new_zeros(heads.shape[:2])
+        for edge in sorted({edge for edge, _ in probes}):
+            asked = sorted(k for e, k in probes if e == edge)
+            groups = _Groups(
+                [self._candidates[k] for k in asked], lambda f: (len(f.parts), f.operation)
             )
-            for edge in range(len(heads))
-        ]
-        return torch.cat(entries)
-
-    def _some(
-        self,
-        gradient: Tensor,
-        probes: Mapping[int, float],
-        embeddings: Sequence[Tensor],
-        heads: Tensor,
-    ) -> Tensor:
-        """Return the inner products of one encoder with some candidates, `(1, candidates)`."""
-        entries = gradient.new_zeros(1, len(self._candidates))
-        if not probes:
-            return entries
-        asked = sorted(probes)
-        groups = _Groups(
-            [self._candidates[k] for k in asked], lambda f: (len(f.parts), f.operation)
-        )
-        positions = torch.tensor(asked, device=heads.device)
-        found = groups.products(gradient, embeddings, heads.index_select(1, positions))
-        found *= found.new_tensor([probes[k] for k in asked])
-        return entries.index_copy_(1, positions, found)
+            encodings = [part.unsqueeze(0) for part in parts(edge)]
+            (found,) = groups.products(gradient, encodings, heads[edge, asked].unsqueeze(0))
+            entries[edge, asked] = found * found.new_tensor([probes[edge, k] for k in asked])
+        return entries
 
 
 class _Groups:

@@ -209,10 +209,8 @@ class InteractionSpace(SearchSpace, RatingModel):
         def probe(gradient: Tensor, probes: Probes | None) -> Tensor:
             """Evaluate each function of the encodings of all encoders at once."""
             assert self._grouped is not None
-            edges = range(len(decision.sources))
-            stacked = [torch.stack(of) for of in zip(*map(parts, edges), strict=True)]
-            heads = self.heads.view(len(edges), -1, longest)
-            return self._grouped(gradient, probes, stacked, heads)
+            heads = self.heads.view(len(decision.sources), -1, longest)
+            return self._grouped(gradient, probes, parts, heads)
 
         grouped = None if self._grouped is None else probe
         rating = (relaxation or self._path).mix(DECISION, run, grouped)

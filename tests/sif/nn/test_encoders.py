@@ -154,6 +154,25 @@ def test_the_one_path_gradient_over_encoders_is_full_autograd(contexts: int, ter
     assert int((some != 0).sum()) == len(sampled.probes[DECISION]) + terms
 
 
+def test_a_sampled_probe_encodes_only_what_it_evaluates(monkeypatch: pytest.MonkeyPatch) -> None:
+    space, encoded = space_of(), set()
+    look_up = EncodedTables.look_up
+
+    def recorded(tables: EncodedTables, encoder: str, rows: Tensor, rated: bool) -> Tensor:
+        encoded.add(encoder)
+        return look_up(tables, encoder, rows, rated)
+
+    monkeypatch.setattr(EncodedTables, "look_up", recorded)
+    a = torch.zeros(space.decisions[0].shape)
+    a[0, 1] = 1.0
+    sampled = Relaxation.one_path({DECISION: a}).probed(0.2, torch.Generator())
+    edge = list(ENCODERS).index("graph1")
+    sampled = replace(sampled, probes={DECISION: {(edge, 0): 1.0}})
+    rating, _ = space.rate(torch.tensor([[0, 2], [USERS, USERS + 2]]), sampled)
+    torch.autograd.grad(rating.sum(), sampled.weights[DECISION])
+    assert encoded == {"graph1"}
+
+
 def test_wrong_encoders_are_refused() -> None:
     with pytest.raises(NaspError, match=r"unknown encoder 'graph9' .did you mean"):
         TrainOptions(encoders=("id", "graph9"))
