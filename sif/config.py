@@ -55,7 +55,7 @@ FOR_MANY_PAIRS = {
     "restarts": 1,
     "finalists": 1,
     "known": ("svdpp_shared",),
-    "train_epochs": 14,
+    "train_epochs": 30,
     "patience": 2,
     "closed_form_trials": 6,
 }

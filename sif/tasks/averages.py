@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 from torch import Tensor
 
-ROUNDS = 6  # most additions to an average
-FIRST = 2  # weight of the best model when others are added, with weight 1 each time
+ADDED = 6  # models that are added to an average one after the other, each with weight 1
 
 
 def best_weights(
@@ -14,23 +14,30 @@ def best_weights(
 ) -> dict[str, int]:
     """Return the weights of the average whose value is best, by name.
 
-    Models are added to the best one while an addition raises the value; a model may be added
-    several times (Caruana et al., ICML 2004). The result has one entry if no average is better
-    than its best member.
+    It starts as the best of the averages with equal weights of the best model, of the best two, and
+    so on. Then `ADDED` times the model is added, possibly one that it has, with which its value is
+    best, and the best average of all steps is taken (Caruana et al., ICML 2004). The result has one
+    entry if no average is better than the best model.
 
     Args:
         predictions: The predictions of each model, by name.
         value: The value of the mean of predictions; larger is better.
-        gain: Smallest gain of an addition, relative to the value; smaller ones are often chance.
+        gain: Smallest gain over the best model, relative to its value; smaller ones are often
+            chance.
     """
-    values = {name: value(found) for name, found in predictions.items()}
-    first = max(values, key=values.__getitem__)
-    weights, total, best = Counter({first: FIRST}), FIRST * predictions[first], values[first]
-    for count in range(FIRST + 1, FIRST + 1 + ROUNDS):
-        tried = {name: value((total + found) / count) for name, found in predictions.items()}
+    alone = {name: value(found) for name, found in predictions.items()}
+    order = sorted(alone, key=alone.__getitem__, reverse=True)
+    sums = list(accumulate(predictions[name] for name in order))
+    values = [alone[order[0]]]
+    values += [value(total / count) for count, total in enumerate(sums[1:], start=2)]
+    start = max(range(len(order)), key=values.__getitem__)
+    weights, total, best = Counter(order[: start + 1]), sums[start], values[start]
+    answer = dict(weights)
+    for count in range(start + 2, start + 2 + ADDED):
+        tried = {name: value((total + predictions[name]) / count) for name in order}
         name = max(tried, key=tried.__getitem__)
-        if tried[name] <= best + gain * abs(best):
-            break
         weights[name] += 1
-        total, best = total + predictions[name], tried[name]
-    return dict(weights)
+        total = total + predictions[name]
+        if tried[name] > best:
+            best, answer = tried[name], dict(weights)
+    return answer if best > values[0] + gain * abs(values[0]) else {order[0]: 1}

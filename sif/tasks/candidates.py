@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from nasp.errors import NaspError
 from nasp.files.schema import mapping, number, section, sequence
@@ -15,7 +17,7 @@ from sif.closed_forms import CLOSED_FORMS, ClosedForm, Ranker
 from sif.closed_forms.average import average, standardised
 from sif.closed_forms.tuning import next_options, start
 from sif.data.ranking_data import RankingData, some_users
-from sif.evaluation.ranking import NDCG, Scorer, evaluate_ranking
+from sif.evaluation.ranking import BLOCK, LONGEST, NDCG, VALUES, Ranking, Scorer, evaluate_ranking
 from sif.models.members import FUNCTION
 from sif.models.ranking import POPULARITY
 from sif.tasks.averages import best_weights
@@ -23,7 +25,10 @@ from sif.user_items import UserItems
 
 TUNING_SEED = 0
 GAIN = 0.002  # smallest relative gain of an addition to an average
-AVERAGED_SCORES = 1 << 25  # largest number of scores of a candidate that averages are judged by
+AVERAGED_SCORES = (
+    1 << 28
+)  # largest number of users × items of the users that averages are judged by
+LISTED = 100  # items of each candidate among which an average has its best ones
 
 AVERAGE = "average"
 Trials = list[dict[str, Any]]
@@ -190,21 +195,52 @@ def average_of(candidates: Sequence[Candidate], data: RankingData) -> dict[str, 
         candidates: The candidates.
         data: The pairs.
     """
-    judged = some_users(data.judged, AVERAGED_SCORES // data.train.catalogue)
-    users = judged.counts().nonzero()[:, 0]
-    row = torch.full(judged.counts().shape, -1)
-    row[users] = torch.arange(len(users))
-    scores = {}
-    for one in candidates:
-        score = one.ranker.scorer(data.train)
-        blocks = torch.split(users, max(1, (1 << 22) // data.train.catalogue))
-        scores[one.name] = torch.cat([standardised(score(block)) for block in blocks])
+    pairs = some_users(data.valid, AVERAGED_SCORES // data.train.catalogue)
+    users = pairs.counts().nonzero()[:, 0]
+    blocks = torch.split(users, max(1, BLOCK // data.train.catalogue))
+    scorers = [one.ranker.scorer(data.train) for one in candidates]
+    listed = [_listed(scorers, data, pairs, block) for block in blocks]
+    width = max(hits.shape[1] for _, hits in listed)
+    hits = torch.cat([functional.pad(hits, (0, width - hits.shape[1])) for _, hits in listed])
+    scores = torch.cat(
+        [functional.pad(s, (0, width - s.shape[2]), value=-torch.inf) for s, _ in listed], dim=1
+    )
+    relevant, unused = pairs.counts()[users], torch.zeros(len(users))
 
-    def value(mean: torch.Tensor) -> float:
-        found = evaluate_ranking(lambda asked: mean[row[asked]], data.train, judged)
-        return found[NDCG.name]
+    def value(mean: Tensor) -> float:
+        best = mean.topk(min(LONGEST, width)).indices
+        found = hits.gather(1, best)
+        return float(VALUES[NDCG](Ranking(best, found, unused, relevant, width)))
 
-    return best_weights(scores, value, GAIN)
+    named = {one.name: part for one, part in zip(candidates, scores, strict=True)}
+    return best_weights(named, value, GAIN)
+
+
+def _listed(
+    scorers: Sequence[Scorer], data: RankingData, pairs: UserItems, users: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Score the items that are among the best `LISTED` of any scorer.
+
+    Args:
+        scorers: The scorers.
+        data: The data, whose training items are not listed for their users.
+        pairs: The pairs to be found.
+        users: The users, `(users,)`.
+
+    Returns:
+        Standardised scores `(scorers, users, items)`, minus infinity where an item is a training
+        item or is listed before; and which items are to be found, bool `(users, items)`.
+    """
+    scores = torch.stack([standardised(score(users)) for score in scorers])
+    own, wanted = data.train.take(users), pairs.take(users)
+    scores[:, own.users(), own.items] = -torch.inf
+    best = scores.topk(min(LISTED, scores.shape[2])).indices
+    items = torch.cat(list(best), dim=1).sort().values
+    again = functional.pad(items[:, 1:] == items[:, :-1], (1, 0))
+    right = torch.zeros(scores.shape[1:], dtype=torch.bool)
+    right[wanted.users(), wanted.items] = True
+    kept = scores.gather(2, items.expand(len(scorers), -1, -1)).masked_fill(again, -torch.inf)
+    return kept, right.gather(1, items) & ~again
 
 
 def _value(ranker: Ranker, data: RankingData) -> float:

@@ -190,4 +190,18 @@ def test_weights_are_those_of_the_best_mean() -> None:
         return -float((mean - truth).square().mean().sqrt())
 
     assert best_weights(parts, value, 0.001) == {"over": 2, "under": 1}
-    assert best_weights({"over": parts["over"]}, value, 0.001) == {"over": 2}
+    assert best_weights({"over": parts["over"]}, value, 0.001) == {"over": 1}
+
+
+def test_models_that_gain_only_together_are_found() -> None:
+    parts = {"best": [3.0, 0.0, 0.0], "left": [0.0, 4.5, 0.0], "right": [0.0, 0.0, 4.5]}
+    values = {(1, 0, 0): 1.0, (1, 1, 0): 0.9, (1, 1, 1): 1.2}
+
+    def value(mean: torch.Tensor) -> float:
+        return values.get(tuple((mean > 0).int().tolist()), 0.5)
+
+    predictions = {name: torch.tensor(part) for name, part in parts.items()}
+    start = predictions["best"]
+    assert value(start) > value((start + predictions["left"]) / 2)
+    assert best_weights(predictions, value, 0.001) == {"best": 1, "left": 1, "right": 1}
+    assert best_weights(predictions, value, 0.3) == {"best": 1}

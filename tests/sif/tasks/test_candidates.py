@@ -1,5 +1,7 @@
 """Closed forms beside what was searched: their tuning, what is left out, and averages."""
 
+from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from nasp.errors import NaspError
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from sif.closed_forms import CLOSED_FORMS, Ranker
+from sif.closed_forms.average import average
 from sif.closed_forms.ease import EASE
 from sif.data.ranking_data import RankingData
 from sif.evaluation.ranking import Scorer, evaluate_ranking
@@ -99,12 +102,34 @@ def test_an_average_joins_what_is_good_for_different_users() -> None:
         Candidate(name, "function", Planted(data, remainder))
         for remainder, name in enumerate(("even", "odd"))
     ]
-    assert average_of(halves, data) == {"odd": 2, "even": 1}
-    assert average_of(halves[:1], data) == {"even": 2}
+    assert average_of(halves, data) == {"odd": 1, "even": 1}
+    assert average_of(halves[:1], data) == {"even": 1}
     known = closed_form_candidates(tune_closed_forms(data, 0, RunContext()), data)
     chosen = select([*known, *halves], data, 4)
     assert [team.name for team in chosen.teams] == ["average", "odd", "even", "popularity"]
-    assert chosen.teams[0].title == "average of 2 odd, 1 even"
+    assert chosen.teams[0].title == "average of 1 odd, 1 even"
     assert chosen.teams[0].valid["ndcg_10"] == pytest.approx(1.0)
     assert chosen.uses_function
     assert not select(known, data, 4).uses_function
+
+
+def test_an_average_is_judged_as_its_whole_ranking_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded()
+    known = closed_form_candidates(tune_closed_forms(data, 1, RunContext()), data)
+    known = [one for one in known if one.name != "popularity"]
+    judged = {}
+
+    def keep(
+        scores: Mapping[str, torch.Tensor], value: Callable[[torch.Tensor], float], gain: float
+    ) -> dict[str, int]:
+        for one, other in combinations(scores, 2):
+            judged[one, other] = value((2 * scores[one] + scores[other]) / 3)
+        return {known[0].name: 1}
+
+    monkeypatch.setattr("sif.tasks.candidates.best_weights", keep)
+    average_of(known, data)
+    scorers = {one.name: one.ranker.scorer(data.train) for one in known}
+    assert len(judged) == 6
+    for (one, other), value in judged.items():
+        whole = average([scorers[one], scorers[other]], [2, 1])
+        assert value == pytest.approx(evaluate_ranking(whole, data.train, data.valid)["ndcg_10"])
