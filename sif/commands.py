@@ -232,7 +232,7 @@ def _opened(
     splits.train.release_memory()  # the splits are parts of one table, which is rarely used
     seconds = {"read": read - start, "prepare": time.perf_counter() - read}
     rows = len(splits.train) + len(splits.valid) + len(splits.test)
-    described = DataSet(_name(config.data, config.data_dir), splits.sha256(), rows)
+    described = DataSet(_name(config.data, config.data_dir), data.sha256(), rows)
     experiment = Experiment(job.task, data.task, "sif", config, described, began, seconds)
     return experiment, job.report
 

@@ -121,6 +121,6 @@ class ClickComparison(TaskComparison):
         "are judged once: mean ± standard deviation over the seeds. A known or published model is "
         "trained once. A strategy's search trains several functions, and the best by validation "
         "counts; no other model competes. `search` is the command `sif.search`, whose answer may "
-        "be a known or a trivial model. p: paired t-test against the best other row; s: seconds of "
-        "everything."
+        "be a known or a trivial model. Published models do not use side features. p: paired "
+        "t-test against the best other row; s: seconds of everything."
     )

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nasp.data.fetch import say_on_stderr
 from nasp.errors import NaspError
 from nasp.experiment import comparison_table as tables
@@ -19,7 +21,7 @@ from sif.comparison.config import CompareConfig
 from sif.comparison.methods import FIXED, METHODS, SEARCHED, TRIVIAL, methods_of
 from sif.comparison.tuning import Watched, tune
 from sif.config import say_nothing
-from sif.data.rating_tensors import Ratings
+from sif.data import TaskData
 from sif.data.search_data import SearchData
 from sif.evaluation.ratings import RMSE, evaluate_predictions
 
@@ -39,6 +41,10 @@ COLUMNS: dict[str, tables.Column] = {
 }
 
 
+def _encoded(data: TaskData) -> SearchData:
+    return SearchData.from_splits(data.splits.train, data.splits.valid, sides=data.sides)
+
+
 class RatingComparison(Comparison):
     """Compares searches, baselines and trivial models on the same splits, as in SIF's tables."""
 
@@ -55,8 +61,8 @@ class RatingComparison(Comparison):
         say = say_nothing if config.quiet else say_on_stderr
         jobs, counts = list[list[Measurement]](), dict[str, int]()
         for data, label in config.labels().items():
-            splits = config.load(data, config.seed, say).splits
-            entities, sha256 = len(splits.train.columns), splits.sha256()
+            loaded = config.load(data, config.seed, say)
+            entities, sha256 = len(loaded.splits.train.columns), loaded.sha256()
             possible = methods_of(entities)
             counts[data] = entities
             for method in possible:
@@ -92,19 +98,20 @@ class RatingComparison(Comparison):
         """Tune the method, unless it is tuned, train it, and evaluate it on test ratings."""
         config, method = self.config, measurement.method
         one = measurement if method in TRIVIAL else self._tuned(measurement, folder)
-        splits = config.load(one.data, one.seed).splits
-        data = SearchData.from_splits(splits.train, splits.valid)
+        loaded = config.load(one.data, one.seed)
+        splits, data = loaded.splits, _encoded(loaded)
         dim = one.settings.get("embedding_dim", config.search.embedding_dim)
         watched, start = Watched(), time.perf_counter()
         run = RunContext(progress=watched)
         fitted = METHODS[method](data, config.options(method, dim, one.tuned), one.seed, run)
         seconds = time.perf_counter() - start
         # The global mean predicts all ratings; other models use biases for ratings of unseen ids.
-        biases = None if method == "global mean" else data.biases
-        valid, test = (  # the only use of test ratings
-            Ratings.encode(part, data.encoder, data.scale, biases, data.train.ratings.device)
-            for part in (splits.valid, splits.test)
-        )
+        unseen = torch.zeros_like(data.biases) if method == "global mean" else data.biases
+        judged = replace(data, biases=unseen)
+        valid, test = (
+            judged.encode(splits.valid),
+            judged.encode(splits.test),
+        )  # test ratings' only use
         on_test = evaluate_predictions(fitted.rate(test), test, data.scale)
         return replace(
             one,
@@ -126,10 +133,9 @@ class RatingComparison(Comparison):
         tuned = one.with_tuned(folder, first)
         if tuned is not None:
             return tuned
-        splits = config.load(one.data, first).splits
         values = tune(
             one.method,
-            SearchData.from_splits(splits.train, splits.valid),
+            _encoded(config.load(one.data, first)),
             config.options(one.method, one.settings["embedding_dim"], {}),
             config.tune.of(one.method),
             config.tuning_trials,
@@ -149,7 +155,8 @@ class RatingComparison(Comparison):
             "ratings are among the training and test ratings of the other seeds, so their errors "
             "are slightly optimistic. The global mean predicts the same for all; other models fall "
             "back on biases where an id is unseen. A fixed model is trained once; a method that "
-            "searches trains several functions alone, and validation chooses among them."
+            "searches trains several functions alone, and validation chooses among them. Only the "
+            "space's functions use side features."
         )
         for data in dict.fromkeys(group[0].data for group in groups):
             rows = [group for group in groups if group[0].data == data]

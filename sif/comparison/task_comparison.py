@@ -73,7 +73,7 @@ class TaskComparison(Comparison):
             loaded = config.load(data, config.seed, say)
             if loaded.task != self.task:
                 raise NaspError(f"{data} is for the task {loaded.task}, others for {self.task}")
-            sha256 = loaded.splits.sha256()
+            sha256 = loaded.sha256()
             for method in self.methods:
                 if not config.methods or method in (*self.always, *config.methods):
                     identity = {"data_sha256": sha256, **config.identity(method)}

@@ -1,10 +1,12 @@
 """The data of a task: which task a table is for, and its rows as that task needs them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from nasp.errors import NaspError
 from sif.data.encode import Encoder
@@ -85,6 +87,26 @@ class TaskData:
     splits: Splits
     negatives: int | None = None
     sides: Sides = Sides()
+
+    def sha256(self) -> str:
+        """Digest of all that a model learns from, in hexadecimal.
+
+        That is the rows, the side tables and, if there are bins of times, the rows' times.
+        """
+        rows, sides = self.splits.sha256(), self.sides
+        if sides == Sides():
+            return rows
+        digest = hashlib.sha256(rows.encode())
+        for part in (self.splits.train, self.splits.valid, self.splits.test):
+            if sides.time_bins and part.moments is not None:
+                digest.update(part.moments.tobytes())
+        for table in sides.tables:
+            if table is not None:
+                digest.update(repr((table.id_column, list(table.frame.columns))).encode())
+                hashed = pd.util.hash_pandas_object(table.frame.astype(str), index=False)
+                digest.update(hashed.to_numpy().tobytes())
+            digest.update(b";")
+        return digest.hexdigest()
 
 
 def find_task(train: Table) -> tuple[TaskName, str]:

@@ -509,3 +509,24 @@ def test_a_tasks_own_defaults_stand_where_no_value_was_given(
     assert config.TrainConfig().for_task("click", 100).epochs == 12
     assert config.TrainConfig(epochs=7).for_task("click", 100).epochs == 7
     assert config.TrainConfig().for_task("rating", 100) == config.TrainConfig()
+
+
+def test_a_run_goes_on_with_its_own_side_table_alone(table: Path, tmp_path: Path) -> None:
+    users = tmp_path / "users.csv"
+    ids = sorted(set(pd.read_csv(table, dtype=str).iloc[:, 0]))
+
+    def write(groups: str) -> None:
+        rows = (f"{user},{groups[at % len(groups)]}" for at, user in enumerate(ids))
+        users.write_text("\n".join(["user,group", *rows]))
+
+    command = ["--data", str(table), "--genotype", "biased_mf", "--output", str(tmp_path / "run")]
+    command += ["--epochs", "1", "--embedding_dim", "2", "--tracking", "none", "--quiet"]
+    command += ["--user_features", str(users), "--sweeps", "0"]
+    write("ab")
+    train.main(command)
+    expected = result_of(tmp_path / "run")["metrics"]
+    train.main([*command, "--resume"])
+    assert result_of(tmp_path / "run")["metrics"] == expected
+    write("abc")
+    with pytest.raises(NaspError, match="data_sha256 was"):
+        train.main([*command, "--resume"])

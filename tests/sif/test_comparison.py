@@ -131,6 +131,24 @@ def test_resuming_measures_only_what_is_missing(
         compare(tmp_path, resume="true")
 
 
+def test_members_of_the_space_use_side_features(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"user": random.integers(20, size=300), "item": np.arange(300) % 15})
+    frame["rating"] = 1 + 2 * (frame.user % 2) + random.integers(3, size=300)
+    frame.to_csv(tmp_path / "ratings.csv", index=False)
+    users = pd.DataFrame({"user": range(20), "group": [f"g{user % 2}" for user in range(20)]})
+    users.to_csv(tmp_path / "users.csv", index=False)
+    table = {"data": str(tmp_path / "ratings.csv"), "methods": "biased_mf,mf", "seeds": "1"}
+    table |= {"tuning_trials": "0", "search.sweeps": "0"}
+    alone = compare(tmp_path / "alone", **table)
+    sided = compare(tmp_path / "sided", **table, user_features=str(tmp_path / "users.csv"))
+    for method in ("global mean 1", "mf 1"):
+        assert alone[method]["metrics"] == sided[method]["metrics"]
+    assert alone["biased_mf 1"]["metrics"] != sided["biased_mf 1"]["metrics"]
+    digests = {cell["identity"]["data_sha256"] for cell in (alone["mf 1"], sided["mf 1"])}
+    assert len(digests) == 2
+
+
 def test_two_tables_of_one_name_are_two_data_sets(tmp_path: Path) -> None:
     for folder, seed in (("a", 0), ("b", 1)):
         (tmp_path / folder).mkdir()
