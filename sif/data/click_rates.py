@@ -26,29 +26,40 @@ class ClickRates:
         items: Logit of each row of the second field, the items: the share of clicks, with one
             further row of the global share for each; `(items + 1,)`.
         biases: Logistic regression on all ids: what each table row adds to `mean`, `(table rows,)`.
+        damping: Of the biases, which validation chose.
     """
 
     mean: float
     items: Tensor
     biases: Tensor
+    damping: float = DAMPINGS[0]
 
     @classmethod
     def fit(cls, data: ClickData) -> Self:
         """Fit on training rows. Validation selects the damping of the biases."""
-        train, sizes = data.train, data.sizes
+        tried = (cls.damped(data.train, data.sizes, damping) for damping in DAMPINGS)
+
+        def loss(rates: Self) -> float:
+            logits = rates.logits("biases", data.valid.rows, data.sizes)
+            labels = data.valid.labels.cpu()
+            return float(functional.binary_cross_entropy_with_logits(logits, labels))
+
+        return min(tried, key=loss)
+
+    def refitted(self, data: ClickData) -> Self:
+        """Fit the same models on other rows, with the damping that validation chose."""
+        return self.damped(data.train, data.sizes, self.damping)
+
+    @classmethod
+    def damped(cls, train: Clicks, sizes: tuple[int, ...], damping: float) -> Self:
+        """Fit on rows, with one damping of the biases."""
         share = train.labels.double().mean().float()
         at = _items(train.rows, sizes)
         counts = torch.bincount(at, minlength=sizes[1])
         clicks = torch.bincount(at, weights=train.labels, minlength=sizes[1])
         items = torch.logit((clicks.float() + share) / (counts + 1))
         mean = float(torch.logit(share))
-
-        def loss(biases: Tensor) -> float:
-            logits = mean + _sum(biases, data.valid.rows)
-            return float(functional.binary_cross_entropy_with_logits(logits, data.valid.labels))
-
-        tried = (fit_biases(train, sizes, mean, damping) for damping in DAMPINGS)
-        return cls(mean, items.cpu(), min(tried, key=loss).cpu())
+        return cls(mean, items.cpu(), fit_biases(train, sizes, mean, damping).cpu(), damping)
 
     def logits(self, name: str, rows: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Return a model's logits `(rows,)`, on the CPU.

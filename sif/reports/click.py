@@ -100,5 +100,5 @@ class ClickReport(RecommenderReport):
         again = [f"refit/{metric.on('test').name}" for metric in VALUES]
         if again[0] in self.metrics:
             shown = (f"{self.metrics[name]:.4f}" for name in again)
-            cells.append(["found, trained on validation rows, too", "", *shown])
+            cells.append(["the answer, trained on validation rows, too", "", *shown])
         return cells

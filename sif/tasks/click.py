@@ -197,6 +197,8 @@ class ClickTask(Task):
     def models(self, found: SearchResult) -> tuple[ClickModel, ClickModel | None]:
         """Return the models of a search's result and of its refit, if there is one.
 
+        A trivial answer is fitted again to training and validation rows, too.
+
         Both are calibrated on validation rows, by the predictions of the first.
         """
         assert found.trained is not None, "each found function is trained"
@@ -204,10 +206,14 @@ class ClickTask(Task):
         temperature = temperature_of(predict_logits(network, valid.rows), valid.labels)
         answer = self.answer(found.trained)
         model = self._model(found.trained, network, sides, temperature, answer)
+        if answer != FUNCTION and self.options.refit:
+            again = self._model(found.trained, network, sides, temperature, answer)
+            again.rates = self.rates.refitted(self.data.for_refit())
+            return model, again
         if not found.refitted:
             return model, None
-        (again,) = found.refitted
-        return model, self._model(again, *self._network(again), temperature, answer)
+        (refitted,) = found.refitted
+        return model, self._model(refitted, *self._network(refitted), temperature, answer)
 
     def _network(self, trained: TrainingResult) -> tuple[FieldSpace, Sides]:
         """Return a trained network, and what features add to its parameters."""

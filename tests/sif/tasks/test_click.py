@@ -121,7 +121,15 @@ def test_the_answer_is_a_trivial_model_where_no_function_is_better(tmp_path: Pat
     (trained,) = one.train("one", Genotype(FieldSpace.name, choices), 1, RunContext())
     assert one.answer(trained) in ("popularity", "biases")
     assert not one.refit([trained], 1, RunContext()), "the function is not the answer"
-    model, _ = one.models(SearchResult(trained.genotype, trained.metrics, {}, {}, [trained]))
+    found = SearchResult(trained.genotype, trained.metrics, {}, {}, [trained])
+    model, again = one.models(found)
+    assert again is not None
+    assert again.answer == model.answer
+    rates = frame["rating"][:300].mean(), frame["rating"].mean()
+    for fitted, share in zip((model, again), rates, strict=True):
+        assert fitted.rates.mean == pytest.approx(np.log(share / (1 - share)), abs=1e-5)
+    assert (again.rates.biases != model.rates.biases).any()
+    assert ClickTask(data, SearchOptions(**bad, refit=False)).models(found)[1] is None  # type: ignore[arg-type]
     values = model.metrics(data.valid)
     assert values["auc"] == values[f"auc_{model.answer}"] == 1.0
     assert values["auc_function"] == trained.metrics["valid/auc"]
@@ -165,8 +173,7 @@ def test_averaged_weights_are_those_of_the_result() -> None:
     results = []
     for one in (plain, averaged):
         (result,) = one.train("one", genotype, 1, RunContext())
-        model, again = one.models(SearchResult(genotype, result.metrics, {}, {}, [result]))
-        assert again is None
+        model, _ = one.models(SearchResult(genotype, result.metrics, {}, {}, [result]))
         values = evaluate_clicks(
             predict_logits(model.network, one.data.valid.rows), one.data.valid.labels
         )
