@@ -8,6 +8,8 @@ from torch import Tensor
 from nasp.core.relaxation import Probes
 from sif.nn.operations import OPERATIONS, Function
 
+AT_ONCE = 1 << 24  # numbers of all functions' values in memory at once
+
 
 class GroupedProbe:
     """The `nasp.core.relaxation.Probe` of an interaction with many candidate functions.
@@ -90,19 +92,32 @@ class _Groups:
 
     def products(self, gradient: Tensor, embeddings: Sequence[Tensor], heads: Tensor) -> Tensor:
         """Return the inner products, `(encoders, functions)`, with a head for each."""
+        encoders, dim = heads.shape[0], embeddings[0].shape[-1]
+        size = max(1, AT_ONCE // (self._total * encoders * dim))
+        # One block after the other, so that the memory does not grow with the batch.
+        blocks = zip(
+            torch.split(gradient, size),
+            *(torch.split(part, size, dim=1) for part in embeddings),
+            strict=True,
+        )
+        sums = heads.new_zeros(self._total, encoders, heads.shape[2])
+        for part, *encodings in blocks:
+            self._add_products(sums, part, encodings)
+        own = sums.index_select(0, self._places.to(heads.device))
+        return (own.transpose(0, 1) * heads).sum(2)
+
+    def _add_products(self, sums: Tensor, gradient: Tensor, embeddings: Sequence[Tensor]) -> None:
+        """Add the inner products of each number of the functions' values."""
         known = dict[Function, Tensor]()
 
         def value(part: int | Function) -> Tensor:
             return embeddings[part] if isinstance(part, int) else part(embeddings, known)
 
-        sums = heads.new_zeros(self._total, len(heads), heads.shape[2])
         start = 0
         for tuples, operations in self._groups:
             columns = [torch.stack([*map(value, c)]) for c in zip(*tuples, strict=True)]
             for operation in operations:
                 # (tuples, encoders, width)
                 met = gradient.matmul(OPERATIONS[operation](columns))
-                sums[start : start + len(tuples), :, : met.shape[2]] = met
+                sums[start : start + len(tuples), :, : met.shape[2]] += met
                 start += len(tuples)
-        own = sums.index_select(0, self._places.to(heads.device))
-        return (own.transpose(0, 1) * heads).sum(2)

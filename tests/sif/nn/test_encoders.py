@@ -1,6 +1,8 @@
 """Encoders against dense matrices, and the one-path gradient over encoders."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -8,8 +10,11 @@ from torch import Tensor
 
 from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
+from sif.nn import grouped_gradient
 from sif.nn.embeddings import RatingBatch
 from sif.nn.encoders import EncodedTables, RatingGraph
+from sif.nn.grouped_gradient import GroupedProbe
+from sif.nn.operations import functions
 from sif.nn.space import DECISION, InteractionSpace
 from sif.objectives import rating_loss
 from sif.options import ENCODERS, TrainOptions
@@ -171,6 +176,37 @@ def test_a_sampled_probe_encodes_only_what_it_evaluates(monkeypatch: pytest.Monk
     rating, _ = space.rate(torch.tensor([[0, 2], [USERS, USERS + 2]]), sampled)
     torch.autograd.grad(rating.sum(), sampled.weights[DECISION])
     assert encoded == {"graph1"}
+
+
+def test_the_memory_of_a_probe_does_not_grow_with_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The gradient is the same in blocks of three ratings, of which there are seven."""
+    candidates = list(functions(3).values())
+    probe = GroupedProbe(candidates)
+    random = torch.Generator().manual_seed(0)
+    gradient = torch.randn(7, generator=random)
+    encodings = torch.randn(3, 2, 7, 4, generator=random).unbind(1)
+    heads = torch.randn(2, len(candidates), 12, generator=random)
+    found, asked = [], {(1, 5): 2.0, (0, 9): 1.0}
+    longest = list[int]()
+    grouped = grouped_gradient._Groups._add_products
+
+    def recorded(self: Any, sums: Tensor, part: Tensor, embeddings: Sequence[Tensor]) -> None:
+        longest.append(len(part))
+        grouped(self, sums, part, embeddings)
+
+    monkeypatch.setattr(grouped_gradient._Groups, "_add_products", recorded)
+    for at_once in (grouped_gradient.AT_ONCE, 3 * probe._all._total * 2 * 4):
+        monkeypatch.setattr(grouped_gradient, "AT_ONCE", at_once)
+        every = probe(gradient, None, lambda edge: encodings[edge].unbind(0), heads)
+        found.append((every, probe(gradient, asked, lambda e: encodings[e].unbind(0), heads)))
+    assert longest[:1] + longest[3:6] == [7, 3, 3, 1]
+    torch.testing.assert_close(found[0], found[1])
+    met = candidates[5](encodings[1].unbind(0))
+    expected = (gradient @ met) @ heads[1, 5, : met.shape[1]]
+    torch.testing.assert_close(found[1][0][1, 5], expected)
+    torch.testing.assert_close(found[1][1][1, 5], 2 * expected)
 
 
 def test_wrong_encoders_are_refused() -> None:
