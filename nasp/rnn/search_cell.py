@@ -79,6 +79,9 @@ class SearchCell(nn.Module):
             first = _updated(state, x + state_map(_masked(state, mask)), torch.tanh)
             states: States = (self.norm(first),)
             for d, shared, own in zip(self.decisions, maps, edges, strict=True):
+                if not own:  # "no connection" on all edges
+                    states = (*states, self.norm(torch.zeros_like(first)))
+                    continue
                 used = states[own[0]] if len(own) == 1 else torch.stack([states[e] for e in own])
                 product = shared(_masked(used, mask).view(-1, used.shape[-1]))
                 if probed:

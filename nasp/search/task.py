@@ -98,7 +98,7 @@ class Task(ABC):
 
         Args:
             generator: Draws the initial weights.
-            dense: Whether all candidates run; see `Strategy`.
+            dense: Whether all edges of a node run; see `Strategy`.
         """
 
     @abstractmethod
@@ -137,7 +137,7 @@ class Task(ABC):
         """Return the relaxation for a step of the weights in the warm-up.
 
         By default it is a path that is drawn evenly, so that the weights of all candidates learn.
-        For a strategy that runs all candidates it is the strategy's own.
+        For a strategy that runs all edges it is the strategy's own.
 
         Args:
             strategy: The strategy.

@@ -15,6 +15,9 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "nasp": "nasp.strategies.nasp:NASP",
         "darts": "nasp.strategies.darts:DARTS",
         "darts2": "nasp.strategies.darts:SecondOrderDARTS",
+        "gdas": "nasp.strategies.gdas:GDAS",
+        "snas": "nasp.strategies.snas:SNAS",
+        "drnas": "nasp.strategies.drnas:DrNAS",
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )

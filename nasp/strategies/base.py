@@ -36,8 +36,8 @@ class Strategy(ABC):
 
     Attributes:
         Options: A dataclass of the strategy's own options, with defaults.
-        dense: Whether all candidates of a node run and share its weight, including an operation
-            that means "no connection".
+        dense: Whether all edges of a node run, not only those that the constraint keeps. Then an
+            operation that means "no connection" is a candidate, too.
         answer: The epoch whose architecture a search returns by default: the best by validation of
             the discrete network, or the last.
     """

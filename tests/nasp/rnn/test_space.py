@@ -358,6 +358,15 @@ def plain(outputs: LanguageModelOutput, batch: TextBatch) -> Tensor:
     return language_model_loss(outputs, batch, 0.0, 0.0)
 
 
+def test_a_node_without_any_connection_is_zero() -> None:
+    space, batch, projection = made(1, nodes=4, none=True)
+    name = space.decisions[2].name
+    projection[name] = torch.zeros_like(projection[name])
+    projection[name][:, 0] = 1.0
+    loss = lossy(space, batch, Relaxation.one_path(projection).probed())
+    torch.testing.assert_close(loss, by_hand(space, batch, projection))
+
+
 @pytest.mark.parametrize("name", ONE_SHOT)
 def test_strategies_move_the_architecture_alone(name: str) -> None:
     generator = torch.Generator().manual_seed(2)
