@@ -186,7 +186,7 @@ def test_a_cell_of_something_else_is_refused(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"methods": "naps"}, "'naps' .did you mean 'nasp'"),
+        ({"methods": "naspp"}, "'naspp' .did you mean 'nasp'"),
         ({"seeds": "0"}, "seeds is 0"),
         ({"tune.learning_rate": "0.5,0.1"}, "tune.learning_rate"),
         ({"data": "nothing.csv"}, "nothing.csv"),

@@ -134,7 +134,7 @@ def test_a_search_that_diverges_costs_only_its_row(
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"methods": "naps"}, "unknown method 'naps' .did you mean 'nasp'"),
+        ({"methods": "naspp"}, "unknown method 'naspp' .did you mean 'nasp'"),
         ({"methods": "nasp,nasp"}, "methods has nasp twice"),
         ({"genotypes": "darts_v3"}, "no genotype 'darts_v3' .did you mean 'darts_v"),
         ({"seeds": "0"}, "seeds is 0"),

@@ -174,7 +174,7 @@ def test_the_gradient_of_drnas_is_that_of_the_mean_loss(monkeypatch: pytest.Monk
     def loss(point: Relaxation, weights: Any = None) -> Tensor:
         return torch.stack([(factors[n] * w).sum() for n, w in point.weights.items()]).sum()
 
-    for _ in range(6000):
+    for _ in range(2500):
         made.architecture_step(loss, loss)
     concentrations = [functional.elu(a) + 1 for a in values.values()]
     means = [c / c.sum(-1, keepdim=True) for c in concentrations]
@@ -184,7 +184,7 @@ def test_the_gradient_of_drnas_is_that_of_the_mean_loss(monkeypatch: pytest.Monk
     expected = expected + 0.5 * sum((c - 1).square().sum() for c in concentrations)
     found = torch.autograd.grad(expected, list(values.values()))
     for own, exact in zip(zip(*steps, strict=True), found, strict=True):
-        torch.testing.assert_close(torch.stack(own).mean(0), exact, atol=0.03, rtol=0)
+        torch.testing.assert_close(torch.stack(own).mean(0), exact, atol=0.05, rtol=0)
 
 
 def test_their_answers_keep_the_most_probable_operations() -> None:
