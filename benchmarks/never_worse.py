@@ -12,7 +12,6 @@ run whose folder in `--output` has a result is not repeated.
 import argparse
 import json
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -40,7 +39,7 @@ RUNS: Mapping[tuple[str, str], Sequence[str]] = {
 """Options of each run, by data set and task; others have their defaults."""
 
 
-def run(data: str, task: str, seed: int, folder: Path, environment: Mapping[str, str]) -> Path:
+def run(data: str, task: str, seed: int, folder: Path) -> Path:
     """Search, unless it was done before, and return the path of the result."""
     output = folder / f"{data}-{task}-{seed}"
     result = output / "result.json"
@@ -49,7 +48,7 @@ def run(data: str, task: str, seed: int, folder: Path, environment: Mapping[str,
         command += ["--tracking", "none", "--output", str(output), *RUNS[data, task]]
         if output.exists():
             command.append("--resume")
-        subprocess.run(command, check=True, env=dict(environment))
+        subprocess.run(command, check=True)
     return result
 
 
@@ -84,7 +83,7 @@ def main() -> None:
     for data, task in RUNS:
         if data not in arguments.data or task not in arguments.tasks:
             continue
-        results = [run(data, task, s, arguments.output, os.environ) for s in arguments.seeds]
+        results = [run(data, task, s, arguments.output) for s in arguments.seeds]
         answers, trivial, gains = zip(*(gain(one, task) for one in results), strict=True)
         spread = f" ± {statistics.stdev(gains):.4f}" if len(gains) > 1 else ""
         print(

@@ -28,25 +28,11 @@ def check_range(name: str, values: tuple[float, float]) -> None:
         raise NaspError(f"{name} is {list(values)}; it must be two numbers, first >= last > 0")
 
 
-def linear(values: tuple[float, float], position: int, epochs: int) -> float:
-    """Return the value at an epoch, on a line from the first epoch to the last one.
+def progress(position: int, epochs: int) -> float:
+    """Return how far an epoch is in a search, from 0 for the first one to 1 for the last one.
 
     Args:
-        values: The values in the first and in the last epoch.
         position: Position of the epoch, from 0.
         epochs: Number of epochs.
     """
-    first, last = values
-    return first + (last - first) * position / max(1, epochs - 1)
-
-
-def geometric(values: tuple[float, float], position: int, epochs: int) -> float:
-    """Return the value at an epoch, with the same factor from each epoch to the next one.
-
-    Args:
-        values: The values in the first and in the last epoch.
-        position: Position of the epoch, from 0.
-        epochs: Number of epochs.
-    """
-    first, last = values
-    return float(first * (last / first) ** (position / max(1, epochs - 1)))
+    return position / max(1, epochs - 1)

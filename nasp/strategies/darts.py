@@ -34,10 +34,10 @@ class DARTS(GradientStrategy):
         return self._relaxation().detached()
 
     def projection(self) -> dict[str, Tensor]:
-        return self.architecture.projection(self._softmax())
+        return self.architecture.projection(self._means())
 
     def search_relaxation(self) -> Relaxation:
-        return self.weight_relaxation()
+        return Relaxation.dense(self._means()).detached()
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         loss, gradients = self._differentiated(train_loss, valid_loss)
@@ -50,11 +50,12 @@ class DARTS(GradientStrategy):
             loss = valid_loss(self._relaxation())
         return loss, differentiate(loss, self.parameters)
 
-    def _softmax(self) -> dict[str, Tensor]:
+    def _means(self) -> dict[str, Tensor]:
+        """Return the weights of the candidates; their means, in strategies that draw weights."""
         return {name: a.softmax(dim=-1) for name, a in self.architecture.values().items()}
 
     def _relaxation(self) -> Relaxation:
-        return Relaxation.dense(self._softmax())
+        return Relaxation.dense(self._means())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from nasp.cli.option_checks import check_not_negative
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.base import Loss
-from nasp.strategies.darts import DARTS
+from nasp.strategies.darts import DARTS, Gradients
 from nasp.strategies.gradient import GradientOptions
 from nasp.training.optimization import differentiate, frozen
 
@@ -43,38 +43,25 @@ class DrNAS(DARTS):
     Options: ClassVar[type[DrNASOptions]] = DrNASOptions
     options: DrNASOptions
 
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        concentrations = self._concentrations()
+    def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
         with frozen(self.weights):
-            loss = valid_loss(_drawn(concentrations, self.generator))
-        far = torch.stack([(c - 1).square().sum() for c in concentrations.values()]).sum()
-        self.descend(differentiate(loss + self.options.anchor * far, self.parameters))
-        return loss.detach()
-
-    def search_relaxation(self) -> Relaxation:
-        """Return the network of the mean weights."""
-        return Relaxation.dense(self._means()).detached()
-
-    def projection(self) -> dict[str, Tensor]:
-        return self.architecture.projection(self._means())
+            loss = valid_loss(self._relaxation())
+        far = [(c - 1).square().sum() for c in self._concentrations().values()]
+        objective = loss + self.options.anchor * torch.stack(far).sum()
+        return loss, differentiate(objective, self.parameters)
 
     def _relaxation(self) -> Relaxation:
-        return _drawn(self._concentrations(), self.generator)
+        weights = {}
+        for name, concentration in self._concentrations().items():
+            # A Dirichlet draw is one of gamma variables over their sum. torch.distributions would
+            # draw from the global generator.
+            gamma = torch._standard_gamma(concentration.cpu(), self.generator).to(concentration)
+            gamma = gamma.clamp(min=torch.finfo(gamma.dtype).tiny)
+            weights[name] = gamma / gamma.sum(-1, keepdim=True)
+        return Relaxation.dense(weights)
 
     def _concentrations(self) -> dict[str, Tensor]:
         return {n: functional.elu(a) + 1 for n, a in self.architecture.values().items()}
 
     def _means(self) -> dict[str, Tensor]:
         return {n: c / c.sum(-1, keepdim=True) for n, c in self._concentrations().items()}
-
-
-def _drawn(concentrations: dict[str, Tensor], generator: torch.Generator) -> Relaxation:
-    """Draw the weights of all operations, with a history on the concentrations."""
-    weights = {}
-    for name, concentration in concentrations.items():
-        # A Dirichlet draw is one of gamma variables over their sum. torch.distributions would draw
-        # from the global generator.
-        gamma = torch._standard_gamma(concentration.cpu(), generator).to(concentration)
-        gamma = gamma.clamp(min=torch.finfo(gamma.dtype).tiny)
-        weights[name] = gamma / gamma.sum(-1, keepdim=True)
-    return Relaxation.dense(weights)

@@ -1,7 +1,7 @@
 """GDAS: one sampled operation on each edge (Dong & Yang, CVPR 2019, arXiv 1910.04465)."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.base import Loss
-from nasp.strategies.concrete import check_range, gumbel, linear
-from nasp.strategies.gradient import GradientOptions, GradientStrategy
+from nasp.strategies.concrete import check_range, gumbel, progress
+from nasp.strategies.darts import DARTS, Gradients
+from nasp.strategies.gradient import GradientOptions
 from nasp.training.optimization import differentiate, frozen
 
 
@@ -32,7 +33,7 @@ class GDASOptions(GradientOptions):
         check_range("temperature", self.temperature)
 
 
-class GDAS(GradientStrategy):
+class GDAS(DARTS):
     """Runs one operation on each edge, drawn anew for each step of weights and of architecture.
 
     With Gumbel noise g the drawn operations are `h = one_hot(argmax(log_softmax A + g))`. In place
@@ -43,8 +44,7 @@ class GDAS(GradientStrategy):
     """
 
     Options: ClassVar[type[GDASOptions]] = GDASOptions
-    start: ClassVar[tuple[float, float]] = (0.0, 1e-3)
-    dense: ClassVar[bool] = True
+    answer: ClassVar[Literal["best", "last"]] = "best"
     options: GDASOptions
 
     def prepare(self) -> None:
@@ -52,12 +52,18 @@ class GDAS(GradientStrategy):
         self.temperature = self.options.temperature[0]
 
     def begin_epoch(self, position: int, epochs: int) -> None:
-        self.temperature = linear(self.options.temperature, position, epochs)
+        first, last = self.options.temperature
+        self.temperature = first + (last - first) * progress(position, epochs)
 
     def weight_relaxation(self) -> Relaxation:
         return Relaxation.one_path(self._draw()[0], self.device)
 
-    def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
+    def search_relaxation(self) -> Relaxation:
+        """Return the network of the most probable operation of each edge."""
+        likely = {name: _best(a) for name, a in self.architecture.values().items()}
+        return Relaxation.one_path(likely, self.device)
+
+    def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
         drawn, soft = self._draw()
         path = Relaxation.one_path(drawn, self.device).probed()
         path = replace(path, probes={name: {} for name in drawn})  # what is not drawn is not run
@@ -71,21 +77,7 @@ class GDAS(GradientStrategy):
         of_weights = torch.autograd.grad(
             list(soft.values()), list(self.architecture.values().values()), of_drawn
         )
-        self.descend((*of_weights, *found[len(drawn) :]))
-        return loss.detach()
-
-    def projection(self) -> dict[str, Tensor]:
-        return self.architecture.projection(
-            {name: a.softmax(dim=-1) for name, a in self.architecture.values().items()}
-        )
-
-    def search_relaxation(self) -> Relaxation:
-        """Return the network of the most probable operation of each edge."""
-        likely = {
-            name: functional.one_hot(a.detach().cpu().argmax(dim=1), a.shape[1]).to(a.dtype)
-            for name, a in self.architecture.values().items()
-        }
-        return Relaxation.one_path(likely, self.device)
+        return loss, (*of_weights, *found[len(drawn) :])
 
     def _draw(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Draw an operation for each edge.
@@ -98,6 +90,11 @@ class GDAS(GradientStrategy):
         for name, a in self.architecture.values().items():
             logits = a.log_softmax(dim=-1) + gumbel(a, self.generator)
             soft[name] = (logits / self.temperature).softmax(dim=-1)
-            best = logits.detach().cpu().argmax(dim=-1)
-            drawn[name] = functional.one_hot(best, a.shape[1]).to(a.dtype)
+            drawn[name] = _best(logits)
         return drawn, soft
+
+
+def _best(values: Tensor) -> Tensor:
+    """Return one-hot rows of the largest values `(edges, operations)`, on the host."""
+    best = values.detach().cpu().argmax(dim=-1)
+    return functional.one_hot(best, values.shape[1]).to(values.dtype)

@@ -1,7 +1,7 @@
 """SNAS: all operations, weighted by a draw of a relaxed choice (Xie et al., ICLR 2019)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from nasp.cli.option_checks import check_not_negative
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.base import Loss
-from nasp.strategies.concrete import check_range, geometric, gumbel
+from nasp.strategies.concrete import check_range, gumbel, progress
 from nasp.strategies.darts import DARTS
 from nasp.strategies.gradient import GradientOptions
 from nasp.training.optimization import differentiate, frozen
@@ -46,7 +46,6 @@ class SNAS(DARTS):
     """
 
     Options: ClassVar[type[SNASOptions]] = SNASOptions
-    answer: ClassVar[Literal["best", "last"]] = "last"
     options: SNASOptions
 
     def prepare(self) -> None:
@@ -57,19 +56,16 @@ class SNAS(DARTS):
         self._costs = {name: cost.float() for name, cost in costs.items()}
 
     def begin_epoch(self, position: int, epochs: int) -> None:
-        self.temperature = geometric(self.options.temperature, position, epochs)
+        first, last = self.options.temperature
+        self.temperature = first * (last / first) ** progress(position, epochs)
 
     def weight_relaxation(self) -> Relaxation:
         """Return the draw of the architecture step before; a new one in a warm-up."""
-        drawn, self._drawn = self._drawn or self._draw().detached(), None
+        drawn, self._drawn = self._drawn or self._relaxation().detached(), None
         return drawn
 
-    def search_relaxation(self) -> Relaxation:
-        """Return the network of the mean weights, those without noise at temperature one."""
-        return Relaxation.dense(self._softmax()).detached()
-
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
-        point = self._draw()
+        point = self._relaxation()
         with frozen(self.weights):
             loss = train_loss(point)
         objective = loss
@@ -85,7 +81,7 @@ class SNAS(DARTS):
             return None
         return torch.stack([(w @ self._costs[n]).sum() for n, w in point.weights.items()]).sum()
 
-    def _draw(self) -> Relaxation:
+    def _relaxation(self) -> Relaxation:
         weights = {}
         for name, a in self.architecture.values().items():
             weights[name] = ((a + gumbel(a, self.generator)) / self.temperature).softmax(dim=-1)

@@ -108,10 +108,8 @@ class RatingComparison(Comparison):
         # The global mean predicts all ratings; other models use biases for ratings of unseen ids.
         unseen = torch.zeros_like(data.biases) if method == "global mean" else data.biases
         judged = replace(data, biases=unseen)
-        valid, test = (
-            judged.encode(splits.valid),
-            judged.encode(splits.test),
-        )  # test ratings' only use
+        # The only use of test ratings.
+        valid, test = judged.encode(splits.valid), judged.encode(splits.test)
         on_test = evaluate_predictions(fitted.rate(test), test, data.scale)
         return replace(
             one,

@@ -1,5 +1,6 @@
 """Trivial models of clicks: the global rate, items' rates, and biases of all ids."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,31 +36,28 @@ class ClickRates:
     damping: float = DAMPINGS[0]
 
     @classmethod
-    def fit(cls, data: ClickData) -> Self:
-        """Fit on training rows. Validation selects the damping of the biases."""
-        tried = (cls.damped(data.train, data.sizes, damping) for damping in DAMPINGS)
+    def fit(cls, data: ClickData, dampings: Sequence[float] = DAMPINGS) -> Self:
+        """Fit on training rows. Validation selects the damping of the biases, if there are several.
 
-        def loss(rates: Self) -> float:
-            logits = rates.logits("biases", data.valid.rows, data.sizes)
-            labels = data.valid.labels.cpu()
-            return float(functional.binary_cross_entropy_with_logits(logits, labels))
-
-        return min(tried, key=loss)
-
-    def refitted(self, data: ClickData) -> Self:
-        """Fit the same models on other rows, with the damping that validation chose."""
-        return self.damped(data.train, data.sizes, self.damping)
-
-    @classmethod
-    def damped(cls, train: Clicks, sizes: tuple[int, ...], damping: float) -> Self:
-        """Fit on rows, with one damping of the biases."""
+        Args:
+            data: The rows.
+            dampings: The dampings to try.
+        """
+        train, sizes = data.train, data.sizes
         share = train.labels.double().mean().float()
         at = _items(train.rows, sizes)
         counts = torch.bincount(at, minlength=sizes[1])
         clicks = torch.bincount(at, weights=train.labels, minlength=sizes[1])
         items = torch.logit((clicks.float() + share) / (counts + 1))
         mean = float(torch.logit(share))
-        return cls(mean, items.cpu(), fit_biases(train, sizes, mean, damping).cpu(), damping)
+
+        def loss(fitted: tuple[float, Tensor]) -> float:
+            logits = mean + _sum(fitted[1], data.valid.rows)
+            return float(functional.binary_cross_entropy_with_logits(logits, data.valid.labels))
+
+        tried = ((damping, fit_biases(train, sizes, mean, damping)) for damping in dampings)
+        damping, biases = min(tried, key=loss)
+        return cls(mean, items.cpu(), biases.cpu(), damping)
 
     def logits(self, name: str, rows: Tensor, sizes: tuple[int, ...]) -> Tensor:
         """Return a model's logits `(rows,)`, on the CPU.

@@ -30,6 +30,11 @@ class SideTable:
     frame: pd.DataFrame
     header: bool = True
 
+    def hashed(self) -> list[str | bytes]:
+        """Return the names of the columns, and hashes of the rows, for a digest."""
+        rows = pd.util.hash_pandas_object(self.frame.astype(str), index=False)
+        return [self.id_column, *map(str, self.frame.columns), rows.to_numpy().tobytes()]
+
 
 def read_side_table(path: Path, role: str) -> SideTable:
     """Read a table of the properties of users or items, in any format of ratings.

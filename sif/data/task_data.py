@@ -1,14 +1,13 @@
 """The data of a task: which task a table is for, and its rows as that task needs them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from nasp.errors import NaspError
+from nasp.files.digest import digest
 from sif.data.encode import Encoder
 from sif.data.features import Features
 from sif.data.ids import joined_ids
@@ -96,17 +95,9 @@ class TaskData:
         rows, sides = self.splits.sha256(), self.sides
         if sides == Sides():
             return rows
-        digest = hashlib.sha256(rows.encode())
-        for part in (self.splits.train, self.splits.valid, self.splits.test):
-            if sides.time_bins and part.moments is not None:
-                digest.update(part.moments.tobytes())
-        for table in sides.tables:
-            if table is not None:
-                digest.update(repr((table.id_column, list(table.frame.columns))).encode())
-                hashed = pd.util.hash_pandas_object(table.frame.astype(str), index=False)
-                digest.update(hashed.to_numpy().tobytes())
-            digest.update(b";")
-        return digest.hexdigest()
+        parts = (self.splits.train, self.splits.valid, self.splits.test) if sides.time_bins else ()
+        times = [None if (at := part.moments) is None else at.tobytes() for part in parts]
+        return digest([rows, times, [table and table.hashed() for table in sides.tables]])
 
 
 def find_task(train: Table) -> tuple[TaskName, str]:

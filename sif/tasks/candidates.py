@@ -24,10 +24,8 @@ from sif.tasks.averages import best_weights
 from sif.user_items import UserItems
 
 TUNING_SEED = 0
-GAIN = 0.002  # smallest relative gain of an addition to an average
-AVERAGED_SCORES = (
-    1 << 28
-)  # largest number of users × items of the users that averages are judged by
+GAIN = 0.002  # smallest relative gain of an average over its best member
+AVERAGED_SCORES = 1 << 28  # largest number of users × items by which averages are judged
 LISTED = 100  # items of each candidate among which an average has its best ones
 
 AVERAGE = "average"

@@ -208,7 +208,7 @@ class ClickTask(Task):
         model = self._model(found.trained, network, sides, temperature, answer)
         if answer != FUNCTION and self.options.refit:
             again = self._model(found.trained, network, sides, temperature, answer)
-            again.rates = self.rates.refitted(self.data.for_refit())
+            again.rates = ClickRates.fit(self.data.for_refit(), [self.rates.damping])
             return model, again
         if not found.refitted:
             return model, None

@@ -48,7 +48,7 @@ Way = Callable[..., tuple[nn.Module, PhaseResult]]
 # Sampling takes the time of several trainings, so few functions are sampled.
 SAMPLED = 2
 NEAR = 1.01  # an RMSE up to so many times another one is near it
-GAIN = 0.0005  # smallest relative gain of an addition to an average
+GAIN = 0.0005  # smallest relative gain of an average over its best member
 
 
 class RatingTask(InteractionTask):

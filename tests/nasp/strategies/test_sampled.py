@@ -13,7 +13,7 @@ from nasp.core.relaxation import Relaxation
 from nasp.errors import NaspError
 from nasp.search.one_shot import loss_of
 from nasp.strategies.base import Loss
-from nasp.strategies.concrete import geometric, gumbel, linear
+from nasp.strategies.concrete import gumbel
 from nasp.strategies.drnas import DrNAS
 from nasp.strategies.gdas import GDAS
 from nasp.strategies.snas import SNAS
@@ -48,11 +48,17 @@ def test_gumbel_noise_draws_from_the_softmax() -> None:
 
 
 def test_temperatures_fall_from_the_first_to_the_last_epoch() -> None:
-    found = [linear((10.0, 0.1), position, 3) for position in range(3)]
-    assert found == pytest.approx([10.0, 5.05, 0.1])
-    found = [geometric((1.0, 0.04), position, 3) for position in range(3)]
-    assert found == pytest.approx([1.0, 0.2, 0.04])
-    assert linear((10.0, 0.1), 0, 1) == 10.0
+    def temperatures(name: str, values: tuple[float, float], epochs: int) -> list[float]:
+        made, _ = make_strategy({"name": name, "temperature": values}, TOYS["rnn"])
+        found = []
+        for position in range(epochs):
+            made.begin_epoch(position, epochs)
+            found.append(made.temperature)
+        return found
+
+    assert temperatures("gdas", (10.0, 0.1), 3) == pytest.approx([10.0, 5.05, 0.1])
+    assert temperatures("snas", (1.0, 0.04), 3) == pytest.approx([1.0, 0.2, 0.04])
+    assert temperatures("gdas", (10.0, 0.1), 1) == [10.0]
     for name in ("gdas", "snas"):
         made, _ = make_strategy(name, TOYS["rnn"])
         made.begin_epoch(4, 5)
