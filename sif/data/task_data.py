@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 
 from nasp.errors import NaspError
-from nasp.files.digest import digest
 from sif.data.encode import Encoder
 from sif.data.features import Features
 from sif.data.ids import joined_ids
@@ -92,6 +91,8 @@ class TaskData:
 
         That is the rows, the side tables and, if there are bins of times, the rows' times.
         """
+        from nasp.files.digest import digest  # it imports torch, which `--help` can do without
+
         rows, sides = self.splits.sha256(), self.sides
         if sides == Sides():
             return rows
