@@ -23,9 +23,10 @@ from nasp.cnn import report
 from nasp.cnn.data import LabelledImages, find_images, load_cifar, random_subset, split_images
 from nasp.cnn.draw import draw_cells
 from nasp.cnn.evaluation import ACCURACY
+from nasp.cnn.genotype import SPACE
 from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions, TrainOptions
-from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.cnn.space import decisions_of
 from nasp.cnn.tasks import ImageTask
 from nasp.core.genotype import Genotype
 from nasp.metric import LOSS, Metrics
@@ -89,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/cnn_real"))
     given = parser.parse_args(argv)
     others = random_cells(
-        CNNSpace.name, decisions_of(given.space, given.channels), given.random_cells, given.seed
+        SPACE, decisions_of(given.space, given.channels), given.random_cells, given.seed
     )
     with ProcessPoolExecutor(given.jobs) as pool:
         found = dict(zip(given.seeds, pool.map(partial(search, given), given.seeds), strict=True))

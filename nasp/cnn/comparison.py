@@ -2,7 +2,7 @@
 
 from nasp.cnn.config import CompareConfig
 from nasp.cnn.evaluation import ACCURACY
-from nasp.cnn.genotype import darts_text
+from nasp.cnn.genotype import text_of
 from nasp.cnn.options import SearchOptions
 from nasp.cnn.report import TrainReport
 from nasp.cnn.tasks import ImageTask, open_search
@@ -18,7 +18,7 @@ class CellComparison(StrategyComparison[ImageTask]):
     """Compares strategies, random cells and published cells."""
 
     title, space, metric = "image classification", "cnn", ACCURACY
-    known, text = staticmethod(find_genotype), staticmethod(darts_text)
+    known, text = staticmethod(find_genotype), staticmethod(text_of)
 
     def open(self, data: str, options: SearchOptions, seed: int) -> tuple[ImageTask, str]:
         device = resolve_device(self.config.device)

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasp.cnn.genotype import INPUT_LABELS, INPUTS, CellPlan, plans
+from nasp.cnn.genotype import CellPlan, plans
 from nasp.core.genotype import Genotype
 from nasp.runs.plots import blank_figure, save, style
 
@@ -62,7 +62,7 @@ class _Cell:
 
 
 def draw_cells(genotype: Genotype, path: Path, title: str = "") -> None:
-    """Draw the normal and the reduction cell into one file, atomically.
+    """Draw the cell, or the normal and the reduction cell, into one file, atomically.
 
     Args:
         genotype: A genotype of CNN cells.
@@ -78,22 +78,29 @@ def draw_cells(genotype: Genotype, path: Path, title: str = "") -> None:
 
 def cells_figure(genotype: Genotype, title: str = "") -> "Figure":
     """Return the figure of `draw_cells`; raises like it."""
-    both = plans(genotype)
-    names = (name for plan in both for _, name in chain.from_iterable(plan.nodes))
+    drawn = plans(genotype)
+    names = (name for plan in drawn for _, name in chain.from_iterable(plan.nodes))
     box = LETTER * max(len(name) for name in names) + 0.15
     top = MARGIN + (HEADING if title else 0.0)
-    normal = _place(both[0], box, top + HEADING)
-    reduce = _place(both[1], box, normal.top + normal.height + 2 * HEADING)
-    width = max(normal.end + END, reduce.end + END, TITLE_LETTER * len(title)) + MARGIN
-    height = reduce.top + reduce.height + MARGIN
+    cells = list[_Cell]()
+    for plan in drawn:
+        cells.append(_place(plan, box, top + HEADING))
+        top = cells[-1].top + cells[-1].height + HEADING
+    width = max(*(cell.end + END for cell in cells), TITLE_LETTER * len(title)) + MARGIN
+    height = cells[-1].top + cells[-1].height + MARGIN
     figure, axes = blank_figure(width, height)
     if title:
         place = (width / 2, MARGIN)
         axes.text(*place, title, ha="center", va="top", fontsize=FONT + 3, parse_math=False)
-    for name, cell in (("normal cell", normal), ("reduction cell", reduce)):
+    for name, cell in zip(headings(drawn), cells, strict=True):
         axes.text(MARGIN, cell.top - HEADING, name, va="top", fontsize=FONT + 1, weight="bold")
         _draw(cell, axes)
     return figure
+
+
+def headings(cells: Sequence[CellPlan]) -> list[str]:
+    """Return the name of each cell of a genotype."""
+    return ["normal cell", "reduction cell"] if len(cells) > 1 else ["cell"]
 
 
 def _place(plan: CellPlan, box: float, top: float) -> _Cell:
@@ -102,8 +109,9 @@ def _place(plan: CellPlan, box: float, top: float) -> _Cell:
     used = sum(bands) + BAND_GAP * (len(bands) - 1)
     height = max(used, LEAST_HEIGHT)
     first, column = MARGIN + END, CHANNEL + box + LINK + DIAMETER
-    exits = [(first, top + height / 3), (first, top + 2 * height / 3)]
-    depths, lanes = [0] * INPUTS, []
+    parts = plan.inputs + 1
+    exits = [(first, top + part * height / parts) for part in range(1, parts)]
+    depths, lanes = [0] * plan.inputs, []
     y = top + (height - used) / 2
     for node, band in zip(plan.nodes, bands, strict=True):
         # The nearest sources are on top: their arrows come from above and so cross no lane.
@@ -122,11 +130,12 @@ def _draw(cell: _Cell, axes: "Axes") -> None:
         line = _bend(cell.exits[state], cell.end - HEAD - CHANNEL, (cell.end, middle))
         _arrow(axes, line, head=True, color="0.6")
     _label(axes, (cell.end, middle), END, "$c_k$", "black")
-    for state, name in enumerate(INPUT_LABELS):
+    inputs, labels = cell.plan.inputs, cell.plan.labels
+    for state in range(inputs):
         x, y = cell.exits[state]
-        _label(axes, (x - END, y), END, f"${name}$", _colour(state))
+        _label(axes, (x - END, y), END, f"${labels[state]}$", _colour(state))
     for node, lanes in enumerate(cell.lanes):
-        right, middle = cell.exits[INPUTS + node]
+        right, middle = cell.exits[inputs + node]
         left = right - DIAMETER
         for y, state, operation in lanes:
             start, colour = cell.exits[state], _colour(state)
@@ -134,7 +143,7 @@ def _draw(cell: _Cell, axes: "Axes") -> None:
             _arrow(axes, _bend(start, start[0], (box, y)), head=False, color=colour)
             _arrow(axes, [(left - LINK, y), (left, middle)], head=True, color=colour)
             _label(axes, (box, y), cell.box, operation, colour)
-        _label(axes, (left, middle), DIAMETER, str(node), _colour(INPUTS + node))
+        _label(axes, (left, middle), DIAMETER, labels[inputs + node], _colour(inputs + node))
 
 
 def _bend(start: Point, channel: float, stop: Point) -> list[Point]:

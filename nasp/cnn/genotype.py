@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from nasp.cnn import nasbench201
 from nasp.cnn.operations import OPERATIONS
+from nasp.cnn.spaces import NASBENCH201
 from nasp.core.darts_notation import read_cells
 from nasp.core.genotype import Choices, Genotype, check_pairs
 from nasp.errors import NaspError, nearest
@@ -32,13 +34,21 @@ class CellPlan:
     """The structure of a cell, with states numbered as in DARTS (Liu et al., ICLR 2019).
 
     Attributes:
-        nodes: For each node, the (state, operation) pairs that it sums. States 0 and 1 are the
-            inputs; state i + 2 is node i.
+        nodes: For each node, the (state, operation) pairs that it sums. The first states are the
+            inputs, two or one; the nodes follow.
         output: The states that the output concatenates.
+        inputs: Number of inputs.
     """
 
     nodes: tuple[tuple[tuple[int, str], ...], ...]
     output: tuple[int, ...]
+    inputs: int = INPUTS
+
+    @property
+    def labels(self) -> list[str]:
+        """Return the labels of the states in drawings and tables."""
+        own = range(len(self.nodes)) if self.inputs == INPUTS else range(1, len(self.nodes) + 1)
+        return [*INPUT_LABELS[-self.inputs :], *map(str, own)]
 
 
 class Darts(NamedTuple):
@@ -50,12 +60,18 @@ class Darts(NamedTuple):
     reduce_concat: list[int]
 
 
-def plans(genotype: Genotype) -> tuple[CellPlan, CellPlan]:
-    """Return the plans of the normal and of the reduction cell.
+def plans(genotype: Genotype) -> tuple[CellPlan, ...]:
+    """Return the plans of the normal and of the reduction cell, or of NAS-Bench-201's only cell.
 
     Raises:
         NaspError: The genotype is of another space, or breaks the convention above.
     """
+    if genotype.space == NASBENCH201:
+        nodes = tuple(
+            tuple((source, name) for source, name in enumerate(node))
+            for node in nasbench201.operations_of(genotype)
+        )
+        return (CellPlan(nodes, (len(nodes),), inputs=1),)
     if genotype.space != SPACE:
         raise NaspError(
             f"a genotype of the space {genotype.space!r}, but CNN cells are needed: "
@@ -111,7 +127,9 @@ def to_darts(genotype: Genotype) -> Darts:
     Raises:
         NaspError: It is not a genotype of CNN cells, or a node does not have two operations.
     """
-    normal, reduce = plans(genotype)
+    if len(cells := plans(genotype)) != len(CELLS):
+        raise NaspError(f"a cell of the space {genotype.space} cannot be told in DARTS's notation")
+    normal, reduce = cells
     return Darts(
         _edges(normal, "normal"), list(normal.output), _edges(reduce, "reduce"), list(reduce.output)
     )
@@ -121,6 +139,22 @@ def darts_text(genotype: Genotype) -> str:
     """Return the cells as a line for DARTS's `genotypes.py`; raises like `to_darts`."""
     fields = to_darts(genotype)._asdict().items()
     return f"Genotype({', '.join(f'{name}={value}' for name, value in fields)})"
+
+
+def text_of(genotype: Genotype) -> str:
+    """Return the genotype in the notation of its space, in one line; `parse` reads it."""
+    if genotype.space == NASBENCH201:
+        return nasbench201.to_text(genotype)
+    return darts_text(genotype)
+
+
+def parse(text: str) -> Genotype:
+    """Read a genotype in DARTS's notation or in NAS-Bench-201's.
+
+    Raises:
+        NaspError: It is not a genotype.
+    """
+    return nasbench201.from_text(text) if text.lstrip().startswith("|") else parse_darts(text)
 
 
 def parse_darts(text: str) -> Genotype:

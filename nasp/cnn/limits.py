@@ -9,11 +9,12 @@ from statistics import median
 import torch
 from torch import nn
 
+from nasp.cnn.genotype import SPACE
 from nasp.cnn.network import Network
 from nasp.cnn.operations import operation
 from nasp.cnn.options import Budget, SearchOptions
 from nasp.cnn.size import mult_adds, parameters
-from nasp.cnn.space import NODES, CNNSpace
+from nasp.cnn.space import NODES
 from nasp.cnn.stem import skeleton
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
@@ -48,7 +49,7 @@ def limits_of(
         skips: Cost = {
             d.name: {(s, k): float(k == "skip_connect") for s in d.sources for k in d.operations}
             for d in decisions
-            if d.name.startswith("normal")
+            if not d.name.startswith("reduce")
         }
         limits.append(Limit("max_skips", skips, options.max_skips))
     measures: Mapping[str, Measure] = {
@@ -74,7 +75,7 @@ def _costs(
         for d in decisions
     }
     network = Network(
-        Genotype(CNNSpace.name, choices),
+        Genotype(SPACE, choices),
         budget.channels,
         budget.layers,
         classes,

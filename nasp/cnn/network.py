@@ -1,14 +1,18 @@
 """The stand-alone network of a genotype: a stack of its cells."""
 
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from nasp.cnn.auxiliary import AuxiliaryHead
-from nasp.cnn.genotype import CellPlan, plans
+from nasp.cnn.cell import Cell
+from nasp.cnn.edge_cells import EdgeCell, check_edge_kind, edge_outputs, edge_skeleton
+from nasp.cnn.genotype import INPUTS, CellPlan, plans
 from nasp.cnn.initialise import initialise
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
+from nasp.cnn.spaces import NASBENCH201
 from nasp.cnn.stem import skeleton
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError, nearest
@@ -49,7 +53,7 @@ def check_size(kind: str, height: int, width: int) -> None:
         )
 
 
-class ConvolutionalCell(nn.Module):
+class ConvolutionalCell(Cell):
     """A cell with chosen operations (DARTS, section 2.1).
 
     Args:
@@ -77,7 +81,7 @@ class ConvolutionalCell(nn.Module):
         self.preprocess_before = reduce(before, channels)
         self.preprocess_previous = relu_conv_bn(previous, channels)
         self.operations = nn.ModuleList(
-            operation(name, channels, 2 if reduction and source < 2 else 1, affine=True)
+            operation(name, channels, 2 if reduction and source < INPUTS else 1, affine=True)
             for node in plan.nodes
             for source, name in node
         )
@@ -88,22 +92,13 @@ class ConvolutionalCell(nn.Module):
         Args:
             before: Output of the cell before the previous one, `(batch, channels, height, width)`.
             previous: Output of the previous cell.
-            keep: Factors on the operations' results, `(operations, batch)`, except for identities;
-                see `drop_path`.
+            keep: See `Cell.states`.
 
         Returns:
             The concatenated output nodes, `(batch, nodes · channels, height, width)`.
         """
-        states = [self.preprocess_before(before), self.preprocess_previous(previous)]
-        operations = enumerate(self.operations)
-        for node in self.plan.nodes:
-            terms = []
-            for (source, _), (position, op) in zip(node, operations, strict=False):
-                value = op(states[source])
-                if keep is not None and not isinstance(op, nn.Identity):
-                    value = value * keep[position].to(value.dtype)[:, None, None, None]
-                terms.append(value)
-            states.append(sum(terms[1:], terms[0]))
+        inputs = [self.preprocess_before(before), self.preprocess_previous(previous)]
+        states = self.states(inputs, keep)
         return torch.cat([states[state] for state in self.plan.output], 1)
 
 
@@ -111,7 +106,8 @@ class Network(nn.Module):
     """Stem, cells, global average pooling and a linear classifier.
 
     The cells at one and two thirds of the depth are reduction cells, which halve height and width
-    and double the channels. Images may have other sizes than the published 32 and 224 pixels.
+    and double the channels; for a cell of NAS-Bench-201 they are residual blocks. Images may have
+    other sizes than the published 32 and 224 pixels.
 
     Args:
         genotype: The cells.
@@ -139,9 +135,27 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         check_numbers(kind, channels, layers, classes)
-        normal, reduce = plans(genotype)
         self.genotype, self.kind = genotype, kind
         self.channels, self.layers, self.classes = channels, layers, classes
+        self.head: nn.Module = nn.Identity()
+        if genotype.space == NASBENCH201:
+            check_edge_kind(kind)
+            (plan,) = plans(genotype)
+            self.stem, self.cells, self.head = edge_skeleton(
+                channels, layers, True, partial(EdgeCell, plan)
+            )
+            outputs = edge_outputs(channels, layers)
+        else:
+            outputs = self._make_cells(*plans(genotype))
+        self.auxiliary: AuxiliaryHead | None = None
+        if auxiliary:
+            inputs, stride = outputs[2 * layers // 3], 3 if kind == "cifar" else 2
+            self.auxiliary = AuxiliaryHead(inputs, classes, stride, kind == "cifar")
+        self.classifier = nn.Linear(outputs[-1], classes)
+        initialise(self, generator)
+
+    def _make_cells(self, normal: CellPlan, reduce: CellPlan) -> list[int]:
+        """Make the stem and the cells, and return the channels of each cell's output."""
 
         def plan_of(reduction: bool) -> CellPlan:
             return reduce if reduction else normal
@@ -149,17 +163,11 @@ class Network(nn.Module):
         def nodes(reduction: bool) -> int:
             return len(plan_of(reduction).output)
 
-        self.stem, places, last = skeleton(kind, channels, layers, nodes)
+        self.stem, places, _ = skeleton(self.kind, self.channels, self.layers, nodes)
         self.cells = nn.ModuleList(
             ConvolutionalCell(plan_of(place.reduction), *place) for place in places
         )
-        self.auxiliary: AuxiliaryHead | None = None
-        if auxiliary:
-            place = places[2 * layers // 3]
-            inputs, stride = nodes(place.reduction) * place.channels, 3 if kind == "cifar" else 2
-            self.auxiliary = AuxiliaryHead(inputs, classes, stride, kind == "cifar")
-        self.classifier = nn.Linear(last, classes)
-        initialise(self, generator)
+        return [nodes(place.reduction) * place.channels for place in places]
 
     def forward(self, images: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Return logits `(batch, classes)`, and those of the auxiliary head in training, or None.
@@ -179,7 +187,7 @@ class Network(nn.Module):
             before, previous = previous, output
             if self.auxiliary is not None and self.training and position == 2 * self.layers // 3:
                 extra = self.auxiliary(output)
-        return self.classifier(previous.mean((2, 3))), extra
+        return self.classifier(self.head(previous).mean((2, 3))), extra
 
 
 def drop_path(

@@ -15,7 +15,7 @@ from nasp.cli.option_checks import (
     check_positive,
     check_types,
 )
-from nasp.cnn.spaces import SPACES
+from nasp.cnn.spaces import NASBENCH201, SPACES
 from nasp.errors import NaspError
 
 if TYPE_CHECKING:
@@ -119,6 +119,11 @@ class Budget:
         check_types(self)
         check_positive(self, "parameters", "mult_adds", "latency", "channels", "layers", "size")
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit."""
+        return (self.parameters, self.mult_adds, self.latency) != (None, None, None)
+
 
 @dataclass
 class SearchOptions(search.SearchOptions, DescentOptions):
@@ -126,11 +131,13 @@ class SearchOptions(search.SearchOptions, DescentOptions):
 
     Attributes:
         space: nasp has NASP's 12 operations, darts has DARTS's 7. darts_none also has `none`, which
-            takes weight from the others in a softmax and is never kept.
+            takes weight from the others in a softmax and is never kept. nasbench201 is the cell of
+            NAS-Bench-201, with one of five operations on each edge; 3 N + 2 layers are N cells in
+            each of its three stages.
         train_fraction: Share of the training images that train the weights; the rest train the
             architecture.
         max_skips: Largest number of skip_connect in the normal cell, as in P-DARTS
-            (arXiv 1904.12760); null for no limit.
+            (arXiv 1904.12760), or in the cell of nasbench201; null for no limit.
         budget: Limits on the network of the cells.
     """
 
@@ -146,7 +153,12 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     def __post_init__(self) -> None:
         search.SearchOptions.__post_init__(self)
         DescentOptions.__post_init__(self)
-        check_one_of(self, "space", SPACES)
+        check_one_of(self, "space", (*SPACES, NASBENCH201))
+        if self.space == NASBENCH201 and self.budget.limited:
+            raise NaspError(
+                f"budget holds for networks of normal and reduction cells, not for the space "
+                f"{self.space}: leave the budget or the space out"
+            )
         check_positive(self, "train_fraction")
         if self.train_fraction > 1:
             raise NaspError(f"train_fraction is {self.train_fraction}; it must be at most 1")

@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from nasp.cnn.classify import ImageClassifier, blank
-from nasp.cnn.draw import draw_cells
+from nasp.cnn.draw import draw_cells, headings
 from nasp.cnn.evaluation import ACCURACY, VALUES, evaluate
 from nasp.cnn.fit import logits_of
-from nasp.cnn.genotype import INPUT_LABELS, darts_text, label, plans
+from nasp.cnn.genotype import SPACE, label, plans, text_of
 from nasp.cnn.model_file import load_network, save_network
 from nasp.cnn.network import Network
 from nasp.cnn.size import mult_adds, parameters
+from nasp.cnn.spaces import NASBENCH201
 from nasp.cnn.tasks import ImageTask
 from nasp.core.genotype import Genotype
 from nasp.experiment.report import Report, ServedModel
@@ -24,8 +25,8 @@ from nasp.metric import LOSS, SPLITS
 from nasp.runs import plots
 from nasp.search import SearchResult
 
-# Papers report the size of a CIFAR-10 cell for this network.
-LAYERS, CHANNELS, CLASSES = 20, 36, 10
+# Papers report the size of a CIFAR-10 cell for networks of so many channels and cells.
+PUBLISHED, CLASSES = {SPACE: (36, 20), NASBENCH201: (16, 17)}, 10
 DRAWN = (LOSS.on("train"), LOSS.on("valid"), ACCURACY.on("valid"))
 
 
@@ -50,9 +51,9 @@ class SearchReport(Report):
         if self.found.searches:
             history = next(iter(self.found.searches.values()))
             decisions, _ = self.task.decisions(torch.Generator())
-            for cell in ("normal", "reduce"):
+            for cell in dict.fromkeys(d.name.partition("_")[0] for d in decisions):
                 files.append(folder / f"weights_{cell}.png")
-                own = [d for d in decisions if d.name.startswith(cell)]
+                own = [d for d in decisions if d.name.startswith(f"{cell}_")]
                 plots.draw_weights(
                     own, history, self.genotype, files[-1], lambda n: f"${label(n)}$"
                 )
@@ -60,21 +61,22 @@ class SearchReport(Report):
 
     def show(self, console: Console, result: Mapping[str, Any]) -> None:
         table = Table(title="cells found", title_justify="left")
-        for column in ("node", "normal", "reduction"):
+        cells = plans(self.genotype)
+        for column in ("node", *headings(cells)):
             table.add_column(column)
-        normal, reduction = plans(self.genotype)
-        names = list(INPUT_LABELS)
-        for node, cells in enumerate(zip(normal.nodes, reduction.nodes, strict=True)):
-            texts = [" + ".join(f"{name}({names[source]})" for source, name in c) for c in cells]
-            table.add_row(str(node), *texts)
-            names.append(str(node))
+        names, first = cells[0].labels, cells[0].inputs
+        rows = zip(*(cell.nodes for cell in cells), strict=True)
+        for name, nodes in zip(names[first:], rows, strict=True):
+            texts = [" + ".join(f"{op}({names[source]})" for source, op in node) for node in nodes]
+            table.add_row(name, *texts)
         console.print(table)
-        console.print(darts_text(self.genotype), soft_wrap=True)
+        console.print(text_of(self.genotype), soft_wrap=True)
+        channels, layers = PUBLISHED[self.genotype.space]
         how = " on shared weights" if self.found.trained is None else ", trained alone"
         console.print(
             f"validation accuracy {self.metrics['valid/accuracy']:.4f}{how}; "
-            f"{self.metrics['model/parameters'] / 1e6:.2f} M weights at {LAYERS} cells, "
-            f"{CHANNELS} channels"
+            f"{self.metrics['model/parameters'] / 1e6:.2f} M weights at {layers} cells, "
+            f"{channels} channels"
         )
         for limit in self.task.limits:
             value = self.metrics[f"limit/{limit.name}"]
@@ -130,7 +132,11 @@ class TrainReport(Report):
 
 
 def published_size(genotype: Genotype) -> int:
-    """Count the weights as papers do: 20 cells, 36 channels, without the auxiliary head."""
+    """Count the weights as papers do: 20 cells of 36 channels, without the auxiliary head.
+
+    NAS-Bench-201's network has 17 cells and blocks, the first of 16 channels.
+    """
+    size = PUBLISHED[genotype.space]
     with torch.device("meta"):
-        network = Network(genotype, CHANNELS, LAYERS, CLASSES, "cifar", False, torch.Generator())
+        network = Network(genotype, *size, CLASSES, "cifar", False, torch.Generator())
     return parameters(network)

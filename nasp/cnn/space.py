@@ -8,10 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nasp.cnn import nasbench201
+from nasp.cnn.edge_cells import EdgeSearchCell, check_edge_kind, edge_outputs, edge_skeleton
+from nasp.cnn.genotype import SPACE
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
-from nasp.cnn.spaces import SPACES
+from nasp.cnn.spaces import NASBENCH201, SPACES
 from nasp.cnn.stem import skeleton
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
@@ -29,14 +32,18 @@ KEEP = 2  # edges that a node keeps
 def decisions_of(space: str, channels: int) -> tuple[Decision, ...]:
     """Return the decisions on the nodes of both cells: `normal_0`, ..., `reduce_3`.
 
+    Those of `nasbench201` are the edges of its cell: `edge_0_1`, ..., `edge_2_3`.
+
     Args:
-        space: A name in `nasp.cnn.operations.SPACES`.
+        space: A name in `nasp.cnn.spaces.SPACES`, or `nasbench201`.
         channels: Number of channels for which the weights of the operations are counted.
 
     Raises:
         NaspError: There is no such space.
     """
-    check_known("space", space, SPACES)
+    check_known("space", space, (*SPACES, NASBENCH201))
+    if space == NASBENCH201:
+        return nasbench201.decisions(channels)
     return tuple(
         Decision(
             f"{cell}_{node}",
@@ -131,8 +138,10 @@ def _candidate(name: str, channels: int, stride: int) -> nn.Module:
 class CNNSpace(SearchSpace):
     """A stack of cells in which all normal cells share their decisions, as do all reduction cells.
 
+    In the space `nasbench201` there are residual blocks in place of reduction cells.
+
     Args:
-        space: A name in `nasp.cnn.operations.SPACES`.
+        space: A name in `nasp.cnn.spaces.SPACES`, or `nasbench201`.
         classes: Number of classes.
         channels: Channels of a node in the first cell.
         layers: Number of cells; those at one and two thirds of the depth are reduction cells.
@@ -143,8 +152,6 @@ class CNNSpace(SearchSpace):
     Raises:
         NaspError: There is no such space, or a number or the kind is not possible.
     """
-
-    name = "cnn"
 
     def __init__(
         self,
@@ -160,12 +167,24 @@ class CNNSpace(SearchSpace):
         check_numbers(kind, channels, layers, classes)
         self.kind, self.precision = kind, precision or Precision()
         self.decisions = decisions_of(space, channels)
-        normal, reduce = self.decisions[:NODES], self.decisions[NODES:]
-        self.stem, places, last = skeleton(kind, channels, layers, lambda reduction: NODES)
-        self.cells = nn.ModuleList(
-            SearchCell(reduce if place.reduction else normal, *place, self._evaluate)
-            for place in places
-        )
+        self.name = SPACE
+        self.head: nn.Module = nn.Identity()
+        if space == NASBENCH201:
+            check_edge_kind(kind)
+            self.name, last = space, edge_outputs(channels, layers)[-1]
+            self.stem, self.cells, self.head = edge_skeleton(
+                channels,
+                layers,
+                False,
+                lambda width: EdgeSearchCell(self.decisions, width, self._evaluate),
+            )
+        else:
+            normal, reduce = self.decisions[:NODES], self.decisions[NODES:]
+            self.stem, places, last = skeleton(kind, channels, layers, lambda reduction: NODES)
+            self.cells = nn.ModuleList(
+                SearchCell(reduce if place.reduction else normal, *place, self._evaluate)
+                for place in places
+            )
         self.classifier = nn.Linear(last, classes)
         initialise(self, generator)
         self.precision.prepare(self)
@@ -183,7 +202,7 @@ class CNNSpace(SearchSpace):
             before, previous = self.stem(images)
             for cell in self.cells:
                 before, previous = previous, cell(before, previous, relaxation)
-            logits: Tensor = self.classifier(previous.mean((2, 3)))
+            logits: Tensor = self.classifier(self.head(previous).mean((2, 3)))
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def genotype(self, choices: Choices) -> Genotype:

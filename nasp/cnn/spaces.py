@@ -31,3 +31,7 @@ SPACES = Registry[tuple[tuple[str, ...], tuple[str, ...]]](
     }
 )
 """Candidate operations of the normal and of the reduction cell, by the name of the space."""
+
+NASBENCH201 = "nasbench201"
+EDGE_OPERATIONS = ("none", "skip_connect", "conv_1x1", "conv_3x3", "avg_pool_3x3")
+"""The space of NAS-Bench-201's cell, which has no reduction cell, and the candidates of an edge."""

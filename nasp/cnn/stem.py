@@ -66,6 +66,11 @@ class CellPosition(NamedTuple):
     reduction_before: bool
 
 
+def reductions(layers: int) -> list[bool]:
+    """Return for each cell whether it is at one or two thirds of the depth, and reduces."""
+    return [position in (layers // 3, 2 * layers // 3) for position in range(layers)]
+
+
 def skeleton(
     kind: str, channels: int, layers: int, nodes: Callable[[bool], int]
 ) -> tuple[nn.Module, list[CellPosition], int]:
@@ -91,8 +96,7 @@ def skeleton(
         before = previous = channels
         stem, reduced = ImageNetStem(previous), True
     places = []
-    for position in range(layers):
-        reduction = position in (layers // 3, 2 * layers // 3)
+    for reduction in reductions(layers):
         channels *= 2 if reduction else 1
         places.append(CellPosition(before, previous, channels, reduction, reduced))
         before, previous, reduced = previous, nodes(reduction) * channels, reduction

@@ -1,6 +1,6 @@
 """Published cells by name, and the look-up of a command's genotype."""
 
-from nasp.cnn.genotype import from_darts, parse_darts, plans
+from nasp.cnn.genotype import from_darts, parse, plans
 from nasp.core import lookup as zoo
 from nasp.core.genotype import Genotype
 
@@ -112,4 +112,4 @@ def find_genotype(name_or_path: str) -> Genotype:
     Raises:
         NaspError: No genotype is found, or it is not one of CNN cells.
     """
-    return zoo.find_genotype(name_or_path, ZOO, plans, parse_darts)
+    return zoo.find_genotype(name_or_path, ZOO, plans, parse)

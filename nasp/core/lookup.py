@@ -9,9 +9,9 @@ from nasp.core.genotype import Genotype
 from nasp.errors import NaspError, nearest
 
 
-def is_darts_line(text: str) -> bool:
-    """Return whether a text is a genotype in DARTS's notation, as a search prints it."""
-    return text.lstrip().startswith("Genotype(")
+def is_notation(text: str) -> bool:
+    """Return whether a text is a genotype in DARTS's notation or in NAS-Bench-201's."""
+    return text.lstrip().startswith(("Genotype(", "|"))
 
 
 def find_genotype(
@@ -28,14 +28,14 @@ def find_genotype(
         name_or_path: The option's value.
         zoo: Published genotypes by name.
         check: Raises NaspError for a genotype of another space.
-        parse: Reads a line in DARTS's notation, which then is a genotype, too.
+        parse: Reads a line in a notation that `is_notation` knows, which then is a genotype, too.
 
     Raises:
         NaspError: No genotype is found, or `check` refuses it; the message names the file.
     """
     if name_or_path in zoo:
         return zoo[name_or_path]
-    if parse is not None and is_darts_line(name_or_path):
+    if parse is not None and is_notation(name_or_path):
         return parse(name_or_path)
     path = Path(os.path.expanduser(name_or_path))  # Path's own raises for an unknown ~user
     if path.is_dir():
@@ -56,6 +56,6 @@ def find_genotype(
 
 def name_of(name_or_path: str) -> str:
     """Return a short name for the genotype that an option names, for folders and tables."""
-    if is_darts_line(name_or_path):
-        return f"darts-{sha256(name_or_path.encode()).hexdigest()[:8]}"
+    if is_notation(name_or_path):
+        return f"cell-{sha256(name_or_path.encode()).hexdigest()[:8]}"
     return Path(name_or_path).stem

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from nasp.core.genotype import Genotype
-from nasp.core.lookup import is_darts_line, name_of
+from nasp.core.lookup import is_notation, name_of
 from nasp.experiment import comparison_table as tables
 from nasp.experiment.compare_options import RANDOM, StrategyCompareOptions
 from nasp.experiment.comparison import Comparison
@@ -71,7 +71,7 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         config = self.config
         genotypes = {name: "" for name in config.methods or config.known_methods()}
         for given in config.genotypes:
-            name = name_of(given) if is_darts_line(given) else given
+            name = name_of(given) if is_notation(given) else given
             genotypes[f"{CELL}{name}"] = self.known(given).to_json()
         jobs = []
         for data, label in config.labels().items():

@@ -69,6 +69,7 @@ def candidates(model):
         ("darts", "cifar", True, torch.float64),
         ("darts", "cifar", False, torch.float32),
         ("nasp", "imagenet", True, torch.float64),
+        ("nasbench201", "cifar", True, torch.float64),
     ],
 )
 def test_one_path_gradient_is_full_autograds(space, kind, channels_last, dtype):
@@ -198,7 +199,7 @@ def test_an_unknown_space_is_named():
         decisions_of("nsap", 4)
 
 
-@pytest.mark.parametrize("space", ["nasp", "darts"])
+@pytest.mark.parametrize("space", ["nasp", "darts", "nasbench201"])
 def test_a_genotype_of_the_space_builds_a_network(space):
     model, projection, (images, _) = made(space)
     genotype = model.genotype(choices_of(model.decisions, projection))

@@ -38,7 +38,7 @@ def test_a_line_in_dartss_notation_is_a_genotype_with_a_short_name() -> None:
     line = "Genotype(recurrent=[('sigmoid', 0)], concat=range(1, 2))"
     assert find(line) == find(f"  {line}") == OTHER
     assert name_of("runs/found") == name_of("found.json") == "found"
-    assert name_of(line).startswith("darts-")
+    assert name_of(line).startswith("cell-")
     assert name_of(line) != name_of(line.replace("sigmoid", "relu"))
     assert len(name_of(line)) < 20
 
