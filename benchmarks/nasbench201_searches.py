@@ -97,7 +97,9 @@ def table(rows: Sequence[Row], known: Mapping[str, tuple[float, ...]]) -> str:
         own = [row for row in rows if row["strategy"] == strategy]
         found = [known[row["cell"]] for row in own]
         means = [statistics.mean(part) for part in zip(*found, strict=True)]
-        spread = [f" ± {statistics.stdev(v):.2f}" if len(v) > 1 else "" for v in zip(*found)]
+        spread = [
+            f" ± {statistics.stdev(v):.2f}" if len(v) > 1 else "" for v in zip(*found, strict=True)
+        ]
         cells = [f"{mean:.2f}{around}" for mean, around in zip(means, spread, strict=True)]
         worst = min(value[0] for value in found)
         seconds = statistics.mean(float(row["seconds"]) for row in own)
