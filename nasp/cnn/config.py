@@ -30,9 +30,9 @@ class TrainConfig(RunOptions, TrainOptions):
     Attributes:
         data: cifar10, cifar100 or imagenet, or a path to data in one of their forms.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
-        genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a), the
-            genotype.json of a search, the folder of its run, or the line in DARTS's notation
-            that it prints.
+        genotype: A published cell (nasp, darts_v1, darts_v2, nasnet_a, amoebanet_a, pnasnet_5,
+            enas_micro, naonet_b, snas_mild, gdas_v1), the genotype.json of a search, the folder of
+            its run, or the line in DARTS's or NAS-Bench-201's notation that it prints.
     """
 
     data: str = "cifar10"

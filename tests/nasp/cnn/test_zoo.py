@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nasp.cnn.genotype import darts_text, parse_darts, plans
+from nasp.cnn.report import published_size
 from nasp.cnn.zoo import ZOO, find_genotype
 from nasp.core.genotype import Genotype
 from nasp.errors import NaspError
@@ -49,11 +50,28 @@ def test_nasnet_is_as_in_its_figure() -> None:
     assert Counter(tuple(sorted(node)) for node in normal.nodes) == drawn
 
 
-@pytest.mark.parametrize("name", ["nasnet_a", "amoebanet_a"])
+@pytest.mark.parametrize("name", ["nasnet_a", "amoebanet_a", "enas_micro", "naonet_b"])
 def test_evolved_and_sampled_cells_concatenate_what_no_node_takes(name: str) -> None:
     for plan in plans(ZOO[name]):
         used = {state for node in plan.nodes for state, _ in node}
         assert len(plan.nodes) == 5 and set(plan.output) == set(range(2, 7)) - used
+
+
+def test_naonet_is_the_authors_list_of_numbers() -> None:
+    """Each node has (state, operation) twice; five nodes of each cell."""
+    numbers = "0102012213024013210311102124102331220202"
+    names = ["sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "skip_connect"]
+    pairs = [
+        (int(state), names[int(op)]) for state, op in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+    nodes = [tuple(pairs[i : i + 2]) for i in range(0, len(pairs), 2)]
+    assert [list(plan.nodes) for plan in plans(ZOO["naonet_b"])] == [nodes[:5], nodes[5:]]
+
+
+def test_sizes_are_those_of_the_papers() -> None:
+    """In millions, at the papers' channels, as far as they are given for this network."""
+    for name, size in {"gdas_v1": 3.4, "darts_v2": 3.3}.items():
+        assert round(published_size(ZOO[name]) / 1e6, 1) == size
 
 
 @pytest.mark.parametrize("name", ZOO)
