@@ -96,11 +96,19 @@ class StrategyCompareOptions(CompareOptions):
         methods: Strategies, and random_cell, which draws a random cell for each seed. All if empty.
         genotypes: Further cells to train: published ones by name, genotype.json files, or folders
             of runs.
+        trainings: Number of trainings of each cell, from different initial weights; the table has
+            their mean.
         data_dir: Folder that holds data sets; null takes NASP_DATA.
     """
 
     genotypes: tuple[str, ...] = ()
+    trainings: int = 1
     data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive(self, "trainings")
+        check_at_most(self, MANY, "trainings")
 
     def known_methods(self) -> Collection[str]:
         return (*STRATEGIES, RANDOM)

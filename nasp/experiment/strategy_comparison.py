@@ -1,11 +1,12 @@
 """The comparison of strategies, whose architectures are trained alone and evaluated."""
 
 import shutil
+import statistics
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from nasp.core.genotype import Genotype
 from nasp.core.lookup import is_notation, name_of
@@ -24,7 +25,13 @@ from nasp.search import STRATEGIES, SearchResult, Task, run_search, train
 from nasp.search.trials import ask_within
 from nasp.training.seeding import generator
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CELL = "cell "  # prefix of the names of given genotypes
+STEPS = ("weights", "architecture")  # the two kinds of steps of a search on shared weights
+PARTS = (*STEPS, "search")
+BETWEEN = "_between_trainings"  # suffix of the deviation between the trainings of one cell
 MEASURE = 1  # version of the measurements; raised when the same options give other numbers
 
 
@@ -111,13 +118,21 @@ class StrategyComparison(Comparison, Generic[OfTask]):
             found = run_search(task, seed, run)
             genotype, seconds["search"] = found.genotype, sum(found.seconds.values())
             metrics[f"search/{task.monitor.name}"] = found.metrics[task.monitor.name]
+            epochs = [epoch for history in found.searches.values() for epoch in history]
+            if epochs:
+                seconds |= {p: sum(epoch[f"time/{p}_s"] for epoch in epochs) for p in STEPS}
         # With other random numbers than those of the search, which may have selected lucky ones.
-        trained = train(task, "comparison", genotype, seed, run)
-        metrics |= self.evaluate(task, trained, method)
+        names = ["comparison", *(f"comparison {n}" for n in range(2, config.trainings + 1))]
+        trained = [train(task, name, genotype, seed, run) for name in names]
+        values = [self.evaluate(task, one, method) for one in trained]
+        metrics |= {name: statistics.mean(one[name] for one in values) for name in values[0]}
+        if len(values) > 1:
+            test = self.metric.on("test").name
+            metrics[f"{test}{BETWEEN}"] = statistics.stdev(one[test] for one in values)
         (folder / "genotypes").mkdir(exist_ok=True)
         genotype.save(folder / "genotypes" / f"{name}.json")
         shutil.rmtree(place)
-        seconds["train"] = trained.seconds["train"]
+        seconds["train"] = statistics.mean(one.seconds["train"] for one in trained)
         return replace(measurement, metrics=metrics, seconds=seconds, found=self.text(genotype))
 
     def document(self, rows: Sequence[Row], place: Mapping[str, Any]) -> Iterator[str]:
@@ -131,9 +146,15 @@ class StrategyComparison(Comparison, Generic[OfTask]):
             valid.label: tables.mean_of(valid.name),
             "p": tables.significance(test.name),
             "search, s": tables.seconds("search"),
+            **{f"its {part}, s": tables.seconds(part) for part in STEPS},
             "training, s": tables.seconds("train"),
-            "weights": tables.mean_of("model/parameters", 0),
+            "parameters": tables.mean_of("model/parameters", 0),
         }
+        done = [one for row in rows for one in tables.completed(row)]
+        if all("model/mult_adds" in one.metrics for one in done):
+            columns["multiply-adds"] = tables.mean_of("model/mult_adds", 0)
+        if config.trainings > 1:
+            columns["between trainings"] = tables.mean_of(f"{test.name}{BETWEEN}")
         yield f"# Strategies side by side: {self.title}"
         yield ""
         yield tables.heading(place, "one thread a method")
@@ -143,7 +164,8 @@ class StrategyComparison(Comparison, Generic[OfTask]):
             f"{config.search.train_epochs} epoch(s), and evaluated on the test data, which nothing "
             "was chosen by. Mean ± "
             "standard deviation over the seeds, and the worst of them; p: paired t-test against "
-            "the best other row; s: seconds of one search and of the training that is evaluated."
+            "the best other row; s: seconds of one search, of its steps of the weights and of the "
+            f"architecture, and of one training.{self._repeated()}"
             + (f" {self.note}" if self.note else "")
         )
         for data in dict.fromkeys(row[0].data for row in rows):
@@ -161,13 +183,25 @@ class StrategyComparison(Comparison, Generic[OfTask]):
                 value = one.metrics[test.name]
                 yield f"| {one.method} | {one.seed} | {value:.4f} | `{one.found}` |"
 
+    def _repeated(self) -> str:
+        if self.config.trainings == 1:
+            return ""
+        return (
+            f" Each cell is trained {self.config.trainings} times; values are means, and the last "
+            "column is the deviation between the trainings of one cell."
+        )
+
     def draw(self, rows: Sequence[Row], path: Path) -> None:
-        """Plot the test metric of each method, with a dot for each seed and a line at the mean."""
+        """Plot the test metric of each method, and the seconds of its search.
+
+        There is a dot for each seed, and a line at their mean.
+        """
         test = self.metric.on("test")
         rows = [row for row in tables.ranked(rows, test) if tables.completed(row)]
-        figure = plots.new_figure(7, 1.2 + 0.35 * max(len(rows), 2))
-        axes = figure.subplots()
+        figure = plots.new_figure(10, 1.6 + 0.35 * max(len(rows), 2))
+        axes, times = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         for height, row in enumerate(reversed(rows)):
+            _draw_seconds(times, height, tables.completed(row))
             values = [one.metrics[test.name] for one in tables.completed(row)]
             axes.plot(values, [height] * len(values), "o", color=plots.COLOURS[0], alpha=0.7)
             mean = tables.mean(row, test.name)
@@ -176,4 +210,19 @@ class StrategyComparison(Comparison, Generic[OfTask]):
         axes.set_xlabel(f"{test.label} (dots: seeds; lines: their means)")
         axes.set_title(rows[0][0].label, fontsize="medium")
         axes.grid(color="0.9")
+        times.set_xlabel("seconds of a search (mean)")
+        labels = [*(f"steps of the {part}" for part in STEPS), "validation, and trials"]
+        for position, label in enumerate(labels):
+            times.barh(0, 0, color=plots.COLOURS[position], label=label)
+        times.legend(fontsize="x-small")
         plots.save(figure, path)
+
+
+def _draw_seconds(axes: "Axes", height: int, row: Row) -> None:
+    """Draw the mean seconds of the searches of a method as a bar of three parts."""
+    mean = {part: statistics.mean(one.seconds.get(part, 0.0) for one in row) for part in PARTS}
+    widths = [*(mean[part] for part in STEPS), mean["search"] - sum(mean[p] for p in STEPS)]
+    left = 0.0
+    for position, width in enumerate(widths):
+        axes.barh(height, width, left=left, height=0.6, color=plots.COLOURS[position])
+        left += width
