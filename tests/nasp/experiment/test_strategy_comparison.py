@@ -37,7 +37,10 @@ def compare(texts: Path, output: Path, **changed: str) -> dict[str, Any]:
     rnn_compare.main([f"--{key}={value}" for key, value in options.items()])
     measured = [json.loads(p.read_text()) for p in (output / "measurements").glob("*.json")]
     for one in measured:
-        assert all(seconds > 0 for seconds in one.pop("seconds").values())
+        seconds = one.pop("seconds")
+        assert all(part > 0 for part in seconds.values())
+        if one["method"] == "nasp" and not one["failed"]:
+            assert seconds["weights"] + seconds["architecture"] < seconds["search"]
         del one["digest"]
     return {f"{one['method']} {one['seed']}": one for one in measured}
 
@@ -113,6 +116,24 @@ def test_resuming_measures_only_what_is_missing(
     assert {p: p.stat().st_mtime_ns for p in before} == before
     with pytest.raises(NaspError, match=r"another search\.train_epochs: give another --output"):
         compare(texts, tmp_path, resume="true", **{"search.train_epochs": "2"})
+
+
+def test_a_cell_is_trained_several_times(
+    texts: Path, done: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    given = {"methods": "nasp", "genotypes": "[]", "seeds": "1", "trainings": "2"}
+    (twice,) = compare(texts, tmp_path, **given).values()
+    once = done[1]["nasp 1"]
+    assert twice["found"] == once["found"]
+    name = "test/perplexity"
+    deviation = twice["metrics"][f"{name}_between_trainings"]
+    assert deviation > 0
+    # The mean is half of the distance between the two away from the first.
+    distance = abs(twice["metrics"][name] - once["metrics"][name])
+    assert distance == pytest.approx(deviation / 2**0.5)
+    table = (tmp_path / "table.md").read_text()
+    assert "Each cell is trained 2 times" in table
+    assert f"| {deviation:.4f} |" in table
 
 
 def test_a_search_that_diverges_costs_only_its_row(
