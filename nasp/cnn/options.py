@@ -134,6 +134,9 @@ class SearchOptions(search.SearchOptions, DescentOptions):
             takes weight from the others in a softmax and is never kept. nasbench201 is the cell of
             NAS-Bench-201, with one of five operations on each edge; 3 N + 2 layers are N cells in
             each of its three stages.
+        start: The cell at which the first restart of a search on shared weights begins. random is
+            the strategy's own. synflow has the candidates with the largest synaptic flow
+            (arXiv 2006.05467), which needs no data and favours operations with many weights.
         train_fraction: Share of the training images that train the weights; the rest train the
             architecture.
         max_skips: Largest number of skip_connect in the normal cell, as in P-DARTS
@@ -146,6 +149,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
         betas=(0.5, 0.999), weight_decay=1e-3, hessian="finite"
     )
     space: str = "nasp"
+    start: Literal["random", "synflow"] = "random"
     train_fraction: float = 0.5
     max_skips: int | None = None
     budget: Budget = Budget()
@@ -159,6 +163,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
                 f"budget holds for networks of normal and reduction cells, not for the space "
                 f"{self.space}: leave the budget or the space out"
             )
+        check_one_of(self, "start", ("random", "synflow"))
         check_positive(self, "train_fraction")
         if self.train_fraction > 1:
             raise NaspError(f"train_fraction is {self.train_fraction}; it must be at most 1")

@@ -13,6 +13,7 @@ from nasp.cnn.limits import LATENCY, limits_of, milliseconds
 from nasp.cnn.network import Network
 from nasp.cnn.options import SearchOptions, TrainOptions
 from nasp.cnn.space import CNNSpace, decisions_of
+from nasp.cnn.zero_cost import synflow_cell
 from nasp.core.decision import Decision
 from nasp.core.genotype import Genotype
 from nasp.core.relaxation import Relaxation
@@ -20,6 +21,7 @@ from nasp.files.schema import number, section, sequence
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.search.task import Pairs, Task, TrainingResult
+from nasp.strategies import Strategy
 from nasp.training.parallel import mean_over_processes
 from nasp.training.seeding import generator
 
@@ -89,6 +91,12 @@ class ImageTask(Task):
         self.limits = limits_of(self._search, decisions, len(self.images.classes), latency)
         if measured:
             run.checkpoint.put(LATENCY, {"milliseconds": measured}, now=True)
+
+    def choose_start(self, strategy: Strategy, restart: int, seed: int) -> None:
+        if self._search.start == "synflow" and restart == 0:
+            assert isinstance(strategy.space, CNNSpace)
+            random = generator(seed, "synflow")
+            strategy.start_from(synflow_cell(strategy.space, self.images.size, random))
 
     def optimizer(self, weights: list[nn.Parameter]) -> torch.optim.Optimizer:
         return self.options.sgd(weights)

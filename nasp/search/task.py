@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from nasp.core.decision import Decision
-from nasp.core.genotype import Genotype, projection_of
+from nasp.core.genotype import Genotype
 from nasp.core.limit import Limit
 from nasp.core.relaxation import Relaxation
 from nasp.core.space import SearchSpace
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
-from nasp.samplers import SAMPLERS, Trial
+from nasp.samplers import Trial
+from nasp.samplers.random import even_path
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 
@@ -145,9 +146,7 @@ class Task(ABC):
         """
         if strategy.dense:
             return strategy.weight_relaxation()
-        decisions = strategy.space.decisions
-        drawn = SAMPLERS["random"](decisions, generator).ask()[0].choices
-        return Relaxation.one_path(projection_of(decisions, drawn), strategy.device)
+        return even_path(strategy.space.decisions, generator, strategy.device)
 
     def restart_generator(self, seed: int, restart: int) -> torch.Generator:
         """Return the random generator of a restart."""

@@ -11,9 +11,12 @@ from nasp.cli.option_checks import check_not_negative, check_one_of, check_posit
 from nasp.core.genotype import Choices, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.errors import Diverged, NaspError
+from nasp.samplers.random import even_path
 from nasp.strategies.base import Loss
+from nasp.strategies.concrete import progress
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
 from nasp.training.optimization import differentiate, frozen
+from nasp.training.parallel import mean_over_processes
 
 EPSILON = 1e-12  # of the root mean square
 
@@ -81,6 +84,12 @@ class NASPOptions(GradientOptions):
             step of the loss, and shrinks all candidates by their numbers of parameters.
         probe_fraction: Share of the inactive candidates that a step evaluates, drawn anew at each
             step. Below 1 the gradient is an unbiased estimate.
+        explore: Share of the steps of the weights in the first epoch that train a path which is
+            drawn evenly, in place of the kept one. It falls linearly to 0 in the last epoch. With
+            0, as in the paper, the weights of a candidate only learn while it is kept.
+        confirm: Whether the path changes only if that lowers the loss of the validation batch,
+            which is then computed once more. Otherwise the candidates that would have come in have
+            to earn their lead again.
     """
 
     scale: Literal["decision", "weight"] = "decision"
@@ -88,15 +97,18 @@ class NASPOptions(GradientOptions):
     eta: float = 0.0
     regularizer: Literal["point", "proximal"] = "point"
     probe_fraction: float = 1.0
+    explore: float = 0.0
+    confirm: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_of(self, "scale", ("decision", "weight"))
         check_one_of(self, "regularizer", ("point", "proximal"))
-        check_not_negative(self, "margin", "eta")
+        check_not_negative(self, "margin", "eta", "explore")
         check_positive(self, "probe_fraction")
-        if self.probe_fraction > 1:
-            raise NaspError(f"probe_fraction is {self.probe_fraction}; it must be at most 1")
+        for name in ("probe_fraction", "explore"):
+            if (value := getattr(self, name)) > 1:
+                raise NaspError(f"{name} is {value}; it must be at most 1")
 
 
 class NASP(GradientStrategy):
@@ -113,9 +125,15 @@ class NASP(GradientStrategy):
     def prepare(self) -> None:
         super().prepare()
         self.moments = Moments(self.architecture.values())
+        self.explored = self.options.explore
         self._keep(self.architecture.projection())
 
+    def begin_epoch(self, position: int, epochs: int) -> None:
+        self.explored = self.options.explore * (1 - progress(position, epochs))
+
     def weight_relaxation(self) -> Relaxation:
+        if self.explored and float(torch.rand((), generator=self.generator)) < self.explored:
+            return even_path(self.space.decisions, self.generator, self.device)
         return self._path
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
@@ -138,7 +156,7 @@ class NASP(GradientStrategy):
         self.architecture.clip()
         try:
             lead = options.margin * options.learning_rate
-            self._keep(self.architecture.projection(kept=self._kept, margin=lead))
+            projected = self.architecture.projection(kept=self._kept, margin=lead)
         except Diverged as error:
             if torch.isfinite(loss):
                 raise
@@ -146,6 +164,8 @@ class NASP(GradientStrategy):
             raise Diverged(
                 f"the validation loss is {float(loss.detach())}: lower learning_rate"
             ) from error
+        if not options.confirm or self._lowers(valid_loss, projected, loss):
+            self._keep(projected)
         return loss.detach()
 
     def projection(self) -> dict[str, Tensor]:
@@ -179,6 +199,24 @@ class NASP(GradientStrategy):
             a = self.architecture.values()[name]
             a.mul_(1 - options.learning_rate * options.weight_decay)
             a.sub_(options.learning_rate * self.moments.follow(name, relative, options.betas))
+
+    @torch.no_grad()
+    def _lowers(self, valid_loss: Loss, projected: dict[str, Tensor], loss: Tensor) -> bool:
+        """Whether the loss of a batch is lower with another projection than the kept one.
+
+        If it is not, candidates that only the other one keeps lose their lead in `A`.
+        """
+        new = {name: a * (1 - self._kept[name]) for name, a in projected.items()}
+        if not any(a.any() for a in new.values()):
+            return True
+        changed = valid_loss(Relaxation.one_path(projected, self.device))
+        mean_over_processes([changed])
+        if bool(changed < loss):
+            return True
+        lead = max(self.options.margin, 1.0) * self.options.learning_rate
+        for name, a in self.architecture.values().items():
+            a.sub_(lead * new[name].to(a))
+        return False
 
     def _keep(self, projection: dict[str, Tensor]) -> None:
         # Step 3 of an iteration and step 1 of the next project the same point, so it is done once.

@@ -58,9 +58,8 @@ def task_of(**options: Any) -> ImageTask:
         for _ in range(2)
     )
     data = ImagesInMemory(train, valid, None, ("a", "b"), 8, 0)
-    return ImageTask(
-        data, SearchOptions(batch_size=8, channels=2, layers=3, epochs=1, space="darts", **options)
-    )
+    small = {"batch_size": 8, "channels": 2, "layers": 3, "epochs": 1, "space": "darts"}
+    return ImageTask(data, SearchOptions(**(small | options)))  # type: ignore[arg-type]
 
 
 def test_a_search_keeps_its_limits() -> None:

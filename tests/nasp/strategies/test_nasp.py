@@ -1,5 +1,6 @@
 """NASP's step of `A`: its scale, the margin, the bounds and the regulariser."""
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -113,3 +114,54 @@ def test_a_start_is_kept_until_another_leads() -> None:
     strategy.start_from(choices)
     expected = projection_of(strategy.space.decisions, choices)
     assert all(torch.equal(kept, expected[n]) for n, kept in strategy.projection().items())
+
+
+def test_exploring_steps_get_rarer_and_are_drawn_evenly() -> None:
+    strategy, _ = made("cnn", explore=1.0)
+    kept = strategy.projection()
+
+    def kinds() -> list[bool]:
+        """Whether each of forty steps of the weights trains the kept path."""
+        paths = [strategy.weight_relaxation().weights for _ in range(40)]
+        return [all(torch.equal(path[name], kept[name]) for name in kept) for path in paths]
+
+    strategy.begin_epoch(0, 5)
+    assert not any(kinds())
+    strategy.begin_epoch(2, 5)
+    assert 8 < sum(kinds()) < 32
+    strategy.begin_epoch(4, 5)
+    assert all(kinds())
+    strategy.begin_epoch(0, 5)
+    paths = [strategy.weight_relaxation().active for _ in range(400)]
+    for decision in strategy.space.decisions:
+        run = Counter(choice for path in paths for choice in path[decision.name])
+        even = 400 * decision.keep / (len(decision.sources) * len(decision.operations))
+        assert len(run) == len(decision.sources) * len(decision.operations)
+        assert all(0.5 * even < count < 1.6 * even for count in run.values())
+
+
+@pytest.mark.parametrize("kind", TOYS)
+def test_a_change_that_raises_the_loss_is_refused(kind: str) -> None:
+    strategy, loss = made(kind, margin=1.0, confirm=True)
+    kept, before = strategy.projection(), {n: a.clone() for n, a in strategy.scores().items()}
+    worse = Relaxation.one_path(kept)
+
+    def worse_elsewhere(relaxation: Relaxation, weights: Any = None) -> torch.Tensor:
+        found: torch.Tensor = loss(relaxation, weights)
+        return found if relaxation.active == worse.active else found + 100.0
+
+    with torch.no_grad():
+        for name, a in strategy.scores().items():
+            a[kept[name].bool()] -= 0.1  # all others lead
+    strategy.architecture_step(loss, worse_elsewhere)
+    assert all(torch.equal(strategy.projection()[name], kept[name]) for name in kept)
+    with torch.no_grad():
+        for name, a in strategy.scores().items():
+            assert (a < before[name]).any()  # they lost a step of their lead
+
+    def better_elsewhere(relaxation: Relaxation, weights: Any = None) -> torch.Tensor:
+        found: torch.Tensor = loss(relaxation, weights)
+        return found if relaxation.active == worse.active else found - 100.0
+
+    strategy.architecture_step(loss, better_elsewhere)
+    assert any(not torch.equal(strategy.projection()[name], kept[name]) for name in kept)
