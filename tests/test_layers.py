@@ -24,6 +24,7 @@ LAYERS = (
     {"nasp.search"},
     {"nasp.experiment", "nasp.testing"},
     {"nasp.cnn", "nasp.rnn"},
+    {"nasp.tabular"},
     {"sif.options", "sif.user_items"},
     {"sif.nn", "sif.objectives"},
     {"sif.data", "sif.zoo"},
@@ -45,7 +46,7 @@ LAYERS = (
     {
         *("nasp.__main__", "nasp.cnn_search", "nasp.cnn_train", "nasp.cnn_eval", "nasp.cnn_export"),
         *("nasp.rnn_search", "nasp.rnn_train", "nasp.rnn_eval", "nasp.rnn_export"),
-        *("nasp.cnn_compare", "nasp.rnn_compare"),
+        *("nasp.cnn_compare", "nasp.rnn_compare", "nasp.bench"),
         *("sif.search", "sif.train", "sif.evaluate", "sif.recommend", "sif.compare", "sif.export"),
     },
 )

@@ -15,7 +15,7 @@ from nasp.experiment.run_folder import run_command
 from nasp.plugins import load_plugins
 
 FIRST = (
-    *("model", "genotype", "data", "users", "n", "data_dir", "columns", "split"),
+    *("model", "genotype", "data", "table", "users", "n", "data_dir", "columns", "split"),
     *(
         "methods",
         "genotypes",
@@ -39,6 +39,7 @@ GROUPS = {
     "comparison": (
         *("methods", "genotypes", "strategies", "embedding_dims", "seeds", "tuning_trials"),
         "Ranges",
+        "BenchOptions",
     ),
     "search": ("SearchOptions", "Budget"),
     "training": ("SpaceOptions", "FieldOptions", "DescentOptions", "TrainOptions", "epochs"),
@@ -284,6 +285,17 @@ TABLE = (
             "--data ratings.csv --methods nasp,biased_mf",
             "--data pairs.csv --task ranking --methods search,ease",
             "--data clicks.csv --task click --methods search,deepfm",
+        ),
+    ),
+    Command(
+        "bench samplers",
+        "nasp.bench",
+        "nasp.tabular.options:BenchOptions",
+        "nasp.tabular.bench:bench",
+        "Judge samplers by look-up in a table of architectures.",
+        (
+            "--space nasbench201 --data cifar10 --executor processes:2",
+            "--strategies random,evolution --seeds 50 --trials 10,100",
         ),
     ),
 )

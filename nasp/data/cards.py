@@ -23,7 +23,7 @@ from nasp.files.schema import (
 )
 from nasp.files.yaml_file import read_yaml
 
-KINDS = ("rating", "image", "text")
+KINDS = ("rating", "image", "text", "table")
 
 
 @dataclass(frozen=True)

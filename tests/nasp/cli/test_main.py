@@ -46,7 +46,7 @@ def test_the_module_and_the_name_are_one_command(
     did: list[Any] = []
     package, _, name = command.function.partition(":")
     monkeypatch.setattr(import_module(package), name, lambda *given: did.append(given))
-    seeded = command.verb in ("search", "train", "compare")
+    seeded = command.verb in ("search", "train", "compare", "bench")
     import_module(command.module).main(["--seed", "7"] if seeded else [])
     main([*command.name.split(), *(["--seed=7"] if seeded else [])])
     (first, *began), (second, *_) = did
