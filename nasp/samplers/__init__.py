@@ -16,6 +16,8 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
         "reinforce": "nasp.samplers.reinforce:Reinforce",
         "tpe": "nasp.samplers.tpe:TPE",
         "evolution": "nasp.samplers.evolution:Evolution",
+        "amoebanet": "nasp.samplers.amoebanet:AmoebaNet",
+        "gaussian_process": "nasp.samplers.gaussian_process:GaussianProcess",
     }
 )
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from nasp.cli.option_checks import check_positive, check_types
+from nasp.cli.option_checks import check_not_negative, check_positive, check_types
 from nasp.core.decision import Decision
 from nasp.samplers.base import SPREAD, Proposal, Sampler
 from nasp.samplers.random import Random
@@ -25,14 +25,17 @@ class EvolutionOptions:
     Attributes:
         population: Size of the population, which consists of the latest trials that did not fail.
         tournament: Number of members drawn for each child; the best of them is its parent.
+        identity: Probability that a child equals its parent, the paper's identity mutation.
     """
 
     population: int = 8
     tournament: int = 6
+    identity: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self)
         check_positive(self, "population", "tournament")
+        check_not_negative(self, "identity", below=1.0)
 
 
 class Evolution(Sampler):
@@ -42,7 +45,7 @@ class Evolution(Sampler):
     mutation. Its kind is drawn uniformly from the kinds that the space allows: one kept edge moves
     to another source (the paper's hidden-state mutation); one operation is replaced (its op
     mutation); or the continuous architecture, if any, gets normal noise of standard deviation
-    `SPREAD`. The paper's identity mutation, one in twenty, is left out. A failed trial does not
+    `SPREAD`. The paper's identity mutation, one in twenty, is an option. A failed trial does not
     join the population and removes no member.
 
     """
@@ -72,11 +75,16 @@ class Evolution(Sampler):
         parent = best.choices, best.offsets
         if not self._mutations:  # the space has a single architecture
             return parent
+        if self.options.identity and self._chance() < self.options.identity:
+            return parent
         return self._mutations[self._below(len(self._mutations))](parent)
 
     def learn(self, trial: Trial) -> None:
         if trial.state == "complete":
             self._population.append(trial)
+
+    def _chance(self) -> float:
+        return float(torch.rand((), generator=self.generator))
 
     def _move_edge(self, parent: Proposal) -> Proposal:
         d, slot = self._slot(self._movable)

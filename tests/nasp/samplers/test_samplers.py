@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import astuple
 from itertools import permutations
 
 import optuna
@@ -198,6 +199,8 @@ def test_who_learns_comes_to_avoid_failures(name: str) -> None:
     ("name", "options", "message"),
     [
         ("evolution", {"population": 0}, "population is 0; it must be above 0"),
+        ("amoebanet", {"identity": 1.5}, "identity is 1.5; it must be below 1"),
+        ("gaussian_process", {"random": -1}, "random is -1; it must be 0 or more"),
         ("tpe", {"startup": 1.5}, "startup is 1.5, a float; it must be int"),
         ("reinforce", {"entropy_weight": -1.0}, "entropy_weight is -1.0; it must be 0 or more"),
     ],
@@ -205,6 +208,24 @@ def test_who_learns_comes_to_avoid_failures(name: str) -> None:
 def test_impossible_options_are_refused(name: str, options: dict, message: str) -> None:
     with pytest.raises(NaspError, match=message):
         SAMPLERS[name].Options(**options)
+
+
+def test_amoebanet_repeats_one_parent_in_twenty() -> None:
+    sampler = SAMPLERS["amoebanet"](DECISIONS, seeded(0))
+    trials = ask_and_tell(sampler, lambda trial: float(trial.number), 1100)
+    assert astuple(sampler.options) == (100, 25, 0.05)
+    same = 0
+    for position, child in enumerate(trials[100:], start=100):
+        parents = [t.choices for t in trials[position - 100 : position]]
+        same += child.choices in parents
+    options = SAMPLERS["evolution"].Options(100, 25)
+    without = SAMPLERS["evolution"](DECISIONS, seeded(0), 0, options)
+    rivals = ask_and_tell(without, lambda trial: float(trial.number), 1100)
+    by_chance = sum(
+        child.choices in [t.choices for t in rivals[position : position + 100]]
+        for position, child in enumerate(rivals[100:])
+    )
+    assert 25 <= same - by_chance <= 80
 
 
 def test_a_population_of_two_has_children_from_the_third_trial_on() -> None:
