@@ -38,6 +38,7 @@ GROUPS = {
     "recommendation": ("users", "n", "context", "exclude_seen"),
     "comparison": (
         *("methods", "genotypes", "strategies", "embedding_dims", "seeds", "tuning_trials"),
+        "trainings",
         "Ranges",
         "BenchOptions",
     ),
