@@ -18,6 +18,7 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "gdas": "nasp.strategies.gdas:GDAS",
         "snas": "nasp.strategies.snas:SNAS",
         "drnas": "nasp.strategies.drnas:DrNAS",
+        "asap": "nasp.strategies.asap:ASAP",
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
