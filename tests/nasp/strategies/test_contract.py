@@ -1,5 +1,6 @@
 """The contract of strategies, for all in the registry and the toy spaces."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ def test_a_starts_as_in_the_authors_code(name: str) -> None:
     if name in ("darts", "darts2", "gdas", "snas", "drnas", "asap"):
         assert 0 < a.abs().max() < 5e-3
         assert abs(float(a.mean())) < 1e-3
+    elif name == "asng":  # a uniform distribution
+        expected = [torch.full(d.shape, 1 / math.prod(d.shape)) for d in strategy.space.decisions]
+        torch.testing.assert_close(a, torch.cat([e.flatten() for e in expected]))
     else:
         assert (a == 0.5).all()
     kept = {str(make_strategy(name, TOYS["cnn"], seed)[0].genotype()) for seed in range(8)}
