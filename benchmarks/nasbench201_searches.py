@@ -148,7 +148,10 @@ def label(strategy: str) -> str:
 def strategies(texts: Iterable[str]) -> list[dict[str, Any]]:
     """Return the name and options of each strategy of the command line."""
     read = [yaml.safe_load(text) for text in texts]
-    return [given if isinstance(given, dict) else {"name": given} for given in read]
+    named = [given if isinstance(given, dict) else {"name": given} for given in read]
+    return [
+        {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()} for given in named
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

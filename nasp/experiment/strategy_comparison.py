@@ -21,8 +21,8 @@ from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.runs.trial_store import TrialStore
 from nasp.samplers import SAMPLERS
+from nasp.samplers.limits import ask_within
 from nasp.search import STRATEGIES, SearchResult, Task, run_search, train
-from nasp.search.trials import ask_within
 from nasp.training.seeding import generator
 
 if TYPE_CHECKING:

@@ -5,17 +5,7 @@ from typing import ClassVar
 import torch
 
 from nasp.core.decision import Decision
-from nasp.core.genotype import projection_of
-from nasp.core.relaxation import Relaxation
 from nasp.samplers.base import Proposal, Sampler, name_choices
-
-
-def even_path(
-    decisions: tuple[Decision, ...], generator: torch.Generator, device: torch.device
-) -> Relaxation:
-    """Return a path that is drawn evenly, with which the weights of all candidates learn."""
-    drawn = Random(decisions, generator).ask()[0].choices
-    return Relaxation.one_path(projection_of(decisions, drawn), device)
 
 
 class Random(Sampler):

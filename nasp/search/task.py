@@ -16,7 +16,7 @@ from nasp.core.space import SearchSpace
 from nasp.metric import Metric, Metrics
 from nasp.runs.context import RunContext
 from nasp.samplers import Trial
-from nasp.samplers.random import even_path
+from nasp.samplers.limits import even_path
 from nasp.strategies import Strategy
 from nasp.training.seeding import generator
 
@@ -146,7 +146,7 @@ class Task(ABC):
         """
         if strategy.dense:
             return strategy.weight_relaxation()
-        return even_path(strategy.space.decisions, generator, strategy.device)
+        return even_path(strategy.space, generator, strategy.device)
 
     def restart_generator(self, seed: int, restart: int) -> torch.Generator:
         """Return the random generator of a restart."""

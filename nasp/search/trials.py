@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nasp.core.genotype import Genotype
-from nasp.core.limit import Limit, allowed
+from nasp.core.limit import Limit
 from nasp.errors import Diverged, NaspError, one_line
 from nasp.runs.context import RunContext
 from nasp.samplers import Sampler, Trial
+from nasp.samplers.limits import ask_within
 from nasp.search.executors import Executor, JobResult
 from nasp.search.task import Task, TrainingResult
 
-PROPOSALS = 10_000  # proposals in a row that may exceed a limit
 PLURALS = {"search": "searches", "finalist": "finalists", "trial": "trials"}
 
 
@@ -151,33 +151,6 @@ def run_trials(
         ended = _with_the_best_alone([*ended, *batch], keep)
     check_some_completed([trial for trial, _ in ended])
     return ended
-
-
-def ask_within(limits: Sequence[Limit], sampler: Sampler, count: int) -> list[Trial]:
-    """Ask a sampler for trials that keep all limits.
-
-    A proposal that does not is told as a failed trial, and is not trained.
-
-    Raises:
-        NaspError: None of many proposals keeps the limits.
-    """
-    if not limits:
-        return sampler.ask(count)
-    kept: list[Trial] = []
-    for _ in range(count):
-        for _ in range(PROPOSALS):
-            (trial,) = sampler.ask(1)
-            if allowed(limits, trial.choices):
-                kept.append(trial)
-                break
-            sampler.tell(trial.failed("a limit is exceeded"))
-        else:
-            names = " and ".join(f"{limit.name} {limit.most:g}" for limit in limits)
-            raise NaspError(
-                f"{PROPOSALS} proposals in a row exceed {names}: raise it, or take a strategy on "
-                "shared weights"
-            )
-    return kept
 
 
 def check_some_completed(trials: Sequence[Trial]) -> None:

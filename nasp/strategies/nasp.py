@@ -11,7 +11,7 @@ from nasp.cli.option_checks import check_not_negative, check_one_of, check_posit
 from nasp.core.genotype import Choices, projection_of
 from nasp.core.relaxation import Relaxation
 from nasp.errors import Diverged, NaspError
-from nasp.samplers.random import even_path
+from nasp.samplers.limits import even_path
 from nasp.strategies.base import Loss
 from nasp.strategies.concrete import progress
 from nasp.strategies.gradient import GradientOptions, GradientStrategy
@@ -133,7 +133,7 @@ class NASP(GradientStrategy):
 
     def weight_relaxation(self) -> Relaxation:
         if self.explored and float(torch.rand((), generator=self.generator)) < self.explored:
-            return even_path(self.space.decisions, self.generator, self.device)
+            return even_path(self.space, self.generator, self.device)
         return self._path
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:

@@ -15,7 +15,7 @@ from nasp.cnn.data.encoded_images import EncodedImages
 from nasp.errors import NaspError
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
-SPLITS = ("train", "val")
+SPLITS = ("train", "val", "test")
 Member = tuple[str, int, int]  # path below the root, offset in the tar in bytes, size in bytes
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nasp.cnn.data.encoded_images import EncodedImages, check_classes, check_labels
-from nasp.cnn.data.files import FileImages, list_folder, list_tar
+from nasp.cnn.data.files import SUFFIXES, FileImages, list_folder, list_tar
 from nasp.cnn.data.shards import Shards
 from nasp.errors import NaspError
 
@@ -41,8 +41,9 @@ def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:
     """List the images without decoding them.
 
     Args:
-        path: A folder of `train/<class>/*.JPEG` and `val/<class>/*.JPEG`, the same in a tar without
-            compression, or a folder of `train-*.parquet` and `validation-*.parquet` (`val-*`).
+        path: A folder of `train/<class>/` and `val/<class>/` with images, or `test/<class>/` where
+            there is no `val`; the same in a tar without compression; or a folder of
+            `train-*.parquet` and `validation-*.parquet` (`val-*`).
         classes: Required number of classes; None for any.
 
     Returns:
@@ -71,17 +72,25 @@ def open_imagenet(path: Path, classes: int | None = None) -> EncodedSet:
 def _from_files(root: Path) -> EncodedSet:
     listing = list_tar(root) if root.is_file() else list_folder(root)
     members = listing.members
-    for split in ("train", "val"):
+    held_out = next((split for split in ("val", "test") if split in members), "val")
+    for split in ("train", held_out):
         if split not in members:
-            raise NaspError(f"{root} holds no {split}/<class>/*.JPEG: arrange the images so")
+            raise NaspError(
+                f"{root} holds no {split}/<class>/ with images ({', '.join(SUFFIXES)}): arrange "
+                "the images so"
+            )
     listing.check(root)
     classes = tuple(sorted(members["train"]))
-    if unknown := sorted(set(members["val"]) - set(classes)):
+    if unknown := sorted(set(members[held_out]) - set(classes)):
         raise NaspError(
-            f"{root}: no image of class {unknown[0]} is in train, but some are in val: "
+            f"{root}: no image of class {unknown[0]} is in train, but some are in {held_out}: "
             "arrange both by the same classes"
         )
-    train, val = (FileImages(root, members[split], classes) for split in ("train", "val"))
+    if len(classes) == 1:
+        raise NaspError(
+            f"{root} holds one class, {classes[0]}: give images of two or more, each in a folder"
+        )
+    train, val = (FileImages(root, members[split], classes) for split in ("train", held_out))
     return EncodedSet(train, val, classes)
 
 

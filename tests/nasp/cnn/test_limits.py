@@ -20,9 +20,9 @@ from nasp.errors import NaspError
 from nasp.runs.checkpoint import Checkpoint
 from nasp.runs.context import RunContext
 from nasp.samplers import SAMPLERS
+from nasp.samplers import limits as sampler_limits
+from nasp.samplers.limits import ask_within, even_path
 from nasp.search import run_search
-from nasp.search import trials as trials_of
-from nasp.search.trials import ask_within
 from nasp.training.seeding import generator
 
 SIZES = {"channels": 4, "layers": 4, "size": 32}
@@ -77,13 +77,20 @@ def test_a_search_keeps_its_limits() -> None:
 
 def test_samplers_propose_only_what_keeps_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of(max_skips=0)
+    space = task.space(generator(1, "space"), dense=False)
+    task.prepare(RunContext())
+    space.limits = task.limits
+    names = [d.operations.index("skip_connect") for d in space.decisions if "normal" in d.name]
+    for _ in range(20):
+        path = even_path(space, generator(1, "paths"), task.device).active
+        assert not any(k in names for name, c in path.items() if "normal" in name for _, k in c)
     task.prepare(RunContext())
     for name in ("random", "evolution", "tpe"):
         sampler = SAMPLERS[name](task.decisions(torch.Generator())[0], generator(1, name))
         trials = ask_within(task.limits, sampler, 6)
         assert all(allowed(task.limits, trial.choices) for trial in trials)
         assert len({trial.number for trial in trials}) == 6
-    monkeypatch.setattr(trials_of, "PROPOSALS", 20)
+    monkeypatch.setattr(sampler_limits, "PROPOSALS", 20)
     impossible = [replace(task.limits[0], fixed=1.0)]
     with pytest.raises(NaspError, match="20 proposals in a row exceed max_skips 0"):
         ask_within(impossible, SAMPLERS["random"](sampler.decisions, generator(1, "r")), 1)

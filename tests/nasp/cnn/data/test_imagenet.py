@@ -3,6 +3,7 @@
 import gzip
 import io
 import pickle
+import shutil
 import tarfile
 
 import numpy as np
@@ -181,8 +182,14 @@ def test_what_is_no_data_set(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "empty holds no train/<class>")
     refused(folder, "images holds 2 classes, where 1000 are needed", classes=1000)
+    (folder / "val").rename(folder / "test")
+    assert len(open_imagenet(folder).val)
     (folder / "train" / "n02").rename(folder / "train" / "n03")
-    refused(folder, "no image of class n02 is in train, but some are in val")
+    refused(folder, "no image of class n02 is in train, but some are in test")
+    for split in ("train", "test"):
+        for name in ("n02", "n03"):
+            shutil.rmtree(folder / split / name, ignore_errors=True)
+    refused(folder, "images holds one class, n01: give images of two or more")
 
 
 def test_an_image_that_cannot_be_read_is_named(folder):
