@@ -47,7 +47,8 @@ class EvalConfig(EvaluationOptions):
 
     Attributes:
         precision: float32, bf16 (autocast), or auto, which is bf16 on CUDA.
-        workers: Number of processes that decode images of ImageNet's form.
+        workers: Number of processes that decode images of ImageNet's form, at most one for each
+            core.
     """
 
     data: str = "cifar10"

@@ -44,7 +44,8 @@ class DescentOptions:
         layers: Number of cells.
         size: Side of the crops of images of ImageNet's form, in pixels; images of CIFAR's form keep
             their own.
-        workers: Number of processes that decode images of ImageNet's form.
+        workers: Number of processes that decode images of ImageNet's form, at most one for each
+            core.
     """
 
     batch_size: int = 64

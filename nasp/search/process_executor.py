@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from nasp.errors import LESS_MEMORY, NaspError
+from nasp.runs.cores import cores
 from nasp.search.executors import (
     ATTEMPTS,
     Executor,
@@ -62,7 +63,7 @@ class Processes(Executor[Shared]):
         import torch  # imported here, so that checking the option imports no torch
 
         self._threads = torch.get_num_threads()
-        self._most = int(argument) if argument else _cores()
+        self._most = int(argument) if argument else cores()
         # Sent as bytes, because multiprocessing's pickling would move tensors to shared memory.
         self._shared = pickle.dumps(shared)
         self._waiting: deque[_Job] = deque()
@@ -186,10 +187,3 @@ def _how_it_ended(process: SpawnProcess) -> str:
             f"(--executor processes:1), or {LESS_MEMORY}"
         )
     return f"by {name}: a fault of a library's compiled code"
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

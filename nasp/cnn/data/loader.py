@@ -13,6 +13,7 @@ from nasp.cnn.data.batches import ImageBatch
 from nasp.cnn.data.encoded_images import EncodedImages, pixels
 from nasp.cnn.data.views import CentreView, TrainingView, View
 from nasp.errors import NaspError
+from nasp.runs.cores import cores
 from nasp.training.parallel import own_share
 from nasp.training.seeding import generator
 
@@ -52,7 +53,8 @@ class Loader:
         workers: int,
     ) -> None:
         self.seen, self.order = SeenImages(images, view), order
-        self.normalise, self.device, self.workers = normalise, device, workers
+        self.normalise, self.device = normalise, device
+        self.workers = min(workers, cores())
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy in another process starts its own processes that decode.
@@ -115,7 +117,8 @@ def training_loader(
         normalise: Mean and deviation of the channels.
         seed: The run's seed. Seed and epoch determine the order and the augmentation.
         device: Device of the batches.
-        workers: Number of processes that decode; 0 decodes in this process.
+        workers: Number of processes that decode, at most one for each core; 0 decodes in this
+            process.
         indices: Positions of the images to train on, int64; None for all.
 
     Raises:
