@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nasp.cnn.cell import Cell
 from nasp.cnn.genotype import CellPlan
 from nasp.cnn.operations import convolution, operation, relu_conv_bn
+from nasp.cnn.partial_channels import PartialChannels
 from nasp.cnn.spaces import NASBENCH201
 from nasp.cnn.stem import CifarStem, reductions
 from nasp.core.decision import Decision
@@ -52,15 +53,23 @@ class EdgeSearchCell(nn.Module):
         decisions: The decisions on its edges, those into the same node next to each other.
         channels: Channels of its input, its nodes and its output.
         evaluate: Runs a module on a tensor.
+        split: Splits the channels of the edges' inputs.
     """
 
-    def __init__(self, decisions: tuple[Decision, ...], channels: int, evaluate: Evaluate) -> None:
+    def __init__(
+        self,
+        decisions: tuple[Decision, ...],
+        channels: int,
+        evaluate: Evaluate,
+        split: PartialChannels,
+    ) -> None:
         super().__init__()
-        self.evaluate = evaluate
+        self.evaluate, self.split = evaluate, split
         self.edges = nn.ModuleDict(
             {
                 decision.name: nn.ModuleList(
-                    operation(name, channels, 1, affine=False) for name in decision.operations
+                    operation(name, split.width(channels), 1, affine=False)
+                    for name in decision.operations
                 )
                 for decision in decisions
             }
@@ -71,7 +80,12 @@ class EdgeSearchCell(nn.Module):
         states: tuple[Tensor, ...] = (previous,)
         while edges := [name for name in self.edges if name.endswith(f"_{len(states)}")]:
             values = [
-                relaxation.mix(name, partial(self._run, self.edges[name], state))
+                self.split.mix(
+                    relaxation,
+                    name,
+                    partial(self._run, self.edges[name], self.split.passing(state)),
+                    partial(self._bypass, state),
+                )
                 for name, state in zip(edges, states, strict=True)
             ]
             states = (*states, sum(values[1:], values[0]))
@@ -79,6 +93,9 @@ class EdgeSearchCell(nn.Module):
 
     def _run(self, candidates: nn.Module, state: Tensor, edge: int, k: int) -> Tensor:
         return self.evaluate(candidates[k], state)  # type: ignore[index]
+
+    def _bypass(self, state: Tensor, edge: int) -> Tensor:
+        return self.split.bypass(state)
 
 
 class ResidualReduction(nn.Module):

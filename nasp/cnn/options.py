@@ -15,7 +15,7 @@ from nasp.cli.option_checks import (
     check_positive,
     check_types,
 )
-from nasp.cnn.spaces import NASBENCH201, SPACES
+from nasp.cnn.spaces import NASBENCH201, SPACES, check_partial_channels
 from nasp.errors import NaspError
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ class SearchOptions(search.SearchOptions, DescentOptions):
         start: The cell at which the first restart of a search on shared weights begins. random is
             the strategy's own. synflow has the candidates with the largest synaptic flow
             (arXiv 2006.05467), which needs no data and favours operations with many weights.
+        partial_channels: Of how many channels one passes the candidate operations in a search; the
+            others pass them by, as in PC-DARTS (arXiv 1907.05737), whose number is 4. 1 passes all.
+            It must divide channels.
         train_fraction: Share of the training images that train the weights; the rest train the
             architecture.
         max_skips: Largest number of skip_connect in the normal cell, as in P-DARTS
@@ -151,6 +154,7 @@ class SearchOptions(search.SearchOptions, DescentOptions):
     )
     space: str = "nasp"
     start: Literal["random", "synflow"] = "random"
+    partial_channels: int = 1
     train_fraction: float = 0.5
     max_skips: int | None = None
     budget: Budget = Budget()
@@ -165,7 +169,8 @@ class SearchOptions(search.SearchOptions, DescentOptions):
                 f"{self.space}: leave the budget or the space out"
             )
         check_one_of(self, "start", ("random", "synflow"))
-        check_positive(self, "train_fraction")
+        check_positive(self, "train_fraction", "partial_channels")
+        check_partial_channels(self.partial_channels, self.channels)
         if self.train_fraction > 1:
             raise NaspError(f"train_fraction is {self.train_fraction}; it must be at most 1")
         if self.max_skips is not None:

@@ -14,7 +14,8 @@ from nasp.cnn.genotype import SPACE
 from nasp.cnn.initialise import initialise
 from nasp.cnn.network import check_numbers, check_size
 from nasp.cnn.operations import FactorizedReduce, operation, relu_conv_bn
-from nasp.cnn.spaces import NASBENCH201, SPACES
+from nasp.cnn.partial_channels import PartialChannels
+from nasp.cnn.spaces import NASBENCH201, SPACES, check_partial_channels
 from nasp.cnn.stem import skeleton
 from nasp.core.decision import Decision
 from nasp.core.genotype import Choices, Genotype
@@ -74,6 +75,7 @@ class SearchCell(nn.Module):
         reduction: Whether the cell halves height and width.
         reduction_before: Whether the previous cell does.
         evaluate: Runs a module on a tensor; it is also called in the backward pass.
+        split: Splits the channels of the nodes' inputs.
     """
 
     def __init__(
@@ -85,16 +87,18 @@ class SearchCell(nn.Module):
         reduction: bool,
         reduction_before: bool,
         evaluate: Callable[[nn.Module, Tensor], Tensor],
+        split: PartialChannels,
     ) -> None:
         super().__init__()
-        self.decisions, self.evaluate = decisions, evaluate
+        self.decisions, self.evaluate, self.split = decisions, evaluate, split
+        self.reduction = reduction
         reduce = FactorizedReduce if reduction_before else relu_conv_bn
         self.preprocess_before = reduce(before, channels, affine=False)
         self.preprocess_previous = relu_conv_bn(previous, channels, affine=False)
         self.nodes = nn.ModuleList(
             nn.ModuleList(
                 nn.ModuleList(
-                    _candidate(name, channels, 2 if reduction and edge < 2 else 1)
+                    _candidate(name, split.width(channels), 2 if reduction and edge < 2 else 1)
                     for name in decision.operations
                 )
                 for edge in range(len(decision.sources))
@@ -106,19 +110,25 @@ class SearchCell(nn.Module):
         """Return the concatenated nodes, `(batch, nodes · channels, height, width)`."""
         states: States
         states = (self.preprocess_before(before), self.preprocess_previous(previous))
-        rectified: States = ()  # ReLU of each state, with which all convolutions begin
+        inputs: States = ()  # the channels of each state that candidates get
+        rectified: States = ()  # ReLU of each input, with which all convolutions begin
         for decision, edges in zip(self.decisions, self.nodes, strict=True):
-            rectified = (*rectified, *(state.relu() for state in states[len(rectified) :]))
-            run = partial(self._run, edges, states, rectified)
-            states = (*states, relaxation.mix(decision.name, run))
+            new = [self.split.passing(state) for state in states[len(inputs) :]]
+            inputs, rectified = (*inputs, *new), (*rectified, *(x.relu() for x in new))
+            run = partial(self._run, edges, inputs, rectified)
+            bypass = partial(self._bypass, states)
+            states = (*states, self.split.mix(relaxation, decision.name, run, bypass))
         return torch.cat(states[2:], 1)
 
     def _run(
-        self, edges: nn.Module, states: States, rectified: States, edge: int, k: int
+        self, edges: nn.Module, inputs: States, rectified: States, edge: int, k: int
     ) -> Tensor:
         candidate: nn.Module = edges[edge][k]  # type: ignore[index]
-        inputs = rectified if isinstance(candidate, _AfterReLU) else states
-        return self.evaluate(candidate, inputs[edge])
+        chosen = rectified if isinstance(candidate, _AfterReLU) else inputs
+        return self.evaluate(candidate, chosen[edge])
+
+    def _bypass(self, states: States, edge: int) -> Tensor:
+        return self.split.bypass(states[edge], halve=self.reduction and edge < 2)
 
 
 class _AfterReLU(nn.Sequential):
@@ -148,6 +158,7 @@ class CNNSpace(SearchSpace):
         generator: Draws the initial weights, on the CPU.
         kind: Kind of the stem: `cifar` for small images, or `imagenet`.
         precision: Precision and memory layout.
+        partial_channels: Of how many channels one passes the candidates, a divisor of `channels`.
 
     Raises:
         NaspError: There is no such space, or a number or the kind is not possible.
@@ -162,9 +173,12 @@ class CNNSpace(SearchSpace):
         generator: torch.Generator,
         kind: str = "cifar",
         precision: Precision | None = None,
+        partial_channels: int = 1,
     ) -> None:
         super().__init__()
         check_numbers(kind, channels, layers, classes)
+        split = PartialChannels(partial_channels)
+        check_partial_channels(partial_channels, channels)
         self.kind, self.precision = kind, precision or Precision()
         self.decisions = decisions_of(space, channels)
         self.name = SPACE
@@ -176,13 +190,13 @@ class CNNSpace(SearchSpace):
                 channels,
                 layers,
                 False,
-                lambda width: EdgeSearchCell(self.decisions, width, self._evaluate),
+                lambda width: EdgeSearchCell(self.decisions, width, self._evaluate, split),
             )
         else:
             normal, reduce = self.decisions[:NODES], self.decisions[NODES:]
             self.stem, places, last = skeleton(kind, channels, layers, lambda reduction: NODES)
             self.cells = nn.ModuleList(
-                SearchCell(reduce if place.reduction else normal, *place, self._evaluate)
+                SearchCell(reduce if place.reduction else normal, *place, self._evaluate, split)
                 for place in places
             )
         self.classifier = nn.Linear(last, classes)

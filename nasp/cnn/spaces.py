@@ -1,5 +1,6 @@
 """The candidate operations of each search space of CNN cells, by the operations' names."""
 
+from nasp.errors import NaspError
 from nasp.registry import Registry
 
 DARTS = (
@@ -35,3 +36,15 @@ SPACES = Registry[tuple[tuple[str, ...], tuple[str, ...]]](
 NASBENCH201 = "nasbench201"
 EDGE_OPERATIONS = ("none", "skip_connect", "conv_1x1", "conv_3x3", "avg_pool_3x3")
 """The space of NAS-Bench-201's cell, which has no reduction cell, and the candidates of an edge."""
+
+
+def check_partial_channels(share: int, channels: int) -> None:
+    """Check that one of `share` channels of a search network can pass the candidates.
+
+    Raises:
+        NaspError: The channels of the first cell cannot be split so.
+    """
+    if channels % share:
+        raise NaspError(
+            f"partial_channels is {share}; it must divide channels, which is {channels}"
+        )

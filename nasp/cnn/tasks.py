@@ -69,6 +69,7 @@ class ImageTask(Task):
             generator,
             self.images.kind,
             precision=options.numbers(self.device),
+            partial_channels=options.partial_channels,
         )
 
     def prepare(self, run: RunContext) -> None:

@@ -20,6 +20,7 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "snas": "nasp.strategies.snas:SNAS",
         "drnas": "nasp.strategies.drnas:DrNAS",
         "asap": "nasp.strategies.asap:ASAP",
+        "pcdarts": "nasp.strategies.pcdarts:PCDARTS",
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
