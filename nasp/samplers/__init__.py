@@ -17,6 +17,8 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
         "tpe": "nasp.samplers.tpe:TPE",
         "evolution": "nasp.samplers.evolution:Evolution",
         "amoebanet": "nasp.samplers.amoebanet:AmoebaNet",
+        "nasnet": "nasp.samplers.nasnet:NASNet",
+        "pnas": "nasp.samplers.pnas:PNAS",
         "gaussian_process": "nasp.samplers.gaussian_process:GaussianProcess",
     }
 )

@@ -1,6 +1,5 @@
 """A controller trained by REINFORCE (Williams, 1992; for architectures Zoph & Le, ICLR 2017)."""
 
-import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nasp.cli.option_checks import check_not_negative, check_positive, check_types
+from nasp.samplers.advantage import Advantage
 from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
 from nasp.samplers.trial import Trial
 
@@ -57,9 +57,7 @@ class Reinforce(Sampler):
         self.edges = {d.name: torch.zeros(d.shape[0], requires_grad=True) for d in self.decisions}
         self.operations = {d.name: torch.zeros(d.shape, requires_grad=True) for d in self.decisions}
         self.mean = torch.zeros(self.continuous, requires_grad=True)  # in units of SPREAD
-        self._worst: float | None = None
-        self._average: float | None = None
-        self._square = 0.0
+        self._advantage = Advantage(MOMENTUM)
 
     @torch.no_grad()
     def propose(self, number: int) -> Proposal:
@@ -72,13 +70,9 @@ class Reinforce(Sampler):
         return choices, tuple((SPREAD * (self.mean + noise)).tolist())
 
     def learn(self, trial: Trial) -> None:
-        score = trial.score
-        if not math.isfinite(score):
-            if self._worst is None:
-                return
-            score = self._worst
-        self._worst = score if self._worst is None else max(score, self._worst)
-        advantage = self._advantage(score)
+        advantage = self._advantage.of(trial.score)
+        if advantage is None:
+            return
         bonus = self.options.entropy_weight * self._entropy()
         objective = advantage * self.log_probability(trial) + bonus
         logits = [*self.edges.values(), *self.operations.values()]
@@ -106,15 +100,6 @@ class Reinforce(Sampler):
         if trial.offsets:
             terms.append(-0.5 * (torch.tensor(trial.offsets) / SPREAD - self.mean).square().sum())
         return torch.stack(terms).sum()
-
-    def _advantage(self, score: float) -> float:
-        if self._average is None:
-            self._average = score
-        better = self._average - score
-        self._average -= (1 - MOMENTUM) * better
-        keep = MOMENTUM if self._square else 0.0  # the first difference is its own mean square
-        self._square = keep * self._square + (1 - keep) * better**2
-        return better / self._square**0.5 if self._square else 0.0
 
     def _entropy(self) -> Tensor:
         logits = [*self.edges.values(), *self.operations.values()]
