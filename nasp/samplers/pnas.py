@@ -45,8 +45,8 @@ class PNAS(Sampler):
     architecture found.
 
     The predictor is an ensemble of five networks, as in the paper. Its input is which `(edge,
-    operation)` pairs an architecture keeps. It predicts the normal quantiles of the ranks of scores. Offsets of
-    the continuous architecture are normal around those of the best trial.
+    operation)` pairs an architecture keeps. It predicts the normal quantiles of the ranks of
+    scores. Offsets of the continuous architecture are normal around those of the best trial.
     """
 
     Options: ClassVar[type[PNASOptions]] = PNASOptions
@@ -56,7 +56,7 @@ class PNAS(Sampler):
         self._slots = Slots(self.decisions, self.generator)
         self._level = -1
         self._queue: list[Choices] = []
-        self._beam: list[Choices] = []  # proposals of this level
+        self._beam: list[Choices] = []  # architectures of this level
         self._tried: set[str] = set()
         self._told: list[Trial] = []
 
@@ -77,16 +77,17 @@ class PNAS(Sampler):
         """Fill the queue with the next level that has new architectures."""
         for _ in range(len(self.decisions) + 1):
             self._level = (self._level + 1) % len(self.decisions)
-            decision = self.decisions[self._level]
+            decision, parents = self.decisions[self._level], self._parents()
             children = {
                 repr(child): child
-                for parent in self._parents()
+                for parent in parents
                 for kept in _options(decision)
                 if repr(child := {**parent, decision.name: kept}) not in self._tried
             }
+            self._beam = parents  # a parent is the child that keeps its choice
             if children:
                 self._queue = self._promising(list(children.values()))
-                self._beam = list(self._queue)
+                self._beam = [*parents, *self._queue]
                 return
         self._queue = [self._drawn()]
 
