@@ -21,6 +21,7 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "drnas": "nasp.strategies.drnas:DrNAS",
         "asap": "nasp.strategies.asap:ASAP",
         "pcdarts": "nasp.strategies.pcdarts:PCDARTS",
+        "proxyless": "nasp.strategies.proxyless:Proxyless",
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
