@@ -16,6 +16,7 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "darts": "nasp.strategies.darts:DARTS",
         "darts2": "nasp.strategies.darts:SecondOrderDARTS",
         "gdas": "nasp.strategies.gdas:GDAS",
+        "enas": "nasp.strategies.enas:ENAS",
         "asng": "nasp.strategies.asng:ASNG",
         "snas": "nasp.strategies.snas:SNAS",
         "drnas": "nasp.strategies.drnas:DrNAS",

@@ -136,18 +136,15 @@ class ASNG(PathStrategy):
         length = sum(float(s.square().sum()) for s in self.accumulated.values())
         self.delta *= math.exp(beta * (self.gamma - length / self.options.threshold))
 
-    def scores(self) -> Mapping[str, Tensor]:
+    def probabilities(self) -> Mapping[str, Tensor]:
         """Return the probability that a candidate is in a path, `(edges, operations)`."""
         found = {}
-        for d, offered in zip(self.space.decisions, self.decisions, strict=True):
+        for d in self.decisions:
             sets = self.sets[d.name]
             of_sets = self.theta[_edges(d.name)][0]
             kept = of_sets.new_zeros(d.shape[0])
             kept.index_add_(0, sets.flatten(), of_sets.repeat_interleave(sets.shape[1]))
-            scores = torch.zeros(d.shape)
-            columns = [d.operations.index(name) for name in offered.operations]
-            scores[:, columns] = (kept[:, None] * self.theta[d.name]).float()
-            found[d.name] = scores
+            found[d.name] = (kept[:, None] * self.theta[d.name]).float()
         return found
 
     def start_from(self, choices: Choices, margin: float = 0.01) -> None:

@@ -1,7 +1,7 @@
 """`PathStrategy`, the base of strategies that only compare the losses of drawn paths."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -59,6 +59,19 @@ class PathStrategy(Strategy):
     @abstractmethod
     def likeliest(self) -> Choices:
         """Return the architecture that the distribution prefers."""
+
+    @abstractmethod
+    def probabilities(self) -> Mapping[str, Tensor]:
+        """Return the probabilities of the candidates that may be kept, `(edges, operations)`."""
+
+    def scores(self) -> Mapping[str, Tensor]:
+        """Return the probabilities; those of operations that are never kept are zero."""
+        found, own = {}, self.probabilities()
+        for d, offered in zip(self.space.decisions, self.decisions, strict=True):
+            found[d.name] = torch.zeros(d.shape)
+            columns = [d.operations.index(name) for name in offered.operations]
+            found[d.name][:, columns] = own[d.name]
+        return found
 
     def weight_relaxation(self) -> Relaxation:
         return self.path(self.draw())

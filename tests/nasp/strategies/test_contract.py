@@ -54,9 +54,12 @@ def test_a_starts_as_in_the_authors_code(name: str) -> None:
     if name in ("darts", "darts2", "gdas", "snas", "drnas", "asap", "pcdarts", "proxyless"):
         assert 0 < a.abs().max() < 5e-3
         assert abs(float(a.mean())) < 1e-3
-    elif name == "asng":  # a uniform distribution
+    elif name in ("asng", "enas"):  # a uniform distribution, nearly so in a controller
         expected = [torch.full(d.shape, 1 / math.prod(d.shape)) for d in strategy.space.decisions]
-        torch.testing.assert_close(a, torch.cat([e.flatten() for e in expected]))
+        about = 0.0 if name == "asng" else 0.02
+        torch.testing.assert_close(
+            a, torch.cat([e.flatten() for e in expected]), atol=about + 1e-6, rtol=0
+        )
     else:
         assert (a == 0.5).all()
     kept = {str(make_strategy(name, TOYS["cnn"], seed)[0].genotype()) for seed in range(8)}
