@@ -23,6 +23,7 @@ ONE_SHOT: "Registry[type[Strategy]]" = Registry(
         "asap": "nasp.strategies.asap:ASAP",
         "pcdarts": "nasp.strategies.pcdarts:PCDARTS",
         "proxyless": "nasp.strategies.proxyless:Proxyless",
+        "bayesnas": "nasp.strategies.bayesnas:BayesNAS",
         "single_level": "nasp.strategies.single_level:SingleLevel",
     }
 )
