@@ -173,9 +173,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in numbers:
         assert "int" in str(kinds[name])
         parser.add_argument(f"--{name}", type=int, default=small.get(name, 64))
+    parser.add_argument("--partial_channels", type=int, default=1)
     parser.add_argument("--start", default="random", help="random or synflow")
     given = parser.parse_args(argv)
     options = {name: getattr(given, name) for name in (*numbers, "start")} | {"finalists": 0}
+    if given.partial_channels > 1:
+        options["partial_channels"] = given.partial_channels
     done = {(row["strategy"], row["options"], row["seed"]) for row in read(given.output)}
     for seed in given.seeds:
         for strategy in strategies(given.strategies):
