@@ -51,7 +51,12 @@ def images(space: str, strategy: Any, given: argparse.Namespace) -> Made:
         )
         for _ in range(2)
     )
-    options = CNNOptions(space=space, strategy=strategy, batch_size=given.images)
+    options = CNNOptions(
+        space=space,
+        strategy=strategy,
+        batch_size=given.images,
+        partial_channels=given.partial_channels,
+    )
     data = ImagesInMemory(train, valid, None, CLASSES, given.images, options.cutout)
     task = ImageTask(data, options)
     return task, next(iter(task.batch_pairs(random)))
@@ -93,6 +98,7 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", type=yaml.safe_load, default=every)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=16, help="of a batch")
+    parser.add_argument("--partial_channels", type=int, default=1, help="of CNN cells")
     parser.add_argument("--units", type=int, default=300, help="of the recurrent cell")
     parser.add_argument("--words", type=int, default=2000)
     parser.add_argument("--memory_of", nargs=2, help=argparse.SUPPRESS)

@@ -78,17 +78,25 @@ class PathStrategy(Strategy):
 
     def projection(self) -> dict[str, Tensor]:
         """Return `likeliest()`, or an architecture near to it that keeps the limits."""
-        ranked = {name: scores.cpu().clone() for name, scores in self.scores().items()}
-        for d in self.space.decisions:
-            if d.absent is not None:
-                ranked[d.name][:, d.operations.index(d.absent)] = -torch.inf
-        decisions = self.space.decisions
-        likeliest = projection_of(decisions, self.likeliest())
-        return within_limits(self.space.limits, decisions, ranked, likeliest)
+        return self._within(self.likeliest())
 
     def path(self, choices: Choices) -> Relaxation:
-        """Return the relaxation in which the chosen candidates run alone."""
-        return Relaxation.one_path(projection_of(self.space.decisions, choices), self.device)
+        """Return the relaxation in which the chosen candidates run alone.
+
+        If they exceed a limit, the most probable changes are made that keep it.
+        """
+        return Relaxation.one_path(self._within(choices), self.device)
+
+    def _within(self, choices: Choices) -> dict[str, Tensor]:
+        decisions, limits = self.space.decisions, self.space.limits
+        projection = projection_of(decisions, choices)
+        if not limits:
+            return projection
+        ranked = {name: scores.cpu().clone() for name, scores in self.scores().items()}
+        for d in decisions:
+            if d.absent is not None:
+                ranked[d.name][:, d.operations.index(d.absent)] = -torch.inf
+        return within_limits(limits, decisions, ranked, projection)
 
     def losses(self, drawn: Sequence[Choices], loss: Loss) -> Tensor:
         """Return the loss of one batch for each path, and train the continuous architecture.

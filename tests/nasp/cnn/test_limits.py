@@ -23,6 +23,7 @@ from nasp.samplers import SAMPLERS
 from nasp.samplers import limits as sampler_limits
 from nasp.samplers.limits import ask_within, even_path
 from nasp.search import run_search
+from nasp.strategies import ONE_SHOT
 from nasp.training.seeding import generator
 
 SIZES = {"channels": 4, "layers": 4, "size": 32}
@@ -81,9 +82,13 @@ def test_samplers_propose_only_what_keeps_the_limits(monkeypatch: pytest.MonkeyP
     task.prepare(RunContext())
     space.limits = task.limits
     names = [d.operations.index("skip_connect") for d in space.decisions if "normal" in d.name]
+    random = generator(1, "paths")
+    drawing = [ONE_SHOT[name](space, random, ONE_SHOT[name].Options()) for name in ("asng", "enas")]
     for _ in range(20):
-        path = even_path(space, generator(1, "paths"), task.device).active
-        assert not any(k in names for name, c in path.items() if "normal" in name for _, k in c)
+        paths = [even_path(space, random, task.device)]
+        paths += [strategy.weight_relaxation() for strategy in drawing]
+        for path in (path.active for path in paths):
+            assert not any(k in names for name, c in path.items() if "normal" in name for _, k in c)
     task.prepare(RunContext())
     for name in ("random", "evolution", "tpe"):
         sampler = SAMPLERS[name](task.decisions(torch.Generator())[0], generator(1, name))
