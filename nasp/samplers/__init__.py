@@ -19,6 +19,7 @@ SAMPLERS: "Registry[type[Sampler]]" = Registry(
         "amoebanet": "nasp.samplers.amoebanet:AmoebaNet",
         "nasnet": "nasp.samplers.nasnet:NASNet",
         "pnas": "nasp.samplers.pnas:PNAS",
+        "nao": "nasp.samplers.nao:NAO",
         "gaussian_process": "nasp.samplers.gaussian_process:GaussianProcess",
     }
 )

@@ -1,7 +1,7 @@
 """NASNet's recurrent controller, trained by PPO (Zoph et al., CVPR 2018, arXiv 1707.07012)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,7 +15,9 @@ from nasp.cli.option_checks import (
 )
 from nasp.core.decision import Decision
 from nasp.samplers.advantage import Advantage
-from nasp.samplers.base import SPREAD, Proposal, Sampler, name_choices
+from nasp.samplers.base import SPREAD, Proposal, Sampler
+from nasp.samplers.slots import Slots
+from nasp.samplers.tokens import Tokens
 from nasp.samplers.trial import Trial
 
 START = 0.1  # the controller's weights are uniform in ±START at first
@@ -54,27 +56,10 @@ class NASNetOptions:
         check_not_negative(self, "baseline_decay", below=1.0)
 
 
-class Step(NamedTuple):
-    """A token that the controller chooses.
-
-    Attributes:
-        decision: Position of the decision.
-        edge: Whether it is an edge; otherwise it is an operation.
-        first: Position of its first embedding.
-        size: Number of choices.
-    """
-
-    decision: int
-    edge: bool
-    first: int
-    size: int
-
-
 class Controller:
     """An LSTM that chooses an architecture token by token; each token is the next step's input.
 
-    A decision has an edge and an operation for each edge that it keeps. Edges are drawn without
-    replacement: those already kept have probability 0. There is no token where there is no choice.
+    Edges are drawn without replacement: those that a decision already keeps have probability 0.
 
     Args:
         decisions: The decisions, without operations that are never kept.
@@ -85,23 +70,16 @@ class Controller:
     def __init__(
         self, decisions: tuple[Decision, ...], units: int, generator: torch.Generator
     ) -> None:
-        self.decisions, self.units, self.generator = decisions, units, generator
-        self.steps: list[Step] = []
-        first = 1  # the embedding at 0 is the input of the first step
-        for position, d in enumerate(decisions):
-            edges, operations = d.shape
-            kinds = [(True, edges)] * (d.keep < edges) + [(False, operations)] * (operations > 1)
-            for _ in range(d.keep):
-                self.steps += [Step(position, edge, first, size) for edge, size in kinds]
-            first += edges + operations
+        self.units, self.generator = units, generator
+        self.tokens = Tokens(decisions)
 
         def drawn(*shape: int) -> Tensor:
             values = torch.empty(shape).uniform_(-START, START, generator=generator)
             return values.requires_grad_()
 
-        self._embeddings = drawn(first, units)
+        self._embeddings = drawn(self.tokens.embeddings, units)
         self._gates, self._bias = drawn(2 * units, 4 * units), drawn(4 * units)
-        self._heads = [drawn(units + 1, step.size) for step in self.steps]
+        self._heads = [drawn(units + 1, step.size) for step in self.tokens.steps]
 
     def parameters(self) -> list[Tensor]:
         """Return all weights."""
@@ -122,15 +100,12 @@ class Controller:
         x = self._embeddings[:1].expand(count, -1)
         chosen: list[Tensor] = []
         probability = entropy = torch.zeros(count)
-        for position, (step, head) in enumerate(zip(self.steps, self._heads, strict=True)):
+        for position, (step, head) in enumerate(zip(self.tokens.steps, self._heads, strict=True)):
             gates = torch.cat([x, hidden], dim=1) @ self._gates + self._bias
             enter, forget, new, leave = gates.chunk(4, dim=1)
             cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
             hidden = leave.sigmoid() * cell.tanh()
-            logits = hidden @ head[:-1] + head[-1]
-            for earlier, before in zip(self.steps, chosen, strict=False):
-                if step.edge and earlier.edge and earlier.decision == step.decision:
-                    logits = logits.scatter(1, before[:, None], -torch.inf)
+            logits = self.tokens.without_kept(hidden @ head[:-1] + head[-1], chosen)
             logs = logits.log_softmax(1)
             shares = logs.exp()
             if tokens is None:
@@ -140,21 +115,9 @@ class Controller:
             chosen.append(token)
             probability = probability + logs.gather(1, token[:, None])[:, 0]
             entropy = entropy - (shares * logs.clamp(min=-1e9)).sum(1)
-            shift = 0 if step.edge else self.decisions[step.decision].shape[0]
-            x = self._embeddings[step.first + shift + token]
+            x = self._embeddings[step.first + token]
         none = torch.zeros(count, 0, dtype=torch.int64)
         return torch.stack(chosen, 1) if chosen else none, probability, entropy
-
-    def choices(self, tokens: Tensor) -> dict[str, tuple[tuple[str, str], ...]]:
-        """Return the choices of one architecture's tokens, `(steps,)`."""
-        left, choices = list(zip(self.steps, tokens.tolist(), strict=True)), {}
-        for position, d in enumerate(self.decisions):
-            own = [(step, token) for step, token in left if step.decision == position]
-            edges = [token for step, token in own if step.edge] or list(range(d.keep))
-            operations = [token for step, token in own if not step.edge] or [0] * d.keep
-            order = sorted(zip(edges, operations, strict=True))
-            choices[d.name] = name_choices(d, *zip(*order, strict=True))
-        return choices
 
 
 class NASNet(Sampler):
@@ -171,6 +134,7 @@ class NASNet(Sampler):
     options: NASNetOptions
 
     def prepare(self) -> None:
+        self._slots = Slots(self.decisions, self.generator)
         self.controller = Controller(self.decisions, self.options.units, self.generator)
         self._mean = torch.zeros(self.continuous, requires_grad=True)  # in units of SPREAD
         self._adam = torch.optim.Adam(
@@ -186,7 +150,8 @@ class NASNet(Sampler):
         noise = torch.randn(self.continuous, generator=self.generator)
         drawn = self._mean + noise
         self._drawn[number] = tokens[0], probability[0] + self._density(drawn[None])[0]
-        return self.controller.choices(tokens[0]), tuple((SPREAD * drawn).tolist())
+        choices = self._slots.choices(self.controller.tokens.architectures(tokens))
+        return choices, tuple((SPREAD * drawn).tolist())
 
     def learn(self, trial: Trial) -> None:
         tokens, before = self._drawn.pop(trial.number)

@@ -7,6 +7,7 @@ from nasp.core.decision import Decision
 from nasp.core.genotype import choices_of, projection_of
 from nasp.samplers import SAMPLERS, Trial
 from nasp.samplers.nasnet import Controller, clipped_gain
+from nasp.samplers.slots import Slots
 from nasp.testing.samplers import DECISIONS, ask_and_tell
 
 EDGES = DECISIONS["edges"]
@@ -18,7 +19,7 @@ def seeded(seed: int) -> torch.Generator:
 
 def test_probabilities_of_all_sequences_sum_to_one() -> None:
     controller = Controller(EDGES[:1], 7, seeded(0))  # two of three edges, three operations
-    shape = [step.size for step in controller.steps]
+    shape = [step.size for step in controller.tokens.steps]
     assert shape == [3, 3, 3, 3]
     grids = torch.cartesian_prod(*(torch.arange(size) for size in shape))
     allowed = grids[grids[:, 0] != grids[:, 2]]  # an edge is kept once
@@ -33,8 +34,9 @@ def test_drawn_tokens_are_valid_and_have_the_probability_that_is_told() -> None:
     assert torch.allclose(drawn, followed)
     assert torch.allclose(entropy, again)
     assert bool(((entropy > 0) & entropy.isfinite()).all())
-    for row in tokens:
-        choices = controller.choices(row)
+    slots = Slots(EDGES, seeded(0))
+    for row in range(50):
+        choices = slots.choices(controller.tokens.architectures(tokens[row : row + 1]))
         assert choices_of(EDGES, projection_of(EDGES, choices)) == choices
 
 
