@@ -55,7 +55,7 @@ def test_the_controller_comes_to_propose_what_scores_well() -> None:
     def score(trial: Trial) -> float:
         return float(sum(pairs[0][1] != "y" for pairs in trial.choices.values()))
 
-    trials = ask_and_tell(SAMPLERS["nasnet"](decisions, seeded(0)), score, 120)
+    trials = ask_and_tell(SAMPLERS["nasnet"](decisions, seeded(0)), score, 80)
     first, last = (sum(t.score for t in part) / 20 for part in (trials[:20], trials[-20:]))
     assert first > 2  # 3 by chance
     assert last < 1

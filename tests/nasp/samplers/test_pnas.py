@@ -31,12 +31,10 @@ def test_a_level_changes_one_more_decision_of_the_start() -> None:
     assert len({repr(t.choices) for t in trials}) == 14
 
 
-def test_it_finds_the_best_of_256_within_two_passes() -> None:
-    found = 0
-    for seed in range(3):
-        trials = ask_and_tell(SAMPLERS["pnas"](DECISIONS, seeded(seed)), wrong, 68)
-        found += min(trial.score for trial in trials) == 0
-    assert found >= 2  # a random search finds it in a quarter of the cases
+def test_it_finds_the_best_of_256_within_a_pass() -> None:
+    for seed in range(2):
+        trials = ask_and_tell(SAMPLERS["pnas"](DECISIONS, seeded(seed)), wrong, 34)
+        assert min(trial.score for trial in trials) == 0  # the chance of a random search is 0.13
 
 
 def test_the_predictor_ranks_what_it_has_not_seen() -> None:
