@@ -12,11 +12,11 @@ from rich.console import Console
 from nasp.core.genotype import Genotype
 from nasp.experiment.report import Report
 from nasp.experiment.run_record import RunRecord, open_run_record, show_failed, show_place
+from nasp.registry import class_and_options
 from nasp.runs.process import rank
 from nasp.runs.tracking import DataSet
 from nasp.search.pipeline import SearchResult, run_search, train
 from nasp.search.task import Task
-from nasp.strategies import ONE_SHOT, Strategy
 
 OfTask = TypeVar("OfTask", bound=Task)
 
@@ -58,8 +58,10 @@ class Experiment(Generic[OfTask]):
             NaspError: An option is wrong, or all searches failed.
         """
         config, strategy, scheduled = self.config, self.config.strategy_name, []
-        if config.one_shot and ONE_SHOT[strategy].begin_epoch is not Strategy.begin_epoch:
-            scheduled = [f"the strategy {strategy}"]
+        if config.one_shot:
+            chosen, options = class_and_options(config, "strategy")
+            if chosen.follows_epochs(options):
+                scheduled = [f"the strategy {strategy}"]
 
         def produce(job: RunRecord) -> SearchResult:
             self._say_if_prolonged(job, scheduled)

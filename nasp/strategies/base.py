@@ -69,6 +69,15 @@ class Strategy(ABC):
             epochs: Number of epochs of the search.
         """
 
+    @classmethod
+    def follows_epochs(cls, options: Any) -> bool:
+        """Whether a step depends on the epoch and on the number of epochs; see `begin_epoch`.
+
+        Args:
+            options: An instance of `Options`.
+        """
+        return cls.begin_epoch is not Strategy.begin_epoch
+
     @abstractmethod
     def weight_relaxation(self) -> Relaxation:
         """Return the relaxation for a step of the weights."""

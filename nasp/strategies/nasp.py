@@ -128,6 +128,10 @@ class NASP(GradientStrategy):
         self.explored = self.options.explore
         self._keep(self.architecture.projection())
 
+    @classmethod
+    def follows_epochs(cls, options: NASPOptions) -> bool:
+        return options.explore > 0
+
     def begin_epoch(self, position: int, epochs: int) -> None:
         self.explored = self.options.explore * (1 - progress(position, epochs))
 

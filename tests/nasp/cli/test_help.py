@@ -113,7 +113,7 @@ training:
 
 run:
   --config FILE             Options in YAML: a file, or a name in configs/sif/:
-                            compare, paper, smoke.
+                            compare, paper, paper_compare, smoke.
   --help                    Show the options that are needed first; with
                             --method NAME, those of that one, too.
   --help_all                Show all 11 options.

@@ -125,6 +125,8 @@ def test_exploring_steps_get_rarer_and_are_drawn_evenly() -> None:
         paths = [strategy.weight_relaxation().weights for _ in range(40)]
         return [all(torch.equal(path[name], kept[name]) for name in kept) for path in paths]
 
+    assert NASP.follows_epochs(strategy.options)
+    assert not NASP.follows_epochs(NASP.Options())
     strategy.begin_epoch(0, 5)
     assert not any(kinds())
     strategy.begin_epoch(2, 5)
