@@ -44,7 +44,7 @@ ROWS = {
 CLASSES = tuple("0123456789")
 
 
-def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple[Any, Any]]:
+def image_search(options: SearchOptions) -> tuple[ImageTask, tuple[Any, Any]]:
     """Make a search on two batches of random images, and these batches."""
     random = torch.Generator().manual_seed(1)
     shape = (options.batch_size, 3, 32, 32)
@@ -56,9 +56,15 @@ def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple
         for _ in range(2)
     )
     images = ImagesInMemory(train, valid, None, CLASSES, options.batch_size, options.cutout)
-    strategy, rival = METHODS[method]
-    task = ImageTask(images, replace(options, space=space, strategy=strategy))
+    task = ImageTask(images, options)
     (batches,) = task.batch_pairs(random)
+    return task, batches
+
+
+def begin(space: str, method: str, options: SearchOptions) -> tuple[Steps, tuple[Any, Any]]:
+    """Make a method's search in a space, and its batches; see `image_search`."""
+    strategy, rival = METHODS[method]
+    task, batches = image_search(replace(options, space=space, strategy=strategy))
     return Steps(task, rival), batches
 
 

@@ -17,14 +17,11 @@ from typing import Any
 
 import torch
 import yaml
-from cnn_step import CLASSES, held_mb
+from cnn_step import held_mb, image_search
 from search_steps import Steps
 from timing import medians, seconds
 
-from nasp.cnn.data import LabelledImages
-from nasp.cnn.images import ImagesInMemory
 from nasp.cnn.options import SearchOptions as CNNOptions
-from nasp.cnn.tasks import ImageTask
 from nasp.rnn.data import Corpus, Vocabulary
 from nasp.rnn.options import SearchOptions as RNNOptions
 from nasp.rnn.tasks import TextTask
@@ -42,24 +39,14 @@ Made = tuple[Task, tuple[Any, Any]]
 
 def images(space: str, strategy: Any, given: argparse.Namespace) -> Made:
     """Make a search for CNN cells, and a batch of random images of each kind."""
-    random = torch.Generator().manual_seed(1)
-    shape = (given.images, 3, 32, 32)
-    train, valid = (
-        LabelledImages(
-            torch.randint(256, shape, dtype=torch.uint8, generator=random),
-            torch.randint(len(CLASSES), shape[:1], generator=random),
+    return image_search(
+        CNNOptions(
+            space=space,
+            strategy=strategy,
+            batch_size=given.images,
+            partial_channels=given.partial_channels,
         )
-        for _ in range(2)
     )
-    options = CNNOptions(
-        space=space,
-        strategy=strategy,
-        batch_size=given.images,
-        partial_channels=given.partial_channels,
-    )
-    data = ImagesInMemory(train, valid, None, CLASSES, given.images, options.cutout)
-    task = ImageTask(data, options)
-    return task, next(iter(task.batch_pairs(random)))
 
 
 def words(strategy: Any, given: argparse.Namespace) -> Made:

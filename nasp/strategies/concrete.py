@@ -1,10 +1,11 @@
-"""Draws of relaxed choices: Gumbel noise, and temperatures that fall over a search.
+"""Choices of an operation on each edge: Gumbel noise, temperatures, and the largest values.
 
 The distributions are those of Maddison et al. and of Jang et al., both ICLR 2017.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nasp.errors import NaspError
 
@@ -36,3 +37,9 @@ def progress(position: int, epochs: int) -> float:
         epochs: Number of epochs.
     """
     return position / max(1, epochs - 1)
+
+
+def best_of_edges(values: Tensor) -> Tensor:
+    """Return one-hot rows of the largest values `(edges, operations)`, on the host."""
+    best = values.detach().cpu().argmax(dim=-1)
+    return functional.one_hot(best, values.shape[1]).to(values.dtype)

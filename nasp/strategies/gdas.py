@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.base import Loss
-from nasp.strategies.concrete import check_range, gumbel, progress
+from nasp.strategies.concrete import best_of_edges, check_range, gumbel, progress
 from nasp.strategies.darts import DARTS, Gradients
 from nasp.strategies.gradient import GradientOptions
 from nasp.training.optimization import differentiate, frozen
@@ -60,7 +59,7 @@ class GDAS(DARTS):
 
     def search_relaxation(self) -> Relaxation:
         """Return the network of the most probable operation of each edge."""
-        likely = {name: _best(a) for name, a in self.architecture.values().items()}
+        likely = {name: best_of_edges(a) for name, a in self.architecture.values().items()}
         return Relaxation.one_path(likely, self.device)
 
     def _differentiated(self, train_loss: Loss, valid_loss: Loss) -> tuple[Tensor, Gradients]:
@@ -90,11 +89,5 @@ class GDAS(DARTS):
         for name, a in self.architecture.values().items():
             logits = a.log_softmax(dim=-1) + gumbel(a, self.generator)
             soft[name] = (logits / self.temperature).softmax(dim=-1)
-            drawn[name] = _best(logits)
+            drawn[name] = best_of_edges(logits)
         return drawn, soft
-
-
-def _best(values: Tensor) -> Tensor:
-    """Return one-hot rows of the largest values `(edges, operations)`, on the host."""
-    best = values.detach().cpu().argmax(dim=-1)
-    return functional.one_hot(best, values.shape[1]).to(values.dtype)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from nasp.core.relaxation import Relaxation
 from nasp.strategies.base import Loss
+from nasp.strategies.concrete import best_of_edges
 from nasp.strategies.darts import DARTS
 from nasp.strategies.gradient import GradientOptions
 from nasp.training.optimization import differentiate, frozen
@@ -53,8 +54,8 @@ class Proxyless(DARTS):
 
     def search_relaxation(self) -> Relaxation:
         """Return the network of the most probable operation of each edge."""
-        values = self.architecture.values()
-        return self._path({n: a.detach().cpu().argmax(-1, keepdim=True) for n, a in values.items()})
+        likely = {name: best_of_edges(a) for name, a in self.architecture.values().items()}
+        return Relaxation.one_path(likely, self.device)
 
     def architecture_step(self, train_loss: Loss, valid_loss: Loss) -> Tensor:
         values = self.architecture.values()
